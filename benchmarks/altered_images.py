@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from reassess.data import open_images
-from reassess.data.near_duplicates import MOST_BITS, Part, Print, Printer, near_groups
+from reassess.data.near_duplicates import MOST_BITS, Fingerprint, FingerprintReader, ImageBatch, near_groups
 
 Alteration = Callable[[Image.Image], Image.Image]
 CIFAR_IMAGES, PARTS_PER_PHOTOGRAPH = 3_000, 20
@@ -92,7 +92,7 @@ def draw_parts() -> list[Image.Image]:
     return parts
 
 
-def fingerprint(images: list[Image.Image]) -> list[Print | str]:
+def fingerprint(images: list[Image.Image]) -> list[Fingerprint | str]:
     """Compute the fingerprints that `scan` compares."""
     path = Path(mkdtemp()) / "images.zip"
     with zipfile.ZipFile(path, "w") as pack:
@@ -100,15 +100,15 @@ def fingerprint(images: list[Image.Image]) -> list[Print | str]:
             file = io.BytesIO()
             image.save(file, "PNG")
             pack.writestr(f"{number:05d}.png", file.getvalue())
-    return Printer([open_images(path)], with_looks=True)(Part(0, range(len(images))))
+    return FingerprintReader([open_images(path)], near=True)(ImageBatch(0, range(len(images))))
 
 
-def recall(originals: list[Print | str], altered: list[Print | str]) -> tuple[float, float]:
+def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str]) -> tuple[float, float]:
     """Return the percentage of images near their original, by `scan` and by the hash of the whole image only."""
     near = by_hash = 0
     for before, after in zip(originals, altered, strict=True):
-        assert isinstance(before, Print)
-        assert isinstance(after, Print)
+        assert isinstance(before, Fingerprint)
+        assert isinstance(after, Fingerprint)
         near += before.digest == after.digest or bool(near_groups([before, after], lambda *_: None))
         hashes = (int.from_bytes(each.hashes[:8]) for each in (before, after))
         by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MOST_BITS

@@ -23,7 +23,7 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    ShownRow,
+    TaskRow,
     add_person,
     create_campaign,
     last_turn,
@@ -139,11 +139,11 @@ def test_server_saves_many_answers(row: Any, tmp_path: Path, where: str, raters:
 def test_check_of_the_log_file_is_a_small_part_of_each_change(
     row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_kept, checks, changes = LogFile.is_kept, [0.0], []
+    is_intact, checks, changes = LogFile.is_intact, [0.0], []
 
     def timed_check(*args: Any, **options: Any) -> bool:
         begin = time.perf_counter()
-        result = is_kept(*args, **options)
+        result = is_intact(*args, **options)
         checks[-1] += time.perf_counter() - begin
         return result
 
@@ -152,7 +152,7 @@ def test_check_of_the_log_file_is_a_small_part_of_each_change(
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = next_turn(campaign, person, time.time()).rows[0].question
-        monkeypatch.setattr(LogFile, "is_kept", timed_check)
+        monkeypatch.setattr(LogFile, "is_intact", timed_check)
         for revision in range(1_500):
             answers = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
@@ -218,7 +218,7 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
         times[name] = time.perf_counter() - begin
         return response
 
-    def answer(rows: Sequence[ShownRow], revision: int = 0) -> list[GivenAnswer]:
+    def answer(rows: Sequence[TaskRow], revision: int = 0) -> list[GivenAnswer]:
         answers = [2 * is_valid("", row.class_id) if chance.random() < 0.9 else 1 for row in rows]
         return [GivenAnswer(row.question, answer, 1.0, revision) for row, answer in zip(rows, answers, strict=True)]
 

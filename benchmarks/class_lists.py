@@ -16,7 +16,7 @@ from reassess import Classes, LabelSets, Predictions, find_class_list, find_outc
 from reassess.data import benchmark_classes
 from reassess.evaluation import ClassList
 from reassess.evaluation.class_list_search import known_orders
-from tests.evaluation.simulated_models import Ids, simulated
+from tests.evaluation.simulated_models import Ids, simulate_predictions
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
 CLASSES = benchmark_classes()
@@ -57,7 +57,7 @@ def any_order(rng: np.random.Generator) -> Iterator[list[object]]:
             correct, undecided, too_high = [], [], []
             for _ in range(10):
                 sample, order = draw_imagenet(rng, images), rng.permutation(1000)
-                ids = simulated(rng, sample.truth, accuracy)
+                ids = simulate_predictions(rng, sample.truth, accuracy)
                 class_list = sample.find(np.argsort(order)[ids])
                 if class_list is not None:
                     correct.append(np.mean(class_list.class_of == order))
@@ -78,7 +78,7 @@ def known_order(rng: np.random.Generator) -> Iterator[list[object]]:
             for _ in range(5):
                 sample = draw_imagenet(rng, images)
                 for name, order in orders.items():
-                    class_list = sample.find(np.argsort(order)[simulated(rng, sample.truth, accuracy)])
+                    class_list = sample.find(np.argsort(order)[simulate_predictions(rng, sample.truth, accuracy)])
                     hits += class_list is not None and class_list.order == name
             cells.append(f"{hits} of {5 * len(orders)}")
         yield cells
@@ -92,7 +92,7 @@ def false_reports(rng: np.random.Generator) -> Iterator[list[object]]:
                 sample = draw_imagenet(rng, images)
             shape = {"distance": rng.choice([1.05, 4, 10]), "exchanged": int(rng.integers(0, 200)), "persistence": 0.45}
             honest, poor, chance = (
-                simulated(rng, sample.truth, accuracy, unequal=1, **shape)
+                simulate_predictions(rng, sample.truth, accuracy, unequal=1, **shape)
                 for accuracy in (rng.uniform(0.4, 0.9), 0.15, rng.uniform(0.01, 0.05))
             )
             for kind, ids in enumerate((honest, poor, chance, rng.permutation(honest))):
@@ -124,7 +124,7 @@ def few_classes(rng: np.random.Generator) -> Iterator[list[object]]:
 def search_seconds(rng: np.random.Generator) -> Iterator[list[object]]:
     imagenet = Images(ORIGINAL.images, ORIGINAL.indices.astype(np.int64), CLASSES)
     for accuracy in ACCURACIES:
-        honest = simulated(rng, imagenet.truth, accuracy)
+        honest = simulate_predictions(rng, imagenet.truth, accuracy)
         as_text, permuted = np.argsort(sorted(range(1000), key=str))[honest], rng.permutation(1000)[honest]
         cells: list[object] = [accuracy]
         for ids in (honest, as_text, permuted, rng.permutation(honest)):

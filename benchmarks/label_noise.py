@@ -33,10 +33,10 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
-from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
+from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]
 METHODS: tuple[CleaningMethod, ...] = "posterior", "consistent", "confident"
@@ -141,7 +141,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.of(held_out, known, sample)
-            label_quality, checked = corrected(cleaning.label_quality, known, drawn)
+            label_quality, checked = correct_share(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             error = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(error) <= 0.015), squares + error**2
@@ -184,7 +184,7 @@ def change_labels(people: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -
 def print_drawn_labels() -> None:
     """Print the estimated share of wrong labels if labels and truth are drawn from the model's own probabilities."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
+    scores, truth = simulate(POINTS, 10, DRAWN_SURENESS, rng)
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
     noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
@@ -196,7 +196,7 @@ def simulate_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
     """Return held-out probabilities, true classes and labels; the model is simulated, or learns random points."""
     rng = np.random.default_rng(0)
     if model == "simulated":
-        scores, truth = simulated(POINTS, 10, 6.0, rng)
+        scores, truth = simulate(POINTS, 10, 6.0, rng)
         softer = scores ** (1 / 1.5)  # as if wrong labels had made the model less certain
         return softer / softer.sum(axis=1, keepdims=True), truth, wrong_labels(truth, 10, share, kind, rng)
     centers = SPREAD * rng.normal(0, 1, (10, DIMENSIONS))
@@ -236,7 +236,7 @@ def print_many_classes() -> None:
     )
     for sureness in SURENESS:
         rng = np.random.default_rng(0)
-        scores, truth = simulated(MANY_CLASSES * IMAGES_PER_CLASS, MANY_CLASSES, sureness, rng)
+        scores, truth = simulate(MANY_CLASSES * IMAGES_PER_CLASS, MANY_CLASSES, sureness, rng)
         labels = wrong_labels(truth, MANY_CLASSES, WRONG, "uniform", rng)
         noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
         assert noise is not None

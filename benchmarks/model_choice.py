@@ -17,7 +17,7 @@ from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, golden_pairs
-from reassess.proposals.subset_search import _every_subset, _greedy, find_subsets
+from reassess.proposals.subset_search import _measure_all, _measure_greedy, find_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 4
@@ -55,14 +55,14 @@ def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int)
     golden = valid & (rng.random(images) < 0.5)[image]
     asked = members.any(axis=1) & sends.any(axis=1)
     original = is_original[:, None]  # an image without questions keeps its original label
-    return Pairs(members, sends).part(asked), Pairs(members | original, sends | original).part(golden)
+    return Pairs(members, sends).take(asked), Pairs(members | original, sends | original).take(golden)
 
 
 def candidate_ratios(case: int) -> list[float]:
     """Return the candidates of the greedy order divided by the fewest with the same recall, for each recall."""
     models = FEWEST_MODELS + case % MODELS_AND_MORE
     pairs, valid = simulate_pairs(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
-    best, greedy = _every_subset(pairs, valid), _greedy(pairs, valid)
+    best, greedy = _measure_all(pairs, valid), _measure_greedy(pairs, valid)
     targets = [math.ceil(recall * int(best.hits.max())) for recall in RECALLS]
     fewest = [[int(search.candidates[search.hits >= hits].min()) for hits in targets] for search in (greedy, best)]
     return [greedy_fewest / best_fewest for greedy_fewest, best_fewest in zip(*fewest, strict=True)]

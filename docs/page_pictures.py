@@ -24,10 +24,10 @@ from reassess.annotation.demo import CLASSES
 
 FOLDER = Path(__file__).with_name("images")
 SIZE = {"width": 1280, "height": 800}
-PHONE = {"viewport": {"width": 740, "height": 360}, "has_touch": True, "is_mobile": True}  # on its side
-COLOURS = 96  # of the pictures, which are small by it
-DRAWN = 24  # pictures of the demo
-OTHERS = {"ann": 20, "ben": 12}  # who rate too, and how many pictures
+PHONE = {"viewport": {"width": 740, "height": 360}, "has_touch": True, "is_mobile": True}  # landscape
+COLOURS = 96  # few colours make small files
+DEMO_IMAGES = 24
+OTHER_RATERS = {"ann": 20, "ben": 12}  # images that each of them answers
 RATED = 16
 
 Shapes = Mapping[bytes, set[str]]
@@ -37,16 +37,19 @@ def pixels(file: object) -> bytes:
     return Image.open(file).convert("RGB").tobytes()
 
 
-def what_is_there() -> Shapes:
-    """The names of the shapes in each picture of the demo, by its pixels."""
+def shapes_by_image() -> Shapes:
+    """Return the names of the shapes in each image of the demo, by its pixels."""
     with TemporaryDirectory() as folder:
-        drawn = annotation.draw_images(Path(folder), DRAWN)
+        drawn = annotation.draw_images(Path(folder), DEMO_IMAGES)
         files = sorted(Path(folder).iterdir())
-        return {pixels(file): {CLASSES.names[one] for one in there} for file, there in zip(files, drawn, strict=True)}
+        return {
+            pixels(file): {CLASSES.names[class_id] for class_id in class_ids}
+            for file, class_ids in zip(files, drawn, strict=True)
+        }
 
 
 def sign_in(browser: Browser, link: str, **options: Any) -> Page:
-    """The page of somebody."""
+    """Sign in with a link, and return the page."""
     page = browser.new_page(**{"viewport": SIZE, **options})
     page.goto(link)
     page.wait_for_selector("#image img:visible, #people")
@@ -54,7 +57,7 @@ def sign_in(browser: Browser, link: str, **options: Any) -> Page:
 
 
 def invite(owner: Page, name: str) -> str:
-    """The link of somebody new, made on the owner's page."""
+    """Invite a person on the owner page, and return their link."""
     owner.fill("#invite [name=name]", name)
     owner.press("#invite [name=name]", "Enter")
     owner.wait_for_selector("#link[open]")
@@ -64,15 +67,15 @@ def invite(owner: Page, name: str) -> str:
 
 
 def correct_keys(page: Page, shapes: Shapes) -> str:
-    """The keys of the correct answers for the image on the screen."""
+    """Return the keys of the correct answers for the image on the screen."""
     address = urljoin(page.url, page.locator("#image img").get_attribute("src"))
-    there = shapes[pixels(BytesIO(page.request.get(address).body()))]
-    return "".join("y" if name in there else "n" for name in page.locator(".row .name span").all_inner_texts())
+    visible = shapes[pixels(BytesIO(page.request.get(address).body()))]
+    return "".join("y" if name in visible else "n" for name in page.locator(".row .name span").all_inner_texts())
 
 
-def rate(page: Page, shapes: Shapes, pictures: int) -> None:
-    """Answer some pictures, of every fourth one with less than certainty."""
-    for number in range(pictures):
+def rate(page: Page, shapes: Shapes, images: int) -> None:
+    """Answer images correctly, but maybe instead of yes for every fourth image."""
+    for number in range(images):
         before = page.locator("#image img").get_attribute("src")
         keys = correct_keys(page, shapes)
         page.keyboard.type(keys if number % 4 else keys.replace("y", "m"), delay=100)
@@ -83,14 +86,14 @@ def rate(page: Page, shapes: Shapes, pictures: int) -> None:
         page.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
-def keep(page: Page, name: str) -> None:
-    """Keep what the window shows, in few colours."""
+def save(page: Page, name: str) -> None:
+    """Save a screenshot with few colours, as a small file."""
     shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
     shot.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
 def find_wrong_labels(browser: Browser) -> None:
-    """Run docs/own-images.md to its page of wrong labels, and keep that."""
+    """Run docs/own-images.md until it writes its page of wrong labels, and save a screenshot."""
     text = Path(__file__).with_name("own-images.md").read_text()
     names: dict[str, object] = {}
     with TemporaryDirectory() as folder, chdir(folder):
@@ -103,32 +106,32 @@ def find_wrong_labels(browser: Browser) -> None:
             subprocess.run([sys.executable, "-m", "reassess", *shlex.split(command)], check=True)
         page = browser.new_page(viewport={"width": 1000, "height": 620})
         page.goto(Path("wrong.html").absolute().as_uri())
-        keep(page, "wrong.png")
+        save(page, "wrong.png")
 
 
 def main() -> None:
-    """People rate; the pages of a rater and of the owner are kept, and a page of wrong labels."""
-    shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo"]
+    """Simulate raters, and take screenshots of all pages."""
+    shapes, command = shapes_by_image(), [sys.executable, "-m", "reassess", "annotate", "demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
         links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "owner"))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         owner = sign_in(browser, links["owner"])
-        for name, pictures in OTHERS.items():
-            rate(sign_in(browser, invite(owner, name)), shapes, pictures)
+        for name, images in OTHER_RATERS.items():
+            rate(sign_in(browser, invite(owner, name)), shapes, images)
         rater = sign_in(browser, links["rater"])
         rate(rater, shapes, RATED)
         rater.keyboard.type(correct_keys(rater, shapes)[:2], delay=100)
-        keep(rater, "rating.png")
+        save(rater, "rating.png")
         rater.keyboard.press("z")
-        keep(rater, "zoomed.png")
+        save(rater, "zoomed.png")
         rater.keyboard.press("z")
         rater.keyboard.press("s")
         rater.keyboard.type("recktangel")
-        keep(rater, "search.png")
+        save(rater, "search.png")
         phone = sign_in(browser, links["rater"], **PHONE)
         phone.wait_for_timeout(500)
-        keep(phone, "phone.png")
-        keep(sign_in(browser, links["owner"]), "owner.png")
+        save(phone, "phone.png")
+        save(sign_in(browser, links["owner"]), "owner.png")
         find_wrong_labels(browser)
         browser.close()
         demo.terminate()

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 
 def what_became() -> None:
-    """What became of the original labels of the 50,000 validation images."""
+    """Draw how many original labels of the 50,000 validation images are valid."""
     labels, original = read_labels("imagenet-real"), read_original("imagenet-original")
     assert labels.images == original.images  # both are in validation order
     hit, sizes = top1_hits(original.indices, labels.indptr, labels.indices), labels.sizes
@@ -39,14 +39,14 @@ def what_became() -> None:
 
 
 def curve() -> None:
-    """Precision and recall of ReaL's scores, of single raters, and of the original label."""
+    """Draw precision and recall of ReaL's scores, of single raters and of the original label."""
     output = ["-o", str(FOLDER / "curve.svg"), "--force", "--quiet"]
     drawn = main(["curve", "--benchmark", "imagenet", "--choose", "threshold=0.8", *output])
     assert drawn == 0
 
 
 def stop() -> None:
-    """Votes that stop rules take of ReaL's, against the labels that are kept as by all votes."""
+    """Draw the share of ReaL's votes that stop rules take, against the share of labels that stay the same."""
     drawn = main(
         ["curve", "imagenet-real-scores", "--stop", "0.01,0.99", "-o", str(FOLDER / "stop.svg"), "--force", "--quiet"]
     )
@@ -54,14 +54,14 @@ def stop() -> None:
 
 
 def leaderboard() -> None:
-    """ReaL accuracy over ImageNet accuracy of many models; timm's two tables must be in the working folder."""
+    """Draw ReaL accuracy against ImageNet accuracy; timm's two tables must be in the current folder."""
     tables = ["results-imagenet.csv", "results-imagenet-real.csv"]
     drawn = main(["leaderboard", *tables, "-o", str(FOLDER / "leaderboard.svg"), "--force", "--quiet"])
     assert drawn == 0
 
 
 def differences() -> None:
-    """Differences between three models made up for docs/report.md, by the code of that page."""
+    """Draw differences between the three models of docs/report.md, with the code of that page."""
     code, *_ = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "report.md").read_text(), re.MULTILINE | re.DOTALL)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         exec(compile(code, "report.md", "exec"), {})

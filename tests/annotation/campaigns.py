@@ -1,4 +1,4 @@
-"""Small campaigns."""
+"""Small campaigns for tests."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -14,7 +14,7 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    ShownRow,
+    TaskRow,
     Turn,
     add_people,
     create_campaign,
@@ -34,7 +34,7 @@ _RULES = {one.name for one in fields(Rules)}
 
 
 def tasks_of(*sizes: int, prefix: str = "m") -> Tasks:
-    """Tasks with so many classes, each on an image of its own."""
+    """Make tasks with these numbers of classes, each on its own image."""
     images = [f"{prefix}{task}.png" for task, size in enumerate(sizes) for _ in range(size)]
     class_ids = np.array([class_id for size in sizes for class_id in range(size)])
     indptr = np.concatenate([[0], np.cumsum(sizes)])
@@ -44,7 +44,7 @@ def tasks_of(*sizes: int, prefix: str = "m") -> Tasks:
 
 
 def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
-    """Golden tasks, of which every other question is valid, and one expert."""
+    """Make golden tasks where every other question is valid, and the votes of an expert."""
     tasks = tasks_of(*sizes, prefix="g")
     count = len(tasks.questions)
     answers = np.where(np.arange(count) % 2, 2, 0)
@@ -55,76 +55,78 @@ def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
 def campaign_at(
     address: str | Path, sizes: tuple[int, ...], raters: int = 0, *, golden: Sequence[int] = (2, 3), **options: Any
 ) -> Campaign:
-    """A campaign with golden tasks that eve, number 1, has answered, and raters numbered from 2.
+    """Create a campaign with golden tasks answered by eve (number 1), and raters numbered from 2.
 
-    Options are those of the rules, or of the plan; without `experts` the first rater has number 1.
+    The options are fields of the rules or the plan. Without `experts`, the first rater has number 1.
     """
     golden_tasks, experts = golden_of(*golden)
     rules = Rules(**{name: options.pop(name) for name in _RULES & options.keys()})
-    known = {"golden_tasks": golden_tasks, "experts": experts, **options}
-    create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **known))
+    parts = {"golden_tasks": golden_tasks, "experts": experts, **options}
+    create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **parts))
     campaign = open_campaign(address)
     add_people(campaign, [f"rater {number}" for number in raters_of(raters)])
     return campaign
 
 
 def raters_of(count: int) -> list[int]:
-    """Their numbers."""
+    """Return the numbers of the raters."""
     return list(range(2, count + 2))
 
 
 def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> Turn:
-    """The next task for somebody."""
+    """Return the next task for a person."""
     turn = next_turn(campaign, person, now, **options)
     assert isinstance(turn, Turn), turn
     return turn
 
 
 def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
-    """Why nothing is shown to somebody."""
+    """Return why a person gets no task."""
     reason = next_turn(campaign, person, now, **options)
     assert not isinstance(reason, Turn), reason
     return reason
 
 
 def give(
-    campaign: Campaign, person: int, turn: Turn, *said: int, now: float = NOW, revision: int = 0, **options: Any
+    campaign: Campaign, person: int, turn: Turn, *values: int, now: float = NOW, revision: int = 0, **options: Any
 ) -> dict[int, int]:
-    """Answer the first rows of a turn; one answer alone is for all rows. The truths that are told."""
-    answers = said * len(turn.rows) if len(said) == 1 else said
+    """Answer the first rows of a turn (a single answer is for all rows); return the revealed truths."""
+    answers = values * len(turn.rows) if len(values) == 1 else values
     rows = zip(turn.rows, answers, strict=False)
-    given = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
-    return save_answers(campaign, person, given, now, **options)
+    new_answers = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
+    return save_answers(campaign, person, new_answers, now, **options)
 
 
 def answer_all(
-    campaign: Campaign, person: int, say: int | Callable[[ShownRow], int] = YES, now: float = NOW, seconds: float = 2.0
+    campaign: Campaign, person: int, say: int | Callable[[TaskRow], int] = YES, now: float = NOW, seconds: float = 2.0
 ) -> list[Turn]:
-    """Answer whatever is shown to somebody, until nothing is left for them."""
-    shown = []
+    """Answer all tasks that a person gets, until no task is left."""
+    turns = []
     while isinstance(turn := next_turn(campaign, person, now), Turn):
-        said = [say(row) if callable(say) else say for row in turn.rows]
-        given = [GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, said, strict=True)]
-        save_answers(campaign, person, given, now)
-        shown.append(turn)
-    return shown
+        values = [say(row) if callable(say) else say for row in turn.rows]
+        new_answers = [
+            GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
+        ]
+        save_answers(campaign, person, new_answers, now)
+        turns.append(turn)
+    return turns
 
 
 def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: float = 2.0) -> None:
-    """Let raters say yes to questions on class 1, and no to others, until nothing is left for them."""
+    """Let raters answer yes for class 1 and no for other classes, until no task is left."""
     for rater in raters_of(raters):
         answer_all(campaign, rater, lambda row: YES * (row.class_id == 1), now, seconds)
 
 
 def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
-    """Of each question with votes: image, class, and who said what."""
+    """Return image, class and votes of each question with votes."""
     votes = export_votes(campaign, names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
     return [(votes.items.images[i], c, list(votes.on(row))) for row, (i, c) in enumerate(pairs)]
 
 
 def waiting(campaign: Campaign, count: int) -> None:
-    """Wait until so many transactions wait for a lock."""
+    """Wait until this number of transactions waits for a lock."""
     is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     for _ in range(1000):
         with reading(campaign.engine, once=True) as connection:

@@ -1,4 +1,4 @@
-"""Where campaigns of tests are kept: in files in memory, and on a PostgreSQL server that ends with the tests."""
+"""Fixtures: places for campaigns, in memory files and on a temporary PostgreSQL server."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _MEMORY = Path("/dev/shm")
 
 @pytest.fixture(autouse=True)
 def closed_campaigns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close after each test whatever campaign it has left open."""
+    """Close all campaigns that a test has left open."""
     opened: list[Engine] = []
 
     def open_noted(where: str | Path) -> Engine:
@@ -31,32 +31,32 @@ def closed_campaigns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def memory_folder() -> Iterator[Path]:
-    """An empty folder, in memory where the system has a folder that is."""
+    """An empty folder, in memory if the system has such a folder."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def whole_database() -> Iterator[str]:
-    """The address of a database on a server that ends with the tests."""
+    """The address of a database on a temporary server."""
     with running_server() as server:
         yield new_database(server)
 
 
 @pytest.fixture
 def database(whole_database: str) -> str:
-    """The address of an empty database."""
+    """Create an empty database, and return its address."""
     clear_database(whole_database)
     return whole_database
 
 
 @pytest.fixture
 def path(memory_folder: Path) -> Path:
-    """Where a campaign can be made in a file."""
+    """A path for a campaign file."""
     return memory_folder / "c.db"
 
 
 @pytest.fixture(params=["file", "server"])
 def address(request: pytest.FixtureRequest, memory_folder: Path) -> str | Path:
-    """Where a campaign can be made: in a file, and on a server."""
+    """A place for a campaign: a file, and a server."""
     return memory_folder / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))

@@ -1,4 +1,4 @@
-"""What must hold in every campaign, whatever happened in it."""
+"""Invariants of every campaign."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,12 +32,12 @@ from reassess.annotation.store.schema import campaign as settings
 from reassess.numeric import BalancedAccuracy
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
-_DONE = (State.SKIPPED, State.SUGGESTED)  # turns after which nothing of the task is asked again
+_DONE = (State.SKIPPED, State.SUGGESTED)  # final states: the task is not shown again
 
 
 @dataclass(frozen=True)
 class Stored:
-    """All that a database holds of a campaign, by number, or by person and task or question."""
+    """The content of a campaign's database, by number, or by person and task or question."""
 
     rules: Rules
     settings: Row[Any]
@@ -74,16 +74,16 @@ class Stored:
         return {(row.person, row.question): row for row in self.answers}
 
     @cached_property
-    def standing(self) -> list[Row[Any]]:
-        """Answers of people who are not excluded, about images that they did not skip, to what they did not suggest.
+    def countable(self) -> list[Row[Any]]:
+        """Answers that can count: of included people, to images they did not skip and classes they did not suggest.
 
-        Of those who are being included again: what was counted anew.
+        For people who are being included again, only recounted answers.
         """
-        valid = [row for row in self.answers if not (self.people[row.person].excluded or self.is_waiting(row))]
+        valid = [row for row in self.answers if not (self.people[row.person].excluded or self.needs_recount(row))]
         return [row for row in valid if self._state_of(row) not in (State.SKIPPED, State.SUGGESTED)]
 
-    def is_waiting(self, answer: Row[Any]) -> bool:
-        """Whether it is to be counted anew, since its rater was excluded or included again."""
+    def needs_recount(self, answer: Row[Any]) -> bool:
+        """Return whether an answer must be recounted, since its rater was excluded or included again."""
         recounted = self.people[answer.person].recounted
         return recounted is not None and answer.question > recounted
 
@@ -91,7 +91,7 @@ class Stored:
         return self._state_of(answer) == State.SKIPPED
 
     def _state_of(self, answer: Row[Any]) -> str | None:
-        """The state of the turn in which it was given; None of an answer that came in a file."""
+        """Return the state of the turn of an answer; None for an imported answer."""
         turn = self.turns.get((answer.person, self.questions[answer.question].task))
         return None if turn is None else str(turn.state)
 
@@ -103,31 +103,31 @@ class Stored:
 
     @cached_property
     def main(self) -> list[Row[Any]]:
-        """The questions that raters vote on."""
+        """Questions that raters vote on."""
         return [row for row in self.questions.values() if not row.golden and row.ended != WITHDRAWN]
 
     @cached_property
-    def experts_said(self) -> dict[int, list[int]]:
-        """The answers of experts by question, without those about skipped images."""
-        said: dict[int, list[int]] = {}
+    def expert_answers(self) -> dict[int, list[int]]:
+        """Experts' answers by question, without answers about skipped images."""
+        by_question: dict[int, list[int]] = {}
         for row in self.answers:
             if self.people[row.person].role == Role.EXPERT and not self.is_skipped(row):
-                said.setdefault(row.question, []).append(row.answer)
-        return said
+                by_question.setdefault(row.question, []).append(row.answer)
+        return by_question
 
     def is_done(self, person: int, question: Row[Any]) -> bool:
-        """Whether somebody has answered a question, skipped its image, or suggested it."""
+        """Return whether a person has answered a question, skipped its image, or suggested it."""
         turn = self.turns.get((person, question.task))
         return (person, question.id) in self.kept or (turn is not None and turn.state in _DONE)
 
-    def had(self, person: int, question: Row[Any]) -> bool:
-        """Whether somebody has answered a question, or is not to be asked again."""
+    def has_had(self, person: int, question: Row[Any]) -> bool:
+        """Return whether a person has answered a question, or cannot get it again."""
         turn = self.turns.get((person, question.task))
         return self.is_done(person, question) or (turn is not None and turn.state == State.ASKED)
 
 
 def check(state: Stored, acknowledged: Acknowledged) -> None:
-    """What must hold at every moment."""
+    """Check what must hold at every moment."""
     _no_answer_is_lost_or_doubled(state, acknowledged)
     _only_what_may_count_counts(state)
     _no_question_has_too_many_votes(state)
@@ -140,24 +140,24 @@ def check(state: Stored, acknowledged: Acknowledged) -> None:
 def _no_answer_is_lost_or_doubled(state: Stored, acknowledged: Acknowledged) -> None:
     assert len(state.kept) == len(state.answers)
     for own, (revision, answer) in acknowledged.items():
-        kept = state.kept[own]
-        # Of a higher revision it is where the response to the change was lost.
-        assert (kept.revision, kept.answer) == (revision, answer) or kept.revision > revision
+        saved = state.kept[own]
+        # The revision is higher if the response to a change was lost.
+        assert (saved.revision, saved.answer) == (revision, answer) or saved.revision > revision
 
 
 def _only_what_may_count_counts(state: Stored) -> None:
-    """No vote is golden, of the practice round, an expert's, or an answer that does not stand."""
-    standing = {row.id for row in state.standing}
+    """Only raters' answers to main questions that can count are counted."""
+    countable = {row.id for row in state.countable}
     for row in state.answers:
-        may_count = state.people[row.person].role == Role.RATER and (row.id in standing or state.is_waiting(row))
+        may_count = state.people[row.person].role == Role.RATER and (row.id in countable or state.needs_recount(row))
         assert not row.counted or (may_count and state.kind(state.questions[row.question]) == Kind.MAIN)
 
 
 def _no_question_has_too_many_votes(state: Stored) -> None:
-    """A question has as many votes as count, up to the wanted number, and of an open one none is left out."""
+    """A question has at most the needed votes, and an open question counts all its votes."""
     counted = Counter(row.question for row in state.answers if row.counted)
-    standing = Counter(row.question for row in state.standing)
-    waits = {row.question for row in state.answers if row.counted and state.is_waiting(row)}
+    countable = Counter(row.question for row in state.countable)
+    waits = {row.question for row in state.answers if row.counted and state.needs_recount(row)}
     most = state.rules.per_question
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
@@ -166,45 +166,45 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
-        assert row.ended is not None or row.golden or row.id in waits or row.votes == standing[row.id]
+        assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]
 
 
 def _places_are_those_of_turns(state: Stored) -> None:
-    """Each turn that goes on has a place on what it shows and is not answered, and nobody else has one."""
-    held: Counter[int] = Counter()
+    """Exactly the current turns have a place on each unanswered question that they show."""
+    places: Counter[int] = Counter()
     free: dict[int, int] = {}
     for turn in state.turns.values():
         if turn.state == State.ASKED:
             assert turn.shown
-            held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
+            places.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
-        assert row.reserved == (0 if row.golden else held[row.id])
+        assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            left = state.rules.free(row.votes, row.reserved)
-            free[row.task] = min(free.get(row.task, left), left)
+            places_left = state.rules.free(row.votes, row.reserved)
+            free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
 
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
-    assert all(row.truth == truth_of(state.experts_said.get(row.id, []), state.settings.at_least) for row in golden)
+    assert all(row.truth == truth_of(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden)
     truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
 
 def _raters_are_measured_by_golden_answers(state: Stored) -> None:
-    """By those alone of which the truth is known; and not by practice."""
-    known: Counter[tuple[int, int, int]] = Counter()
+    """Only golden answers with a known truth measure raters, not practice answers."""
+    counts: Counter[tuple[int, int, int]] = Counter()
     for row in state.answers:
         question = state.questions[row.question]
         is_known = state.kind(question) == Kind.GOLDEN and question.truth is not None
         if is_known and state.people[row.person].role == Role.RATER and not state.is_skipped(row):
-            known[row.person, question.truth, row.answer] += 1
-    assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == known
+            counts[row.person, question.truth, row.answer] += 1
+    assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == counts
 
 
 def _everybody_is_shown_what_is_for_them(state: Stored) -> None:
-    """Experts are shown golden questions, and who has not passed the practice round nothing else."""
+    """Experts get golden questions, and new raters only practice questions."""
     for (person, task), turn in state.turns.items():
         who, kind = state.people[person], state.tasks[task].kind
         if turn.state != State.SUGGESTED:
@@ -213,26 +213,28 @@ def _everybody_is_shown_what_is_for_them(state: Stored) -> None:
 
 
 def check_cursors(state: Stored, raters: Sequence[int]) -> None:
-    """No rater has passed a task that they can be shown, where no two transactions are at work at a time."""
+    """Without parallel transactions, no cursor has passed a task that its rater can get."""
     for row in state.questions.values():
         task = state.tasks[row.task]
         if task.kind == Kind.MAIN and task.free and row.ended is None:
             for rater in raters:
                 is_excluded = state.people[rater].excluded
-                assert is_excluded or state.had(rater, row) or task.position >= state.positions[rater]
+                assert is_excluded or state.has_had(rater, row) or task.position >= state.positions[rater]
 
 
 def check_end(state: Stored, at_work: Sequence[int]) -> None:
-    """Nothing blocks for ever: each question has votes enough, or had everybody who works; golden ones each expert."""
+    """Nothing blocks forever: each question has enough votes or was shown to all; experts got all golden ones."""
     for person in at_work:
         who = state.people[person]
         for row in state.questions.values():
             if row.golden if who.role == Role.EXPERT else not row.golden and row.ended is None:
-                assert who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.had(person, row)
+                assert (
+                    who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.has_had(person, row)
+                )
 
 
 def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
-    """What owners are told follows from what is stored."""
+    """The progress for owners follows from the stored rows."""
     progress, most = progress_of(campaign, now), state.rules.per_question
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
@@ -257,38 +259,44 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     )
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
     assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
-    votes, given = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
+    votes, n_answers = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
     points, golden = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for row in state.golden_counts:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
     for one in progress.raters:
-        assert (one.votes, one.given, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
+        assert (one.votes, one.n_answers, one.excluded) == (
+            votes[one.id],
+            n_answers[one.id],
+            state.people[one.id].excluded,
+        )
         halves = [points[one.id, truth] / 2 for truth in (0, 1)]
         assert one.golden == BalancedAccuracy(*halves, *(golden[one.id, truth] for truth in (0, 1)))
 
 
 def _can_rate(person: Row[Any]) -> bool:
-    """Whether somebody can still be asked for votes."""
+    """Return whether a person can still vote."""
     is_rater = person.role == Role.RATER and person.stage != Stage.FAILED
     return is_rater and person.token is not None and not person.excluded
 
 
 def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
-    """Golden questions whose truth no more than half of the experts gave are listed, the most disputed first."""
+    """The list has the golden questions whose truth at most half of the experts answered, most disputed first."""
     expected = []
     for row in sorted(state.questions.values(), key=lambda row: row.id):
-        said = state.experts_said.get(row.id, [])
-        agree = said.count(2 * row.truth) if row.truth is not None else len(said)
-        if row.truth is not None and 2 * agree <= len(said):
-            expected.append((2 * agree - len(said), row.truth, tuple(said.count(answer) for answer in range(3))))
+        expert_answers = state.expert_answers.get(row.id, [])
+        agree = expert_answers.count(2 * row.truth) if row.truth is not None else len(expert_answers)
+        if row.truth is not None and 2 * agree <= len(expert_answers):
+            expected.append(
+                (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
+            )
     expected.sort(key=lambda one: one[0])
     assert [(row.truth, row.counts) for row in split_golden(campaign)] == [one[1:] for one in expected]
     assert count == len(expected)
 
 
 def check_export(state: Stored, campaign: Campaign) -> None:
-    """The votes that are exported are those that count, and none of them is golden; of the others it is told why."""
+    """The export has exactly the counted votes, and counts other answers by reason."""
     exported = export_votes(campaign)
     assert len(exported.votes) == sum(row.counted for row in state.answers)
     assert len(exported.rater_golden or ()) == _golden_answers_of_raters(state)
@@ -328,7 +336,9 @@ def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
 
 
 def _golden_answers_of_raters(state: Stored) -> int:
-    """Those to questions that an expert has judged, or all if none has been."""
-    asked = [state.questions[row.question] for row in state.standing if state.people[row.person].role == Role.RATER]
-    golden = [row for row in asked if state.kind(row) == Kind.GOLDEN]
+    """Return golden answers to questions that an expert has answered, or all if experts answered none."""
+    golden_questions = [
+        state.questions[row.question] for row in state.countable if state.people[row.person].role == Role.RATER
+    ]
+    golden = [row for row in golden_questions if state.kind(row) == Kind.GOLDEN]
     return sum(row.truth is not None for row in golden)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for tests and benchmarks."""
+"""A temporary PostgreSQL server, for tests and benchmarks."""
 
 import os
 import shutil
@@ -18,15 +18,15 @@ from reassess.annotation.store.database import open_engine
 
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[str]:
-    """The address of a server, to which the name of a database is to be put in place of NAME.
+    """Start a server, and yield its address; NAME in it stands for a database name.
 
-    It waits for the disk at each commit if it is `durable`; the test is skipped where PostgreSQL is not installed.
+    A `durable` server syncs each commit to the disk. Without PostgreSQL, the test is skipped.
     """
     found = [*map(Path, filter(None, [shutil.which("initdb")])), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if not found:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     binaries = found[-1].parent
-    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="pg", dir=memory if memory.is_dir() and not durable else None))
     if user:
@@ -34,9 +34,9 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
     options = f"-k {folder} -c listen_addresses= -c fsync={'on' if durable else 'off'}"
     control = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
     try:
-        made = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
+        command = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
         run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
-        run(made)
+        run(command)
         run([*control, "-o", options, "start"])
         try:
             yield f"postgresql://postgres@/NAME?host={folder}"
@@ -47,7 +47,7 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
 
 
 def new_database(server: str) -> str:
-    """The address of an empty database."""
+    """Create an empty database, and return its address."""
     name = f"campaign_{uuid4().hex}"
     engine = open_engine(server.replace("NAME", "postgres"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -57,11 +57,11 @@ def new_database(server: str) -> str:
 
 
 def clear_database(address: str) -> None:
-    """End what others do in a database, and delete its tables."""
+    """End other sessions of a database, and delete its tables."""
     engine = open_engine(address)
     with engine.begin() as connection:
-        others = "datname = current_database() AND pid != pg_backend_pid()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+        is_other_session = "datname = current_database() AND pid != pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {is_other_session}"))
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()

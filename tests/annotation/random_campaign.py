@@ -1,4 +1,4 @@
-"""A campaign in which all that can happen is driven by one seed."""
+"""A random campaign: everything that happens depends on one seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,15 +42,15 @@ from tests.annotation import invariants
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of
 from tests.annotation.invariants import Stored
 
-_KILLED = 1 / 300  # statements before which the server is killed
+_KILLED = 1 / 300  # number of statements until the server is killed
 
 
 class KilledError(Exception):
-    """The server is killed in the middle of a transaction."""
+    """The simulated kill of the server in the middle of a transaction."""
 
 
 def plan_by(random: Random) -> CampaignPlan:
-    """What a campaign may be: with experts of a file or none, golden questions that none has answered, and practice."""
+    """Make a random plan: with or without imported experts, unanswered golden questions, and practice."""
     sizes = tuple(random.randint(1, 5) for _ in range(random.randint(3, 12)))
     unanswered = tuple(random.randint(1, 4) for _ in range(random.randint(0, 2)))
     is_answered = random.random() < 0.7
@@ -79,9 +79,9 @@ def plan_by(random: Random) -> CampaignPlan:
 
 @dataclass
 class Simulation:
-    """People, the clock, retries, crashes and restarts, all by one seed.
+    """People, clock, retries, crashes and restarts by one seed.
 
-    Each keeps the answers that were not acknowledged, and sends them again. What was acknowledged is noted.
+    Each person keeps unacknowledged answers, and sends them again. Acknowledged answers are recorded.
     """
 
     address: str | Path
@@ -92,16 +92,16 @@ class Simulation:
     now: float = 1e9
     # Revision and answer, by person and question.
     acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    told: set[tuple[int, int]] = field(default_factory=set)  # who knows of which question what is right
-    final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # what they said then
+    revealed: set[tuple[int, int]] = field(default_factory=set)  # people who know the truth of a question
+    final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # their answers at that time
     excluded: set[int] = field(default_factory=set)
     paused: bool = False
     waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
-    shown: dict[int, list[Turn]] = field(default_factory=dict)
+    turns_of: dict[int, list[Turn]] = field(default_factory=dict)
 
     @classmethod
     def begun(cls, address: str | Path, seed: int) -> "Simulation":
-        """A simulation of a campaign that depends on nothing but the seed."""
+        """Start a simulation that depends only on the seed."""
         random = Random(seed)
         create_campaign(address, plan_by(random))
         campaign = open_campaign(address)
@@ -119,11 +119,11 @@ class Simulation:
 
     @property
     def at_work(self) -> list[int]:
-        """Who can sign in."""
+        """People who can sign in."""
         return [*self.raters, *self.experts]
 
     def step(self) -> None:
-        """One thing happens, or is begun when the server is killed."""
+        """Do one random action, or kill the server during it."""
         self.now += self.random.expovariate(1 / 3)
         happens = self.random.choices(_EVENTS, _WEIGHTS)[0]
         try:
@@ -131,11 +131,11 @@ class Simulation:
                 happens(self, self.random.choice(self.at_work))
         except KilledError:
             self.restart(0)
-            self.excluded = {one.id for one in people_of(self.campaign) if one.excluded}  # they may be, or not yet
+            self.excluded = {one.id for one in people_of(self.campaign) if one.excluded}  # they may be saved or not
 
     @contextmanager
     def killed_at_times(self) -> Iterator[None]:
-        """The server may be killed before any statement, and before a transaction is kept."""
+        """Let the server be killed before any statement or commit."""
 
         def kill(*_: Any) -> None:
             if self.random.random() < _KILLED:
@@ -151,85 +151,85 @@ class Simulation:
                 event.remove(engine, moment, kill)
 
     def restart(self, _: int) -> None:
-        """The server is started anew."""
+        """Restart the server."""
         self.campaign.close()
         self.campaign = open_campaign(self.address)
 
     def go_on(self, _: int) -> None:
-        """What was left by a process that was killed is finished."""
+        """Finish the work of a killed process."""
         finish_counting(self.campaign)
 
     def ask(self, person: int) -> None:
-        """Somebody's page asks for what is next, and the response may be lost."""
-        shown = self.shown.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in shown])
+        """Request the next task of a person; the response may be lost."""
+        turns = self.turns_of.setdefault(person, [])
+        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
             if self.random.random() < 0.9:
-                shown.append(turn)
+                turns.append(turn)
 
     def go_back(self, person: int) -> None:
-        """Somebody goes back to their last task, and changes what they said."""
+        """Let a person go back to their last task, and change answers."""
         turn = last_turn(self.campaign, person)
         if turn is not None:
-            self.shown.setdefault(person, []).insert(0, turn)
+            self.turns_of.setdefault(person, []).insert(0, turn)
 
     def suggest(self, person: int) -> None:
-        """Somebody sees something else in an image."""
-        if shown := self.shown.get(person):
-            with suppress(DataError):  # the campaign is paused, or the rater excluded
-                suggest(self.campaign, person, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+        """Let a person suggest a class."""
+        if turns := self.turns_of.get(person):
+            with suppress(DataError):  # the campaign is paused, or the rater is excluded
+                suggest(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, person: int) -> None:
-        """Somebody answers some rows, which wait to be sent."""
-        if shown := self.shown.get(person):
-            rows = shown[0].rows
+        """Let a person answer some rows, without sending them."""
+        if turns := self.turns_of.get(person):
+            rows = turns[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            given = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
-            self.waiting.setdefault(person, []).extend(given)
+            new_answers = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
+            self.waiting.setdefault(person, []).extend(new_answers)
             if some == rows:
-                shown.pop(0)
+                turns.pop(0)
 
     def send(self, person: int) -> None:
-        """The outbox is sent, by the page itself or as its user goes on; the response may be lost."""
+        """Send the outbox; the response may be lost."""
         if not (waiting := self.waiting.get(person)):
             return
-        given = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
-        truths = save_answers(self.campaign, person, given, self.now, reveal=self.random.random() < 0.7)
+        sent = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
+        truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
-            for one in given:
+            for one in sent:
                 own = person, one.question
                 before = self.acknowledged.get(own)
-                if own not in self.told and (before is None or before[0] < one.revision):
+                if own not in self.revealed and (before is None or before[0] < one.revision):
                     self.acknowledged[own] = one.revision, one.answer
-            self.waiting[person] = [one for one in waiting if one not in given]
+            self.waiting[person] = [one for one in waiting if one not in sent]
         ended = self._ended_practice(person)
         assert truths.keys() <= ended
-        self.told |= {(person, question) for question in ended}
+        self.revealed |= {(person, question) for question in ended}
 
     def _ended_practice(self, person: int) -> set[int]:
-        """Questions of practice tasks that a rater has ended: their answers cannot be changed, known or not."""
+        """Return questions of finished practice tasks, whose answers cannot be changed."""
         own = turns.c.person == person, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE
         query = select(questions.c.id).select_from(turns.join(tasks).join(questions)).where(*own)
         with reading(self.campaign.engine) as connection:
             return set(connection.scalars(query)) if person in self.raters else set()
 
     def reload(self, person: int) -> None:
-        """Somebody closes the page, and loses what is on it, but not what waits to be sent."""
-        self.shown[person] = []
+        """Let a person close the page: shown tasks are lost, unsent answers stay."""
+        self.turns_of[person] = []
 
     def skip(self, person: int) -> None:
-        """Somebody skips an image."""
-        if shown := self.shown.get(person):
-            skip_task(self.campaign, person, shown.pop(0).task, self.now)
+        """Let a person skip an image."""
+        if turns := self.turns_of.get(person):
+            skip_task(self.campaign, person, turns.pop(0).task, self.now)
 
     def jump(self, _: int) -> None:
-        """The clock jumps, forwards or back."""
+        """Move the clock forwards or back."""
         self.now += self.random.choice([70.0, 1000.0, -30.0, -5000.0])
 
     def judge(self, person: int) -> None:
-        """The owner excludes a rater, or includes them again."""
+        """Exclude a rater, or include them again."""
         if person in self.raters:
             is_excluded = person in self.excluded
             change, then = (include_rater, self.excluded.discard) if is_excluded else (exclude_rater, self.excluded.add)
@@ -237,29 +237,29 @@ class Simulation:
             then(person)
 
     def pause(self, _: int) -> None:
-        """The owner pauses the campaign."""
+        """Pause the campaign."""
         pause(self.campaign, self.now)
         self.paused = True
 
     def resume(self, _: int) -> None:
-        """The owner lets it go on."""
+        """Resume the campaign."""
         resume(self.campaign, self.now)
         self.paused = False
 
     def admit(self, _: int) -> None:
-        """The owner lets those begin who have failed or still practise."""
+        """Admit raters who have failed or still practise."""
         for person in people_of(self.campaign):
             if person.role == Role.RATER and person.stage in (Stage.FAILED, Stage.PRACTICE):
                 admit(self.campaign, person.id, self.now)
 
     def delete(self, person: int) -> None:
-        """The owner deletes a rater, who can no longer sign in; what waits to be sent is lost with their page."""
+        """Delete a rater, who can no longer sign in; their unsent answers are lost."""
         if len(self.raters) > 1 and person in self.raters:
             delete_person(self.campaign, person, self.now)
             self.raters.remove(person)
 
     def finish(self) -> None:
-        """All work until nothing is left for them."""
+        """Let all people work until no task is left."""
         self.resume(0)
         self.go_on(0)
         self.now += 10_000
@@ -271,39 +271,39 @@ class Simulation:
                 if not isinstance(turn, Turn):
                     idle += 1
                     continue
-                given = [
+                new_answers = [
                     GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
                 ]
-                save_answers(self.campaign, person, given, self.now)
+                save_answers(self.campaign, person, new_answers, self.now)
 
     def check(self) -> None:
-        """What must always be so."""
+        """Check the invariants."""
         state = Stored.of(self.campaign)
         invariants.check(state, self.acknowledged)
         invariants.check_cursors(state, self.raters)
         self._check_owner(state)
-        self._check_told(state)
+        self._check_revealed(state)
 
     def _check_owner(self, state: Stored) -> None:
-        """What owners have done stays so."""
+        """Check that actions of owners last."""
         assert state.settings.paused == self.paused
         assert {person for person, row in state.people.items() if row.excluded} == self.excluded
         deleted = {person for person, row in state.people.items() if row.name.startswith("deleted ")}
         assert deleted == state.people.keys() - self.at_work
 
-    def _check_told(self, state: Stored) -> None:
-        """Who knows what is right changes no answer that measures them."""
-        for own in self.told:
-            kept = state.kept[own]
-            said = kept.revision, kept.answer
-            assert state.is_skipped(kept) or self.final.setdefault(own, said) == said
+    def _check_revealed(self, state: Stored) -> None:
+        """Check that people who know a truth cannot change an answer that measures them."""
+        for own in self.revealed:
+            answer = state.kept[own]
+            current = answer.revision, answer.answer
+            assert state.is_skipped(answer) or self.final.setdefault(own, current) == current
 
     def check_progress(self) -> None:
-        """What the owner is told."""
+        """Check the progress for the owner."""
         invariants.check_progress(Stored.of(self.campaign), self.campaign, self.now)
 
     def check_end(self) -> None:
-        """What must be so when nothing is left."""
+        """Check the invariants at the end."""
         self.check()
         self.check_progress()
         state = Stored.of(self.campaign)

@@ -1,4 +1,4 @@
-"""Addresses of campaigns: what is a file, what a server, and that no password is shown."""
+"""Addresses of campaigns: files, servers, and hidden passwords."""
 
 from collections.abc import Callable
 
@@ -27,12 +27,12 @@ from tests.helpers import message
         ("--campaign=postgresql://eve:secret@h/d", "--campaign=postgresql://***"),
     ],
 )
-def test_no_password_is_shown(address: str, shown: str) -> None:
+def test_password_is_hidden(address: str, shown: str) -> None:
     assert shown_address(address) == shown
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql", "postgresql+psycopg", "sqlite"])
-def test_an_address_of_another_kind_is_refused(scheme: str) -> None:
+def test_address_with_other_scheme_raises(scheme: str) -> None:
     assert message(is_server, f"{scheme}://eve:secret@h/d") == (
         "not an address of a campaign\n"
         f"  where:   {scheme}://eve:***@h/d\n"
@@ -43,9 +43,9 @@ def test_an_address_of_another_kind_is_refused(scheme: str) -> None:
 
 @pytest.mark.parametrize("function", [open_campaign, lambda address: create_campaign(address, None)])
 @pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d", "eve:p@ss@h/d"])
-def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:
+def test_invalid_database_address_raises(function: Callable[[str], object], rest: str) -> None:
     assert message(function, f"postgresql://{rest}") == (
         "not the address of a database\n"
         "  where:   postgresql://***\n"
-        "  allowed: postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password"
+        "  allowed: postgresql://USER@HOST/DATABASE, with %40 for an @ in the password"
     )

@@ -1,4 +1,4 @@
-"""A campaign from its making to its votes: who is shown what, which answers count, and what a kill leaves."""
+"""A campaign from creation to votes: who gets which task, which answers count, and kills."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -65,57 +65,59 @@ CLOSING = StopRule(0.1, 0.9)
 
 
 def addresses_of(campaign: Campaign, letter: str) -> set[str]:
-    """The addresses of golden images (g), or of the others (m)."""
+    """Return the addresses of golden images (g) or of main images (m)."""
     with reading(campaign.engine) as connection:
         return set(connection.scalars(select(images.c.address).where(images.c.name.startswith(letter))))
 
 
-def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -> None:
+def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
     assert next_turn(campaign, 2, NOW + 59) == turn
-    assert turn_of(campaign, 3, NOW - 3600).task == turn.task  # the clock was set back, and keeps no place for ever
+    assert (
+        turn_of(campaign, 3, NOW - 3600).task == turn.task
+    )  # the clock was set back, but no place is reserved forever
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
-    give(campaign, 2, turn, YES, now=LATER)  # late: kept, and not counted
+    give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
     assert last_turn(campaign, 2).task == turn.task
     result = export_votes(campaign)
     assert (votes_of(campaign), result.not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
 
-def test_a_page_is_shown_one_task_ahead_and_none_that_it_holds_is_shown_to_it_again(address: str | Path) -> None:
+def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     second = turn_of(campaign, 2, held=[first.task])
     assert second.task != first.task
     assert why(campaign, 2, held=[first.task, second.task]) == "waiting"
     give(campaign, 2, first, YES)
-    third = turn_of(campaign, 2, LATER, held=[second.task])  # whose lease has ended
+    third = turn_of(campaign, 2, LATER, held=[second.task])  # its lease has ended
     assert third.task not in (first.task, second.task)
     give(campaign, 2, third, YES, now=LATER)
-    assert turn_of(campaign, 2, LATER).task == second.task  # such as after the page was closed
+    assert turn_of(campaign, 2, LATER).task == second.task  # for example after the page was closed
 
 
-def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
-    """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
+def test_question_closes_when_probability_leaves_thresholds(address: str | Path) -> None:
+    """Two raters who know all golden questions agree on one class only; the other class stays open."""
     campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0.9, stop=CLOSING)
     (main,) = addresses_of(campaign, "m")
     turns: dict[int, Turn] = {}
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            said = (YES, second) if turn.image == main else (NO, YES, NO)
-            give(campaign, person, turn, *(said[row.class_id] for row in turn.rows))
+            values = (YES, second) if turn.image == main else (NO, YES, NO)
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
             turns |= {person: turn} if turn.image == main else {}
-    left = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
-    assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
-    given = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
-    save_answers(campaign, 3, given, NOW)  # a changed answer opens what it had closed
-    asked = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
-    assert 0 in asked
+    open_turns = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
+    assert [[row.class_id for row in turn.rows] for turn in open_turns] == [[1]]
+    new_answers = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
+    save_answers(campaign, 3, new_answers, NOW)  # a changed answer reopens its question
+    class_ids = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
+    assert 0 in class_ids
 
 
 def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
-    """Make a change whose process is killed as a transaction of a number is to be kept."""
+    """Make a change whose process is killed at the commit of a given transaction."""
     begun = count()
 
     def kill(*_: object) -> None:
@@ -130,16 +132,16 @@ def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) 
 
 @pytest.mark.parametrize(("place", "transaction"), [*(("path", number) for number in range(5)), ("database", 2)])
 @pytest.mark.parametrize("change", [exclude_rater, include_rater])
-def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_is_finished(
+def test_exclusion_is_immediate_and_finished_after_a_kill(
     change: Callable[..., object],
     place: str,
     transaction: int,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
-    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
-    monkeypatch.setattr(campaigns_module, "_MOST", 1)  # so that a statement holds fewer values than there are
+    """A few questions are recounted per transaction; all numbers are correct meanwhile."""
+    monkeypatch.setattr(votes_module, "_MAX_COUNTED", 2)
+    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that one statement is not enough
     campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)
@@ -158,26 +160,26 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     counted = [row for row in state.answers if row.counted and row.question in is_open]
     on_open = sum(not state.people[row.person].excluded for row in counted)
     assert progress.votes_needed == 2 * progress.open - on_open
-    answer_all(campaign, 4, NO)  # what is open by then
+    answer_all(campaign, 4, NO)  # the open questions at this point
     check(Stored.of(campaign), {})
-    exported = export_votes(campaign)  # which finishes it
+    exported = export_votes(campaign)  # the export finishes the recount
     check(Stored.of(campaign), {})
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
     assert sum(row.votes for row in exported.questions) == len(exported.votes)
     assert exported.excluded == (6 if is_excluded else 0)
-    assert all(("rater 2", "yes") in said for _, _, said in votes_of(campaign)) == (not is_excluded)
+    assert all(("rater 2", "yes") in rater_votes for _, _, rater_votes in votes_of(campaign)) == (not is_excluded)
     answer_all(campaign, 5, NO)
-    assert {len(said) for _, _, said in votes_of(campaign)} == {2}
+    assert {len(rater_votes) for _, _, rater_votes in votes_of(campaign)} == {2}
 
 
-def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: str | Path) -> None:
+def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
     (row,), (other,) = turn.rows, turn_of(campaign, 3, held=[turn.task]).rows
-    given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
-    assert message(save_answers, campaign, 2, given, NOW).startswith("rater was not shown this question\n")
-    assert message(save_answers, campaign, 2, [given[0], GivenAnswer(99, YES)], NOW) == (
+    new_answers = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
+    assert message(save_answers, campaign, 2, new_answers, NOW).startswith("rater was not shown this question\n")
+    assert message(save_answers, campaign, 2, [new_answers[0], GivenAnswer(99, YES)], NOW) == (
         "unknown question\n  found:   question 99"
     )
     assert len(export_votes(campaign).votes) == 0
@@ -185,46 +187,46 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: 
     assert message(skip_task, campaign, 1, turn.task, NOW).startswith("rater was not shown this task\n")
 
 
-def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(
+def test_huge_revision_raises(
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=1, golden_share=0)
     row, other = turn_of(campaign, 2).rows
-    given = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
-    assert message(save_answers, campaign, 2, given, NOW) == (
+    new_answers = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
+    assert message(save_answers, campaign, 2, new_answers, NOW) == (
         f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
     )
     assert votes_of(campaign) == []
-    for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and one that was on its way
+    for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and an answer that was on its way
         save_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
-    assert [said for _, _, said in votes_of(campaign)] == [[("rater 2", "no")]]
+    assert [votes for _, _, votes in votes_of(campaign)] == [[("rater 2", "no")]]
     assert message(save_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
 
 
 @pytest.mark.parametrize("lapses", [False, True])
-def test_a_skipped_image_is_noted_once_and_what_is_said_of_it_does_not_count(address: str | Path, lapses: bool) -> None:
-    """Also after the lease; and the turn ends by one statement, whether or not it was answered."""
+def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str | Path, lapses: bool) -> None:
+    """Also after the lease. The turn ends by one statement, answered or not."""
     campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, *[YES] * (1 + lapses))
     if lapses:
         end_expired_turns(campaign, LATER)
-    said: list[str] = []
-    event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
-    for _ in range(2):  # of which the second was sent since the response was lost
+    statements: list[str] = []
+    event.listen(campaign.engine, "before_cursor_execute", lambda *given: statements.append(given[2].split(" SET")[0]))
+    for _ in range(2):  # the second request was sent because the response was lost
         skip_task(campaign, 2, turn.task, LATER)
-    assert said.count("UPDATE turns") == 1
-    give(campaign, 2, turn, YES)  # which was on its way
+    assert statements.count("UPDATE turns") == 1
+    give(campaign, 2, turn, YES)  # the answer was on its way
     assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
     assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
     assert (votes_of(campaign), export_votes(campaign).skipped) == ([], 2)
     assert last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
-    assert {said for _, _, votes in votes_of(campaign) for _, said in votes} == {"no"}
+    assert {statements for _, _, votes in votes_of(campaign) for _, statements in votes} == {"no"}
 
 
-def test_an_excluded_rater_is_shown_nothing_to_change_and_may_skip(address: str | Path) -> None:
+def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
@@ -238,7 +240,7 @@ def test_an_excluded_rater_is_shown_nothing_to_change_and_may_skip(address: str 
     assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
 
 
-def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(address: str | Path) -> None:
+def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(address: str | Path) -> None:
     golden, _ = golden_of(1)
     item, expert, answer = np.array([[0, 0, NO], [0, 0, NO], [0, 1, NO], [0, 2, YES], [0, 2, YES], [0, 2, YES]]).T
     experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
@@ -253,12 +255,12 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(addre
     )
     assert plan.truth == (0,)
     create_campaign(address, plan)
-    kept = export_votes(open_campaign(address), names=True).golden
-    assert sorted(kept.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
+    golden_votes_ = export_votes(open_campaign(address), names=True).golden
+    assert sorted(golden_votes_.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: bool, path: Path) -> None:
+def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
     campaign = campaign_at(path, (1,), raters=1)
     turn_of(campaign, 2)
     copy = path.with_name("copy.db")
@@ -267,7 +269,7 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
         "a campaign with this name is open, or was not closed\n"
         f"  where:   {path}\n"
         "  found:   c.db-wal, with its newest answers\n"
-        "  fix:     stop its server; after a kill, reassess status closes it; or choose another name"
+        "  fix:     stop its server; if it was killed, run reassess status to close the file; or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused
     assert message(backup_campaign, copy, path, force=force) == refused
@@ -282,60 +284,60 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     assert path.read_bytes() == damaged
 
 
-def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(address: str | Path) -> None:
-    """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
+def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str | Path) -> None:
+    """Two raters who know the golden questions agree on two of three classes; others get only the third."""
     golden = [6] * 20
     campaign = campaign_at(address, (3,), golden=golden, per_question=4, stop=CLOSING, golden_share=0.9)
     (main,) = addresses_of(campaign, "m")
-    shown: list[list[int]] = []
+    class_ids: list[list[int]] = []
     for third in (NO, YES, NO):
-        person, sizes = add_person(campaign, f"rater {len(shown)}"), []
+        person, sizes = add_person(campaign, f"rater {len(class_ids)}"), []
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             sizes.append(len(turn.rows))
-            said = (NO, YES, third) if turn.image == main else (NO, YES) * 3
-            give(campaign, person, turn, *(said[row.class_id] for row in turn.rows))
-        shown.append(sizes)
-    assert [set(sizes) for sizes in shown] == [{3}, {3}, {1}]
-    assert min(map(len, shown)) > 1
+            values = (NO, YES, third) if turn.image == main else (NO, YES) * 3
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
+        class_ids.append(sizes)
+    assert [set(sizes) for sizes in class_ids] == [{3}, {3}, {1}]
+    assert min(map(len, class_ids)) > 1
 
 
-def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(path: Path) -> None:
+def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
     sizes = (2, 1, 3, 5, 2, 4)
     campaign = campaign_at(path, (3,) * 40, golden=sizes, golden_share=0.9)
-    known, first = addresses_of(campaign, "g"), set()
+    golden, first = addresses_of(campaign, "g"), set()
     for number in range(20):
         rater = add_person(campaign, f"rater {number}")
-        shown: list[Turn] = []
-        while len(shown) < len(known):
+        turns: list[Turn] = []
+        while len(turns) < len(golden):
             turn = turn_of(campaign, rater)
             give(campaign, rater, turn, YES)
-            shown += [turn] if turn.image in known else []
-        assert [len(turn.rows) for turn in shown] == [3, 3, 3, 2, 2, 1]
-        first.add(shown[0].image)
+            turns += [turn] if turn.image in golden else []
+        assert [len(turn.rows) for turn in turns] == [3, 3, 3, 2, 2, 1]
+        first.add(turns[0].image)
     names = image_addresses(campaign)
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
 
-def test_golden_tasks_are_the_first_of_as_many_raters_each(path: Path) -> None:
-    """Also where those of the practice round have places among theirs."""
+def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
+    """Also if practice tasks have positions between them."""
     campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
-    known = addresses_of(campaign, "g")
+    golden = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
         admit(campaign, rater, NOW)
         turn = turn_of(campaign, rater)
-        first[turn.image] += turn.image in known
+        first[turn.image] += turn.image in golden
     first = +first
     assert len(first) == 10
     assert chisquare(list(first.values())).pvalue > 0.01
 
 
 def lapse(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends."""
+    """Let the lease end."""
     return now + 100
 
 
 def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends, and others answer all that they are asked, so that a main task has all of its votes."""
+    """Let the lease end, and others answer all tasks, so that main tasks have all votes."""
     for other in (3, 4):
         for _ in range(3):
             give(campaign, other, turn_of(campaign, other, now + 100), YES, now=now + 100)
@@ -343,7 +345,7 @@ def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -
 
 
 def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The campaign is paused until the lease has ended."""
+    """Pause the campaign until the lease has ended."""
     pause(campaign, now)
     assert why(campaign, person, now + 100) == "paused"
     resume(campaign, now + 100)
@@ -351,30 +353,30 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """A page that has the image is shown the next one; its lease ends too."""
+    """Give the page the next task, too, and let both leases end."""
     assert turn_of(campaign, person, now, held=[task]).task != task
     return now + 100
 
 
 def lapse_beside_another(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends while the page has the image, and is shown the next one."""
+    """Let the lease end while the page has the image and gets the next task."""
     return lapse_on_two_pages(campaign, person, task, now + 100)
 
 
 def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """Another page asks, which has nothing."""
+    """Request a task from another page, without tasks."""
     return now + 1
 
 
 def exclude_and_include(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater is excluded for a while."""
+    """Exclude the rater for a while."""
     exclude_rater(campaign, person, now)
     include_rater(campaign, person, now)
     return now
 
 
 def skip(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater skips the image."""
+    """Skip the image."""
     skip_task(campaign, person, task, now)
     return now
 
@@ -384,13 +386,13 @@ _ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, l
 
 @pytest.mark.parametrize("answered", [0, 2])
 @pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_include, skip])
-def test_an_image_that_was_begun_is_shown_again_golden_or_not(
+def test_begun_image_is_shown_again_golden_or_not(
     path: Path, end: Callable[[Campaign, int, int, float], float], answered: int
 ) -> None:
-    """However its turn ended; so nobody learns from that which it was. A skipped one is not shown again."""
+    """However its turn ended, so that this does not reveal golden tasks. Skipped images do not come again."""
     rules = {"per_question": 2, "stop": CLOSING, "golden_share": 0.5, "lease": 60.0}
     campaign = campaign_at(path, (3,) * 90, raters=3, golden=[6] * 20, **rules)
-    known, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
+    golden, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
     for _ in range(12):
         turn = turn_of(campaign, 2, now)
         give(campaign, 2, turn, *[YES] * answered, now=now)
@@ -400,16 +402,16 @@ def test_an_image_that_was_begun_is_shown_again_golden_or_not(
         if again.task == turn.task:
             assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
             assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
-        seen[turn.image in known] += 1
-        given = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
-        save_answers(campaign, 2, given, now)
+        seen[turn.image in golden] += 1
+        new_answers = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
+        save_answers(campaign, 2, new_answers, now)
     assert min(seen.values()) > 2
 
 
 @pytest.mark.parametrize("lapses", [False, True])
-def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool) -> None:
+def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bool) -> None:
     campaign = campaign_at(path, (3,) * 60, raters=1, golden=[3] * 40, golden_share=0.3, lease=60.0)
-    known, shown = addresses_of(campaign, "g"), 0
+    golden, n_golden = addresses_of(campaign, "g"), 0
     for number in range(30):
         now = NOW + 1000 * number
         turn = turn_of(campaign, 2, now)
@@ -417,18 +419,18 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool
             end_expired_turns(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
         assert turn.number == number
-        shown += turn.image in known
-    assert shown == 7
+        n_golden += turn.image in golden
+    assert n_golden == 7
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
-def test_questions_that_are_begun_are_asked_before_others(path: Path, stop: StopRule | None) -> None:
-    """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
+def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> None:
+    """In a random order of raters, nobody begins a new task while a begun task has a place for them."""
     campaign = campaign_at(path, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
-    held: dict[int, Turn] = {}
+    open_turns: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():
-        if (before := held.pop(person, None)) is not None:
+        if (before := open_turns.pop(person, None)) is not None:
             give(campaign, person, before, *rng.integers(0, 3, len(before.rows)).tolist())
             continue
         if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -438,5 +440,5 @@ def test_questions_that_are_begun_are_asked_before_others(path: Path, stop: Stop
                 free = set(connection.scalars(select(tasks.c.id).where(tasks.c.free > 0)))
             assert not [task for task, had in begun.items() if task in free and person not in had]
         begun.setdefault(turn.task, set()).add(person)
-        held[person] = turn
+        open_turns[person] = turn
     assert len(begun) == 12

@@ -1,4 +1,4 @@
-"""`reassess annotate` on a PostgreSQL server: a campaign from its making to its votes; no output tells the password."""
+"""`reassess annotate` on a PostgreSQL server: from create to labels, without the password in outputs."""
 
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,11 +12,11 @@ from tests.helpers import Run, Runner, document_of, write_files
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with tasks on two images, and golden answers on two others."""
+    """A working folder with tasks on two images, and golden answers on two other images."""
     monkeypatch.chdir(tmp_path)
     line = '{{"task": {0}, "image": "{0}.png", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
     golden = "".join(
-        f"{number}.png,{name},eve,{said}\n" for number in "23" for name, said in (("cat", "yes"), ("dog", "no"))
+        f"{number}.png,{name},eve,{answer}\n" for number in "23" for name, answer in (("cat", "yes"), ("dog", "no"))
     )
     files = {
         "tasks.jsonl": line.format(0) + line.format(1),
@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_files(tmp_path, files)
 
 
-def test_a_campaign_on_a_server_from_its_making_to_its_labels(
+def test_campaign_on_server_works_from_create_to_labels(
     here: Path, run: Runner, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def annotate(command: str, *argv: str) -> Run:
@@ -34,14 +34,14 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
         assert (result.code, result.err) == (0, "")
         return result
 
-    made = annotate("create", "tasks.jsonl", "--benchmark", "pets", "--per-question", "2", "--golden-share", "0.9")
-    assert made.out.startswith(f"{database}: 2 tasks, 4 questions, 8 votes (2 per question)\n")
+    output = annotate("create", "tasks.jsonl", "--benchmark", "pets", "--per-question", "2", "--golden-share", "0.9")
+    assert output.out.startswith(f"{database}: 2 tasks, 4 questions, 8 votes (2 per question)\n")
     annotate("invite", "ann", "bob")
     campaign = open_campaign(database)
     for person in people_of(campaign):
         while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
-            given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-            save_answers(campaign, person.id, given, 1e9)
+            new_answers = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+            save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(
         "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
@@ -60,21 +60,21 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
         == f"Error: database already contains a campaign\n  where:   {database}\n  fix:     use an empty database\n"
     )
     annotate("backup", "-o", "copy.db")
-    told = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")
-    assert told["results"]["raters"] == 1
+    document = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")
+    assert document["results"]["raters"] == 1
     for copy, people in (("copy.db", 3), ("tried.db", 4)):
         campaign = open_campaign(copy)
         assert len(people_of(campaign)) == people
         campaign.close()
 
 
-def test_no_output_tells_the_password(here: Path, run: Runner, database: str) -> None:
+def test_output_hides_password(here: Path, run: Runner, database: str) -> None:
     address = database.replace("postgres@", "postgres:secret@")
     argv = ["annotate", "create", address, "tasks.jsonl", "--benchmark", "pets"]
     document = document_of(run(*argv, "--json"), "annotate")
-    shown = document["results"]["campaign"]
-    assert shown == document["command"][3]
-    assert unquote(shown) == database.replace("postgres@", "postgres:***@")
+    printed = document["results"]["campaign"]
+    assert printed == document["command"][3]
+    assert unquote(printed) == database.replace("postgres@", "postgres:***@")
     for again in (
         run(*argv),
         run("annotate", "backup", address, "--upgrade"),

@@ -1,4 +1,4 @@
-"""A campaign of digits: raters whose matrices are known, one who answers at random, and what comes of their votes."""
+"""A campaign of digits: raters with known confusion matrices, one random rater, and the results of their votes."""
 
 import os
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ _RANDOM = "rater 7"
 
 
 def tasks_of(images: Sequence[int], truth: Sequence[int], chance: Random) -> Tasks:
-    """A task an image: the digit that it is, and two others."""
+    """Make a task per image: its digit, and two other digits."""
     names, class_ids = [], []
     for image in images:
-        others = chance.sample([number for number in range(10) if number != truth[image]], 2)
+        other_digits = chance.sample([number for number in range(10) if number != truth[image]], 2)
         names += [f"{image:04}.png"] * 3
-        class_ids += chance.sample([truth[image], *others], 3)
+        class_ids += chance.sample([truth[image], *other_digits], 3)
     count = len(images)
     questions = Questions.from_columns(names, np.array(class_ids), _DIGITS)
     return Tasks(questions, np.arange(0, 3 * count + 1, 3), np.arange(count), ["all"] * count)
@@ -60,9 +60,9 @@ def tasks_of(images: Sequence[int], truth: Sequence[int], chance: Random) -> Tas
 
 @dataclass
 class Rated:
-    """A campaign in which all raters have answered what they are shown, in turn; and what they said.
+    """A campaign where all raters have answered all tasks in turn, and their answers.
 
-    Of each answer: image, class, rater and answer.
+    An answer has image, class, rater and answer.
     """
 
     campaign: Campaign
@@ -77,19 +77,19 @@ def rated(path: Path, seed: int) -> Rated:
     truth: list[int] = sklearn_datasets.load_digits().target.tolist()
     images = chance.sample(range(len(truth)), _MAIN + _GOLDEN)
     main, golden = tasks_of(images[:_MAIN], truth, chance), tasks_of(images[_MAIN:], truth, chance)
-    asked = golden.questions
-    digits = np.array([truth[int(name[:4])] for name in asked.images])[asked.image_ids]
-    rows = np.arange(len(asked))
+    questions = golden.questions
+    digits = np.array([truth[int(name[:4])] for name in questions.images])[questions.image_ids]
+    rows = np.arange(len(questions))
     experts = Votes.from_columns(
-        asked, rows, np.zeros(rows.size, int), np.where(digits == asked.class_ids, 2, 0), ("eve",), WORDS
+        questions, rows, np.zeros(rows.size, int), np.where(digits == questions.class_ids, 2, 0), ("eve",), WORDS
     )
     rules = Rules(per_question=7, golden_share=0.6, seed=seed)
     create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
     done.experts = [
-        (asked.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
-        for image, class_id, digit in zip(asked.image_ids, asked.class_ids, digits, strict=True)
+        (questions.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
+        for image, class_id, digit in zip(questions.image_ids, questions.class_ids, digits, strict=True)
     ]
     address = image_addresses(campaign)
     raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
@@ -102,17 +102,17 @@ def rated(path: Path, seed: int) -> Rated:
                 working.remove(person)
                 continue
             name, matrix = address[turn.image], raters[person]
-            said = [chance.choices(range(3), matrix[row.class_id == truth[int(name[:4])]])[0] for row in turn.rows]
-            given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
-            save_answers(campaign, person, given, 1e9)
+            values = [chance.choices(range(3), matrix[row.class_id == truth[int(name[:4])]])[0] for row in turn.rows]
+            new_answers = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, values, strict=True)]
+            save_answers(campaign, person, new_answers, 1e9)
             votes = done.main if name in own else done.golden
-            for row, answer in zip(turn.rows, said, strict=True):
+            for row, answer in zip(turn.rows, values, strict=True):
                 votes.append((name, _DIGITS.names[row.class_id], f"rater {number_of[person]}", WORDS[answer]))
     return done
 
 
 def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], float]:
-    """P(class valid) of each question, by votes in the main job or golden ones; `without` experts on one image."""
+    """Compute P(class valid) of each question from main or golden votes, `without` the experts on one image."""
     truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if image != without}
     shares = {True: [1 / 6, 1 / 3, 1 / 2], False: [1 / 2, 1 / 3, 1 / 6]}
     counts: dict[str, dict[bool, list[float]]] = {}
@@ -135,7 +135,7 @@ def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], floa
     return {pair: ratio / (1 + ratio) for pair, ratio in of.items()}
 
 
-def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
+def test_golden_images_equal_computation_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Runner, memory_folder: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -143,8 +143,10 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     done.campaign.close()
     assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
     golden = {(image, name) for image, name, *_ in done.golden}
-    made = results_of(run, "aggregate", "--benchmark", "rated", "--method", "calibrated", "-o", "rated/scores.csv")
-    assert (made["by_golden_votes"], made["votes"]) == (len(golden), len(done.main) + len(done.golden))
+    aggregated = results_of(
+        run, "aggregate", "--benchmark", "rated", "--method", "calibrated", "-o", "rated/scores.csv"
+    )
+    assert (aggregated["by_golden_votes"], aggregated["votes"]) == (len(golden), len(done.main) + len(done.golden))
     by_hand = scores_by_hand(done)
     scores = {(image, name): score for image, name, score, _ in pl.read_csv("rated/scores.csv").iter_rows()}
     assert scores == pytest.approx(by_hand, abs=1e-9)
@@ -156,17 +158,17 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if (image, name) in golden}
     alone = [scores_by_hand(done, without=image)[image, name] for image, name in truth]
     expected = [average_precision(truth.values(), values) for values in ([by_hand[pair] for pair in truth], alone)]
-    given, left_out, *_ = results_of(run, "curve", "--benchmark", "rated", "--leave-out", "image")
-    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
-    assert [given["average_precision"], left_out["average_precision"]] == pytest.approx(expected, abs=1e-9)
+    in_sample, left_out, *_ = results_of(run, "curve", "--benchmark", "rated", "--leave-out", "image")
+    assert (in_sample["in_sample"], left_out["in_sample"]) == (True, False)
+    assert [in_sample["average_precision"], left_out["average_precision"]] == pytest.approx(expected, abs=1e-9)
     assert left_out["points"][-1]["threshold"] == pytest.approx(min(alone), abs=1e-9)
-    assert given["golden"]["unrated"] == len(done.experts) - len(truth)
+    assert in_sample["golden"]["unrated"] == len(done.experts) - len(truth)
     assert run("status", "rated").code == 0
 
 
-def test_intervals_of_confusion_matrices_hold_the_truth(memory_folder: Path) -> None:
-    """Of 95 % intervals 90 to 99 % do; REASSESS_DIGITS_SEEDS says over how many campaigns."""
-    held = []
+def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
+    """90 to 99 % of the 95 % intervals do; REASSESS_DIGITS_SEEDS is the number of campaigns."""
+    covered = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
         raters = {one.name: one for one in progress_of(campaign, 1e9).raters}
@@ -176,5 +178,5 @@ def test_intervals_of_confusion_matrices_hold_the_truth(memory_folder: Path) -> 
             for row, counts in zip(matrix, raters[f"rater {number}"].confusion.tolist(), strict=True):
                 for share, count in zip(row, counts, strict=True):
                     low, high = wilson(count, sum(counts))
-                    held.append(low <= share <= high)
-    assert 0.9 <= np.mean(held) <= 0.99, np.mean(held)
+                    covered.append(low <= share <= high)
+    assert 0.9 <= np.mean(covered) <= 0.99, np.mean(covered)

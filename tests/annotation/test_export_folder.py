@@ -1,4 +1,4 @@
-"""The votes of a campaign as a benchmark's folder: what it holds, and what it never spoils."""
+"""The export of a campaign as a benchmark folder: its content, and what it never replaces."""
 
 import json
 from pathlib import Path
@@ -48,12 +48,12 @@ def campaign(path: Path) -> Campaign:
 
 
 def export(campaign: Campaign, folder: Path, **options: Any) -> list[str]:
-    """The names of the files in the folder."""
+    """Export, and return the names of the files in the folder."""
     export_campaign(campaign, folder, **options)
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tmp_path: Path) -> None:
+def test_exported_folder_is_benchmark_with_all_votes(campaign: Campaign, tmp_path: Path) -> None:
     assert export(campaign, tmp_path / "rated") == [
         "benchmark.json",
         "classes.csv",
@@ -81,16 +81,16 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
     assert text.endswith(".png,f,1\n")
 
 
-def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path) -> None:
-    """One rater has said no, yes and no to three, and suggested a class, which waits for another."""
+def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path: Path) -> None:
+    """A rater answered no, yes and no, and suggested a class that waits for other raters."""
     export(campaign, tmp_path / "rated")
     heading, *rows = (tmp_path / "rated/question-states.csv").read_text().splitlines()
     assert heading == "image,class,votes,state,probability"
-    told = [row.split(",") for row in rows]
-    assert [row[:4] for row in told[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
-    assert [row[1:4] for row in told[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in told] == [one.valid for one in export_votes(campaign).questions]
-    no, yes, other, suggested = (float(row[4]) for row in told)
+    cells = [row.split(",") for row in rows]
+    assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
+    assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
+    assert [float(row[4]) for row in cells] == [one.valid for one in export_votes(campaign).questions]
+    no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
     with changing(campaign) as change:
         change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
@@ -100,17 +100,17 @@ def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path)
     assert [row[3] for row in again[1:]] == ["closed by the stop rule", "has all votes", "open", "open"]
 
 
-def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
+def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_path: Path) -> None:
     export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
     assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
-    with pytest.raises(OperationalError):  # to an owner nothing is given unnoticed
+    with pytest.raises(OperationalError):  # an export by an owner must be logged
         export(campaign, tmp_path / "four", now=NOW, by=2)
     assert last_entries(campaign, 1)[0].detail == {"names": True}
 
 
-def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, path: Path, tmp_path: Path) -> None:
+def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
     with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
         export_campaign(campaign, tmp_path / "rated", names=True)
@@ -120,7 +120,7 @@ def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, path: Path,
 @pytest.mark.parametrize(
     "forbid", ["SET default_transaction_read_only = on", "SET ROLE pg_read_all_data"], ids=["read-only", "not granted"]
 )
-def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str, tmp_path: Path, forbid: str) -> None:
+def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path, forbid: str) -> None:
     campaign = campaign_at(database, (2,))
 
     def forbid_writing(connection: Any, _: object) -> None:
@@ -135,17 +135,20 @@ def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str,
         export_campaign(campaign, tmp_path / "given", by=1)
 
 
-def test_a_campaign_of_ids_alone_has_no_list_of_classes(path: Path, tmp_path: Path) -> None:
-    asked = tasks_of(2)
-    questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
-    create_campaign(path, CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
-    assert export(open_campaign(path), tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # and no vote
+def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) -> None:
+    tasks = tasks_of(2)
+    questions = Questions.from_columns(["a.png"] * 2, tasks.questions.class_ids + 7)
+    create_campaign(path, CampaignPlan(Tasks(questions, tasks.indptr, tasks.numbers, tasks.reasons)))
+    assert export(open_campaign(path), tmp_path / "rated") == [
+        "benchmark.json",
+        "question-states.csv",
+    ]  # and without votes
 
 
-def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tmp_path: Path) -> None:
+def test_nonempty_folder_raises_without_force(campaign: Campaign, tmp_path: Path) -> None:
     folder = tmp_path / "rated"
     folder.mkdir()
-    (folder / ".reassess-left").touch()  # of a process that was killed
+    (folder / ".reassess-left").touch()  # of a killed process
     export(campaign, folder)
     (folder / "scores.npz").write_bytes(b"kept")
     assert message(export, campaign, folder) == (
@@ -158,7 +161,7 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         assert export(campaign, folder, force=True)
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    # A campaign without votes now, and without raters' golden answers.
+    # A campaign without votes, and without raters' golden answers.
     assert message(export, campaign, folder, force=True) == (
         "folder contains a part that the campaign does not have\n"
         f"  where:   {folder}\n"
@@ -169,7 +172,7 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     assert (folder / "scores.npz").read_bytes() == b"kept"
 
 
-def test_settings_of_the_folder_stay_but_for_those_of_the_votes(campaign: Campaign, tmp_path: Path) -> None:
+def test_folder_keeps_settings_except_settings_of_votes(campaign: Campaign, tmp_path: Path) -> None:
     export(campaign, tmp_path / "rated")
     update_benchmark(tmp_path / "rated", threshold=0.5, method="em", stop=StopRule(0.2, 0.8))
     export(campaign, tmp_path / "rated", force=True)
@@ -177,7 +180,7 @@ def test_settings_of_the_folder_stay_but_for_those_of_the_votes(campaign: Campai
     assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == settings
 
 
-def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(campaign: Campaign, tmp_path: Path) -> None:
+def test_votes_with_another_suffix_in_folder_raise(campaign: Campaign, tmp_path: Path) -> None:
     folder = tmp_path / "rated"
     folder.mkdir()
     (folder / "votes.csv").write_text("image,class,rater,answer\na.png,a,x,yes\n")
@@ -185,13 +188,13 @@ def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(camp
     assert [path.name for path in folder.iterdir()] == ["votes.csv"]
 
 
-def test_what_is_no_folder_is_refused(campaign: Campaign, tmp_path: Path) -> None:
+def test_file_instead_of_folder_raises(campaign: Campaign, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert code_of(export, campaign, tmp_path / "file", force=True) == "output-exists"
     assert code_of(export, campaign, tmp_path / "nowhere" / "rated") == "folder-not-found"
 
 
-def test_what_fails_leaves_no_folder(campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_export_leaves_no_folder(campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("no room")
 

@@ -1,4 +1,4 @@
-"""Programs rate through the requests of the page, over lost connections and a server that is killed."""
+"""Simulated pages rate, with lost connections and a server that is killed."""
 
 import os
 import time
@@ -20,7 +20,7 @@ _RATERS = tuple(f"rater {number}" for number in range(8))
 
 
 def saved(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -> list[tuple[int, str, int, int]]:
-    """Each saved answer of a rater: place among the names, address of the image, class and answer."""
+    """Read the saved answers: position of the rater's name, address of the image, class and answer."""
     place = {ids[name]: number for number, name in enumerate(names)}
     found = select(answers.c.person, images.c.address, questions.c.class_id, answers.c.answer).select_from(answers)
     found = found.join(questions, questions.c.id == answers.c.question).join(tasks, tasks.c.id == questions.c.task)
@@ -30,7 +30,7 @@ def saved(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -> li
 
 
 def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
-    """The server is killed after every hundred answers or so, while raters work."""
+    """The server is killed after about every hundred answers, while raters work."""
     rules = Rules(per_question=8, golden_share=0, lease=5.0)
     site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=rules)
     server = Server(tmp_path)

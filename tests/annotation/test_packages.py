@@ -1,4 +1,4 @@
-"""Without its packages, a campaign says which extra brings them."""
+"""Missing packages of a campaign are named with their extra."""
 
 import sys
 
@@ -19,7 +19,7 @@ from tests.helpers import python
         ("jinja2", "make_app", "the pages of a campaign"),
     ],
 )
-def test_without_its_packages_the_error_names_the_extra(package: str, name: str, purpose: str) -> None:
+def test_missing_packages_name_the_extra(package: str, name: str, purpose: str) -> None:
     code = f"""
 import sys
 sys.modules["{package}"] = None
@@ -35,13 +35,13 @@ except ReassessError as error:
     )
 
 
-def test_without_pillow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pillow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingPackageError, match=r"reassess\[annotate\]"):
         CampaignImages(None)
 
 
-def test_without_psycopg_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_psycopg_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingPackageError, match=r"reassess\[postgresql\]"):
         open_engine("postgresql://somewhere/campaign")

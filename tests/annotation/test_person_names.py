@@ -1,8 +1,8 @@
-"""Names of people and campaigns: one line of visible text, and no two that look nearly the same."""
+"""Names of people and campaigns: one line of visible text, and no similar names."""
 
 import pytest
 
-from reassess.annotation.person_names import check_name, refuse_alike
+from reassess.annotation.person_names import check_name, refuse_similar
 from tests.helpers import code_of, message
 
 
@@ -26,7 +26,7 @@ from tests.helpers import code_of, message
         ("a" * 201, "name is too long\n  allowed: up to 200 letters\n  found:   201 letters"),
     ],
 )
-def test_a_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
+def test_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
     assert message(check_name, name) == expected
 
 
@@ -46,13 +46,13 @@ def test_a_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
         ("Dr. ope", "Dr. \u043e\u0440\u0435"),
     ],
 )
-def test_similar_names_are_refused(name: str, other: str) -> None:
-    assert message(refuse_alike, other, [name]) == (
+def test_similar_names_raise(name: str, other: str) -> None:
+    assert message(refuse_similar, other, [name]) == (
         "name is too similar to another name\n"
         f"  found:   {other!r}, like {name!r}\n"
         f"  fix:     write {name!r} if both are one person"
     )
-    refuse_alike(name, [name, "another"])
+    refuse_similar(name, [name, "another"])
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_similar_names_are_refused(name: str, other: str) -> None:
         ("\u674e\u0430", "Cyrillic and East Asian"),
     ],
 )
-def test_a_word_of_several_scripts_is_refused(name: str, scripts: str) -> None:
-    assert message(refuse_alike, name, []) == (
-        "name mixes letters of different scripts in one word, and some look the same\n"
+def test_word_in_several_scripts_raises(name: str, scripts: str) -> None:
+    assert message(refuse_similar, name, []) == (
+        "name mixes letters of different scripts in one word; some of them look the same\n"
         "  allowed: words of one script each\n"
         f"  found:   {name!a}: {scripts}\n"
         "  fix:     write each word in one script"
@@ -82,10 +82,10 @@ def test_a_word_of_several_scripts_is_refused(name: str, scripts: str) -> None:
         *("Dr. \u0418\u0432\u0430\u043d\u043e\u0432", "\u039c\u03b1\u03c1\u03af\u03b1 B"),
     ],
 )
-def test_a_name_may_be_in_any_script_and_of_200_letters(name: str) -> None:
+def test_name_can_be_in_any_script_and_have_200_letters(name: str) -> None:
     check_name(name)
-    refuse_alike(name, ["ann"])
+    refuse_similar(name, ["ann"])
 
 
 def test_both_checks_apply_to_the_same_name() -> None:
-    assert code_of(check_name, "\n") == code_of(refuse_alike, "\u0430nn", []) == "invalid-name"
+    assert code_of(check_name, "\n") == code_of(refuse_similar, "\u0430nn", []) == "invalid-name"

@@ -1,4 +1,4 @@
-"""The plan of a campaign: which golden tasks are for practice, and which parts do not fit together."""
+"""The plan of a campaign: practice tasks, and parts that contradict each other."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +16,19 @@ from tests.helpers import WORDS, code_of, message
 
 
 def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
-    """A plan of three golden images, with one, two and three tasks of two classes each, of which one is known each."""
+    """Make a plan of three golden images with one, two and three tasks; one class of each task is known."""
     names, classes = np.repeat(["g0.png", "g1.png", "g2.png"], [2, 4, 6]), [*range(2), *range(4), *range(6)]
-    asked = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
-    golden = Tasks(asked, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
-    known = np.arange(0, 12, 2)
-    experts = Votes.from_columns(asked, known, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
+    questions = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
+    golden = Tasks(questions, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
+    answered = np.arange(0, 12, 2)
+    experts = Votes.from_columns(questions, answered, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
     return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
 
 
-def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
-    """So an image of which somebody was told what is right does not come again."""
+def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
+    """So raters do not get an image again after they have seen its truths."""
     image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
-    drawn = set()
+    draws = set()
     for seed in range(20):
         for practice in range(4):
             is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice
@@ -37,23 +37,23 @@ def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
             assert is_practice.sum() >= practice
             assert practice == 0 or is_practice.sum() - sizes[chosen].max() < practice
             assert (practice == 0) <= (chosen.size == 0)
-            drawn.add(tuple(chosen))
-    assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
+            draws.add(tuple(chosen))
+    assert draws == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
 
 
-def test_images_with_a_known_truth_in_each_task_are_for_practice_first() -> None:
+def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
-    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
+    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all tasks of the first two images except their last tasks
     for seed in range(10):
-        drawn = replace(plan, experts=experts, rules=Rules(seed=seed))
-        assert drawn.is_practice.tolist() == [True, *[False] * 5]
-        assert drawn.practice_round.waits_for is None
-        more = replace(drawn, practice=2)
+        seeded_plan = replace(plan, experts=experts, rules=Rules(seed=seed))
+        assert seeded_plan.is_practice.tolist() == [True, *[False] * 5]
+        assert seeded_plan.practice_round.waits_for is None
+        more = replace(seeded_plan, practice=2)
         assert (more.is_practice[0], more.practice_round.unanswered) == (True, 2 if more.is_practice[1] else 3)
 
 
-def test_with_a_bar_practice_has_questions_of_both_truths() -> None:
-    """One task of four is valid; without a bar, practice often misses it."""
+def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
+    """One of four tasks is valid; without a bar, practice often misses it."""
     experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
     for seed in range(10):
         plan = CampaignPlan(
@@ -64,18 +64,18 @@ def test_with_a_bar_practice_has_questions_of_both_truths() -> None:
         assert plan.is_practice[replace(plan, bar=None).is_practice].all()
 
 
-def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
-    """Of four golden images two are in tasks as well."""
+def test_images_with_main_tasks_are_not_for_practice() -> None:
+    """Two of four golden images are also in main tasks."""
     golden, experts = golden_of(1, 1, 1, 1)
-    asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
-    tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
+    questions = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
+    tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
     plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
     assert plan.is_practice.tolist() == [True, False, False, True]
     assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
 
 
-def test_practice_tells_nothing_of_original_labels() -> None:
-    """Of the golden images one is for practice, and its label alone is wrong."""
+def test_practice_questions_do_not_measure_original_labels() -> None:
+    """One golden image is for practice, and only its label is wrong."""
     golden, experts = golden_of(*[2] * 9)
     names = golden.questions.images
     plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1)
@@ -102,7 +102,7 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
         ({"original": ORIGINAL, "original_votes": True}, "a vote of original labels"),
     ],
 )
-def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, Any], what: str) -> None:
+def test_features_that_need_golden_questions_raise_without_them(options: dict[str, Any], what: str) -> None:
     assert message(CampaignPlan, tasks_of(1), **options) == (
         f"{what} needs golden questions\n"
         "  found:   no golden questions\n"
@@ -145,15 +145,16 @@ def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, 
         ),
         (
             {"golden_tasks": GOLDEN, "original_votes": True},
-            "original labels are missing, so they cannot vote\n  fix:     add them, or do not let them vote",
+            "original labels are missing, so they cannot count as votes\n"
+            "  fix:     add original labels, or do not count them as votes",
         ),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused(options: dict[str, Any], expected: str) -> None:
+def test_contradicting_parts_of_plan_raise(options: dict[str, Any], expected: str) -> None:
     assert message(CampaignPlan, tasks_of(1), **options) == expected
 
 
-def test_invalid_numbers_and_outputs_are_refused(path: Path) -> None:
+def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):

@@ -41,28 +41,28 @@ def test_missing_images_are_named(folder: Path) -> None:
     )
 
 
-def test_hashes_are_those_of_the_files_also_in_an_archive(folder: Path) -> None:
+def test_hashes_equal_hashes_of_files(folder: Path) -> None:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         for name in ("cat/1.png", "dog/2.png"):
             archive.write(folder / name, f"images/{name}")
     for place in (folder, folder.with_suffix(".zip")):
-        told: list[tuple[str, int, int]] = []
+        steps: list[tuple[str, int, int]] = []
         hashes = hash_images(
-            open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *one, told=told: told.append(one)
+            open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *step, steps=steps: steps.append(step)
         )
         assert hashes == {"dog/2.png": hashlib.sha256(DOG).hexdigest(), "cat/1.png": hashlib.sha256(CAT).hexdigest()}
-        assert told == [("hashing images", 1, 2), ("hashing images", 2, 2)]
+        assert steps == [("hashing images", 1, 2), ("hashing images", 2, 2)]
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_an_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
+def test_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
     place = claim_bytes(tmp_path, kind, 30 << 30)
     found = message(hash_images, open_images(place), ["good.png", "huge.jpg"])
     assert "  found:   1 image: huge.jpg: image has too many bytes: 32.2 GB\n" in found
 
 
 def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
-    """Only the header of an image is read, and the checksums of a PNG: a JPEG without its end is not noticed."""
+    """Only image headers and PNG checksums are read, so a truncated JPEG is not noticed."""
     write_files(folder, {"a.png": b"", "b.jpg": b"<svg/>", "d.png": CAT[:-20], "e.jpg": picture(3)[:-20], "h.png": DOG})
     claim(folder / "c.png", 50_000, 50_000)
     Image.fromarray(np.zeros((2, 2), np.float32)).save(folder / "f.tif")
@@ -78,16 +78,16 @@ def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
         ("g.png", f"a link leads out of the image folder: {Path(__file__).resolve()}"),
         ("h.png", "image not found"),
     ):
-        told = message(hash_images, images, [name, "cat/1.png", "e.jpg"])
-        assert told.startswith(
+        error = message(hash_images, images, [name, "cat/1.png", "e.jpg"])
+        assert error.startswith(
             f"images of the campaign cannot be shown\n  where:   {folder}\n  found:   1 image: {name}: {found}"
         )
-        assert told.endswith("\n  fix:     replace their files, or remove them from tasks and golden questions")
+        assert error.endswith("\n  fix:     replace their files, or remove them from tasks and golden questions")
     assert re.search(r"  found:   7 images: a\.png: .* and 4 more\n", message(hash_images, images, images.names))
 
 
 def examples_of(folder: Path, images: tuple[str, ...] = (), **hashes: str) -> list[tuple[int, int]]:
-    """Class and number of each example."""
+    """Return class and number of each example."""
     found = read_examples(folder, CLASSES, images=images, hashes=hashes)
     return [(one.class_id, number_of(Image.open(BytesIO(one.content)))) for one in found]
 
@@ -103,18 +103,18 @@ def test_examples_are_the_first_three_images_of_each_class(tmp_path: Path) -> No
 def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # orientation and description
+    exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # EXIF orientation and description
     Image.new("RGB", (800, 400)).save(tmp_path / "cat/a.jpg", exif=exif, comment=b"cat/1.jpg", icc_profile=b"cat/1.jpg")
     (one,) = read_examples(tmp_path, CLASSES, images=(), hashes={})
-    shown = Image.open(BytesIO(one.content))
-    assert (one.media_type, shown.format, shown.size) == ("image/jpeg", "JPEG", (160, 320))
+    image = Image.open(BytesIO(one.content))
+    assert (one.media_type, image.format, image.size) == ("image/jpeg", "JPEG", (160, 320))
     assert b"cat" not in one.content
-    assert not shown.getexif()
-    assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert not image.getexif()
+    assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
 @pytest.mark.parametrize("name", ["wolf/a.png", "a.png", "3/a.png"])
-def test_an_example_without_a_class_is_refused(tmp_path: Path, name: str) -> None:
+def test_example_without_class_raises(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, {name: picture(1, "PNG")})
     assert message(examples_of, tmp_path) == (
         "example image is not in a class folder\n"
@@ -125,10 +125,10 @@ def test_an_example_without_a_class_is_refused(tmp_path: Path, name: str) -> Non
     )
 
 
-def test_an_example_that_raters_are_asked_about_is_refused(tmp_path: Path) -> None:
+def test_example_that_is_also_rated_raises(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": CAT})
     refused = (
-        "example image is also an image to rate\n"
+        "example image is also in the campaign\n"
         f"  where:   {tmp_path}\n"
         "  found:   cat/a.png\n"
         "  fix:     use an image without questions"
@@ -138,7 +138,7 @@ def test_an_example_that_raters_are_asked_about_is_refused(tmp_path: Path) -> No
     assert examples_of(tmp_path, ("dog/a.png",), y="0" * 64) == [(0, 1)]
 
 
-def test_damaged_examples_and_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
+def test_damaged_examples_and_links_out_of_folder_raise(tmp_path: Path) -> None:
     write_files(tmp_path, {"bad/cat/a.png": CAT[:60], "kept/b.png": DOG, "show/cat/x.txt": b""})
     (tmp_path / "show/dog").symlink_to(tmp_path / "kept")
     assert code_of(examples_of, tmp_path / "bad") == "unreadable-image"

@@ -1,4 +1,4 @@
-"""Real processes race for one campaign, on a server and on a file."""
+"""Real processes change one campaign at the same time, on a server and in a file."""
 
 import multiprocessing
 import random
@@ -35,58 +35,64 @@ _TURNS = 25
 
 
 def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """What a rater was told is kept, by rater and question; some answers are sent twice, some raters excluded."""
+    """Let raters rate; return acknowledged answers. Some answers are sent twice, and some raters are excluded."""
     campaign, chance = open_campaign(address), random.Random(rater)
-    kept: dict[tuple[int, int], tuple[int, int]] = {}
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
         turn = next_turn(campaign, rater, time.time())
         if not isinstance(turn, Turn):
             time.sleep(0.02)
             continue
         rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
-        given = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
+        new_answers = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
-            save_answers(campaign, rater, given, time.time())
-        for one in given:
-            kept.setdefault((rater, one.question), (0, one.answer))
+            save_answers(campaign, rater, new_answers, time.time())
+        for one in new_answers:
+            acknowledged.setdefault((rater, one.question), (0, one.answer))
         if chance.random() < 0.2:
-            with suppress(DataError):  # they are excluded
+            with suppress(DataError):  # the rater is excluded
                 suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
-            revise(campaign, rater, undone, chance, kept)
+            revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:
             skip_task(campaign, rater, turn.task, time.time())
         if chance.random() < 0.1:
             change = chance.choice([exclude_rater, include_rater, include_rater])
             change(campaign, chance.choice(raters_of(_RATERS)), time.time())
     campaign.close()
-    return kept
+    return acknowledged
 
 
-def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, kept: dict[Any, Any]) -> None:
-    """Somebody changes what they said."""
-    given = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
-    save_answers(campaign, person, given, time.time())
-    kept |= {(person, one.question): (one.revision, one.answer) for one in given}
+def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, acknowledged: dict[Any, Any]) -> None:
+    """Let a person change answers."""
+    new_answers = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
+    save_answers(campaign, person, new_answers, time.time())
+    acknowledged |= {(person, answer.question): (answer.revision, answer.answer) for answer in new_answers}
 
 
 def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """An expert answers the golden questions, and changes their mind, so that the truth changes under the raters."""
+    """Let an expert answer golden questions and change answers, so that truths change while raters work."""
     campaign, chance = open_campaign(address), random.Random(expert)
-    kept: dict[tuple[int, int], tuple[int, int]] = {}
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     turns = []
     while isinstance(turn := next_turn(campaign, expert, time.time()), Turn):
         turns.append(turn)
-        revise(campaign, expert, turn, chance, kept)
+        revise(campaign, expert, turn, chance, acknowledged)
     for again in range(1, _TURNS):
         one = chance.choice(turns)
-        revise(campaign, expert, replace(one, rows=[replace(row, revision=again) for row in one.rows]), chance, kept)
+        revise(
+            campaign,
+            expert,
+            replace(one, rows=[replace(row, revision=again) for row in one.rows]),
+            chance,
+            acknowledged,
+        )
     campaign.close()
-    return kept
+    return acknowledged
 
 
 @pytest.mark.parametrize("where", ["server", "file"])
-def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
     campaign = campaign_at(
@@ -95,8 +101,8 @@ def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, r
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
         judging = pool.apply_async(answer_as_expert, (address, expert))
-        kept = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
-    acknowledged = {own: said for each in kept for own, said in each.items()}
+        results = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
+    acknowledged = {key: answer for result in results for key, answer in result.items()}
     check(Stored.of(campaign), acknowledged)
     simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), [1, expert], now=time.time())
     simulation.finish()

@@ -1,4 +1,4 @@
-"""People, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
+"""Random campaigns by one seed, with crashes and restarts, keep the invariants."""
 
 import os
 from pathlib import Path
@@ -19,10 +19,10 @@ _RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "8_000")) // _STEPS
 
 
 def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
-    """A run that depends on nothing but the seed; the answers that are kept in the end."""
+    """Run a simulation that depends only on the seed; return the saved answers."""
     is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
-    # So that cursors move in a campaign of few tasks, and a rater is excluded in many transactions.
-    with is_seeded, patch.object(choosing, "_NEAR", seed % 3), patch.object(votes, "_MOST_COUNTED", 2):
+    # So that cursors move in a small campaign, and an exclusion needs many transactions.
+    with is_seeded, patch.object(choosing, "_LOOKBACK", seed % 3), patch.object(votes, "_MAX_COUNTED", 2):
         simulation = Simulation.begun(address, seed)
         for step in range(_STEPS):
             simulation.step()
@@ -33,23 +33,23 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
         simulation.finish()
         simulation.check_end()
     with reading(simulation.campaign.engine) as connection:
-        kept: list[tuple[object, ...]] = [
+        saved: list[tuple[object, ...]] = [
             tuple(row) for row in connection.execute(select(answers).order_by(answers.c.id))
         ]
     simulation.campaign.close()
-    return kept
+    return saved
 
 
 @pytest.mark.parametrize("seed", range(_RUNS))
-def test_no_vote_is_lost_doubled_or_too_many_and_no_lease_blocks(memory_folder: Path, seed: int) -> None:
-    """A seed that fails replays: pytest tests/annotation -k 'blocks and [SEED]', with the same number of steps."""
+def test_random_campaign_keeps_invariants(memory_folder: Path, seed: int) -> None:
+    """To replay a failing seed, with the same number of steps: pytest tests/annotation -k 'invariants and [SEED]'."""
     simulate(memory_folder / "campaign.db", seed)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_same_holds_on_a_server(database: str, seed: int) -> None:
+def test_random_campaign_on_server_keeps_invariants(database: str, seed: int) -> None:
     simulate(database, seed)
 
 
-def test_a_seed_gives_the_same_run_twice(memory_folder: Path) -> None:
+def test_equal_seeds_give_equal_runs(memory_folder: Path) -> None:
     assert simulate(memory_folder / "one.db", 3) == simulate(memory_folder / "two.db", 3)

@@ -1,4 +1,4 @@
-"""Images as raters get them."""
+"""Images for raters."""
 
 import zipfile
 from hashlib import sha256
@@ -16,7 +16,7 @@ from tests.pictures import scene
 
 SECRET = b"cat/001.jpg"
 EXIF = Image.Exif()
-EXIF[0x010E] = SECRET.decode()  # a description
+EXIF[0x010E] = SECRET.decode()  # EXIF description
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + SECRET + b"</x:xmpmeta>"
 
 
@@ -54,7 +54,7 @@ def secret_png() -> bytes:
     ],
     ids=["jpeg", "cmyk", "grey", "png", "webp", "tiff", "gif", "bmp-tail", "jpeg-tail"],
 )
-def test_an_image_does_not_tell_its_origin(content: bytes, media_type: str) -> None:
+def test_served_image_does_not_reveal_its_origin(content: bytes, media_type: str) -> None:
     assert SECRET in content
     bare, found = strip_metadata(content, "a")
     assert found == media_type
@@ -65,14 +65,14 @@ def test_an_image_does_not_tell_its_origin(content: bytes, media_type: str) -> N
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "transparency", "dpi"}
 
 
-def test_a_jpeg_keeps_its_tables() -> None:
+def test_jpeg_keeps_quantization_tables() -> None:
     content = file_of(scene(1), "JPEG", quality=83, subsampling=1)
     bare, _ = strip_metadata(content, "a")
     assert opened(bare).quantization == opened(content).quantization
     assert abs(len(bare) - len(content)) < 0.02 * len(content)
 
 
-def test_an_image_is_rotated_by_its_exif_data() -> None:
+def test_image_is_rotated_by_exif_data() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in ("JPEG", "PNG", "TIFF"):
@@ -81,7 +81,7 @@ def test_an_image_is_rotated_by_its_exif_data() -> None:
         assert SECRET not in bare
 
 
-def test_a_large_image_is_made_smaller() -> None:
+def test_large_image_is_scaled_down() -> None:
     for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")):
         bare, _ = strip_metadata(file_of(Image.new(mode, (5000, 2500)), kind), "a")
         assert opened(bare).size == (2048, 1024)
@@ -91,7 +91,7 @@ def test_a_large_image_is_made_smaller() -> None:
 
 
 def profile_of_swapped_colours() -> bytes:
-    """That of sRGB, under another name, and with red for blue."""
+    """Make the sRGB profile under another name, with red and blue swapped."""
     whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     named = whole.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB built", b"swap built")
     return named.replace(b"rXYZ", b"@XYZ").replace(b"bXYZ", b"rXYZ").replace(b"@XYZ", b"bXYZ")
@@ -105,7 +105,7 @@ def test_colours_are_converted_to_srgb() -> None:
         assert "icc_profile" not in opened(bare).info
 
 
-def test_an_srgb_or_damaged_profile_is_removed() -> None:
+def test_srgb_or_damaged_profile_is_removed() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (8, 8), (200, 30, 30))
     for profile in (srgb, b"no profile"):
@@ -122,7 +122,7 @@ def test_transparency_is_kept_and_sixteen_bits_become_eight() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", file_of(scene(1), "PNG")[:200]])
-def test_an_unreadable_image_is_refused(content: bytes) -> None:
+def test_unreadable_image_raises(content: bytes) -> None:
     assert code_of(strip_metadata, content, "a") == "unreadable-image"
 
 
@@ -143,7 +143,7 @@ def test_images_are_read_from_folders_and_archives(folder: Path) -> None:
     assert CampaignImages(open_images(folder.with_suffix(".zip"))).load("cat/1.jpg", digest) == expected
 
 
-def test_a_changed_image_is_refused(folder: Path) -> None:
+def test_changed_image_raises(folder: Path) -> None:
     found = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
     assert message(CampaignImages(open_images(folder)).load, "cat/1.jpg", "0" * 64) == (
         "image has changed since the campaign was created\n"
@@ -162,19 +162,19 @@ def test_only_images_of_the_source_are_read(folder: Path, name: str) -> None:
     )
 
 
-def test_links_and_paths_out_of_the_folder_are_refused(folder: Path) -> None:
-    secret, kept = folder.parent / "secret.jpg", folder.parent / "kept"
-    kept.mkdir()
+def test_links_and_paths_out_of_folder_raise(folder: Path) -> None:
+    secret, outside = folder.parent / "secret.jpg", folder.parent / "kept"
+    outside.mkdir()
     scene(2).save(secret)
-    scene(3).save(kept / "3.jpg")
+    scene(3).save(outside / "3.jpg")
     (folder / "cat" / "2.jpg").symlink_to(secret)
-    (folder / "dogs").symlink_to(kept, target_is_directory=True)
+    (folder / "dogs").symlink_to(outside, target_is_directory=True)
     (folder / "cat" / "4.jpg").symlink_to(folder / "cat" / "1.jpg")
     images = CampaignImages(open_images(folder))
     for name in ("cat/2.jpg", "dogs/3.jpg"):
         assert code_of(images.load, name) == "outside-folder"
     assert images.load("cat/4.jpg") == images.load("cat/1.jpg")
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
-    listed = CampaignImages(open_images(folder / "list.txt"))
-    assert listed.load("cat/1.jpg")[1] == "image/jpeg"
-    assert code_of(listed.load, "../secret.jpg") == "outside-folder"
+    images_ = CampaignImages(open_images(folder / "list.txt"))
+    assert images_.load("cat/1.jpg")[1] == "image/jpeg"
+    assert code_of(images_.load, "../secret.jpg") == "outside-folder"

@@ -1,4 +1,4 @@
-"""Programs rate a campaign in simulated time; the labels are compared with the truth."""
+"""Simulated raters, and the accuracy of their labels."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,26 +11,26 @@ from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of
 
-# A few random votes may not support the method that makes the labels, and users get a warning.
+# The method may warn about a few random votes.
 pytestmark = pytest.mark.filterwarnings("ignore::reassess.ReassessWarning")
 CAREFUL = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
 PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object) -> Simulation:
-    """A simulation where one class id is valid in every image."""
+    """Run a simulation where one class id is valid in every image."""
     return simulate(campaign, matrices, lambda _, class_id: class_id == valid, now=NOW, **{"seconds": 3.0, **options})
 
 
 @pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
 def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> None:
     campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=golden_share)
-    told: list[int] = []
-    result = run(campaign, *[PERFECT] * 3, progress=told.append)
+    steps: list[int] = []
+    result = run(campaign, *[PERFECT] * 3, progress=steps.append)
     assert (result.correct, result.valid_missed, result.invalid_kept, result.voted) == (7, 0, 0, 7)
     assert (result.votes_at_most, result.progress.votes, result.not_needed, result.failed) == (21, 21, 0, 0)
     golden = result.answers - 21
-    assert (golden > 0, sum(told)) == (golden_share > 0, result.answers)
+    assert (golden > 0, sum(steps)) == (golden_share > 0, result.answers)
 
 
 def test_wrong_labels_are_counted(path: Path) -> None:
@@ -40,7 +40,7 @@ def test_wrong_labels_are_counted(path: Path) -> None:
     assert (result.correct, result.valid_missed, result.invalid_kept, result.threshold) == (0, 3, 4, 0.3)
 
 
-def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> None:
+def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> None:
     campaign = campaign_at(path, (4,) * 60, per_question=2, golden_share=0.0)
     result = run(campaign, *[CAREFUL] * 4, seconds=10.0, seed=1)
     assert result.answers == 480
@@ -48,14 +48,14 @@ def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> N
     assert result.hours / 4 <= result.elapsed_hours < result.hours / 3
 
 
-def test_a_stop_rule_saves_votes(path: Path) -> None:
+def test_stop_rule_saves_votes(path: Path) -> None:
     campaign = campaign_at(path, (3,) * 10, stop=StopRule(0.05, 0.95), golden_share=0.5)
     result = run(campaign, *[PERFECT] * 6)
     assert (result.progress.closed_by_rule, result.progress.votes) == (30, result.progress.votes)
     assert 60 <= result.progress.votes < 100 < result.votes_at_most == 150
 
 
-def test_the_work_of_people_stays_and_their_questions_are_not_judged(path: Path) -> None:
+def test_existing_votes_stay_and_are_not_evaluated(path: Path) -> None:
     campaign = campaign_at(path, (2, 2), raters=1, per_question=2, golden_share=0.0)
     give(campaign, 2, turn_of(campaign, 2), NO)
     result = run(campaign, PERFECT)
@@ -70,7 +70,7 @@ def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     main = [name for name in names if name.startswith("m")]
     found = [truth(name, class_id) for name in main for class_id in range(6)]
     assert found == [again(name, class_id) for name in main for class_id in range(6)]
-    assert 0.3 < np.mean(found) < 0.5  # as often as 2 of 5 golden questions
+    assert 0.3 < np.mean(found) < 0.5  # as often as golden questions, 2 of 5
     labels = LabelSets(names, np.arange(len(names) + 1), np.full(len(names), 2), CLASSES)
     by_labels = truth_of_campaign(campaign, labels)
     assert {(class_id, by_labels(name, class_id)) for name in names for class_id in (1, 2)} == {(1, False), (2, True)}

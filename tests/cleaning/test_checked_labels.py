@@ -1,4 +1,4 @@
-"""Labels that people checked: how good the corrected share and its interval are, and what becomes of probabilities."""
+"""Checked labels: the corrected share and its interval, and the shifted probabilities."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 
 from reassess.aggregation import Golden
 from reassess.cleaning import checked_truth
-from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
 from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
@@ -16,15 +16,15 @@ from tests.helpers import fault_of
 
 
 def population(shift: float, count: int = 20_000) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Probabilities that labels are right, and which are wrong; the log-odds are off by a shift."""
+    """Simulate probabilities that labels are correct, with shifted log-odds, and which labels are wrong."""
     rng = np.random.default_rng(0)
     odds = rng.normal(2.5, 2.5, count)
     wrong = rng.random(count) > 1 / (1 + np.exp(-odds))
     return 1 / (1 + np.exp(-odds - shift)), wrong
 
 
-def simple(known: npt.NDArray[np.int8]) -> DrawnLabels:
-    """The known labels are a simple random sample."""
+def simple_sample(known: npt.NDArray[np.int8]) -> DrawnLabels:
+    """Make drawn labels, where the known labels are a simple random sample."""
     count = np.count_nonzero(known)
     return DrawnLabels(np.where(known != 0, known.size / max(count, 1), 0.0), np.zeros(known.size, np.int64), 1.0)
 
@@ -38,13 +38,13 @@ def known_of(wrong: npt.NDArray[np.bool_], size: int, seed: int) -> npt.NDArray[
 
 @pytest.mark.parametrize("shift", [-1.0, 0.0, 0.8])
 @pytest.mark.parametrize("size", [100, 2_000])
-def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> None:
-    """95 % of 200 draws, but for what 200 draws can be off by (three standard errors are 4.6 points)."""
+def test_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> None:
+    """The expected coverage is 95 %; for 200 draws, three standard errors are 4.6 points."""
     label_quality, wrong = population(shift)
     covered, off = 0, []
     for seed in range(200):
         known = known_of(wrong, size, seed)
-        moved, checked = corrected(label_quality, known, simple(known))
+        shifted, checked = correct_share(label_quality, known, simple_sample(known))
         assert checked.interval is not None
         assert checked.corrected is not None
         low, high = checked.interval
@@ -53,47 +53,49 @@ def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) 
         assert 0 <= low <= checked.corrected <= high <= 1
         assert checked.checked == size
         between = sorted([checked.by_model if checked.agree else checked.corrected, checked.corrected])
-        assert between[0] - 1e-6 <= 1 - moved.mean() <= between[1] + 1e-6  # both count where people and model agree
+        assert (
+            between[0] - 1e-6 <= 1 - shifted.mean() <= between[1] + 1e-6
+        )  # a mean of both shares if people and model agree
     assert 0.90 <= covered / 200 <= 0.99
-    assert abs(np.mean(off)) < 3 * np.std(off) / np.sqrt(200) + 1e-4  # it is unbiased
+    assert abs(np.mean(off)) < 3 * np.std(off) / np.sqrt(200) + 1e-4  # unbiased
 
 
 def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
     label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
-    moved, checked = corrected(label_quality, known, simple(known))
+    shifted, checked = correct_share(label_quality, known, simple_sample(known))
     assert not checked.agree
-    assert 1 - moved.mean() == pytest.approx(checked.corrected, abs=1e-9)
-    assert (moved[known > 0] == 1).all()
-    assert (moved[known < 0] == 0).all()
+    assert 1 - shifted.mean() == pytest.approx(checked.corrected, abs=1e-9)
+    assert (shifted[known > 0] == 1).all()
+    assert (shifted[known < 0] == 0).all()
     others = np.flatnonzero(known == 0)
     order = np.argsort(label_quality[others], kind="stable")
-    assert (np.diff(moved[others][order]) >= 0).all()
+    assert (np.diff(shifted[others][order]) >= 0).all()
 
 
-def test_all_labels_checked_leave_nothing_to_estimate() -> None:
+def test_share_is_exact_if_all_labels_are_checked() -> None:
     label_quality, wrong = population(0.0, count=500)
     known = known_of(wrong, 500, 0)
-    moved, checked = corrected(label_quality, known, simple(known))
-    assert moved.tolist() == (~wrong).astype(float).tolist()
+    shifted, checked = correct_share(label_quality, known, simple_sample(known))
+    assert shifted.tolist() == (~wrong).astype(float).tolist()
     assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
 
 
-@pytest.mark.parametrize("right", [True, False])
-def test_a_single_checked_label_is_little_evidence(right: bool) -> None:
+@pytest.mark.parametrize("is_correct", [True, False])
+def test_one_checked_label_gives_a_wide_interval(is_correct: bool) -> None:
     label_quality, _ = population(0.0, count=50)
     known = np.zeros(50, np.int8)
-    known[7] = 1 if right else -1
-    moved, checked = corrected(label_quality, known, simple(known))
-    assert moved[7] == right
-    assert ((moved >= 0) & (moved <= 1)).all()
+    known[7] = 1 if is_correct else -1
+    shifted, checked = correct_share(label_quality, known, simple_sample(known))
+    assert shifted[7] == is_correct
+    assert ((shifted >= 0) & (shifted <= 1)).all()
     assert checked.interval[1] - checked.interval[0] > 0.5
 
 
 HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images=["a.png", "b.png", "c.png", "d.png"])
 
 
-def test_pairs_of_an_image_and_its_label_are_known_and_no_others() -> None:
+def test_only_questions_about_the_label_of_an_image_are_used() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
     with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
         known = known_labels(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
@@ -101,7 +103,7 @@ def test_pairs_of_an_image_and_its_label_are_known_and_no_others() -> None:
     assert known_labels(HELD_OUT, None).tolist() == [0, 0, 0, 0]
 
 
-def test_classes_of_checked_pairs_are_those_of_their_names() -> None:
+def test_classes_of_checked_questions_are_matched_by_name() -> None:
     labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
     held_out = replace(HELD_OUT, labels=labels, classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
@@ -118,37 +120,37 @@ def test_checked_images_without_a_label_are_counted() -> None:
         assert known_labels(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
 
 
-def test_pairs_on_which_people_are_even_are_left_out() -> None:
+def test_ties_of_answers_are_not_used() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "c.png"], np.array([0, 1, 2]))
-    says = np.array([1, 1, 0, 1, 0, 0])
-    answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), says, "xy", ("no", "yes"))
+    answer_ids = np.array([1, 1, 0, 1, 0, 0])
+    answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), answer_ids, "xy", ("no", "yes"))
     with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
         checked = checked_truth(answers)
     assert known_labels(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 
-def test_answers_on_other_pairs_alone_are_refused() -> None:
+def test_answers_without_any_label_raise() -> None:
     golden = Golden(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
     assert fault_of(known_labels, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])
-def test_the_share_lies_in_its_own_interval(checked: int) -> None:
+def test_share_is_inside_its_interval(checked: int) -> None:
     rng = np.random.default_rng(checked)
     for wrong in (0.0, 0.03, 0.15, 0.4):
-        label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # of a model that is too sure
+        label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # an overconfident model
         known = np.zeros(4_000, np.int8)
         known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
-        moved, found = corrected(label_quality, known, simple(known))
-        low, high = found.interval
-        assert low - 1e-6 <= 1 - moved.mean() <= high + 1e-6
+        shifted, result = correct_share(label_quality, known, simple_sample(known))
+        low, high = result.interval
+        assert low - 1e-6 <= 1 - shifted.mean() <= high + 1e-6
 
 
-def test_few_checked_labels_of_which_none_is_wrong_do_not_promise_much() -> None:
+def test_interval_is_wide_if_few_checked_labels_are_all_correct() -> None:
     known = np.zeros(4_000, np.int8)
     known[:36] = 1
-    _, found = corrected(np.full(4_000, 0.999), known, simple(known))
-    assert found.interval[1] > 0.05  # 3 of 36 would be the rule of three
+    _, result = correct_share(np.full(4_000, 0.999), known, simple_sample(known))
+    assert result.interval[1] > 0.05  # the rule of three gives 3 / 36
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_few_checked_labels_of_which_none_is_wrong_do_not_promise_much() -> None
         ((97, 3), (True, False), False),  # 97 %, but a stratum is unknown
     ],
 )
-def test_a_share_needs_a_sample_of_all_labels(
+def test_share_needs_a_sample_of_all_labels(
     sizes: tuple[int, int], is_known: tuple[bool, bool], gives_share: bool
 ) -> None:
     """Two images of each stratum are drawn, of 100 images."""
@@ -169,6 +171,7 @@ def test_a_share_needs_a_sample_of_all_labels(
     known = np.zeros(100, np.int8)
     known[:4] = np.repeat(is_known, 2)
     drawn = DrawnLabels.of(held_out, known, sample)
-    assert drawn.covered == pytest.approx(sum(size for size, one in zip(sizes, is_known, strict=True) if one) / 100)
-    _, checked = corrected(np.full(100, 0.9), known, drawn)
+    known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
+    assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
+    _, checked = correct_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share

@@ -1,4 +1,4 @@
-"""make_folds: even classes, duplicates together, and the same folds for the same names in any order."""
+"""Folds: stratified by class, with duplicates in one fold, and independent of the order of images."""
 
 import warnings
 from collections import Counter
@@ -16,14 +16,14 @@ from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of
 
 classes = st.lists(st.integers(0, 4), min_size=2, max_size=60)
-folds_asked = st.integers(2, 7)
+fold_counts = st.integers(2, 7)
 
 
 def labels_of(class_ids: list[int]) -> LabelSets:
     return LabelSets.from_lists([f"{row}.png" for row in range(len(class_ids))], [[each] for each in class_ids])
 
 
-def made(labels: LabelSets, **options: object) -> Folds:
+def folds_of(labels: LabelSets, **options: object) -> Folds:
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return make_folds(labels, **options)
 
@@ -33,19 +33,17 @@ def by_name(folds: Folds) -> dict[str, int]:
 
 
 def counts(labels: LabelSets, folds: Folds, k: int) -> list[list[int]]:
-    """Images of each class in each fold, counted one by one."""
+    """Count the images of each class in each fold with a loop."""
     count = Counter(zip(labels.indices.tolist(), folds.numbers.tolist(), strict=True))
     return [[count[class_id, fold] for fold in range(k)] for class_id in sorted(set(labels.indices.tolist()))]
 
 
-@given(classes, folds_asked, st.integers(0, 2**32))
-def test_of_each_class_and_of_all_images_the_folds_have_equally_many_but_one(
-    class_ids: list[int], k: int, seed: int
-) -> None:
+@given(classes, fold_counts, st.integers(0, 2**32))
+def test_fold_sizes_differ_by_at_most_one_for_each_class_and_in_total(class_ids: list[int], k: int, seed: int) -> None:
     if len(class_ids) < k:
         return
     labels = labels_of(class_ids)
-    folds = made(labels, k=k, seed=seed)
+    folds = folds_of(labels, k=k, seed=seed)
     table = counts(labels, folds, k)
     assert all(max(row) - min(row) <= 1 for row in table)
     totals = [sum(column) for column in zip(*table, strict=True)]
@@ -55,21 +53,21 @@ def test_of_each_class_and_of_all_images_the_folds_have_equally_many_but_one(
 
 
 @st.composite
-def grouped(draw: st.DrawFn) -> tuple[LabelSets, list[list[str]]]:
-    """Labels, and groups of their images, of which some share an image and some hold names without a label."""
+def grouped_labels(draw: st.DrawFn) -> tuple[LabelSets, list[list[str]]]:
+    """Draw labels, and groups of images; groups can share an image, or contain names without a label."""
     labels = labels_of(draw(st.lists(st.integers(0, 3), min_size=12, max_size=40)))
     names = st.sampled_from([*labels.images, "other.png"])
     return labels, draw(st.lists(st.lists(names, min_size=1, max_size=4, unique=True), max_size=4))
 
 
-@given(grouped(), st.integers(2, 3), st.integers(0, 9), st.randoms(use_true_random=False))
-def test_duplicates_are_in_one_fold_and_no_order_changes_the_folds(
+@given(grouped_labels(), st.integers(2, 3), st.integers(0, 9), st.randoms(use_true_random=False))
+def test_duplicates_are_in_one_fold_and_order_does_not_matter(
     case: tuple[LabelSets, list[list[str]]], k: int, seed: int, random: Random
 ) -> None:
     labels, groups = case
-    if units(labels.images, groups) < k:
+    if count_units(labels.images, groups) < k:
         return
-    folds = by_name(made(labels, k=k, duplicates=groups, seed=seed))
+    folds = by_name(folds_of(labels, k=k, duplicates=groups, seed=seed))
     for group in groups:
         assert len({folds[name] for name in group if name in folds}) <= 1
     rows = list(range(len(labels)))
@@ -77,21 +75,22 @@ def test_duplicates_are_in_one_fold_and_no_order_changes_the_folds(
     shuffled = LabelSets.from_lists(
         [labels.images[row] for row in rows], [labels[labels.images[row]] or () for row in rows]
     )
-    others = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
-    assert by_name(made(shuffled, k=k, duplicates=others, seed=seed)) == folds
+    shuffled_groups = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
+    assert by_name(folds_of(shuffled, k=k, duplicates=shuffled_groups, seed=seed)) == folds
 
 
-def units(images: tuple[str, ...], groups: list[list[str]]) -> int:
-    """How many sets of images are left when groups that share an image are one: slowly, one by one."""
+def count_units(images: tuple[str, ...], groups: list[list[str]]) -> int:
+    """Count the sets of images after groups that share an image are merged, with a loop."""
     sets = [{name} for name in images]
     for group in groups:
-        met = [each for each in sets if each & set(group)]
-        sets = [each for each in sets if each not in met] + ([set().union(*met)] if met else [])
+        overlapping = [each for each in sets if each & set(group)]
+        rest = [each for each in sets if each not in overlapping]
+        sets = rest + ([set().union(*overlapping)] if overlapping else [])
     return len(sets)
 
 
 def greedy(sizes: list[int], k: int) -> list[int]:
-    """The totals of folds, each group put where the fewest images are: a slow reference for groups of one class."""
+    """Compute the sizes of folds if each group goes to the smallest fold: a reference for one class."""
     totals = [0] * k
     for size in sorted(sizes, reverse=True):
         totals[totals.index(min(totals))] += size
@@ -99,31 +98,29 @@ def greedy(sizes: list[int], k: int) -> list[int]:
 
 
 @given(st.lists(st.integers(2, 5), min_size=1, max_size=6), st.integers(0, 20), st.integers(2, 4))
-def test_large_groups_come_first_and_single_images_level_what_they_leave(
-    sizes: list[int], singles: int, k: int
-) -> None:
+def test_single_images_level_the_sizes_after_large_groups(sizes: list[int], singles: int, k: int) -> None:
     if len(sizes) + singles < k:
         return
     labels = labels_of([0] * (sum(sizes) + singles))
     ends = np.cumsum([0, *sizes])
     groups = [labels.images[a:b] for a, b in pairwise(ends)]
-    folds = made(labels, k=k, duplicates=groups)
+    folds = folds_of(labels, k=k, duplicates=groups)
     assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
 
 
-def test_a_group_goes_where_the_fewest_of_its_class_are_though_more_of_others_are_there() -> None:
+def test_group_goes_to_the_fold_with_the_fewest_images_of_its_class() -> None:
     labels = labels_of([0] * 5 + [1] * 5)
-    folds = made(labels, k=2, duplicates=[labels.images[:5], labels.images[5:8], labels.images[8:]])
+    folds = folds_of(labels, k=2, duplicates=[labels.images[:5], labels.images[5:8], labels.images[8:]])
     assert sorted(counts(labels, folds, 2)[1]) == [2, 3]
 
 
-def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
+def test_seed_determines_the_folds() -> None:
     labels = labels_of([0, 1] * 30)
-    first, again, other = (make_folds(labels, k=5, seed=seed).numbers.tolist() for seed in (3, 3, 4))
-    assert first == again != other
+    first, repeated, different = (make_folds(labels, k=5, seed=seed).numbers.tolist() for seed in (3, 3, 4))
+    assert first == repeated != different
 
 
-def test_a_name_in_another_spelling_is_the_same_image() -> None:
+def test_spelling_of_names_does_not_matter() -> None:
     names = [f"ILSVRC2012_val_{row:08d}" for row in range(1, 25)]
     plain, long = (
         LabelSets.from_lists(each, [[0]] * 24)
@@ -132,7 +129,7 @@ def test_a_name_in_another_spelling_is_the_same_image() -> None:
     assert make_folds(plain, k=3).numbers.tolist() == make_folds(long, k=3).numbers.tolist()
 
 
-def test_a_class_with_fewer_images_than_folds_is_said() -> None:
+def test_class_with_fewer_images_than_folds_warns() -> None:
     labels = LabelSets.from_lists(
         [f"{row}.png" for row in range(7)], [[0]] * 4 + [[1]] * 2 + [[2]], Classes(3, names=("cat", "dog", "eel"))
     )
@@ -142,7 +139,7 @@ def test_a_class_with_fewer_images_than_folds_is_said() -> None:
     assert warned[0].filename == __file__
 
 
-def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
+def test_groups_contain_only_images_of_one_set() -> None:
     duplicates = Duplicates.from_rows(
         ["t", "t", "v", "t", "v", "t", "t", "t", "t"],
         ["a", "b", "a", "c", "d", "a", "e", "f", "c"],
@@ -151,7 +148,7 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
     )
     assert groups_within(duplicates, "t") == [("a", "b"), ("a", "e")]
     assert groups_within(duplicates, "v") == []
-    folds = made(labels_of([0] * 6).with_images("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
+    folds = folds_of(labels_of([0] * 6).with_images("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
     assert code_of(groups_within, duplicates, "x") == "unknown-name"
 
@@ -166,11 +163,11 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
         ({"k": 2, "duplicates": ["0.png"]}, "wrong-type", "'0.png'"),
     ],
 )
-def test_impossible_folds_are_refused(options: dict[str, object], code: str, found: str) -> None:
-    assert fault_of(made, labels_of([0] * 3), **options) == (code, found)
+def test_impossible_folds_raise(options: dict[str, object], code: str, found: str) -> None:
+    assert fault_of(folds_of, labels_of([0] * 3), **options) == (code, found)
 
 
 @pytest.mark.parametrize(("ids", "found"), [([0, 1], "2 classes"), ([], "0 classes")])
-def test_image_without_exactly_one_class_is_refused(ids: list[int], found: str) -> None:
+def test_image_without_exactly_one_class_raises(ids: list[int], found: str) -> None:
     labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], ids, [1]])
-    assert fault_of(made, labels, k=2) == ("not-one-label", found)
+    assert fault_of(folds_of, labels, k=2) == ("not-one-label", found)

@@ -1,4 +1,4 @@
-"""Held-out files: which images each holds, and whole messages of what is wrong with them."""
+"""Files of held-out predictions: their images, repetitions and candidates, and errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +10,16 @@ from reassess.cleaning import HeldOutPredictions
 from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
 from reassess.core import Classes, Folds, LabelSets, Predictions
 from reassess.errors import ReassessWarning
-from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated
+from tests.cleaning.simulated import held_out_of, labels_of_classes, simulate
 from tests.helpers import code_of, fault_of, labels_of, message, warned
 
 LABELS = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(2, names=("cat", "dog")))
 
 
-def ids(*rows: int, said: int | None = None, shift: str = "") -> Predictions:
-    """What a model says of some images: their labels, or always the same."""
+def ids(*rows: int, constant: int | None = None, folder: str = "") -> Predictions:
+    """Make predictions: the labels of images, or a constant class."""
     return Predictions.from_ids(
-        [row % 2 if said is None else said for row in rows], images=[f"{shift}{row}.png" for row in rows]
+        [row % 2 if constant is None else constant for row in rows], images=[f"{folder}{row}.png" for row in rows]
     )
 
 
@@ -29,27 +29,31 @@ def scores(*rows: int, columns: int = 2) -> Predictions:
     return Predictions.from_scores(values, [f"{row}.png" for row in rows])
 
 
-def held(labels: LabelSets = LABELS, *, folds: Sequence[Folds] = (), **files: Predictions) -> HeldOutPredictions:
+def held_out_from(
+    labels: LabelSets = LABELS, *, folds: Sequence[Folds] = (), **files: Predictions
+) -> HeldOutPredictions:
     return HeldOutPredictions.of(files, labels, folds=folds)
 
 
-def test_files_of_folds_are_one_repetition_and_whole_files_further_ones() -> None:
-    files = {"a": ids(0, 2, 4), "b": ids(5, 3, 1), "c": ids(5, 4, 3, 2, 1, 0), "d": ids(*range(6), said=1)}
-    assert held(a=files["a"], b=files["b"]).top1().tolist() == [[0, 1, 0, 1, 0, 1]]
-    one = held(**files)
-    assert one.repetitions == 3
-    other = held(**{name: files[name] for name in "dbca"})
+def test_files_of_folds_are_one_repetition_and_whole_files_one_each() -> None:
+    files = {"a": ids(0, 2, 4), "b": ids(5, 3, 1), "c": ids(5, 4, 3, 2, 1, 0), "d": ids(*range(6), constant=1)}
+    assert held_out_from(a=files["a"], b=files["b"]).top1().tolist() == [[0, 1, 0, 1, 0, 1]]
+    held_out = held_out_from(**files)
+    assert held_out.repetitions == 3
+    reordered = held_out_from(**{name: files[name] for name in "dbca"})
     assert (
-        np.sort(one.top1(), axis=0).tolist()
-        == np.sort(other.top1(), axis=0).tolist()
+        np.sort(held_out.top1(), axis=0).tolist()
+        == np.sort(reordered.top1(), axis=0).tolist()
         == [[0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 1]]
     )
 
 
-def test_names_are_joined_as_asked() -> None:
-    with_folders = ids(*range(6), shift="some/where/")
+def test_names_are_joined_by_match() -> None:
+    with_folders = ids(*range(6), folder="some/where/")
     assert HeldOutPredictions.of({"a": with_folders}, LABELS, match="name").repetitions == 1
-    assert held(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).repetitions == 2  # folds of two, mixed
+    assert (
+        held_out_from(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).repetitions == 2
+    )  # files of two repetitions, in mixed order
 
 
 WHOLE = {"a": ids(*range(6))}
@@ -60,12 +64,12 @@ TWICE = {"a": Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])}
     ("files", "options", "expected"),
     [
         (TWICE, {"match": "name"}, ("duplicate-image", "0.png and x/0.png")),
-        (WHOLE, {"duplicates": [("0.png", "1.png")]}, ("missing-folds", "files that hold all images")),
+        (WHOLE, {"duplicates": [("0.png", "1.png")]}, ("missing-folds", "files with all images")),
         (WHOLE, {"folds": Folds(LABELS.images, np.arange(6) % 2)}, ("wrong-type", "Folds")),
         (list(WHOLE.values()), {}, ("wrong-type", "list")),
     ],
 )
-def test_wrong_options_are_refused(files: Any, options: dict[str, Any], expected: tuple[str, str]) -> None:
+def test_wrong_options_raise(files: Any, options: dict[str, Any], expected: tuple[str, str]) -> None:
     assert fault_of(HeldOutPredictions.of, files, LABELS, **options) == expected
 
 
@@ -101,23 +105,23 @@ ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.
         ({"a": ONE_OUTPUT}, LABELS, None, "missing-classes", "cat (1)"),
     ],
 )  # fmt: skip
-def test_wrong_files_are_refused(
+def test_wrong_files_raise(
     files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, code: str, found: str | None
 ) -> None:
     assert fault_of(HeldOutPredictions.of, files, labels, folds=[] if folds is None else [folds]) == (code, found)
 
 
-def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> None:
-    assert held(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
+def test_fold_can_be_in_any_order_beside_a_file_of_all_images() -> None:
+    assert held_out_from(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
 
 
 SPLIT = (
-    "2 groups of duplicates in several folds, such as 0.png and 1.png; a model knows the label of each image whose "
-    "copy it was trained on\n  fix: make the folds with duplicates=GROUPS"
+    "2 groups of duplicates in several folds, such as 0.png and 1.png; a model that was trained on a copy "
+    "of an image knows its label\n  fix: make the folds with duplicates=GROUPS"
 )
 
 
-def test_duplicates_in_several_folds_are_warned_of() -> None:
+def test_duplicates_in_several_folds_warn() -> None:
     groups = [("0.png", "1.png"), ("2.png", "4.png"), ("5.png", "unknown.png"), ("3.png", "0.png", "unknown.png")]
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5)}
     with warned(SPLIT):
@@ -127,20 +131,20 @@ def test_duplicates_in_several_folds_are_warned_of() -> None:
         HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
 
 
-def test_duplicates_in_one_fold_are_not_warned_of() -> None:
+def test_duplicates_in_one_fold_do_not_warn() -> None:
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5), "c": ids(*range(6))}
     HeldOutPredictions.of(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
 
 
-def test_repetitions_with_other_folds_have_a_table_each() -> None:
-    other = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
+def test_repetitions_with_different_folds_need_the_folds_of_each() -> None:
+    second = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
     files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
-    assert held(folds=[FOLDS, other], **files).repetitions == 2
-    assert fault_of(held, folds=[FOLDS], **files) == ("wrong-fold", "images of fold 0 and images of fold 1")
+    assert held_out_from(folds=[FOLDS, second], **files).repetitions == 2
+    assert fault_of(held_out_from, folds=[FOLDS], **files) == ("wrong-fold", "images of fold 0 and images of fold 1")
 
 
-def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
-    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
+def test_fold_with_two_exchanged_classes_raises() -> None:
+    values, truth = simulate(900, 6, 3.0, np.random.default_rng(0))
     labels = labels_of_classes(truth, 6)
     parts = [np.arange(number, 900, 3) for number in range(3)]
     orders = ([0, 1, 2, 3, 4, 5], [0, 4, 2, 3, 1, 5], [0, 1, 2, 3, 4, 5])
@@ -152,13 +156,13 @@ def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
     assert fault_of(HeldOutPredictions.of, files, labels) == ("different-classes", found)
 
 
-def test_models_that_predict_one_class_for_every_image_are_refused() -> None:
+def test_constant_predictions_raise() -> None:
     constant = np.full((120, 3), 1 / 3)
     assert fault_of(held_out_of, constant, np.arange(120) % 3) == ("constant-predictions", "class 0 for all 120 images")
 
 
-def test_classes_in_another_order_in_the_only_file_are_warned_of_or_refused() -> None:
-    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
+def test_exchanged_classes_of_the_only_file_warn_or_raise() -> None:
+    values, truth = simulate(900, 6, 3.0, np.random.default_rng(0))
     with warned(
         "most images of 1 are predicted as 4, most images of 4 are predicted as 1: either the labels of these classes "
         "or the outputs of the models are exchanged"
@@ -167,12 +171,12 @@ def test_classes_in_another_order_in_the_only_file_are_warned_of_or_refused() ->
     assert code_of(held_out_of, values[:, [3, 0, 4, 1, 5, 2]], truth) == "wrong-order"
 
 
-def test_too_few_images_to_tell_are_warned_of() -> None:
+def test_chance_level_on_few_images_warns() -> None:
     with pytest.warns(ReassessWarning, match="^a agrees with the original labels on 0 of 6 images"):
-        held(a=Predictions.from_ids([1, 0] * 3, images=LABELS.images))
+        held_out_from(a=Predictions.from_ids([1, 0] * 3, images=LABELS.images))
 
 
-def test_nan_names_the_file_and_the_image() -> None:
+def test_error_for_nan_names_file_and_image() -> None:
     truth = np.arange(6_000) % 2
     values = np.eye(2)[truth]
     values[2_400, 1] = np.nan
@@ -182,7 +186,7 @@ def test_nan_names_the_file_and_the_image() -> None:
 
 def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
     rng = np.random.default_rng(3)
-    values, truth = simulated(400, 40, 2.0, rng)
+    values, truth = simulate(400, 40, 2.0, rng)
     labels = rng.integers(0, 40, 400)
     labels[: truth.size // 2] = truth[: truth.size // 2]
     labels[:40] = np.arange(40)
@@ -196,14 +200,14 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
         assert set(candidates.tolist()) == expected
         assert candidates[place] == labels[row]
         assert logs == pytest.approx(np.log(np.maximum(values[row, candidates], 1e-6)), rel=1e-5)
-        others = np.maximum(np.delete(values[row], candidates), 1e-6)
-        assert images.tails[row] == pytest.approx(np.log([others.sum(), (others**2).sum()]), rel=1e-5)
+        rest = np.maximum(np.delete(values[row], candidates), 1e-6)
+        assert images.tails[row] == pytest.approx(np.log([rest.sum(), (rest**2).sum()]), rel=1e-5)
 
 
 @pytest.mark.parametrize("sharpening", [0.25, 0.7, 1.0, 2.0, 4.0])
-def test_the_certainty_of_an_image_counts_the_classes_that_are_no_candidates(sharpening: float) -> None:
-    """As many as there are, their sum and their squares exactly; between these and beyond, nearly."""
-    values, truth = simulated(400, 40, 2.0, np.random.default_rng(3))
+def test_probabilities_account_for_classes_that_are_not_candidates(sharpening: float) -> None:
+    """The result is exact for powers 1 and 2, and approximate for other powers."""
+    values, truth = simulate(400, 40, 2.0, np.random.default_rng(3))
     truth[:40] = np.arange(40)
     powers = np.maximum(values, 1e-6) ** sharpening
     certain = ClassCandidates.of(held_out_of(values, truth)).probabilities(sharpening).max(axis=1)
@@ -211,17 +215,17 @@ def test_the_certainty_of_an_image_counts_the_classes_that_are_no_candidates(sha
     assert certain == pytest.approx(powers.max(axis=1) / powers.sum(axis=1), rel=1e-5 if is_exact else 0.1)
 
 
-def test_of_equally_probable_classes_those_of_lower_ids_are_candidates() -> None:
+def test_candidates_with_equal_probability_have_the_lowest_ids() -> None:
     labels = np.r_[np.full(1, 29), np.arange(30)]
     images = ClassCandidates.of(held_out_of(np.full((31, 30), 1 / 30), labels))
     assert images.ids[0].tolist() == [*range(CANDIDATES - 1), 29]
     assert images.ids[1].tolist() == [*range(CANDIDATES)]
 
 
-def test_logits_and_their_softmax_are_the_same_and_infinite_ones_are_masks() -> None:
+def test_logits_equal_their_softmax_and_can_be_infinite() -> None:
     logits = np.array([[3.0, -np.inf, 1.0], [np.inf, 0.0, 0.0], [0.0, 5.0, -5.0], [-2.0, 0.0, 2.0]])
     with np.errstate(invalid="ignore"):
         soft = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     soft[1] = [1.0, 0.0, 0.0]
-    found, expected = (ClassCandidates.of(held_out_of(values, [0, 0, 1, 2])).logs for values in (logits, soft))
-    assert found == pytest.approx(expected, abs=1e-6)
+    logs, expected = (ClassCandidates.of(held_out_of(values, [0, 0, 1, 2])).logs for values in (logits, soft))
+    assert logs == pytest.approx(expected, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Label errors by each method: against brute force, by laws, and with labels that are wrong on purpose."""
+"""Methods that find label errors: compared with references, tested by laws, and on labels with known mistakes."""
 
 import sys
 import warnings
@@ -18,7 +18,7 @@ from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_err
 from reassess.cleaning.noise_model import fit_noise
 from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
 from reassess.errors import ReassessWarning
-from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
+from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulate, wrong_labels
 from tests.helpers import Needs, code_of, fault_of, message
 
 IMAGES, CLASSES = 600, 4
@@ -29,36 +29,36 @@ pytestmark = pytest.mark.filterwarnings("ignore:more than a third is dropped")
 def noisy(
     share: float = 0.2, kind: str = "uniform", seed: int = 0, count: int = IMAGES
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Scores, true classes, and labels."""
+    """Simulate scores, true classes, and labels with mistakes."""
     rng = np.random.default_rng(seed)
-    scores, truth = simulated(count, CLASSES, 4.0, rng)
+    scores, truth = simulate(count, CLASSES, 4.0, rng)
     return scores, truth, wrong_labels(truth, CLASSES, share, kind, rng)
 
 
-def same(one: Cleaning, other: Cleaning) -> None:
-    """The same for each image, in whatever order they are."""
-    place = {image: row for row, image in enumerate(other.images)}
-    rows = [place[image] for image in one.images]
-    assert np.array_equal(one.kept, other.kept[rows])
-    assert np.array_equal(one.label_quality, other.label_quality[rows], equal_nan=True)
-    assert np.array_equal(one.suggested, other.suggested[rows])
-    assert one.reasons == tuple(other.reasons[row] for row in rows)
+def assert_same(first: Cleaning, second: Cleaning) -> None:
+    """Check that two results are equal for each image, in any order of the images."""
+    place = {image: row for row, image in enumerate(second.images)}
+    rows = [place[image] for image in first.images]
+    assert np.array_equal(first.kept, second.kept[rows])
+    assert np.array_equal(first.label_quality, second.label_quality[rows], equal_nan=True)
+    assert np.array_equal(first.suggested, second.suggested[rows])
+    assert first.reasons == tuple(second.reasons[row] for row in rows)
 
 
 @pytest.mark.filterwarnings("ignore:.*than chance")
 @given(seed=st.integers(0, 10_000), repetitions=st.integers(1, 5), data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st.DataObject) -> None:
+def test_consistent_equals_counting(seed: int, repetitions: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     labels = np.r_[[0, 1, 2], rng.integers(0, 3, 12)]
-    said = np.where(rng.random((repetitions, 15)) < 0.5, labels, rng.integers(0, 3, (repetitions, 15)))
-    said[:, :3] = [0, 1, 2]  # so that a class keeps an image
+    predicted = np.where(rng.random((repetitions, 15)) < 0.5, labels, rng.integers(0, 3, (repetitions, 15)))
+    predicted[:, :3] = [0, 1, 2]  # then every class keeps an image
     sets = labels_of_classes(labels, 3)
-    files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(said)}
+    files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(predicted)}
     at_least = data.draw(st.none() | st.integers(1, repetitions))
     cleaning = find_label_errors(HeldOutPredictions.of(files, sets), "consistent", at_least=at_least)
     for column, label in enumerate(labels.tolist()):
-        votes = Counter(said[:, column].tolist())
+        votes = Counter(predicted[:, column].tolist())
         needed = at_least or repetitions // 2 + 1
         assert cleaning.kept[column] == (votes[label] >= needed)
         most = [class_id for class_id in sorted(votes) if votes[class_id] == max(votes.values())]
@@ -68,7 +68,7 @@ def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st
     assert cleaning.noise is None
 
 
-def test_a_prediction_that_is_no_class_is_not_the_label() -> None:
+def test_prediction_without_a_class_is_not_the_label() -> None:
     labels = labels_of_classes([0, 1, 0, 1], 2)
     unknown = UnknownClasses(1, ("x",))
     model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
@@ -81,19 +81,19 @@ METHODS = pytest.mark.parametrize("method", ["posterior", "consistent"])
 
 
 @METHODS
-def test_the_order_of_images_files_and_rows_changes_nothing(
+def test_order_of_images_files_and_rows_does_not_matter(
     method: CleaningMethod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores, _, labels = noisy()
     rng = np.random.default_rng(1)
-    again = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.5, scores.shape))
+    second = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.5, scores.shape))
     third = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.7, scores.shape))
     sets = labels_of_classes(labels, CLASSES)
     images = np.array(sets.images)
     fold = rng.integers(0, 3, IMAGES)
     files = {
         f"{name}{part}": Predictions.from_scores(values[fold == part], images[fold == part])
-        for name, values in (("a", scores), ("b", again), ("c", third))
+        for name, values in (("a", scores), ("b", second), ("c", third))
         for part in range(3)
     }
     first = find_label_errors(HeldOutPredictions.of(files, sets), method)
@@ -104,30 +104,31 @@ def test_the_order_of_images_files_and_rows_changes_nothing(
         rows = rng.permutation(len(files[name]))
         shuffled[name] = Predictions.from_scores(files[name].scores[rows], np.array(files[name].images)[rows])
     monkeypatch.setattr(noise_model, "thread_count", lambda: 5)
-    same(first, find_label_errors(HeldOutPredictions.of(shuffled, shuffled_sets), method))
+    assert_same(first, find_label_errors(HeldOutPredictions.of(shuffled, shuffled_sets), method))
 
 
 @METHODS
-def test_every_repetition_twice_changes_nothing(method: CleaningMethod) -> None:
+def test_repeating_each_repetition_changes_nothing(method: CleaningMethod) -> None:
     scores, _, labels = noisy()
     sets = labels_of_classes(labels, CLASSES)
     model = Predictions.from_scores(scores, sets.images)
     once, twice = (HeldOutPredictions.of(dict.fromkeys(names, model), sets) for names in ("a", "ab"))
-    one, two = find_label_errors(once, method), find_label_errors(twice, method)
-    same(replace(one, reasons=two.reasons), two)
+    result, result_of_twice = find_label_errors(once, method), find_label_errors(twice, method)
+    assert_same(replace(result, reasons=result_of_twice.reasons), result_of_twice)
 
 
-def test_other_numbers_of_the_classes_change_nothing_but_the_numbers() -> None:
+def test_renumbered_classes_give_the_same_result() -> None:
     scores, _, labels = noisy()
     new = np.array([2, 0, 3, 1])
-    moved = np.empty_like(scores)
-    moved[:, new] = scores
-    one, other = find_label_errors(held_out_of(scores, labels)), find_label_errors(held_out_of(moved, new[labels]))
-    assert other.label_quality == pytest.approx(one.label_quality, abs=1e-3)
-    assert (new[one.suggested] == other.suggested).mean() > 0.99
+    renumbered_scores = np.empty_like(scores)
+    renumbered_scores[:, new] = scores
+    result = find_label_errors(held_out_of(scores, labels))
+    renumbered = find_label_errors(held_out_of(renumbered_scores, new[labels]))
+    assert renumbered.label_quality == pytest.approx(result.label_quality, abs=1e-3)
+    assert (new[result.suggested] == renumbered.suggested).mean() > 0.99
 
 
-def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_uses_a_sample_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, _, labels = noisy(count=3_000)
     whole = find_label_errors(held_out_of(scores, labels))
     monkeypatch.setattr(noise_model, "_SAMPLE", 1_500)
@@ -139,20 +140,20 @@ def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: p
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.97, 0.999])
-def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) -> None:
+def test_precision_is_reached_with_the_most_images(precision: float) -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(scores, labels)
     cleaning = find_label_errors(held_out, precision=precision)
-    kept, left = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
+    kept, dropped = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
     assert kept.mean() >= precision
-    assert left.max() < kept.min()
-    assert (kept.sum() + left.max()) / (kept.size + 1) < precision
+    assert dropped.max() < kept.min()
+    assert (kept.sum() + dropped.max()) / (kept.size + 1) < precision
     assert find_label_errors(held_out, threshold=0).kept.all()
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.95, 0.98])
 def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) -> None:
-    """Images of which a model says the same: eight kinds, 75 of each."""
+    """Eight kinds of images, 75 of each kind, with the same predictions for all images of a kind."""
     scores, _, labels = noisy(count=8, share=0.25)
     labels[:CLASSES] = np.arange(CLASSES)
     scores[:CLASSES] = 0.03 + 0.88 * np.eye(CLASSES)
@@ -162,13 +163,13 @@ def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) ->
     assert all(len(set(kind)) == 1 for kind in cleaning.kept.reshape(8, 75).tolist())
 
 
-def test_precision_out_of_reach_says_what_is_in_reach() -> None:
+def test_error_for_an_unreachable_precision_names_the_highest() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
     most = np.floor(1e4 * find_label_errors(held_out).label_quality.max()) / 1e4
     assert message(find_label_errors, held_out, precision=1.0) == (
         f"no threshold reaches this precision\n  allowed: a precision of up to {most:.4f}\n  found:   1.0\n"
-        "  fix:     ask for less"
+        "  fix:     use a lower precision"
     )
 
 
@@ -184,16 +185,16 @@ def test_precision_out_of_reach_says_what_is_in_reach() -> None:
         ({"method": "best"}, "unknown-name"),
     ],
 )
-def test_wrong_options_are_refused(options: dict[str, Any], code: str) -> None:
+def test_wrong_options_raise(options: dict[str, Any], code: str) -> None:
     assert code_of(find_label_errors, held_out_of(np.eye(2), [0, 1]), **options) == code
 
 
-def ids_of(said: list[int], labels: list[int]) -> HeldOutPredictions:
+def ids_of(predicted: list[int], labels: list[int]) -> HeldOutPredictions:
     sets = labels_of_classes(labels, max(labels) + 1)
-    return HeldOutPredictions.of({"ids.csv": Predictions.from_ids(said, sets.images)}, sets)
+    return HeldOutPredictions.of({"ids.csv": Predictions.from_ids(predicted, sets.images)}, sets)
 
 
-def test_predictions_that_do_not_fit_the_method_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_that_do_not_fit_the_method_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_of(find_label_errors, ids_of([0, 1], [0, 1])) == "ids-only"
     held_out = ids_of([0, 0, 1, 1], [0, 0, 1, 2])
     assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "none of 2 (1 class of 3)")
@@ -203,23 +204,23 @@ def test_predictions_that_do_not_fit_the_method_are_refused(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 0.9])
-def test_a_reason_says_whether_the_label_is_likeliest_and_whether_that_is_enough(keep: float) -> None:
+def test_reason_depends_on_the_likeliest_class_and_the_threshold(keep: float) -> None:
     rng = np.random.default_rng(4)
-    scores, truth = simulated(600, 3, 2.0, rng)
+    scores, truth = simulate(600, 3, 2.0, rng)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         found = find_label_errors(held_out_of(scores, wrong_labels(truth, 3, 0.2, "uniform", rng)), threshold=keep)
-    told = {
+    reasons = {
         (True, True): "the label is likely",
         (True, False): "likely enough, though another class is likelier",
         (False, True): "the label is not likely enough",
         (False, False): "another class is likelier",
     }
     states = zip(found.kept.tolist(), (found.suggested == found.class_ids).tolist(), strict=True)
-    assert list(found.reasons) == [told[state] for state in states]
+    assert list(found.reasons) == [reasons[state] for state in states]
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
+def test_class_that_loses_more_than_a_third_warns() -> None:
     labels = [0, 0, 0, 1, 1, 1, 1, 1]
     find_label_errors(ids_of([0, 0, 1, 1, 1, 1, 1, 1], labels), "consistent")
     with pytest.warns(ReassessWarning, match="^more than a third is dropped of 0: look at these before you train"):
@@ -227,8 +228,8 @@ def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize("labels", [[0], [0, 0, 0], [0, 1]])
-def test_a_few_images_give_probabilities(labels: list[int]) -> None:
-    """Of one class, or of two images, one for each class, nothing can be learned, and nothing breaks."""
+def test_few_images_give_probabilities(labels: list[int]) -> None:
+    """With one class, or with one image for each of two classes, nothing can be learned, but nothing fails."""
     classes = max(labels) + 1
     cleaning = find_label_errors(held_out_of(np.eye(classes)[labels] * 0.7 + 0.3 / classes, labels))
     assert cleaning.kept.all()
@@ -241,33 +242,33 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     held_out = held_out_of(scores, labels)
     rows = np.random.default_rng(5).permutation(IMAGES)[:200]
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    right = truth[rows] == labels[rows]
+    is_correct = truth[rows] == labels[rows]
     sample = Sample(pairs.images, np.full(200, 200 / IMAGES), ("",) * 200)
-    cleaning = find_label_errors(held_out, checked=Golden(pairs, right), sample=sample)
-    assert cleaning.kept[rows].tolist() == right.tolist()
-    assert (cleaning.suggested[rows][right] == labels[rows][right]).all()
-    assert (cleaning.suggested[rows][~right] != labels[rows][~right]).all()
+    cleaning = find_label_errors(held_out, checked=Golden(pairs, is_correct), sample=sample)
+    assert cleaning.kept[rows].tolist() == is_correct.tolist()
+    assert (cleaning.suggested[rows][is_correct] == labels[rows][is_correct]).all()
+    assert (cleaning.suggested[rows][~is_correct] != labels[rows][~is_correct]).all()
     assert {cleaning.reasons[row] for row in rows.tolist()} == {"checked by people"}
     checked = cleaning.noise.checked
-    assert (checked.checked, checked.wrong) == (200, int((~right).sum()))
+    assert (checked.checked, checked.wrong) == (200, int((~is_correct).sum()))
     assert cleaning.noise.share == pytest.approx(1 - cleaning.label_quality.mean())
 
 
-def test_labels_that_were_not_drawn_at_random_say_nothing_about_others() -> None:
+def test_labels_not_drawn_at_random_do_not_change_others() -> None:
     scores, truth, labels = noisy()
     held_out = held_out_of(scores, labels)
     rows = np.append(np.flatnonzero(truth != labels)[:40], np.flatnonzero(truth == labels)[0])
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     by_hand = Golden(pairs, np.arange(41) == 40)
-    alone = find_label_errors(held_out)
+    without_checks = find_label_errors(held_out)
     few = Sample(pairs.images, np.full(41, 0.5), ("",) * 41)
     for sample, drawn in ((None, 0), (few, 41)):
         cleaning = find_label_errors(held_out, checked=by_hand, sample=sample)
-        checked, others = cleaning.noise.checked, np.setdiff1d(np.arange(IMAGES), rows)
+        checked, unchecked = cleaning.noise.checked, np.setdiff1d(np.arange(IMAGES), rows)
         assert (checked.checked, checked.wrong, checked.drawn) == (41, 40, drawn)
         assert (checked.interval, checked.corrected) == (None, None)
-        assert cleaning.noise.share == alone.noise.share == pytest.approx(checked.by_model)
-        assert (cleaning.label_quality[others] == alone.label_quality[others]).all()
+        assert cleaning.noise.share == without_checks.noise.share == pytest.approx(checked.by_model)
+        assert (cleaning.label_quality[unchecked] == without_checks.label_quality[unchecked]).all()
         assert cleaning.kept[rows].tolist() == (np.arange(41) == 40).tolist()
 
 
@@ -287,7 +288,7 @@ def _load_digits() -> Digits:
 
 @cache
 def neighbours(share: float, kind: str) -> tuple[npt.NDArray[np.int64], HeldOutPredictions]:
-    """Digits with wrong labels, and the predictions of nearest neighbours."""
+    """Make digits with wrong labels, and held-out predictions of nearest neighbours."""
     pixels, truth = _load_digits()
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
     return labels, held_out_digits(pixels, labels)
@@ -296,7 +297,7 @@ def neighbours(share: float, kind: str) -> tuple[npt.NDArray[np.int64], HeldOutP
 def held_out_digits(
     images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], model: Any = None
 ) -> HeldOutPredictions:
-    """Probabilities of a model, by default nearest neighbours, in five folds, each without its own fold's labels."""
+    """Predict five folds with a model that was trained on the others; by default, with nearest neighbours."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -322,15 +323,15 @@ def test_wrong_labels_of_digits_are_dropped(
 ) -> None:
     labels, held_out = neighbours(share, kind)
     cleaning = find_label_errors(held_out)
-    check_found(cleaning, labels != digits[1], recall, precision)
+    check_recall_and_precision(cleaning, labels != digits[1], recall, precision)
     assert cleaning.noise.share == pytest.approx(share, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "pairs", "some pairs"])
-def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_one(kind: str) -> None:
-    """The mean absolute error of 4 random parts, for a model that is less certain than it may be."""
+def test_share_is_near_the_true_share_if_mistakes_depend_only_on_the_class(kind: str) -> None:
+    """The limit is on the mean absolute error over 4 random parts, for an underconfident model."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(10_000, 10, 6.0, rng)
+    scores, truth = simulate(10_000, 10, 6.0, rng)
     softer = scores ** (1 / 1.5)
     labels = wrong_labels(truth, 10, 0.2, kind, rng)
     images = candidates_of(softer / softer.sum(axis=1, keepdims=True), labels)
@@ -341,26 +342,28 @@ def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_o
     assert np.abs(off).mean() <= 0.02
 
 
-def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(digits: Digits) -> None:
-    """One that says of every image that the label may be another; some images are beyond doubt all the same."""
+def test_wrong_labels_are_found_with_a_model_calibrated_for_them(digits: Digits) -> None:
+    """For this model, every image could have another label, but the true class of some images is certain."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.neighbors import KNeighborsClassifier
 
     images, truth = digits
     labels = wrong_labels(truth, 10, 0.1, "uniform", np.random.default_rng(0))
     model = CalibratedClassifierCV(KNeighborsClassifier(15), method="isotonic", cv=3, ensemble=False)
-    check_found(find_label_errors(held_out_digits(images, labels, model)), labels != truth, 0.978, 0.967)
+    check_recall_and_precision(find_label_errors(held_out_digits(images, labels, model)), labels != truth, 0.978, 0.967)
 
 
-def check_found(cleaning: Cleaning, wrong: npt.NDArray[np.bool_], recall: float, precision: float) -> None:
-    """What part of the wrong labels is dropped, and what part of the dropped ones is wrong: as measured, less 0.02."""
-    found = (wrong & ~cleaning.kept).sum()
-    assert found / wrong.sum() >= recall - 0.02
-    assert found / (~cleaning.kept).sum() >= precision - 0.02
+def check_recall_and_precision(
+    cleaning: Cleaning, wrong: npt.NDArray[np.bool_], recall: float, precision: float
+) -> None:
+    """Check that recall and precision of dropped labels are at most 0.02 below the measured values."""
+    hits = (wrong & ~cleaning.kept).sum()
+    assert hits / wrong.sum() >= recall - 0.02
+    assert hits / (~cleaning.kept).sum() >= precision - 0.02
 
 
-def told(held_out: HeldOutPredictions) -> list[str]:
-    """The warnings of the posterior method, except about classes that lose more than a third."""
+def warnings_of(held_out: HeldOutPredictions) -> list[str]:
+    """Return the warnings of the method posterior, except about classes that lose more than a third."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ReassessWarning)
         find_label_errors(held_out)
@@ -369,14 +372,14 @@ def told(held_out: HeldOutPredictions) -> list[str]:
 
 
 SAMPLE = "have people check a sample of the labels"
-CHECK = "check that no model was trained on the images that it judges, or on copies of them"
+CHECK = "check that no model was trained on the images that it predicts, or on copies of them"
 CERTAIN = (
     "one class of each image has probability 1, so correct labels are dropped if the model is wrong\n"
-    '  fix: give probabilities of all classes, or method="consistent"'
+    '  fix: pass probabilities of all classes, or use method="consistent"'
 )
 WARNINGS = {
     "sigmoids": "heldout.npz: scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels "
-    "seem wrong\n  fix: give logits, or probabilities that add up to 1",
+    "seem wrong\n  fix: pass logits, or probabilities that add up to 1",
     "best class": f"heldout.npz: {CERTAIN}",
     "tree": f"34.8 % of the labels seem wrong; the mistakes of a poor model look the same: {SAMPLE}",
     "forest": f"where the models are least sure, they agree with 99.4 % of the labels, like models that know the "
@@ -385,15 +388,15 @@ WARNINGS = {
     f"{CHECK}, and {SAMPLE}",
     "regression": "the models agree with 100.00 % of the labels: the images are easy, or the models know the labels: "
     f"{CHECK}",
-    "noise": "the label is the most probable class of 43.6 % of the images only; the mistakes of a poor model are "
-    f"taken for wrong labels: {SAMPLE}",
-    "bayes": "the models are too certain: they are calibrated only if their probabilities are raised to the power "
-    f"0.49; the share of wrong labels may be far off: {SAMPLE}",
+    "noise": "the label is the most probable class for only 43.6 % of the images; the mistakes of a poor model "
+    f"count as wrong labels: {SAMPLE}",
+    "bayes": "the models are too certain: to calibrate them, their probabilities are raised to the power "
+    f"0.49; the share of wrong labels can be far off: {SAMPLE}",
 }
 
 
 def untrusted(digits: Digits, name: str) -> HeldOutPredictions:
-    """Scores that cannot be trusted: of no calibrated model, of a poor one, or of one that knows the labels."""
+    """Make scores that cannot be trusted: uncalibrated, of a poor model, or of a model that knows the labels."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import GaussianNB
@@ -425,53 +428,53 @@ def untrusted(digits: Digits, name: str) -> HeldOutPredictions:
 
 
 @pytest.mark.parametrize("name", WARNINGS)
-def test_models_that_cannot_be_trusted_are_warned_of(digits: Digits, name: str) -> None:
-    assert told(untrusted(digits, name))[0] == WARNINGS[name]
+def test_models_that_cannot_be_trusted_warn(digits: Digits, name: str) -> None:
+    assert warnings_of(untrusted(digits, name))[0] == WARNINGS[name]
 
 
-def test_several_files_of_the_best_class_are_each_warned_of(digits: Digits) -> None:
+def test_each_file_with_only_the_best_class_warns(digits: Digits) -> None:
     held_out = untrusted(digits, "best class")
-    alone = held_out.files[0].predictions
-    texts = told(HeldOutPredictions.of({"a.npz": alone, "b.npz": alone}, held_out.labels))
+    model = held_out.files[0].predictions
+    texts = warnings_of(HeldOutPredictions.of({"a.npz": model, "b.npz": model}, held_out.labels))
     assert texts[:2] == [f"{name}.npz: {CERTAIN}" for name in "ab"]
 
 
 @pytest.mark.parametrize(("share", "kind"), [(0, "uniform"), (0.05, "pairs"), (0.2, "uniform")])
-def test_models_that_were_held_out_are_not_warned_of(share: float, kind: str, digits: Digits) -> None:
+def test_held_out_models_do_not_warn(share: float, kind: str, digits: Digits) -> None:
     from sklearn.linear_model import LogisticRegression
 
     images, truth = digits
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-    assert told(neighbours(share, kind)[1]) == []
-    assert told(held_out_digits(images, labels, LogisticRegression(tol=0.01))) == []
+    assert warnings_of(neighbours(share, kind)[1]) == []
+    assert warnings_of(held_out_digits(images, labels, LogisticRegression(tol=0.01))) == []
     if not share:
         assert (~find_label_errors(neighbours(share, kind)[1]).kept).mean() <= 0.01
 
 
-def test_a_model_that_learned_with_smoothed_labels_is_not_warned_of() -> None:
-    """It agrees with 99 % of the labels and is about 80 % certain of each."""
+def test_model_trained_with_label_smoothing_does_not_warn() -> None:
+    """The model agrees with 99 % of the labels, with a certainty of about 80 %."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 10, 2_000)
     labels = np.where(rng.random(2_000) < 0.01, (truth + 1) % 10, truth)
     logits = rng.normal(0, 0.1, (2_000, 10))
     logits[np.arange(2_000), truth] += rng.normal(3.7, 0.25, 2_000)
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert told(held_out_of(scores, labels)) == []
+    assert warnings_of(held_out_of(scores, labels)) == []
 
 
-def test_models_that_learned_that_one_class_is_often_called_another_are_warned_of() -> None:
-    """Of every other class, 44 % of the labels are the next class; neighbours among such labels find too few wrong."""
+def test_models_that_learned_frequent_mistakes_warn() -> None:
+    """44 % of the labels of even classes are the next class; nearest neighbours then find too few wrong labels."""
     from sklearn.model_selection import cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
     rng = np.random.default_rng(1)
     centers = rng.normal(0, 1, (10, 20))
-    centers[1::2] = centers[::2] + rng.normal(0, 0.6, (5, 20))  # classes look alike in pairs
+    centers[1::2] = centers[::2] + rng.normal(0, 0.6, (5, 20))  # pairs of similar classes
     truth = rng.integers(0, 10, 2_000)
     points = centers[truth] + rng.normal(0, 1, (2_000, 20))
     labels = wrong_labels(truth, 10, 0.22, "some pairs", rng)
     scores = cross_val_predict(KNeighborsClassifier(25), points, labels, cv=5, method="predict_proba")
-    assert told(held_out_of(scores, labels)) == [
+    assert warnings_of(held_out_of(scores, labels)) == [
         "the models are hardly ever certain of 5 of 10 classes; if many labels of a class are wrong in the same way, "
         "models that learned them agree with them: have people check a sample of the labels"
     ]
@@ -479,7 +482,7 @@ def test_models_that_learned_that_one_class_is_often_called_another_are_warned_o
 
 @pytest.mark.filterwarnings("ignore:the models (are hardly ever certain|prefer another):reassess.ReassessWarning")
 @pytest.mark.parametrize("wrong", [0, 0.1])
-def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: float) -> None:
+def test_uncertain_calibrated_model_is_not_sharpened(wrong: float) -> None:
     rng = np.random.default_rng(0)
     scores = np.exp(rng.normal(0, 1.2, (8_000, 4)))
     scores /= scores.sum(axis=1, keepdims=True)
@@ -492,10 +495,10 @@ def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: f
 
 @pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
 @pytest.mark.parametrize(("sureness", "in_candidates"), [(3.0, 0.89), (4.0, 0.96)])
-def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_candidates: float) -> None:
-    """Of 200 classes 16 are looked at one by one; measured: 16.0 and 15.9 % for 14.5 and 14.4 %."""
+def test_classes_that_are_not_candidates_count(sureness: float, in_candidates: float) -> None:
+    """16 of 200 classes are candidates; measured: a share of 16.0 and 15.9 % for 14.5 and 14.4 %."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(4_000, 200, sureness, rng)
+    scores, truth = simulate(4_000, 200, sureness, rng)
     labels = wrong_labels(truth, 200, 0.1, "uniform", rng)
     labels[:200] = np.arange(200)  # each class is a label
     assert np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean() == pytest.approx(in_candidates, abs=0.01)
@@ -503,7 +506,7 @@ def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_
     assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
 
 
-def test_confident_learning_is_cleanlab_s(needs: Needs) -> None:
+def test_confident_learning_equals_cleanlab(needs: Needs) -> None:
     needs("cleanlab")
     from cleanlab.filter import find_label_issues
 

@@ -1,4 +1,4 @@
-"""The model of label noise: against a slow reference of what the module says, and laws."""
+"""The model of label noise: compared with a slow reference, and tested by laws."""
 
 import math
 from dataclasses import replace
@@ -13,13 +13,13 @@ from reassess.cleaning import noise_model
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import NoiseModel
 from reassess.numeric.label_noise_kernels import NEGLIGIBLE
-from tests.cleaning.simulated import candidates_of, matrix_of, simulated, wrong_labels
+from tests.cleaning.simulated import candidates_of, matrix_of, simulate, wrong_labels
 
 Floats = npt.NDArray[np.float64]
 
 
 def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandidates, NoiseModel]:
-    """Images and parameters by chance, the images with fewer candidates than there are classes for an odd seed."""
+    """Draw images and parameters; with an odd seed, images have fewer candidates than classes."""
     rng = np.random.default_rng(seed)
     scores = rng.dirichlet(np.full(classes, 0.5), count)
     images = candidates_of(scores, rng.integers(0, classes, count))
@@ -42,14 +42,14 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
 
 
 def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, list[object]]:
-    """One image, one true class and one label after the other, in plain Python."""
+    """Compute the expectation with loops over images, true classes and labels."""
     classes = images.classes
     floor = 0.01 / classes
     counts = [[0.0] * classes for _ in range(classes)]
     exposure = [[0.0] * classes for _ in range(classes)]
     chances, truths = [0.0] * classes, [0.0] * classes
     logs: list[object] = []
-    right: list[object] = []
+    correct: list[object] = []
     likeliest: list[object] = []
     others = classes - images.ids.shape[1]
     elsewhere = [np.mean([model.noise[t, j] for t in range(classes) if t != j]) for j in range(classes)]
@@ -81,7 +81,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
             counts[t][label] += posterior[t]
             for j in range(classes):
                 exposure[t][j] += posterior[t] * draw[j] / seen[t]
-        for t in range(classes):  # a true class that is no candidate is any but the label
+        for t in range(classes):  # a true class that is not a candidate can be any class except the label
             chances[t] += rest / total / classes
             if t != label:
                 part = of_rest / likelihood / (classes - 1)
@@ -90,7 +90,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
                 for j in range(classes):
                     exposure[t][j] += part
         logs.append(math.log(likelihood))
-        right.append(posterior[label])
+        correct.append(posterior[label])
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
     return {
         "counts": counts,
@@ -98,13 +98,13 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         "chances": chances,
         "truths": truths,
         "logs": logs,
-        "correct": right,
+        "correct": correct,
         "likeliest": likeliest,
     }
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_an_expectation_is_that_of_the_slow_reference(seed: int) -> None:
+def test_expectation_equals_the_slow_reference(seed: int) -> None:
     images, model = some_case(seed)
     found = model.expect(images)
     for name, expected in slow_expectation(images, model).items():
@@ -112,8 +112,8 @@ def test_an_expectation_is_that_of_the_slow_reference(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
-    """Of sure models, with a strong pull, of which the bound must take account: and the label's own never is."""
+def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
+    """The model is certain, with a strong pull, which the bound must account for; the label is never left out."""
     rng = np.random.default_rng(seed)
     images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
@@ -122,8 +122,8 @@ def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
     for name in ("correct", "counts", "truths"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
         assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "correct" else len(images)), name
-    one = images.of_rows(np.arange(1))
-    pruned, whole = model.expect(one).counts, np.array(slow_expectation(one, model)["counts"])
+    single = images.of_rows(np.arange(1))
+    pruned, whole = model.expect(single).counts, np.array(slow_expectation(single, model)["counts"])
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()
     assert (found.correct > 0).all()
@@ -142,7 +142,7 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         assert getattr(results[0], name) == pytest.approx(getattr(whole, name), rel=1e-12)
 
 
-def test_of_equal_classes_the_lower_id_is_the_likeliest_and_no_label_is_certain() -> None:
+def test_ties_go_to_the_lower_id_and_no_label_is_certain() -> None:
     ids, no_tails = np.array([[2, 0, 1]], np.int32), np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
     even = replace(NoiseModel.start(3, pull=0.0), noise=np.full((3, 3), 1 / 3))
@@ -166,17 +166,17 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     assert found.truths.sum() == pytest.approx(len(images))
     assert found.counts.sum(axis=1) == pytest.approx(found.truths)
     assert ((found.correct >= 0) & (found.correct <= 1)).all()
-    better = model.improved(found)
-    assert better.noise.sum(axis=1) == pytest.approx(np.ones(4))
-    assert (better.noise > 0).all()
+    improved = model.maximize(found)
+    assert improved.noise.sum(axis=1) == pytest.approx(np.ones(4))
+    assert (improved.noise > 0).all()
 
 
 @given(seed=cases, biases=st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
-    """Of the matrix whatever the pull, and of the biases without one; without smoothing, of which it knows nothing.
+def test_likelihood_never_falls(seed: int, biases: bool) -> None:
+    """This holds for the matrix with any pull, and for the biases without a pull; without smoothing.
 
-    Every class is a candidate: of others an image says only how probable they are together.
+    All classes are candidates, because only the sum of probabilities is known for other classes.
     """
     images, model = some_case(2 * seed)
     model = replace(model, smoothing=1e-12, pull=0.0 if biases else model.pull)
@@ -185,25 +185,25 @@ def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
         found = model.expect(images)
         assert found.logs.sum() >= level - 1e-9
         level = found.logs.sum()
-        model = replace(model.improved(found), biases=model.biases)
-        if biases:  # where nothing is added to sums
+        model = replace(model.maximize(found), biases=model.biases)
+        if biases:  # without the 1 that `maximize` adds to the sums
             model = replace(model, biases=model.biases + np.log(found.truths / found.chances))
 
 
 @pytest.mark.parametrize(("kind", "share"), [("uniform", 0.2), ("pairs", 0.3), ("uniform", 0.0)])
-def test_a_known_matrix_is_found_where_the_model_is_calibrated(kind: str, share: float) -> None:
+def test_known_matrix_is_found_with_a_calibrated_model(kind: str, share: float) -> None:
     rng = np.random.default_rng(1)
-    scores, truth = simulated(20_000, 5, 3.0, rng)
+    scores, truth = simulate(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.start(5, pull=0.0).fitted(candidates_of(scores, labels))
+    model, found = NoiseModel.start(5, pull=0.0).fit(candidates_of(scores, labels))
     assert np.abs(model.noise - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.correct.mean() == pytest.approx(share, abs=0.012)
 
 
-def test_the_pull_is_found_out_of_the_matrix() -> None:
-    """Of labels drawn with a pull, the model with that pull finds the share of wrong ones, and that without too few."""
+def test_model_with_the_pull_of_the_labels_finds_the_share() -> None:
+    """For labels drawn with a pull, the model with this pull finds the share of wrong labels; without it, too few."""
     rng = np.random.default_rng(2)
-    scores, truth = simulated(30_000, 4, 2.0, rng)
+    scores, truth = simulate(30_000, 4, 2.0, rng)
     matrix = np.full((4, 4), 0.1) + 0.6 * np.eye(4)
     weights = matrix[truth] * np.maximum(scores, 0.01 / 4) ** 0.5
     weights /= weights.sum(axis=1, keepdims=True)
@@ -212,7 +212,7 @@ def test_the_pull_is_found_out_of_the_matrix() -> None:
     images = candidates_of(scores, labels)
     shares = {}
     for pull in (0.0, 0.5):
-        model, found = NoiseModel.start(4, pull=pull).fitted(images)
+        model, found = NoiseModel.start(4, pull=pull).fit(images)
         shares[pull] = 1 - found.correct.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.noise - matrix).max() < 0.04

@@ -1,4 +1,4 @@
-"""Labels of people on real images: CIFAR-10N's first rater, and a small network that was held out."""
+"""Labels of people on real images: the first rater of CIFAR-10N, and held-out predictions of a small network."""
 
 from functools import cache
 from pathlib import Path
@@ -10,18 +10,18 @@ import pytest
 
 from reassess.aggregation import Golden
 from reassess.cleaning import HeldOutPredictions, find_label_errors
-from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.cleaning.checked_labels import correct_share, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import fit_noise
 from reassess.core import Cleaning, Questions
 from reassess.data import read_original
 from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
-from tests.cleaning.test_checked_labels import simple
+from tests.cleaning.test_checked_labels import simple_sample
 from tests.helpers import RealFile
 
 
-class Measured(NamedTuple):
+class MeasuredLabels(NamedTuple):
     held_out: HeldOutPredictions
     cleaning: Cleaning
     truth: npt.NDArray[np.int64]
@@ -32,58 +32,58 @@ class Measured(NamedTuple):
 
 
 @cache
-def _measure(scores: Path, labels: Path, original: Path) -> Measured:
-    given = read_original(labels)
-    predictions = read_predictions(scores, given.classes)
-    held_out = HeldOutPredictions.of({"heldout": predictions}, given)
-    true = read_original(original, classes=given.classes)
-    return Measured(held_out, find_label_errors(held_out), true.indices[true.find(given.images)].astype(np.int64))
+def _measure(scores: Path, labels: Path, original: Path) -> MeasuredLabels:
+    rater = read_original(labels)
+    predictions = read_predictions(scores, rater.classes)
+    held_out = HeldOutPredictions.of({"heldout": predictions}, rater)
+    true = read_original(original, classes=rater.classes)
+    return MeasuredLabels(held_out, find_label_errors(held_out), true.indices[true.find(rater.images)].astype(np.int64))
 
 
 @pytest.fixture
-def measured(real_file: RealFile) -> Measured:
+def measured(real_file: RealFile) -> MeasuredLabels:
     files = ("heldout-first-rater.npz", "train-first-rater.csv", "train-original.csv")
     return _measure(*map(real_file, files))
 
 
-def ranked(measured: Measured) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Of labels from the likeliest wrong one on: how many are wrong so far, and how many there are."""
+def count_wrong(measured: MeasuredLabels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count wrong labels, and all labels, among the first n by label quality, the lowest first."""
     wrong = measured.wrong[np.argsort(measured.cleaning.label_quality, kind="stable")]
     return np.cumsum(wrong), np.arange(1, wrong.size + 1)
 
 
-def test_wrong_labels_come_first(measured: Measured) -> None:
-    """Measured: average precision 0.7560, and F1 0.6756 at the best cut."""
-    hits, n = ranked(measured)
+def test_wrong_labels_come_first(measured: MeasuredLabels) -> None:
+    """Measured: average precision 0.7560, and F1 0.6756 at the best threshold."""
+    hits, n = count_wrong(measured)
     wrong = np.diff(hits, prepend=0)
     assert (wrong * hits / n).sum() / hits[-1] >= 0.750
     assert (2 * hits / (n + hits[-1])).max() >= 0.66
 
 
-def test_the_matrix_and_the_share_are_near_the_true_ones(measured: Measured) -> None:
-    """Measured: 0.0055, and 16.80 % for 17.23 %."""
+def test_matrix_and_share_are_near_the_true_values(measured: MeasuredLabels) -> None:
+    """Measured: a mean error of the matrix of 0.0055, and a share of 16.80 % for 17.23 %."""
     noise: Any = measured.cleaning.noise
     true = matrix_of(measured.truth, measured.cleaning.class_ids.astype(np.int64), 10)
     assert np.abs(noise.matrix - true).mean() <= 0.013
     assert noise.share == pytest.approx(measured.wrong.mean(), abs=0.015)
 
 
-def test_probabilities_are_calibrated(measured: Measured) -> None:
+def test_probabilities_are_calibrated(measured: MeasuredLabels) -> None:
     label_quality = measured.cleaning.label_quality
     tenths = np.minimum((10 * label_quality).astype(int), 9)
-    seen = 0
+    tested = 0
     for tenth in range(10):
-        there = tenths == tenth
-        if there.sum() >= 500:
-            seen += 1
-            assert tenth / 10 - 0.05 <= (~measured.wrong[there]).mean() <= (tenth + 1) / 10 + 0.05
-    assert seen == 10
+        in_tenth = tenths == tenth
+        if in_tenth.sum() >= 500:
+            tested += 1
+            assert tenth / 10 - 0.05 <= (~measured.wrong[in_tenth]).mean() <= (tenth + 1) / 10 + 0.05
+    assert tested == 10
 
 
-def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
-    """Within 1.5 points in 9 of 10 draws at least, and the interval holds the true share in nearly as many as it says.
+def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
+    """The error is at most 1.5 points in 9 of 10 draws, and the interval has nearly its nominal coverage.
 
-    Measured: 99 % of 200 draws, and 94.5 %.
+    Measured over 200 draws: 99 % and 94.5 %.
     """
     labels, share = measured.held_out.labels, measured.wrong.mean()
     near = covered = 0
@@ -92,7 +92,7 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
         known = known_labels(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
-        label_quality, checked = corrected(measured.cleaning.label_quality, known, simple(known))
+        label_quality, checked = correct_share(measured.cleaning.label_quality, known, simple_sample(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36
@@ -100,8 +100,8 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
-def test_the_share_is_near_the_true_one_with_few_images(measured: Measured) -> None:
-    """Of 10 random parts of 1,000 images, the mean absolute error."""
+def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) -> None:
+    """The limit is on the mean absolute error over 10 random parts of 1,000 images."""
     images = ClassCandidates.of(measured.held_out)
     off = []
     for seed in range(10):
@@ -112,7 +112,7 @@ def test_the_share_is_near_the_true_one_with_few_images(measured: Measured) -> N
 
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
-def test_of_as_many_dropped_labels_more_are_wrong_than_by_consistency(measured: Measured) -> None:
+def test_more_dropped_labels_are_wrong_than_with_the_method_consistent(measured: MeasuredLabels) -> None:
     consistent = find_label_errors(measured.held_out, "consistent")
-    as_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
-    assert measured.wrong[as_many].sum() > measured.wrong[~consistent.kept].sum()
+    equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
+    assert measured.wrong[equally_many].sum() > measured.wrong[~consistent.kept].sum()

@@ -1,4 +1,4 @@
-"""training_targets: what each loss needs, smoothed as the frameworks do it; images without a class are counted."""
+"""Training targets: values for each loss, smoothing as in the frameworks, and images without a class."""
 
 import warnings
 
@@ -17,7 +17,7 @@ QUESTIONS = Questions.from_columns(["b.png", "a.png", "a.png", "c.png"], np.arra
 SCORES = Scores(QUESTIONS, np.array([0.25, 0.1, 0.7, 0.0]))
 
 
-def made(*arguments: object, **options: object) -> TrainingTargets:
+def make_targets(*arguments: object, **options: object) -> TrainingTargets:
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return training_targets(*arguments, **options)
 
@@ -27,11 +27,9 @@ shares = st.floats(0, 1)
 
 
 @given(sets, st.sampled_from(["multi-hot", "uniform"]), shares)
-def test_targets_are_what_a_loop_over_images_and_classes_makes(
-    sets: list[set[int]], kind: str, smoothing: float
-) -> None:
+def test_targets_equal_a_loop_over_images_and_classes(sets: list[set[int]], kind: str, smoothing: float) -> None:
     labels = LabelSets.from_lists([f"{row}.png" for row in range(len(sets))], list(map(list, sets)), Classes(6))
-    targets = made(labels, kind, smoothing=smoothing)
+    targets = make_targets(labels, kind, smoothing=smoothing)
     slow = []
     for valid in filter(None, sets):
         y = [(1 / len(valid) if kind == "uniform" else 1) if class_id in valid else 0 for class_id in range(6)]
@@ -42,8 +40,8 @@ def test_targets_are_what_a_loop_over_images_and_classes_makes(
         np.testing.assert_allclose(targets.to_array().sum(axis=1), 1, atol=1e-6)
 
 
-def test_scores_stay_as_they_are_for_a_sigmoid_and_add_up_to_one_for_a_soft_max() -> None:
-    sigmoid, soft_max = (made(SCORES, "scores", loss=loss) for loss in ("sigmoid", "soft-max"))
+def test_scores_are_unchanged_for_sigmoid_and_add_up_to_1_for_soft_max() -> None:
+    sigmoid, soft_max = (make_targets(SCORES, "scores", loss=loss) for loss in ("sigmoid", "soft-max"))
     assert sigmoid.images == soft_max.images == ("b.png", "a.png")
     np.testing.assert_allclose(sigmoid.of(["a.png", "b.png"]), [[0.7, 0, 0, 0.1], [0, 0.25, 0, 0]], atol=1e-7)
     np.testing.assert_allclose(soft_max.of(["a.png", "b.png"]), [[0.875, 0, 0, 0.125], [0, 1, 0, 0]], atol=1e-7)
@@ -60,9 +58,9 @@ def test_images_without_a_class_are_counted() -> None:
 
 
 @given(st.integers(1, 5), st.integers(1, 9))
-def test_blocks_are_the_array_in_parts(images: int, rows: int) -> None:
+def test_blocks_concatenate_to_the_array(images: int, rows: int) -> None:
     labels = LabelSets.from_lists([f"{row}.png" for row in range(images)], [[row] for row in range(images)], Classes(5))
-    targets = made(labels, "multi-hot")
+    targets = make_targets(labels, "multi-hot")
     np.testing.assert_array_equal(np.concatenate(list(targets.blocks(rows))), targets.to_array())
     assert targets.to_array().dtype == np.float32
 
@@ -86,14 +84,12 @@ UNCOUNTED, EMPTY = LabelSets.from_lists(["a.png"], [[0]]), LabelSets.from_lists(
         ((EMPTY, "uniform"), {}, "no-valid-class"),
     ],
 )
-def test_wrong_labels_and_options_are_refused(
-    arguments: tuple[object, ...], options: dict[str, object], code: str
-) -> None:
-    assert code_of(made, *arguments, **options) == code
+def test_wrong_labels_and_options_raise(arguments: tuple[object, ...], options: dict[str, object], code: str) -> None:
+    assert code_of(make_targets, *arguments, **options) == code
 
 
-def test_targets_that_are_too_large_or_missing_are_not_made() -> None:
-    targets = made(LABELS, "uniform")
+def test_missing_or_too_large_targets_raise() -> None:
+    targets = make_targets(LABELS, "uniform")
     assert fault_of(targets.of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
     assert code_of(targets.of, ["d.png"]) == "unknown-image"
     assert fault_of(targets.to_array, max_bytes=31) == ("out-of-memory", "32 bytes: 2 x 4 numbers")
@@ -111,47 +107,47 @@ LOGITS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 SMOOTHING = 0.1
 
 
-def test_pytorch_smooths_a_class_and_a_distribution_alike(needs: Needs) -> None:
+def test_smoothing_equals_pytorch(needs: Needs) -> None:
     needs("torch")
     import torch
     from torch.nn import CrossEntropyLoss
 
     logits, ids = torch.from_numpy(LOGITS), torch.tensor([2, 0, 1])
-    hard, smoothed = (torch.from_numpy(made(ONE, "uniform", smoothing=s).to_array()) for s in (0, SMOOTHING))
+    hard, smoothed = (torch.from_numpy(make_targets(ONE, "uniform", smoothing=s).to_array()) for s in (0, SMOOTHING))
     expected = CrossEntropyLoss(label_smoothing=SMOOTHING)(logits, ids)
     torch.testing.assert_close(CrossEntropyLoss()(logits, smoothed), expected)
     torch.testing.assert_close(CrossEntropyLoss(label_smoothing=SMOOTHING)(logits, hard), expected)
 
 
-def test_timm_smooths_alike_and_a_threshold_finds_the_valid_classes_again(needs: Needs) -> None:
+def test_smoothing_equals_timm_and_its_threshold_recovers_valid_classes(needs: Needs) -> None:
     needs("timm")
     import torch
     from timm.loss import BinaryCrossEntropy, LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
 
     logits, ids = torch.from_numpy(LOGITS), torch.tensor([2, 0, 1])
-    smoothed = torch.from_numpy(made(ONE, "uniform", smoothing=SMOOTHING).to_array())
+    smoothed = torch.from_numpy(make_targets(ONE, "uniform", smoothing=SMOOTHING).to_array())
     torch.testing.assert_close(
         SoftTargetCrossEntropy()(logits, smoothed), LabelSmoothingCrossEntropy(SMOOTHING)(logits, ids)
     )
-    # Of one class an image, timm's sigmoid loss smooths as a soft-max loss does; dense targets it takes as they are.
+    # With one class per image, timm's sigmoid loss smooths like a soft-max loss; it does not smooth dense targets.
     torch.testing.assert_close(
         BinaryCrossEntropy(smoothing=SMOOTHING)(logits, smoothed), BinaryCrossEntropy(smoothing=SMOOTHING)(logits, ids)
     )
-    several = torch.from_numpy(made(LABELS, "multi-hot").to_array())
-    soft = torch.from_numpy(made(LABELS, "multi-hot", smoothing=SMOOTHING).to_array())
+    several = torch.from_numpy(make_targets(LABELS, "multi-hot").to_array())
+    soft = torch.from_numpy(make_targets(LABELS, "multi-hot", smoothing=SMOOTHING).to_array())
     torch.testing.assert_close(
         BinaryCrossEntropy(target_threshold=0.5)(logits[:2], soft), BinaryCrossEntropy()(logits[:2], several)
     )
 
 
-def test_keras_and_optax_smooth_alike(needs: Needs) -> None:
+def test_smoothing_equals_keras_and_optax(needs: Needs) -> None:
     needs("keras")
     needs("optax")
     import keras
     import optax
 
     for kind, name in (("multi-hot", "BinaryCrossentropy"), ("uniform", "CategoricalCrossentropy")):
-        hard, soft = (made(LABELS, kind, smoothing=s).to_array() for s in (0, SMOOTHING))
+        hard, soft = (make_targets(LABELS, kind, smoothing=s).to_array() for s in (0, SMOOTHING))
         loss = getattr(keras.losses, name)(from_logits=True, label_smoothing=SMOOTHING)
         plain = getattr(keras.losses, name)(from_logits=True)
         np.testing.assert_allclose(float(plain(soft, LOGITS[:2])), float(loss(hard, LOGITS[:2])), rtol=1e-6)

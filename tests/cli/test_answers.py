@@ -152,7 +152,7 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
             "Error: votes of different kinds cannot be joined\n"
             "  where:   choices.csv and golden.csv\n"
             "  found:   one class for each image, and answers to (image, class) questions\n"
-            "  fix:     give both files the columns image and class, or both image alone, or both item\n"
+            "  fix:     use the columns image and class in both files, or only image in both, or item in both\n"
         )
     write_files(
         folder,
@@ -212,7 +212,7 @@ def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) 
     votes = pets / "votes.csv"
     votes.write_text(votes.read_text().replace("07.png,dog,bo", "70.png,dog,bo"))
     given = "--benchmark", "pets", "--quiet"
-    where = "1 of 21 images not in the folder of images of pets: 70.png\n"
+    where = "1 of 21 images not in the image folder of pets: 70.png\n"
     made = run("aggregate", *given, "-o", "pets/scores.csv")
     assert (made.code, made.err) == (0, f"Warning: pets/votes.csv: {where}")
     cut = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")

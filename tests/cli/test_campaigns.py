@@ -22,9 +22,8 @@ def test_an_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb
     Path("foreign.txt").write_text("of somebody else\n" * 99)
     before = set(folder.iterdir())
     for place, expected in {
-        "pets": "a folder was given instead of a campaign\n  where:   pets\n  fix:     choose the file of a campaign",
-        "pipe": "a pipe or a device was given instead of a campaign\n  where:   pipe\n"
-        "  fix:     choose the file of a campaign",
+        "pets": "path is a folder, not a campaign\n  where:   pets\n  fix:     choose the file of a campaign",
+        "pipe": "path is a pipe or a device, not a campaign\n  where:   pipe\n  fix:     choose the file of a campaign",
         "link.db": "campaign not found\n  where:   link.db\n"
         "  found:   a link to gone.db, which does not exist\n  fix:     correct the link",
         "none.db": "campaign not found\n  where:   none.db\n  fix:     check the path, or reassess annotate create",

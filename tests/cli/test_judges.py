@@ -72,7 +72,7 @@ def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     done = run("evaluate", "ids.csv", "--original", "own.csv")
     assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
-    assert f"  fix:     for images that are not ImageNet's: {own('show')}; or check " in done.err
+    assert f"  fix:     for images that are not ImageNet's: {own('show')}; or use files about " in done.err
 
 
 def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(

@@ -180,8 +180,8 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
 
 
 AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
-TWO, OTHER = ("benchmark would have two files of one part", "in a benchmark folder, a file {} is another part of it")
-NEARLY = "output name is almost that of a benchmark part"
+TWO, OTHER = ("benchmark would have two files for one part", "in a benchmark folder, the file {} is another part")
+NEARLY = "output name is almost the name of a benchmark part"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ NEARLY = "output name is almost that of a benchmark part"
         (
             ["labels", "--threshold", "0.5", "-o"],
             "benchmark.json",
-            "in a benchmark folder, this file has the settings",
+            "in a benchmark folder, this file contains the settings",
             "labels.json",
         ),
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),

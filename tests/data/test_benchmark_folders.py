@@ -1,4 +1,4 @@
-"""A folder as a benchmark: what its files are called, its class folders, and one clear error for each mistake."""
+"""Benchmark folders: names of the files, class folders, and errors."""
 
 import zipfile
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.helpers import Refused, warned, write_files
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """A folder with two class folders of images and nothing else."""
+    """Make a folder that contains only class folders of images."""
     images = ["dog/rex.png", "cow/x.jpg", "cat/tom.jpg", "cat/.hidden.jpg"]
     return write_files(tmp_path / "pets", {f"images/{name}": "" for name in images})
 
@@ -31,14 +31,14 @@ def pets(tmp_path: Path) -> Path:
 NUMBERED = (
     "class name is a number, but not the class's id\n  where:   DIR/pets/images\n  found:   {}\n"
     "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
-    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
+    "own line, counted from 0; or, if the folders are not classes, write original.csv, with the columns image and class"
 )
 TWO_PLACES = (
-    "{}\n  where:   DIR/pets\n  allowed: one {}\n  found:   {}\n  fix:     keep one, or give the other another name"
+    "{}\n  where:   DIR/pets\n  allowed: one {}\n  found:   {}\n  fix:     keep one, and rename or remove the other"
 )
 SIMILAR = (
-    "name is almost that of a benchmark part\n  where:   DIR/pets\n  allowed: {}\n  found:   {}\n"
-    "  fix:     give it that name; or another one, if it is none of the parts"
+    "file name is almost the name of a benchmark part\n  where:   DIR/pets\n  allowed: {}\n  found:   {}\n"
+    "  fix:     give it that name; or another name, if it is not a part"
 )
 
 WRONG_PART = "part of the benchmark is not a {0}\n  where:   DIR/pets/{1}\n"
@@ -81,9 +81,7 @@ WRONG_PART += "  fix:     replace it by a {0}, or give it another name"
         (["votes.csv/a.csv"], WRONG_PART.format("file", "votes.csv")),
     ],
 )
-def test_a_folder_that_cannot_be_opened_is_refused(
-    refused_text: Refused, tmp_path: Path, files: list[str], expected: str
-) -> None:
+def test_wrong_folder_raises(refused_text: Refused, tmp_path: Path, files: list[str], expected: str) -> None:
     assert refused_text(open_benchmark, write_files(tmp_path / "pets", dict.fromkeys(files, ""))) == expected
 
 
@@ -95,7 +93,7 @@ def test_imagenet_is_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert open_benchmark("./imagenet").folder == Path("imagenet")
 
 
-def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
+def test_file_names_determine_parts(tmp_path: Path) -> None:
     names = {
         "classes.txt": "cat\ndog\n",
         "original.csv": "image,class\na.jpg,cat\n",
@@ -107,7 +105,7 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
         "groups.csv": "class,group\ndog,big\n",
         "collapsed.csv": "class,also\n",
         "images.zip": "",
-        # None of the parts.
+        # These files are not parts.
         "labels.md": "",
         "labels.csv.bak": "",
         "old-labels.csv": "",
@@ -128,12 +126,12 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
     assert (benchmark.threshold, benchmark.method, benchmark.match, benchmark.recipe) == (None, None, None, None)
 
 
-def test_images_are_listed_once_and_only_when_they_are_asked_for(refused_text: Refused, tmp_path: Path) -> None:
+def test_images_are_listed_once_on_first_use(refused_text: Refused, tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
     benchmark = open_benchmark(folder)
     assert refused_text(lambda: benchmark.images) == (
-        "archive cannot be read\n  where:   DIR/pets/images.zip\n  allowed: a zip that is complete\n"
-        "  found:   File is not a zip file\n  fix:     get it again"
+        "archive cannot be read\n  where:   DIR/pets/images.zip\n  allowed: a complete zip\n"
+        "  found:   File is not a zip file\n  fix:     download it again"
     )
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("images/a.jpg", "")
@@ -158,14 +156,14 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     assert original.sets() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
 
 
-def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) -> None:
+def test_class_folders_are_matched_by_name_with_the_class_list(pets: Path) -> None:
     (pets / "classes.csv").write_text("name,synonyms\nDog,\nfeline,cat\ncattle,cow\n")
     benchmark = open_benchmark(pets)
     original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.sets() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
 
 
-def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
+def test_numbered_class_folders_work_after_each_suggested_fix(tmp_path: Path) -> None:
     folders = list(map(str, range(12)))
     images = {f"images/{name}/{name}.png": "" for name in folders}
     padded = open_benchmark(write_files(tmp_path / "a", {f"images/{int(name):02}/x.png": "" for name in folders}))
@@ -176,13 +174,13 @@ def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
     assert not has_class_folders(open_benchmark(write_files(tmp_path / "c", original)))
 
 
-def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
+def test_class_folders_that_differ_only_in_case_are_different_classes_with_a_warning() -> None:
     with warned("class folders: names that differ only in case are different classes: Cat and cat"):
         original = labels_from_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
     assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
 
 
-def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels(
+def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(
     refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
@@ -199,14 +197,14 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     )
 
 
-def test_folders_are_no_labels_beside_original_labels(pets: Path) -> None:
+def test_original_file_replaces_class_folders(pets: Path) -> None:
     (pets / "original.csv").write_text("image,class\ncat/tom.jpg,feline\n")
     benchmark = open_benchmark(pets)
     assert (benchmark.classes, has_class_folders(benchmark)) == (Classes(), False)
 
 
 @pytest.mark.parametrize("images", [("a.jpg", "b.jpg"), ("val/a.jpg", "val/b.jpg")])
-def test_images_in_no_folders_or_in_one_have_no_class_folders(tmp_path: Path, images: tuple[str, ...]) -> None:
+def test_images_in_at_most_one_folder_have_no_class_folders(tmp_path: Path, images: tuple[str, ...]) -> None:
     benchmark = open_benchmark(write_files(tmp_path, {f"images/{name}": "" for name in images}))
     assert (benchmark.classes, has_class_folders(benchmark), benchmark.images) == (Classes(), False, images)
 
@@ -220,15 +218,15 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
     ),
     above=st.sampled_from(["", "a/", "a/b/"]),
 )
-def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
+def test_class_is_the_innermost_folder(folders: list[str], above: str) -> None:
     images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
     original = labels_from_folders(images)
     assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
-    called = {image: original.classes.names[original[image][0]] for image in images}
-    assert called == {image: image.split("/")[-2] for image in images}
+    class_names = {image: original.classes.names[original[image][0]] for image in images}
+    assert class_names == {image: image.split("/")[-2] for image in images}
 
 
-def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) -> None:
+def test_folder_without_a_class_raises(refused: Refused) -> None:
     assert refused(labels_from_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "unknown-class"
     assert refused(labels_from_folders, ["a.jpg", "b.jpg"]) == "not-in-class-folders"
 
@@ -242,7 +240,7 @@ def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) 
         ("", "check the path"),
     ],
 )
-def test_a_benchmark_that_is_not_there_is_refused(
+def test_missing_benchmark_raises_with_a_suggestion(
     refused_text: Refused, pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
 ) -> None:
     monkeypatch.chdir(pets / "images")
@@ -258,25 +256,24 @@ def test_a_benchmark_that_is_not_there_is_refused(
     )
 
 
-def test_a_part_is_found_or_said_to_be_missing(refused_text: Refused, pets: Path) -> None:
+def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert refused_text(part_path, benchmark, "scores", needed_by="labels") == (
-        "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n"
-        "  fix:     reassess aggregate makes them of votes"
+        "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n  fix:     run reassess aggregate"
     )
     (pets / "scores.xlsx").write_text("")
     assert refused_text(part_path, benchmark, "scores") == (
         "benchmark has no scores\n  where:   DIR/pets\n"
         "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
-        "  found:   scores.xlsx\n  fix:     reassess aggregate makes them of votes"
+        "  found:   scores.xlsx\n  fix:     run reassess aggregate"
     )
 
 
-def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, real_file: object) -> None:
+def test_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, real_file: object) -> None:
     assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"
-        "  fix:     reassess aggregate and labels make them of votes; "
+        "  fix:     run reassess aggregate and reassess labels; "
         "or write labels.csv, with the columns image and class"
     )

@@ -1,4 +1,4 @@
-"""The settings in benchmark.json: read, refused and updated."""
+"""The settings in benchmark.json: reading, checks and updates."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,7 @@ from tests.helpers import Refused
         ('{"name": "a", "name": "b"}', "duplicate-name at benchmark.json"),
     ],
 )
-def test_wrong_settings_are_refused(refused: Refused, tmp_path: Path, content: str, code: str) -> None:
+def test_wrong_settings_raise(refused: Refused, tmp_path: Path, content: str, code: str) -> None:
     (tmp_path / "benchmark.json").write_text(content)
     assert refused(read_settings, tmp_path) == code
 
@@ -55,7 +55,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 @given(before=SETTINGS, after=SETTINGS)
-def test_an_update_keeps_what_it_is_not_given(
+def test_update_keeps_other_settings(
     tmp_path_factory: pytest.TempPathFactory, before: dict[str, object], after: dict[str, object]
 ) -> None:
     folder = tmp_path_factory.mktemp("pets")
@@ -65,40 +65,40 @@ def test_an_update_keeps_what_it_is_not_given(
     assert read_settings(folder) == before | after
 
 
-def test_a_folder_without_the_file_has_no_settings(tmp_path: Path) -> None:
+def test_folder_without_settings_file_has_no_settings(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == {}
 
 
-def test_a_wrong_update_leaves_the_file_as_it_was(refused: Refused, tmp_path: Path) -> None:
+def test_wrong_update_keeps_the_file(refused: Refused, tmp_path: Path) -> None:
     update_benchmark(tmp_path, threshold=0.8)
-    kept = (tmp_path / "benchmark.json").read_bytes()
+    before = (tmp_path / "benchmark.json").read_bytes()
     assert refused(update_benchmark, tmp_path, threshold=8) == "out-of-range at benchmark.json, key threshold"
-    assert (tmp_path / "benchmark.json").read_bytes() == kept
+    assert (tmp_path / "benchmark.json").read_bytes() == before
 
 
-def test_updates_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
-    def update(of: str) -> None:
-        update_benchmark(tmp_path, made_from={of: {"votes": "0" * 64}})
+def test_simultaneous_updates_are_all_kept(tmp_path: Path) -> None:
+    def update(part: str) -> None:
+        update_benchmark(tmp_path, made_from={part: {"votes": "0" * 64}})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(update, map(str, range(40))))
     assert set(read_settings(tmp_path)["made_from"]) == set(map(str, range(40)))
 
 
-def test_another_spelling_of_the_file_is_refused(refused_text: Refused, tmp_path: Path) -> None:
+def test_misspelled_settings_file_raises(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
-        "name is almost that of the benchmark's settings\n  where:   DIR\n  allowed: benchmark.json\n"
-        "  found:   Benchmark.json\n  fix:     give it that name, or another one"
+        "file name is almost the name of the settings file\n  where:   DIR\n  allowed: benchmark.json\n"
+        "  found:   Benchmark.json\n  fix:     give it that name, or a different name"
     )
     assert refused_text(read_settings, tmp_path) == expected
     assert refused_text(update_benchmark, tmp_path, threshold=0.8) == expected
 
 
-def test_a_link_that_leads_nowhere_is_refused(refused_text: Refused, tmp_path: Path) -> None:
+def test_dangling_link_raises(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert refused_text(read_settings, tmp_path) == (
-        "link leads to no file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"
+        "link to a missing file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"
         "  fix:     fix the link, or remove it"
     )
     (tmp_path / "gone.json").write_text('{"threshold": 0.5}')

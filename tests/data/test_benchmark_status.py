@@ -1,4 +1,4 @@
-"""A check of a benchmark: what is there, what is lacking, and which names do not fit; one error stops no other part."""
+"""Checks of a benchmark: its parts, what is missing, and names that do not match; an error stops no other part."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,13 +26,13 @@ def check(folder: Path, files: Mapping[str, str]) -> BenchmarkCheck:
 
 
 def counts(result: BenchmarkCheck) -> dict[str, dict[str, int]]:
-    """What each part that is there holds."""
-    return {one.part: dict(one.counts) for one in result.parts if one.format is not None}
+    """Return the counts of each part that exists."""
+    return {part.part: dict(part.counts) for part in result.parts if part.format is not None}
 
 
 def errors(result: BenchmarkCheck) -> dict[str, str]:
-    """The first line of each part's error."""
-    return {one.part: one.error.what for one in result.parts if one.error is not None}
+    """Return the first line of each part's error."""
+    return {part.part: part.error.what for part in result.parts if part.error is not None}
 
 
 def test_every_part_is_counted(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
 
-def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
+def test_empty_folder_has_all_parts_missing(tmp_path: Path) -> None:
     result = check_benchmark(tmp_path)
-    assert {command: [one.part for one in parts] for command, parts in result.missing_parts.items()} == {
+    assert {command: [part.part for part in parts] for command, parts in result.missing_parts.items()} == {
         "evaluate": ["labels"],
         "compare": ["labels"],
         "report": ["labels"],
@@ -91,7 +91,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         "curve": ["scores", "golden"],
         "show": ["labels"],
     }
-    assert all(one.made_by for one in result.parts)
+    assert all(part.made_by for part in result.parts)
     assert counts(result) == {}
 
 
@@ -108,9 +108,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         ("classes.txt", "x", set()),
     ],
 )
-def test_a_command_is_ready_where_its_parts_can_be_read(
-    tmp_path: Path, file: str, content: str, ready: set[str]
-) -> None:
+def test_command_is_ready_if_its_parts_can_be_read(tmp_path: Path, file: str, content: str, ready: set[str]) -> None:
     assert {command for command, parts in check(tmp_path, {file: content}).missing_parts.items() if not parts} == ready
 
 
@@ -125,18 +123,18 @@ def test_a_command_is_ready_where_its_parts_can_be_read(
         ({"classes.txt": "cat\n", "groups.csv": "class,group\nhen,x\n"}, "groups"),
     ],
 )
-def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command(
+def test_no_command_is_ready_if_the_benchmark_cannot_be_opened(
     tmp_path: Path, files: dict[str, str], part: str
 ) -> None:
-    """As the commands find when they open it."""
+    """The commands raise the same error when they open the benchmark."""
     result = check(tmp_path, files | {"labels.json": '{"a.jpg": ["cat"]}'})
     with pytest.raises(DataError) as refused:
         open_benchmark(tmp_path / "pets")
-    assert {tuple(one.part for one in parts)[:1] for parts in result.missing_parts.values()} == {(part,)}
+    assert {tuple(missing.part for missing in parts)[:1] for parts in result.missing_parts.values()} == {(part,)}
     assert str(refused.value) in map(str, result.errors)
 
 
-def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_path: Path) -> None:
+def test_groups_and_collapsed_classes_use_class_names_of_the_labels(tmp_path: Path) -> None:
     tables = {"groups.csv": "class,group\ncat,x\n", "collapsed.csv": "class,also\ncat,hen\n"}
     result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
     assert errors(result) == {"collapsed": "unknown class"}
@@ -151,7 +149,7 @@ def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_pa
 def test_class_folders_are_counted_as_original_labels(tmp_path: Path) -> None:
     result = check(tmp_path, {"images/cat/a.jpg": "", "images/dog/b.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
     assert counts(result)["original"] == {"images": 2, "labels": 2, "classes": 2}
-    assert {one.part: one.format for one in result.parts if one.format} == {
+    assert {part.part: part.format for part in result.parts if part.format} == {
         "images": "folder",
         "original": "class folders",
         "labels": "json",
@@ -159,7 +157,7 @@ def test_class_folders_are_counted_as_original_labels(tmp_path: Path) -> None:
     assert result.mismatches == (NameProblem("image", "in images and not in labels", 1, ("dog/b.jpg",)),)
 
 
-def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
+def test_error_in_one_part_does_not_stop_others(tmp_path: Path) -> None:
     result = check(
         tmp_path,
         {
@@ -195,8 +193,8 @@ def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
     }
 
 
-KNOWN = "not in images or labels or scores"
-LIST = "write classes.txt, one name a line"
+NOT_IN_OTHERS = "not in images or labels or scores"
+WRITE_CLASSES = "write classes.txt, one name a line"
 
 
 @pytest.mark.parametrize(
@@ -214,8 +212,8 @@ LIST = "write classes.txt, one name a line"
                 ("image", "in labels and not in images", 1, ("x.jpg",)),
                 ("image", "in scores and not in images", 1, ("y.jpg",)),
                 ("image", "in images and not in labels", 4, ("b.jpg", "c.jpg", "d.jpg")),
-                ("image", f"in votes and {KNOWN}", 1, ("z.jpg",)),
-                ("image", f"in golden and {KNOWN}", 1, ("z.jpg",)),
+                ("image", f"in votes and {NOT_IN_OTHERS}", 1, ("z.jpg",)),
+                ("image", f"in golden and {NOT_IN_OTHERS}", 1, ("z.jpg",)),
             ),
         ),
         (
@@ -239,7 +237,7 @@ LIST = "write classes.txt, one name a line"
         ),
         (
             {"original.json": '{"a": "cat", "b": "dog"}', "labels.json": '{"a": [1], "b": [0]}'},
-            (("class", "named in original, and numbered in labels", 2, ("cat", "dog"), LIST),),
+            (("class", "named in original, and numbered in labels", 2, ("cat", "dog"), WRITE_CLASSES),),
         ),
         (
             {
@@ -250,7 +248,7 @@ LIST = "write classes.txt, one name a line"
             (),
         ),
         (
-            {  # by name, the label would fit two images
+            {  # matched by file name, the label would belong to two images
                 "images/cat/a.jpg": "",
                 "images/dog/a.jpg": "",
                 "labels.json": '{"a.jpg": ["cat"]}',
@@ -263,10 +261,10 @@ LIST = "write classes.txt, one name a line"
         ({"images/a.jpg": "", "labels.json": '{"images/a.jpg": [0]}', "votes.csv": f"{VOTES}{{}},0,ann,yes\n"}, ()),
     ],
 )
-def test_names_on_one_side_only_are_counted_with_examples(
+def test_images_missing_from_another_part_are_counted_with_examples(
     tmp_path: Path, files: dict[str, str], mismatches: tuple[tuple[Any, ...], ...]
 ) -> None:
-    """The path of the folder of images is not a part of a name."""
+    """The path of the image folder is not part of an image name."""
     files = {
         name: text.replace("{}", f"{tmp_path}/pets/images/a.jpg") if name == "votes.csv" else text
         for name, text in files.items()
@@ -275,9 +273,9 @@ def test_names_on_one_side_only_are_counted_with_examples(
 
 
 @pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
-def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
+def test_fix_names_a_match_that_joins_the_images(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
-    fixes = {str(one.fix) for one in check(tmp_path, files).mismatches}
+    fixes = {str(problem.fix) for problem in check(tmp_path, files).mismatches}
     assert fixes == {f'they match by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
@@ -286,10 +284,10 @@ NAMES = st.sets(st.sampled_from(["a.jpg", "A.jpg", "a.JPG", "a.png", "b.jpg", "b
 
 
 @given(names=NAMES)
-def test_duplicates_are_pairs_that_differ_in_capitals_slashes_or_suffix(
+def test_repeated_names_differ_in_case_slashes_or_suffix(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
-    """Against a plain comparison of all pairs."""
+    """The reference compares all pairs."""
 
     def plain(name: str) -> str:
         return name.lower().replace("\\", "/")
@@ -299,17 +297,19 @@ def test_duplicates_are_pairs_that_differ_in_capitals_slashes_or_suffix(
 
     rows = "".join(f"{name},0\n" for name in sorted(names)) or "z,0\n"
     result = check(tmp_path_factory.mktemp("any"), {"labels.csv": "image,class\n" + rows})
-    pairs = [(one, other) for one in names for other in names if one < other]
-    spelt = {plain(one) for one, other in pairs if plain(one) == plain(other)}
-    suffixed = {stem(one) for one, other in pairs if stem(one) == stem(other) and plain(one) != plain(other)}
+    pairs = [(a, b) for a in names for b in names if a < b]
+    spelt = {plain(a) for a, b in pairs if plain(a) == plain(b)}
+    suffixed = {stem(a) for a, b in pairs if stem(a) == stem(b) and plain(a) != plain(b)}
     expected = {
-        "twice in labels, but for capitals and slashes": len(spelt),
+        "twice in labels, with different case or slashes": len(spelt),
         "in labels with two suffixes": len(suffixed),
     }
-    assert {one.what: one.count for one in result.repeated_names} == {what: n for what, n in expected.items() if n}
+    assert {problem.what: problem.count for problem in result.repeated_names} == {
+        what: n for what, n in expected.items() if n
+    }
 
 
-def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) -> None:
+def test_class_names_missing_from_the_list_are_counted_and_an_error(tmp_path: Path) -> None:
     result = check(
         tmp_path,
         {
@@ -321,27 +321,27 @@ def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) ->
     )
     assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "unknown class")
     assert counts(result)["labels"] == {"images": 2, "labels": 3, "classes": 3}
-    assert [one for one in result.mismatches if one.thing == "class"] == [
+    assert [problem for problem in result.mismatches if problem.thing == "class"] == [
         NameProblem("class", "in labels and not in classes", 2, ("cow", "dog")),
         NameProblem("class", "in votes and not in classes", 1, ("hen",)),
     ]
 
 
-def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) -> None:
+def test_part_with_two_errors_reports_the_first(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "scores.csv": "image,class,score\na,dog,many\n"}
     result = check(tmp_path, files)
     assert errors(result) == {"scores": "unknown class"}
     assert counts(result)["scores"] == {}
 
 
-def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
+def test_ids_missing_from_the_list_are_errors_but_not_mismatches(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
     result = check(tmp_path, files)
     assert errors(result) == {"labels": "class id out of range", "groups": "unknown class"}
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 
-def test_of_imagenet_every_known_file_is_read(real_file: RealFile) -> None:
+def test_all_known_files_of_imagenet_are_read(real_file: RealFile) -> None:
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     result = check_benchmark("imagenet")
@@ -352,13 +352,13 @@ def test_of_imagenet_every_known_file_is_read(real_file: RealFile) -> None:
         (),
         (),
     )
-    held = counts(result)
-    assert held["labels"] == {"images": 50_000, "labels": 57_553, "classes": 1000, "empty sets": 3163}
-    assert held["votes"] == {"votes": 924_810, "raters": 85, "questions": 184_962, "images": 24_889, "classes": 1000}
-    assert held["collapsed"] == {"pairs": 29}
+    read = counts(result)
+    assert read["labels"] == {"images": 50_000, "labels": 57_553, "classes": 1000, "empty sets": 3163}
+    assert read["votes"] == {"votes": 924_810, "raters": 85, "questions": 184_962, "images": 24_889, "classes": 1000}
+    assert read["collapsed"] == {"pairs": 29}
 
 
-def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
+def test_imagenet_ids_and_wnids_match_without_a_list(
     tmp_path: Path, labels_and_original: tuple[Path, Path], no_known_data: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in labels_and_original:
@@ -368,34 +368,38 @@ def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
     assert (list(counts(result)), result.errors, result.mismatches) == (["original", "labels"], (), ())
 
 
-def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
+def test_missing_parts_of_imagenet_can_be_fetched(no_known_data: None) -> None:
     result = check_benchmark("imagenet")
-    assert {one.part: one.made_by for one in result.missing_parts["curve"]} == {
+    assert {part.part: part.made_by for part in result.missing_parts["curve"]} == {
         "scores": "reassess fetch imagenet-real-scores",
         "golden": "reassess fetch imagenet-real-golden",
     }
 
 
-def test_settings_that_a_link_does_not_lead_to_are_an_error(tmp_path: Path) -> None:
+def test_dangling_link_to_settings_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert [error.code for error in check_benchmark(tmp_path).errors] == ["file-not-found"]
 
 
-MADE = {"votes.csv": VOTES + "a,x,ann,yes\n", "scores.csv": "image,class,score\na,x,1\n", "labels.json": '{"a": ["x"]}'}
+PART_FILES = {
+    "votes.csv": VOTES + "a,x,ann,yes\n",
+    "scores.csv": "image,class,score\na,x,1\n",
+    "labels.json": '{"a": ["x"]}',
+}
 
 
-def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Path) -> None:
-    result = check(tmp_path, MADE)
+def test_part_is_stale_if_its_source_has_another_hash(tmp_path: Path) -> None:
+    result = check(tmp_path, PART_FILES)
     folder = tmp_path / "pets"
-    assert [one.part for one in result.parts if one.made_from] == []  # nothing is recorded
+    assert [part.part for part in result.parts if part.made_from] == []  # not recorded yet
     assert result.next_command == f"reassess evaluate FILE... --benchmark {folder}"
     hashes = {part: sha256(folder / f"{part}.csv") for part in ("votes", "scores")}
     update_benchmark(
         folder, made_from={"scores": {"votes": hashes["votes"]}, "labels": {"scores": hashes["scores"], "x": "0" * 64}}
     )
-    (folder / "votes.csv").write_text(MADE["votes.csv"] + "a,x,bo,no\n")
+    (folder / "votes.csv").write_text(PART_FILES["votes.csv"] + "a,x,bo,no\n")
     later = check_benchmark(folder)
-    origins = {one.part: (one.made_from, one.stale) for one in later.parts if one.made_from}
+    origins = {part.part: (part.made_from, part.stale) for part in later.parts if part.made_from}
     assert origins == {"scores": (("votes",), ("votes",)), "labels": (("scores", "x"), ())}
     assert later.next_command == f"reassess aggregate --benchmark {folder} -o {folder / 'scores.csv'} --force"
 
@@ -403,17 +407,18 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
 @pytest.mark.parametrize(
     ("files", "command"),
     [
-        ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
-        ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json"),
+        ({"votes.csv": PART_FILES["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
+        (
+            {"scores.csv": PART_FILES["scores.csv"]},
+            "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json",
+        ),
         ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o predictions.npy"),
         ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o proposals.csv"),
         ({"votes.csv": "nothing of the kind\n1\n"}, None),
-        ({"votes.csv": "item,rater,answer\nx,ann,a\n"}, None),  # which make no scores of classes
+        ({"votes.csv": "item,rater,answer\nx,ann,a\n"}, None),  # votes on plain items do not make scores
         ({}, None),
     ],
 )
-def test_the_next_command_continues_with_what_is_there(
-    tmp_path: Path, files: dict[str, str], command: str | None
-) -> None:
+def test_next_command_continues_with_existing_parts(tmp_path: Path, files: dict[str, str], command: str | None) -> None:
     (tmp_path / "pets").mkdir()
     assert check(tmp_path, files).next_command == (command and command.format(tmp_path / "pets"))

@@ -1,4 +1,4 @@
-"""Lists of the images in a folder or an archive: names relative to it, pictures alone."""
+"""Lists of the images in a folder or archive: relative names, and only images."""
 
 import random
 import tarfile
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.data import list_images
-from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, pictures_in
-from reassess.data.pictures import _FORMATS
+from reassess.data.image_decoding import _FORMATS
+from reassess.data.image_folders import _UNSUPPORTED_SUFFIXES, IMAGE_SUFFIXES, find_image_files
 from tests.helpers import Refused, warned, write_files, write_tar
 
 
@@ -39,11 +39,11 @@ FILES = st.sampled_from(["x.jpg", "x.JPEG", "y.png", "z.webp", "notes.txt", "jpg
 
 
 @KINDS
-@given(paths=st.sets(st.tuples(st.lists(PARTS, max_size=3), FILES).map(lambda one: "/".join([*one[0], one[1]]))))
-def test_the_list_holds_each_picture_once_and_nothing_hidden(
+@given(paths=st.sets(st.tuples(st.lists(PARTS, max_size=3), FILES).map(lambda parts: "/".join([*parts[0], parts[1]]))))
+def test_list_has_each_image_once_and_no_hidden_files(
     tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Path], paths: set[str]
 ) -> None:
-    """Against a plain rule on the names that were written."""
+    """The reference is a simple rule on the written names."""
     expected = []
     for path in paths:
         parts = path.split("/")
@@ -66,45 +66,45 @@ NOISE = [
 ]
 _MEMBER = tarfile.TarInfo("a.png")
 _MEMBER.size = 2**63 - 1
-TOO_LARGE = _MEMBER.tobuf(tarfile.GNU_FORMAT) + bytes(1024)  # a size that no file has
+TOO_LARGE = _MEMBER.tobuf(tarfile.GNU_FORMAT) + bytes(1024)  # an impossible size
 
 
 @KINDS
-def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_images_in_unsupported_formats_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
     assert list_images(write(tmp_path / "none", ["a.jpg", *NOISE])) == ("a.jpg",)
     names = ["a.jpg", "a/b.HEIC", "c.heic", "d.avif", "e.Jfif", "f.tif", "g.ppm", *NOISE]
     place = write(tmp_path / "images", names)
-    with warned(f"{place}: passed over 4 pictures of formats that are not read: 1 .avif, 2 .heic, 1 .ppm"):
+    with warned(f"{place}: skipped 4 images in unsupported formats: 1 .avif, 2 .heic, 1 .ppm"):
         assert list_images(place) == ("a.jpg", "e.Jfif", "f.tif")
 
 
-def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> None:
+def test_all_suffixes_of_supported_formats_are_known(report_extra: None) -> None:
     from PIL import Image
 
     kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_FORMATS, "MPO")}
-    assert kinds == set(PICTURE_SUFFIXES)
-    assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
+    assert kinds == set(IMAGE_SUFFIXES)
+    assert not {*IMAGE_SUFFIXES} & {*_UNSUPPORTED_SUFFIXES}
 
 
-def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(refused: Refused, tmp_path: Path) -> None:
+def test_zip_member_with_a_damaged_name_raises(refused: Refused, tmp_path: Path) -> None:
     place = to_zip(tmp_path / "images", ["täg.jpg"])
-    place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
-    assert refused(pictures_in(place).source, 0) == "unreadable-image at images.zip, täg.jpg"
+    place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the header of the member
+    assert refused(find_image_files(place).source, 0) == "unreadable-image at images.zip, täg.jpg"
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])
-def test_backslashes_and_dots_in_an_archive_are_read_as_paths(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_backslashes_and_dots_in_an_archive_are_parts_of_paths(tmp_path: Path, write: Callable[..., Path]) -> None:
     place = write(tmp_path / "images", ["./cats/tom.jpg", "dogs\\rex.jpg", "/cow.gif"])
     assert list_images(str(place)) == ("cats/tom.jpg", "cow.gif", "dogs/rex.jpg")
 
 
 @pytest.mark.parametrize("name", ["old.jpg/", "dogs\\old.jpg\\"])
-def test_a_folder_in_a_zip_is_no_picture_whatever_its_name(tmp_path: Path, name: str) -> None:
+def test_folder_in_a_zip_is_not_an_image(tmp_path: Path, name: str) -> None:
     assert list_images(to_zip(tmp_path / "images", [name, "rex.jpg"])) == ("rex.jpg",)
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])
-def test_the_folder_that_was_packed_is_no_part_of_a_name(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_folder_named_like_its_archive_is_not_part_of_names(tmp_path: Path, write: Callable[..., Path]) -> None:
     names = ["images/cats/tom.jpg", "images/rex.jpg", "__MACOSX/images/._rex.jpg"]
     assert list_images(write(tmp_path / "images", names)) == ("cats/tom.jpg", "rex.jpg")
     assert list_images(write(tmp_path / "photos", names)) == ("images/cats/tom.jpg", "images/rex.jpg")
@@ -116,22 +116,22 @@ def test_the_folder_that_was_packed_is_no_part_of_a_name(tmp_path: Path, write: 
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_members_of_every_kind_of_tar_are_found(tmp_path: Path, form: int) -> None:
-    """Short and long paths, empty and large members, and a size that is a multiple of the block."""
+def test_members_of_every_tar_format_are_found(tmp_path: Path, form: int) -> None:
+    """The members are empty or large, have short or long paths, and one has the size of a block."""
     sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}
     members = {path: random.Random(0).randbytes(size) for path, size in sizes.items()}
-    images = pictures_in(write_tar(tmp_path / "a.tar", members, form))
+    images = find_image_files(write_tar(tmp_path / "a.tar", members, form))
     assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
     assert [images.source(row).read() for row in range(5)] == [members[path] for path in images.paths]
 
 
-def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+def test_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     to_folder(tmp_path / "elsewhere", ["tom.jpg"])
     to_folder(tmp_path / "images", []).joinpath("cats").symlink_to(tmp_path / "elsewhere")
     assert list_images(tmp_path / "images") == ("cats/tom.jpg",)
 
 
-def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> None:
+def test_links_that_form_a_cycle_are_not_followed(tmp_path: Path) -> None:
     cats = to_folder(tmp_path / "images", ["cats/old/tom.jpg"]) / "cats"
     (cats / "old" / "again").symlink_to(tmp_path / "images")
     (cats / "itself.jpg").symlink_to("itself.jpg")
@@ -149,7 +149,7 @@ def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> Non
         ("images.tar", None, "file-not-found at images.tar"),
     ],
 )
-def test_what_is_no_place_of_images_is_refused(
+def test_unreadable_place_of_images_raises(
     refused: Refused, tmp_path: Path, name: str, content: bytes | None, expected: str
 ) -> None:
     if content is not None:

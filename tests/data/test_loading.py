@@ -1,4 +1,4 @@
-"""Known data and files by name; ImageNet's images have ImageNet's classes."""
+"""Readers of known data and files; labels of ImageNet's images have ImageNet's classes."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from tests.helpers import Needs, RealFile, Refused
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
-NO_LIST = (
+NO_CLASS_LIST = (
     f"class names cannot be used: a class list is missing\n  where:   {{}}\n  found:   {{}}\n  fix:     {GIVE_CLASSES}"
 )
 
@@ -36,32 +36,34 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
-def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(
+def test_some_wnids_without_the_class_list_raise(
     refused: Refused, refused_text: Refused, tmp_path: Path, no_known_data: None
 ) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
-    assert refused_text(lambda: read_original(original)) == NO_LIST.format("DIR/original.json", "n01440764")
+    assert refused_text(lambda: read_original(original)) == NO_CLASS_LIST.format("DIR/original.json", "n01440764")
 
 
-def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known_data: None) -> None:
-    given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
-    labels = read_labels(write(tmp_path / "labels.json", given))
+def test_file_with_all_1000_wnids_needs_no_class_list(tmp_path: Path, no_known_data: None) -> None:
+    content = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
+    labels = read_labels(write(tmp_path / "labels.json", content))
     assert labels.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
     assert labels.classes == in_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
     original = read_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
-def test_ids_need_no_list(refused: Refused, tmp_path: Path, no_known_data: None) -> None:
+def test_ids_need_no_class_list(refused: Refused, tmp_path: Path, no_known_data: None) -> None:
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
     assert refused(lambda: read_labels(bad)) == "out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG"
 
 
-def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, tmp_path: Path, needs: Needs) -> None:
+def test_wnids_and_names_have_the_official_ids_with_the_class_list(
+    refused: Refused, tmp_path: Path, needs: Needs
+) -> None:
     needs("timm")
     assert benchmark_classes().find("n01440764") == 0
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
@@ -71,12 +73,12 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, t
     assert refused(lambda: read_labels(bad)) == "unknown-class at bad.json"
 
 
-def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
+def test_labels_of_other_images_keep_the_classes_of_their_file(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
     assert labels.classes == Classes(2, names=("cat", "dog"), has_local_ids=True)
 
 
-# --- by name and by path --------------------------------------------------------------------------------------------
+# --- sources by name and by path ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
         ),
     ],
 )
-def test_known_data_is_loaded_by_default_by_name_and_by_path(
+def test_known_data_is_read_by_default_by_name_and_by_path(
     real_file: RealFile, load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = real_file(file)
@@ -106,7 +108,7 @@ def test_known_data_is_loaded_by_default_by_name_and_by_path(
     assert [repr(load(*source)) for source in ((), (name,), (path,), (str(path),))] == [expected] * 4
 
 
-def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_label_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: (calls.append(path), read(path))[1])
@@ -117,7 +119,7 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
         assert calls == [path]
 
 
-def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
+def test_evaluation_labels_are_valid_classes_of_good_images(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
     assert read_labels(write(tmp_path / "r.json", content)).evaluation_labels.sets() == {
         "a": {1, 2},
@@ -126,7 +128,7 @@ def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: P
     }
 
 
-def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
+def test_ecologists_verdicts_are_on_original_labels_and_cannot_evaluate(
     refused: Refused, real_file: RealFile, real_original: LabelSets
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
@@ -140,14 +142,14 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
         for image in found.images
     )
     rows = [line.rsplit(",", 6) for line in path.read_text().splitlines()[1:]]
-    right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
-    assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
+    valid = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
+    assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == valid
     assert not found.complete
     assert refused(lambda: found.evaluation_labels) == "incomplete-review"
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         ("50001,x,1", "missing-labels at v.csv, line 3"),
         ("2,x,1.5", "out-of-range at v.csv, line 3"),
@@ -155,22 +157,22 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
         ("1,x,1", "duplicate-image at v.csv, the label set"),
     ],
 )
-def test_verdicts_that_cannot_be_are_refused(
-    refused: Refused, row: str, said: str, tmp_path: Path, real_file: RealFile
+def test_impossible_verdicts_raise(
+    refused: Refused, row: str, expected: str, tmp_path: Path, real_file: RealFile
 ) -> None:
     real_file("validation_labels.txt")
     path = write(tmp_path / "v.csv", f"Image Number,Label,Correct ID\n00000001,x,-1.0\n{row}\n")
-    assert refused(lambda: read_labels(path)) == said
+    assert refused(lambda: read_labels(path)) == expected
 
 
-def test_the_labels_of_imagenetv2_are_its_own(real_file: RealFile) -> None:
+def test_labels_of_imagenetv2_have_no_class_list(real_file: RealFile) -> None:
     real_file("imagenetv2_refined_labels.json")
     found = read_labels("imagenetv2-labels")
     assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
     assert found.classes == Classes()
 
 
-def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: RealFile) -> None:
+def test_expert_share_is_computed_from_votes_read_by_name(real_file: RealFile) -> None:
     real_file("golden.npz")
     experts = read_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
@@ -179,7 +181,7 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Re
 
 
 @pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
-def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Refused, load: Any) -> None:
+def test_unknown_source_raises(refused: Refused, load: Any) -> None:
     assert refused(lambda: load("imagenet-rael")) == "file-not-found at imagenet-rael"
 
 
@@ -192,9 +194,7 @@ def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Refused,
         ("imagenetv2_refined_labels.json", "imagenetv2-labels"),
     ],
 )
-def test_a_known_file_has_its_own_name_wherever_it_lies(
-    tmp_path: Path, file: str, name: str, real_file: RealFile
-) -> None:
+def test_known_file_has_its_name_in_any_folder(tmp_path: Path, file: str, name: str, real_file: RealFile) -> None:
     copy = shutil.copy(real_file(file), tmp_path / "mine.dat")
     assert label_set_name(real_file(file)) == label_set_name(copy) == name
 
@@ -209,13 +209,15 @@ def test_a_known_file_has_its_own_name_wherever_it_lies(
         ("surreal.csv", "surreal"),
     ],
 )
-def test_any_other_file_gives_its_own_name_and_none_that_is_reals(tmp_path: Path, file: str, name: str) -> None:
+def test_other_file_is_named_after_its_stem_and_never_real(tmp_path: Path, file: str, name: str) -> None:
     path = tmp_path / file
-    path.write_text("what it holds makes no difference")
+    path.write_text("any content")
     assert label_set_name(path) == name
 
 
-def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets, real_original: LabelSets) -> None:
+def test_label_sets_have_the_name_of_their_file(
+    tmp_path: Path, real_labels: LabelSets, real_original: LabelSets
+) -> None:
     assert (real_labels.name, real_original.name) == ("ReaL", "imagenet-original")
     path = tmp_path / "pets.json"
     path.write_text(json.dumps({"1.jpg": [0], "2.jpg": [1]}))
@@ -224,7 +226,7 @@ def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets,
     assert read_labels(path).name == read_labels(path).name == "pets"
 
 
-def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(real_file: RealFile, tmp_path: Path) -> None:
+def test_only_known_files_are_known_to_be_in_sample(real_file: RealFile, tmp_path: Path) -> None:
     scores, golden = real_file("scores.npz"), real_file("golden.npz")
     copy = tmp_path / "mine.npz"
     copy.write_bytes(golden.read_bytes())

@@ -1,4 +1,4 @@
-"""Groups of pictures: near in steps is one group, with the exact copies; hashes are those of ImageHash."""
+"""Groups of duplicate images, by single linkage; the hashes equal those of ImageHash."""
 
 from itertools import combinations
 
@@ -8,7 +8,7 @@ import pytest
 from reassess.data.near_duplicates import (
     LEAST_CORRELATION,
     MOST_BITS,
-    Print,
+    Fingerprint,
     exact_groups,
     near_groups,
     perceptual_hashes,
@@ -18,63 +18,68 @@ from tests.helpers import Needs
 from tests.pictures import scene
 
 
-def print_of(bits: int, thumbnail: np.ndarray, digest: str, middle: tuple[int, np.ndarray] | None = None) -> Print:
-    """A picture by its hash and thumbnail; that of its middle is near to nothing unless it is given."""
-    other_bits, other = middle or (~bits, 255 - thumbnail)
-    hashes = np.array([bits, other_bits], np.int64).tobytes()
-    return Print(digest.encode(), 32, False, hashes, thumbnail.tobytes() + other.tobytes())
+def fingerprint_of(
+    bits: int, thumbnail: np.ndarray, digest: str, middle: tuple[int, np.ndarray] | None = None
+) -> Fingerprint:
+    """Make a fingerprint; without `middle`, the middle of the image is not near to anything."""
+    middle_bits, middle_thumbnail = middle or (~bits, 255 - thumbnail)
+    hashes = np.array([bits, middle_bits], np.int64).tobytes()
+    return Fingerprint(digest.encode(), 32, False, hashes, thumbnail.tobytes() + middle_thumbnail.tobytes())
 
 
-def near(prints: list[Print]) -> list[list[int]]:
-    return near_groups(prints, lambda *_: None)
+def near(fingerprints: list[Fingerprint]) -> list[list[int]]:
+    return near_groups(fingerprints, lambda *_: None)
 
 
 BASE = np.random.default_rng(0).integers(0, 256, 256, np.uint8)
-ONES = [(1 << MOST_BITS * k) - 1 for k in range(4)]  # each near to the next one and to no other
+CHAIN = [(1 << MOST_BITS * k) - 1 for k in range(4)]  # each hash is near only to its neighbours
 
 
-def test_pictures_that_are_near_in_steps_are_one_group() -> None:
-    chain = [print_of(ONES[k], BASE, f"{k}") for k in (2, 0, 1)]
+def test_chain_of_near_images_is_one_group() -> None:
+    chain = [fingerprint_of(CHAIN[k], BASE, f"{k}") for k in (2, 0, 1)]
     assert near(chain) == [[0, 1, 2]]
     assert near(chain[:2]) == []
 
 
-def test_the_hash_alone_and_the_thumbnail_alone_are_not_enough() -> None:
-    assert near([print_of(0, BASE, "a"), print_of(0, 255 - BASE, "b")]) == []
-    assert near([print_of(0, BASE, "a"), print_of((1 << MOST_BITS) - 1, BASE, "b")]) == [[0, 1]]
-    assert near([print_of(0, BASE, "a"), print_of((1 << MOST_BITS + 1) - 1, BASE, "b")]) == []
+def test_near_images_need_similar_hash_and_thumbnail() -> None:
+    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of(0, 255 - BASE, "b")]) == []
+    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MOST_BITS) - 1, BASE, "b")]) == [[0, 1]]
+    assert near([fingerprint_of(0, BASE, "a"), fingerprint_of((1 << MOST_BITS + 1) - 1, BASE, "b")]) == []
 
 
-def test_a_picture_is_near_to_the_middle_of_another_one() -> None:
-    other = np.roll(BASE, 7)
-    whole = print_of(-1, other, "a", middle=(0, BASE))
-    part = print_of(0, BASE, "b")
+def test_image_is_near_to_the_middle_of_another_image() -> None:
+    different = np.roll(BASE, 7)
+    whole = fingerprint_of(-1, different, "a", middle=(0, BASE))
+    part = fingerprint_of(0, BASE, "b")
     for pair in ([whole, part], [part, whole]):
         assert near(pair) == [[0, 1]]
-    middles = [print_of(-1, other, "a", middle=(0, BASE)), print_of(1 << 20, 255 - other, "b", middle=(0, BASE))]
+    middles = [
+        fingerprint_of(-1, different, "a", middle=(0, BASE)),
+        fingerprint_of(1 << 20, 255 - different, "b", middle=(0, BASE)),
+    ]
     assert near(middles) == [], "two middles are not compared"
 
 
-def test_exact_copies_join_the_near_group_of_their_picture_and_make_none_alone() -> None:
-    a, b, c = (print_of(bits, BASE, name) for bits, name in ((0, "a"), (1, "b"), (~0, "c")))
+def test_near_group_contains_exact_copies_but_copies_are_not_a_near_group() -> None:
+    a, b, c = (fingerprint_of(bits, BASE, name) for bits, name in ((0, "a"), (1, "b"), (~0, "c")))
     assert near([a, c, a, b, c]) == [[0, 2, 3]]
     assert exact_groups([a, c, a, b, c]) == [[0, 2], [1, 4]]
     assert near([]) == exact_groups([]) == []
 
 
-def test_pictures_of_one_grey_value_correlate_with_nothing() -> None:
+def test_images_of_one_grey_value_are_not_near() -> None:
     grey = np.full(256, 200, np.uint8)
-    assert near([print_of(0, grey, "a"), print_of(0, grey, "b")]) == []
+    assert near([fingerprint_of(0, grey, "a"), fingerprint_of(0, grey, "b")]) == []
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_groups_are_those_that_all_pairs_make(seed: int) -> None:
-    """Hashes as numbers, thumbnails by numpy's correlation, and joined pair by pair."""
+def test_groups_equal_those_from_all_pairs(seed: int) -> None:
+    """The reference compares all pairs, with correlations by numpy."""
     rng = np.random.default_rng(seed)
     hashes = rng.choice([0, -1, 0x5555, 0x7FFF << 40, -(2**63)], (40, 2)) ^ (1 << rng.integers(0, 62, (40, 2)))
     small = BASE[None, None] + rng.normal(0, rng.choice([5, 30, 60], (40, 2, 1)), (40, 2, 256))
     small = np.clip(small, 0, 255).astype(np.uint8)
-    prints = [Print(bytes([i]), 9, False, hashes[i].tobytes(), small[i].tobytes()) for i in range(40)]
+    fingerprints = [Fingerprint(bytes([i]), 9, False, hashes[i].tobytes(), small[i].tobytes()) for i in range(40)]
     group = list(range(40))
     for i, j in combinations(range(40), 2):
         for a, b in ((0, 0), (0, 1), (1, 0)):
@@ -82,26 +87,26 @@ def test_groups_are_those_that_all_pairs_make(seed: int) -> None:
             if differ <= MOST_BITS and np.corrcoef(small[i, a], small[j, b])[0, 1] >= LEAST_CORRELATION:
                 group = [group[i] if each == group[j] else each for each in group]
     expected = [[i for i in range(40) if group[i] == name] for name in dict.fromkeys(group)]
-    assert near(prints) == [members for members in expected if len(members) > 1]
+    assert near(fingerprints) == [members for members in expected if len(members) > 1]
     assert any(len(members) > 1 for members in expected)
     assert len(expected) > 1
 
 
 @pytest.mark.usefixtures("report_extra")
-def test_a_hash_is_that_of_the_package_imagehash(needs: Needs) -> None:
+def test_hash_equals_package_imagehash(needs: Needs) -> None:
     needs("imagehash")
     import imagehash
     from PIL import Image
 
-    pictures = [scene(number, (40 + 5 * number, 90)) for number in range(30)]
-    greys = np.stack([np.asarray(one.convert("L").resize((32, 32), Image.Resampling.LANCZOS)) for one in pictures])
-    expected = [imagehash.phash(one).hash for one in pictures]
+    images = [scene(number, (40 + 5 * number, 90)) for number in range(30)]
+    greys = np.stack([np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)) for image in images])
+    expected = [imagehash.phash(image).hash for image in images]
     bits = np.unpackbits(perceptual_hashes(greys).view(np.uint8).reshape(30, 8), axis=1)
     np.testing.assert_array_equal(bits.astype(bool), np.stack(expected).reshape(30, 64))
 
 
 @pytest.mark.usefixtures("report_extra")
-def test_a_thumbnail_holds_the_rounded_means_of_four_values() -> None:
+def test_thumbnail_has_rounded_means_of_four_pixels() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
     found = thumbnails(grey).reshape(3, 16, 16)
     for n, y, x in ((0, 0, 0), (1, 5, 9), (2, 15, 15)):

@@ -1,4 +1,4 @@
-"""What is found in sets of images, whatever their form, their order and the number of processes."""
+"""Scans of image sets: the result depends neither on order, nor on archives, nor on the number of processes."""
 
 import io
 import os
@@ -35,7 +35,7 @@ def put(path: Path, image: Image.Image, **options: object) -> None:
 
 @pytest.fixture
 def sets(tmp_path: Path) -> Path:
-    """Two sets with copies in other formats, one nearly the same, and what cannot be used."""
+    """Make two sets with exact copies, a near copy, and unusable files."""
     for number in range(6):
         put(tmp_path / f"train/cat/{number}.png", scene(number))
     put(tmp_path / "train/dog/copy.bmp", scene(0))
@@ -55,7 +55,7 @@ EXACT: list[Row] = [
     ("val", "cat/x.tiff", 2, "exact"),
     ("val", "dog/y.webp", 2, "exact"),
 ]
-FAULTS: list[Row] = [
+UNUSABLE: list[Row] = [
     ("val", "dog/cut.jpg", 0, "unreadable"),
     ("val", "dog/none.png", 0, "empty"),
     ("val", "dog/small.png", 0, "tiny"),
@@ -65,7 +65,7 @@ FAULTS: list[Row] = [
 
 def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> None:
     scan = scan_images([sets / "train", sets / "val"])
-    assert rows(scan) == [*EXACT, *FAULTS]
+    assert rows(scan) == [*EXACT, *UNUSABLE]
     assert scan.duplicates.duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
     assert [(each.name, each.images, each.classes is not None) for each in scan.sets] == [
         ("train", 7, True),
@@ -83,7 +83,7 @@ def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> No
     }
 
 
-def test_near_duplicates_stand_beside_the_exact_ones(sets: Path) -> None:
+def test_near_duplicates_are_listed_after_exact_duplicates(sets: Path) -> None:
     put(sets / "val/cat/x2.jpg", scene(1), quality=60)
     near = [
         ("train", "cat/1.png", 3, "near"),
@@ -93,15 +93,13 @@ def test_near_duplicates_stand_beside_the_exact_ones(sets: Path) -> None:
         ("train", "cat/2.png", 4, "near"),
         ("val", "dog/z.jpg", 4, "near"),
     ]
-    assert rows(scan_images([sets / "train", sets / "val"], near=True)) == [*EXACT, *near, *FAULTS]
+    assert rows(scan_images([sets / "train", sets / "val"], near=True)) == [*EXACT, *near, *UNUSABLE]
 
 
-def test_what_was_found_depends_neither_on_the_order_nor_on_processes_nor_on_packing(
-    sets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_result_does_not_depend_on_order_processes_or_archives(sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rows(scan_images([sets / "train", sets / "val"], near=True))
     monkeypatch.setattr("reassess.data.scanning._FEW", 0)
-    monkeypatch.setattr("reassess.data.scanning._PART", 3)
+    monkeypatch.setattr("reassess.data.scanning._BATCH", 3)
     monkeypatch.setattr("reassess.data.near_duplicates._BLOCK", 2)
     assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
     with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
@@ -111,18 +109,18 @@ def test_what_was_found_depends_neither_on_the_order_nor_on_processes_nor_on_pac
     assert rows(scan_images([sets / "val.zip", sets / "train.tar"], near=True)) == expected
 
 
-def test_pictures_of_other_sizes_or_one_other_value_are_no_exact_repeats(tmp_path: Path) -> None:
+def test_images_that_differ_in_size_or_one_value_are_not_exact_duplicates(tmp_path: Path) -> None:
     put(tmp_path / "wide.png", scene(0, (8, 16)))
     pixels = np.asarray(scene(0, (8, 16)))
     put(tmp_path / "flat.png", Image.fromarray(pixels.reshape(8, 16, 3)))
-    other = pixels.copy()
-    other[-1, -1, -1] ^= 1
-    put(tmp_path / "other.png", Image.fromarray(other))
+    changed = pixels.copy()
+    changed[-1, -1, -1] ^= 1
+    put(tmp_path / "changed.png", Image.fromarray(changed))
     assert rows(scan_images([tmp_path])) == []
 
 
-def test_pictures_are_compared_as_models_see_them(tmp_path: Path) -> None:
-    """As they are stored: not turned, without transparency, 8 of 16 bits; a palette is looked up."""
+def test_images_are_compared_as_models_see_them(tmp_path: Path) -> None:
+    """Images are not rotated, transparency is ignored, 8 of 16 bits count, and palettes are resolved."""
     exif = Image.Exif()
     exif[0x0112] = 6
     image = scene(0)
@@ -164,7 +162,7 @@ def cropped(image: Image.Image) -> Image.Image:
     return image.crop((width, height, image.width - width, image.height - height))
 
 
-ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
+ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "encoded": lambda image: encoded(image, 50),
     "halved": lambda image: image.resize((image.width // 2, image.height // 2)),
     "cropped": cropped,
@@ -181,28 +179,28 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", ALTERED)
-def test_photographs_that_were_altered_are_near_to_themselves_alone(
+@pytest.mark.parametrize("how", ALTERATIONS)
+def test_altered_photograph_is_near_only_to_its_original(
     tmp_path: Path, how: str, needs: Needs, request: pytest.FixtureRequest
 ) -> None:
     needs("skimage")
     originals = request.getfixturevalue("originals")
     for number in range(7):
-        put(tmp_path / f"b/{number}.bmp", ALTERED[how](Image.open(originals / f"{number}.png")))
+        put(tmp_path / f"b/{number}.bmp", ALTERATIONS[how](Image.open(originals / f"{number}.png")))
     found = rows(scan_images([originals, tmp_path / "b"], near=True))
     assert found == [
         (name, f"{n}.{suffix}", n + 1, "near") for n in range(7) for name, suffix in (("a", "png"), ("b", "bmp"))
     ]
 
 
-def test_a_mirrored_photograph_is_another_one(tmp_path: Path, needs: Needs) -> None:
+def test_mirrored_photograph_is_not_a_duplicate(tmp_path: Path, needs: Needs) -> None:
     needs("skimage")
     put(tmp_path / "a.png", photographs()[1])
     put(tmp_path / "b.png", photographs()[1].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     assert rows(scan_images([tmp_path], near=True)) == []
 
 
-def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) -> None:
+def test_images_of_one_colour_are_empty_and_not_near(tmp_path: Path) -> None:
     for name, colour in (("a", "red"), ("b", "red"), ("c", "blue")):
         put(tmp_path / f"{name}.png", Image.new("RGB", (32, 32), colour))
     assert rows(scan_images([tmp_path], near=True)) == [
@@ -211,14 +209,14 @@ def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) ->
     ]
 
 
-def test_a_picture_is_tiny_below_a_side(refused: Refused, tmp_path: Path) -> None:
+def test_image_with_a_side_below_the_limit_is_tiny(refused: Refused, tmp_path: Path) -> None:
     put(tmp_path / "a.png", scene(0, (20, 19)))
     assert rows(scan_images([tmp_path], smallest_side=19)) == []
     assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
     assert refused(scan_images, [tmp_path], smallest_side=0) == refused(scan_images, [tmp_path], workers=-1)
 
 
-def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
+def test_unreadable_images_are_listed_with_reason(tmp_path: Path) -> None:
     save(tmp_path / "s/floats.tif", (9, 9), "F")
     claim(tmp_path / "s/bomb.png", 20_000, 20_000)
     write_files(tmp_path / "s", {"text.png": b"text", "folder.png/inner.txt": b"x"})
@@ -231,12 +229,12 @@ def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
         "floats.tif": "range of the pixel values is unknown",
         "loop.png": "image is not a file",
         "pipe.png": "image is not a file",
-        "text.png": "this is no picture of a known format",
+        "text.png": "not an image in a known format",
     }
     assert {kind for *_, kind in rows(scan)} == {"unreadable"}
 
 
-def test_damaged_and_empty_members_of_archives_are_told_apart(tmp_path: Path) -> None:
+def test_damaged_zip_member_is_unreadable_and_empty_member_is_empty(tmp_path: Path) -> None:
     whole = picture(3, "PNG")
     with zipfile.ZipFile(tmp_path / "s.zip", "w", zipfile.ZIP_DEFLATED) as pack:
         for name, content in {"a.png": whole, "b.png": b"", "c.png": bytes(range(256)) * 9, "d.png": whole}.items():
@@ -256,8 +254,8 @@ def test_damaged_and_empty_members_of_archives_are_told_apart(tmp_path: Path) ->
     }
 
 
-def declaring(path: Path, content: bytes, size: int) -> Path:
-    """A zip whose only member declares a size."""
+def zip_declaring(path: Path, content: bytes, size: int) -> Path:
+    """Write a zip whose only member declares a wrong size."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr("a.png", content)
     packed = bytearray(path.read_bytes())
@@ -267,13 +265,13 @@ def declaring(path: Path, content: bytes, size: int) -> Path:
     return path
 
 
-def test_a_member_that_declares_too_much_is_not_unpacked(tmp_path: Path) -> None:
-    ((_, reason),) = scan_images([declaring(tmp_path / "s.zip", picture(3, "PNG"), 2**31)]).sets[0].unreadable
+def test_zip_member_that_declares_too_many_bytes_is_not_unpacked(tmp_path: Path) -> None:
+    ((_, reason),) = scan_images([zip_declaring(tmp_path / "s.zip", picture(3, "PNG"), 2**31)]).sets[0].unreadable
     assert reason == "image has too many bytes: 2.1 GB"
 
 
-def test_a_member_that_declares_too_little_is_not_unpacked_beyond_that(tmp_path: Path) -> None:
-    path = declaring(tmp_path / "s.zip", bytes(100_000_000), 1_000)
+def test_zip_member_is_not_unpacked_beyond_its_declared_size(tmp_path: Path) -> None:
+    path = zip_declaring(tmp_path / "s.zip", bytes(100_000_000), 1_000)
     tracemalloc.start()
     try:
         ((_, reason),) = scan_images([path]).sets[0].unreadable
@@ -284,22 +282,22 @@ def test_a_member_that_declares_too_little_is_not_unpacked_beyond_that(tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_an_image_with_too_many_bytes_is_unreadable_and_the_others_are_scanned(tmp_path: Path, kind: str) -> None:
+def test_image_with_too_many_bytes_is_unreadable_and_others_are_scanned(tmp_path: Path, kind: str) -> None:
     scan = scan_images([claim_bytes(tmp_path, kind, 30 << 30)])
     assert scan.sets[0].unreadable == (("huge.jpg", "image has too many bytes: 32.2 GB"),)
     assert [image for _, image, _, what in rows(scan) if what != "unreadable"] == ["good.png"]
 
 
-def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    scan_images([sets / "train", sets / "val"], near=True, progress=lambda *done: told.append(done))
-    assert told == [("train", 7, 7), ("val", 7, 7), ("near duplicates", 9, 9)]
+def test_progress_counts_images_of_each_set_and_of_the_near_search(sets: Path) -> None:
+    calls: list[tuple[str, int, int]] = []
+    scan_images([sets / "train", sets / "val"], near=True, progress=lambda *call: calls.append(call))
+    assert calls == [("train", 7, 7), ("val", 7, 7), ("near duplicates", 9, 9)]
 
 
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
-        ([], "images are missing\n  fix:     name a folder, zip or tar for each set of images"),
+        ([], "images are missing\n  fix:     give a folder, zip, tar or list for each set of images"),
         (
             ["train", "train/"],
             "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once",
@@ -307,12 +305,10 @@ def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
         (
             ["train", "train/cat"],
             "set of images is inside another set\n  found:   DIR/train/cat in DIR/train\n"
-            "  fix:     give the inner folders, each as a set, or the outer one alone",
+            "  fix:     give only the outer folder, or each inner folder as a set",
         ),
     ],
 )
-def test_places_that_are_no_sets_are_refused(
-    refused_text: Refused, sets: Path, places: list[str], expected: str
-) -> None:
+def test_overlapping_or_missing_sets_raise(refused_text: Refused, sets: Path, places: list[str], expected: str) -> None:
     assert refused_text(scan_images, [sets / place for place in places]) == expected
     assert message(scan_images, str(sets / "train")).startswith("a string was given as places of images\n")

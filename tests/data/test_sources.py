@@ -1,4 +1,4 @@
-"""Known data is had from the right place, is checked, and every failure says what to do."""
+"""Known data: lookup order, downloads, hash checks, and a fix in every error."""
 
 import hashlib
 import http.server
@@ -24,7 +24,7 @@ from tests.helpers import GOOD, GOOD_SHA, Needs, RealFile, message, no_network, 
 OTHER = b"other bytes\n"
 LARGE = bytes(range(256)) * 4096
 OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
-BOTH = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
+BOTH = f"its sha256 is {OTHER_SHA}, expected {GOOD_SHA}"
 WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
 NAMES = (
     "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
@@ -45,9 +45,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content, length = self.server.files[self.path]
-        self.send_response(302 if self.server.leads_to else 200)
-        if self.server.leads_to:
-            self.send_header("Location", self.server.leads_to)
+        self.send_response(302 if self.server.redirects_to else 200)
+        if self.server.redirects_to:
+            self.send_header("Location", self.server.redirects_to)
         self.send_header("Content-Length", str(length))
         self.end_headers()
         pause = self.server.pause
@@ -60,13 +60,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """A public repository on this machine: path -> (content, the length that it declares)."""
+    """A public repository on this machine; `files` maps paths to (content, declared length)."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, tuple[bytes, int]] = {}
-        self.leads_to: str | None = None
-        self.pause = 0.0  # after each byte, seconds
+        self.redirects_to: str | None = None
+        self.pause = 0.0  # seconds after each byte
 
     def holds(self, content: bytes, *, declared: int | None = None) -> str:
         self.files["/toy.txt"] = (content, len(content) if declared is None else declared)
@@ -86,7 +86,7 @@ def repository() -> Iterator[_Server]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty machine: no REASSESS_DATA, a cache of this test's own, a package index without packages."""
+    """Make a machine without data: no REASSESS_DATA, an empty cache, and an empty package index."""
     monkeypatch.delenv("REASSESS_DATA", raising=False)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -95,14 +95,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def know(
+def add_toy(
     monkeypatch: pytest.MonkeyPatch,
     url: str | None = None,
     *,
     digest: str | None = GOOD_SHA,
     wheel: WheelMember | None = None,
 ) -> None:
-    """Make `toy` a known source."""
+    """Add the known source toy."""
     source = Source("toy", "a toy", (KnownFile("toy.txt", digest, url, wheel),), "CC0-1.0", "nobody")
     monkeypatch.setitem(SOURCES, "toy", source)
 
@@ -121,7 +121,7 @@ def closed_port() -> int:
 
 
 def build_wheel(folder: Path, content: bytes = GOOD, member: str = WHEEL.path) -> None:
-    """A wheel with one member, as little as pip accepts."""
+    """Write the smallest wheel that pip accepts, with one member."""
     info = "reassess_toy-1.0.dist-info"
     with zipfile.ZipFile(folder / "reassess_toy-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(member, content)
@@ -130,7 +130,7 @@ def build_wheel(folder: Path, content: bytes = GOOD, member: str = WHEEL.path) -
         wheel.writestr(f"{info}/RECORD", "")
 
 
-def left_in(folder: Path) -> list[str]:
+def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
@@ -140,7 +140,7 @@ needs_pip = pytest.mark.skipif(find_spec("pip") is None, reason="pip is not inst
 # The catalogue
 
 
-def test_the_catalogue_holds_together() -> None:
+def test_catalogue_is_consistent() -> None:
     assert ", ".join(SOURCES) == NAMES
     assert all(name == source.name for name, source in SOURCES.items())
     files = [file for source in SOURCES.values() for file in source.files]
@@ -156,9 +156,9 @@ def test_the_catalogue_holds_together() -> None:
 # Places on this machine
 
 
-def test_places_are_asked_in_order(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folders of REASSESS_DATA in theirs, and not below their first level; then the cache."""
-    know(monkeypatch)
+def test_places_are_tried_in_order(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders of REASSESS_DATA come first, in their order and without subfolders; then the cache."""
+    add_toy(monkeypatch)
     assert sources.find("toy") is sources.find_all("toy") is None
     cache.mkdir()
     (cache / "toy.txt").write_bytes(GOOD)
@@ -168,62 +168,60 @@ def test_places_are_asked_in_order(tmp_path: Path, cache: Path, monkeypatch: pyt
     assert sources.find("toy") == first / "toy.txt"
 
 
-def test_a_missing_folder_of_reassess_data_is_said_once(
+def test_missing_folder_of_reassess_data_warns_once(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_folder(tmp_path / "there", GOOD, monkeypatch)
     missing = tmp_path / "missing"
     monkeypatch.setenv("REASSESS_DATA", os.pathsep.join([str(missing), str(tmp_path / "there")]))
-    know(monkeypatch)
-    with warned(f"REASSESS_DATA names the folder {missing}, which is not there"):
+    add_toy(monkeypatch)
+    with warned(f"REASSESS_DATA: folder {missing} not found"):
         assert sources.find("toy") == sources.find("toy") == tmp_path / "there" / "toy.txt"
     (tmp_path / "there" / "toy.txt").unlink()
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
-    assert f"REASSESS_DATA: there is no folder {missing}\n" in message(sources.fetch, "toy")
+    assert f"REASSESS_DATA: folder {missing} not found\n" in message(sources.fetch, "toy")
 
 
-def test_an_unexpected_file_in_reassess_data_is_passed_over_with_a_warning(
+def test_unexpected_file_in_reassess_data_is_skipped_with_a_warning(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch)
+    add_toy(monkeypatch)
     cache.mkdir()
     (cache / "toy.txt").write_bytes(GOOD)
     path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
-    with warned(f"{path} is not the known toy.txt and is passed over: {BOTH}"):
+    with warned(f"{path} is skipped: {BOTH}"):
         assert sources.find("toy") == cache / "toy.txt"
 
 
-def test_an_installed_package_is_found_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_package_is_found_without_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site" / "reassess_toy"
     (package / "info").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / "info" / "toy-in-the-wheel.txt").write_bytes(GOOD)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    know(monkeypatch, wheel=WHEEL)
+    add_toy(monkeypatch, wheel=WHEEL)
     assert sources.find("toy") == package / "info" / "toy-in-the-wheel.txt"
     assert "reassess_toy" not in sys.modules
 
 
-def test_a_folder_of_no_user_is_a_name_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_an_unknown_user_is_an_ordinary_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REASSESS_DATA", "~no-such-user/data")
     monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
     assert sources.cache_folder() == Path("~no-such-user/cache")
-    with pytest.warns(ReassessWarning, match=r"names the folder ~no-such-user/data, which is not there"):
+    with pytest.warns(ReassessWarning, match=r"folder ~no-such-user/data not found"):
         assert sources.find("imagenet-real-scores") is None
 
 
-def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_skipped_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "scores.npz"
     path.write_bytes(b"x")
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
-    with warned(f"{path} cannot be read and is passed over"):
+    with warned(f"{path} is skipped: it cannot be read"):
         assert sources.find("imagenet-real-scores") is None
 
 
-def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_hash_record_raises(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.mkdir(exist_ok=True)
     (cache / "fnames_clean.txt").write_text("x")
     record = cache / "fnames_clean.txt.sha256"
@@ -233,7 +231,7 @@ def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeyp
     )
 
 
-def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_the_user_cache_without_reassess_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REASSESS_CACHE", "elsewhere")
     assert sources.cache_folder() == Path("elsewhere")
     monkeypatch.delenv("REASSESS_CACHE")
@@ -241,7 +239,7 @@ def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.
     assert "reassess" in sources.cache_folder().parts
 
 
-def test_all_files_of_a_source_are_found_or_none(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_all_returns_all_files_or_none(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tuple(KnownFile(name, GOOD_SHA) for name in ("a.txt", "b.txt"))
     monkeypatch.setitem(SOURCES, "toy", Source("toy", "two files", files, "CC0-1.0", "nobody"))
     cache.mkdir()
@@ -255,8 +253,8 @@ def test_all_files_of_a_source_are_found_or_none(cache: Path, monkeypatch: pytes
 # What the user names
 
 
-def test_a_path_comes_before_a_known_source_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch)
+def test_existing_path_comes_before_a_known_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch)
     folder = data_folder(tmp_path / "data", GOOD, monkeypatch)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
@@ -270,7 +268,7 @@ def test_a_path_comes_before_a_known_source_of_that_name(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("function", [sources.find, sources.find_all, sources.fetch, sources.fetch_all])
-def test_an_unknown_name_is_an_error(function: Any) -> None:
+def test_unknown_source_raises(function: Any) -> None:
     assert message(function, "imagenet-rael") == (
         f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'\n  fix:     did you mean imagenet-real?"
     )
@@ -279,74 +277,72 @@ def test_an_unknown_name_is_an_error(function: Any) -> None:
 # The public repository
 
 
-def test_a_file_is_fetched_into_the_cache_and_then_found_there(
-    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    know(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
+def test_download_is_kept_in_the_cache(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
     assert sources.fetch("toy") == cache / "toy.txt"
     assert (cache / "toy.txt").read_bytes() == LARGE
     repository.files.clear()
     assert sources.find("toy") == sources.fetch("toy") == cache / "toy.txt"
-    assert left_in(cache) == ["toy.txt"]
+    assert files_in(cache) == ["toy.txt"]
 
 
-def test_a_cached_file_that_was_changed_is_fetched_again(
+def test_changed_file_in_the_cache_is_downloaded_again(
     repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch, repository.holds(GOOD))
+    add_toy(monkeypatch, repository.holds(GOOD))
     cache.mkdir()
     (cache / "toy.txt").write_bytes(OTHER)
-    with pytest.warns(ReassessWarning, match=rf"toy\.txt is not the known toy\.txt and is passed over: {BOTH}$"):
+    with pytest.warns(ReassessWarning, match=rf"toy\.txt is skipped: {BOTH}$"):
         sources.fetch("toy")
     assert (cache / "toy.txt").read_bytes() == GOOD
 
 
 def check_failure(places: str, fix: str) -> None:
-    """A fetch fails with a message that ends so, and leaves nothing in the cache."""
+    """Check that a fetch raises with these places and this fix, and leaves the cache unchanged."""
     cache = sources.cache_folder()
-    before = left_in(cache)
+    before = files_in(cache)
     assert message(sources.fetch, "toy") == (
         "toy could not be downloaded\n  where:   toy.txt\n  found:   REASSESS_DATA: not set\n"
-        f"           cache: no {cache / 'toy.txt'}\n           {places}\n"
+        f"           cache: {cache / 'toy.txt'} not found\n           {places}\n"
         f"  fix:     {fix} into a folder and name that folder in REASSESS_DATA"
     )
-    assert left_in(cache) == before
+    assert files_in(cache) == before
 
 
 def check_reason(url: str, reason: str, fix: str = "") -> None:
     check_failure(f"public repository: {reason}", f"{fix}put toy.txt ({url})")
 
 
-def test_a_wrong_hash_is_an_error_that_names_both(repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, url := repository.holds(OTHER))
-    with warned(f"the public repository holds another toy.txt, which is not used: {BOTH}"):
-        check_reason(url, f"contains another file: {BOTH}")
+def test_error_for_a_wrong_hash_names_both_hashes(repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, url := repository.holds(OTHER))
+    with warned(f"toy.txt from the public repository is not used: {BOTH}"):
+        check_reason(url, f"file has other content: {BOTH}")
 
 
 @pytest.mark.parametrize(
     ("content", "how", "reason"),
     [
-        (GOOD[:5], {"declared": len(GOOD)}, "broke off in the middle of the file"),
-        (b"", {"declared": len(GOOD)}, "broke off in the middle of the file"),
+        (GOOD[:5], {"declared": len(GOOD)}, "connection closed in the middle of the file"),
+        (b"", {"declared": len(GOOD)}, "connection closed in the middle of the file"),
         (None, {}, "answers 404 Not Found"),
         (GOOD * 4, {"pause": 0.05}, "did not send the whole file within 1 s"),
         (LARGE, {"_MOST_BYTES": 1000}, "sends more than 1,000 bytes"),
         (b"", {"digest": None}, "sent an empty file or a web page instead"),
         (b"<html>Please log in</html>", {"digest": None}, "sent an empty file or a web page instead"),
-        (GOOD, {"leads_to": "gopher://x/toy.txt"}, "No connection adapters were found for 'gopher://x/toy.txt'"),
-        (GOOD, {"leads_to": "http://["}, "Invalid IPv6 URL"),
-        (GOOD, {"leads_to": "http://x:99999999/"}, "Port out of range 0-65535"),
-        (GOOD, {"leads_to": "/toy.txt"}, "Exceeded 30 redirects."),
+        (GOOD, {"redirects_to": "gopher://x/toy.txt"}, "No connection adapters were found for 'gopher://x/toy.txt'"),
+        (GOOD, {"redirects_to": "http://["}, "Invalid IPv6 URL"),
+        (GOOD, {"redirects_to": "http://x:99999999/"}, "Port out of range 0-65535"),
+        (GOOD, {"redirects_to": "/toy.txt"}, "Exceeded 30 redirects."),
     ],
 )
-def test_what_a_host_sends_instead_of_the_file_is_not_used(
+def test_wrong_response_of_a_host_is_not_used(
     content: bytes | None, how: dict[str, Any], reason: str, repository: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = repository.holds(content or b"", declared=how.get("declared"))
-    know(monkeypatch, url, digest=how.get("digest", GOOD_SHA))
+    add_toy(monkeypatch, url, digest=how.get("digest", GOOD_SHA))
     if content is None:
         repository.files.clear()
-    repository.leads_to, repository.pause = how.get("leads_to"), how.get("pause", 0.0)
+    repository.redirects_to, repository.pause = how.get("redirects_to"), how.get("pause", 0.0)
     if repository.pause:
         monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
         monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
@@ -354,38 +350,36 @@ def test_what_a_host_sends_instead_of_the_file_is_not_used(
     check_reason(url, reason)
 
 
-def test_without_a_network_the_error_says_how_to_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, url := f"http://127.0.0.1:{closed_port()}/toy.txt")
+def test_error_without_a_network_has_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, url := f"http://127.0.0.1:{closed_port()}/toy.txt")
     check_reason(url, "cannot be reached")
 
 
-def test_a_host_that_takes_no_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_that_accepts_no_connection_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "_CONNECT_SECONDS", 0.2)
     with socket.socket() as full, socket.socket() as caller, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for connection in (caller, waiting):  # they fill the queue, and the next is not answered
+        for connection in (caller, waiting):  # they fill the queue, so the next connection gets no answer
             connection.setblocking(False)
             connection.connect_ex(full.getsockname())
-        know(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
+        add_toy(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
         check_reason(url, "no answer in time")
 
 
-def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_that_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "_ANSWER_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        know(monkeypatch, url := f"http://127.0.0.1:{silent.getsockname()[1]}/toy.txt")
+        add_toy(monkeypatch, url := f"http://127.0.0.1:{silent.getsockname()[1]}/toy.txt")
         start = time.monotonic()
         check_reason(url, "no answer within 0.2 s")
     assert time.monotonic() - start < 5
 
 
-def test_an_interrupted_download_leaves_nothing(
-    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    know(monkeypatch, repository.holds(GOOD))
+def test_interrupted_download_leaves_no_file(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, repository.holds(GOOD))
 
     def interrupted(url: str, path: Path, *, progress: bool) -> None:
         path.write_bytes(GOOD[:5])
@@ -394,7 +388,7 @@ def test_an_interrupted_download_leaves_nothing(
     monkeypatch.setattr(sources, "download", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sources.fetch("toy")
-    assert left_in(cache) == []
+    assert files_in(cache) == []
 
 
 def unwritable(folder: Path, reason: str) -> str:
@@ -405,15 +399,15 @@ def unwritable(folder: Path, reason: str) -> str:
     )
 
 
-def test_a_cache_that_cannot_be_made_or_written_is_an_error(
+def test_unwritable_cache_raises(
     repository: _Server, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch, repository.holds(GOOD))
+    add_toy(monkeypatch, repository.holds(GOOD))
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "file" / "cache"))
     assert message(sources.fetch, "toy") == unwritable(tmp_path / "file" / "cache", "Not a directory")
     monkeypatch.setenv("REASSESS_CACHE", str(cache))
-    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write anywhere
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root can write anywhere
     assert message(sources.fetch, "toy") == unwritable(cache, "Permission denied")
 
 
@@ -427,43 +421,44 @@ print(sources.fetch("toy"))
 """
 
 
-def test_processes_that_fetch_at_once_do_not_disturb_each_other(repository: _Server, cache: Path) -> None:
+def test_simultaneous_downloads_succeed(repository: _Server, cache: Path) -> None:
     command = [sys.executable, "-c", _FETCH_TOY, repository.holds(LARGE), sha(LARGE)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [process.communicate()[0] for process in processes] == [f"{cache / 'toy.txt'}\n"] * 3
     assert (cache / "toy.txt").read_bytes() == LARGE
-    assert left_in(cache) == ["toy.txt"]
+    assert files_in(cache) == ["toy.txt"]
 
 
 @pytest.mark.parametrize(
-    ("terminal", "progress", "shown"), [(True, True, True), (True, False, False), (False, True, False)]
+    ("terminal", "progress", "is_drawn"), [(True, True, True), (True, False, False), (False, True, False)]
 )
-def test_progress_is_drawn_only_if_wanted_and_on_a_terminal(
+def test_progress_is_drawn_only_on_request_and_on_a_terminal(
     terminal: bool,
     progress: bool,
-    shown: bool,
+    is_drawn: bool,
     repository: _Server,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    know(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
+    add_toy(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     sources.fetch("toy", progress=progress)
     output = capsys.readouterr()
     assert output.out == ""
-    assert ("toy.txt" in output.err) == bool(output.err) == shown
+    assert ("toy.txt" in output.err) == bool(output.err) == is_drawn
 
 
 # A file without a published hash
 
 
-def test_the_hash_of_a_first_download_is_recorded_and_holds_afterwards(
+def test_hash_of_the_first_download_is_recorded_with_a_warning(
     repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch, repository.holds(GOOD), digest=None)
+    add_toy(monkeypatch, repository.holds(GOOD), digest=None)
     with warned(
-        f"toy.txt has no published hash; {GOOD_SHA} is recorded in {cache / 'toy.txt.sha256'} and holds from now on"
+        f"toy.txt has no published hash: the hash of this download, {GOOD_SHA}, is recorded in "
+        f"{cache / 'toy.txt.sha256'}, and later copies must have the same"
     ):
         sources.fetch("toy")
     assert (cache / "toy.txt.sha256").read_text() == f"{GOOD_SHA}  toy.txt\n"
@@ -472,19 +467,19 @@ def test_the_hash_of_a_first_download_is_recorded_and_holds_afterwards(
     assert sources.fetch("toy") == cache / "toy.txt"  # without a second warning
 
 
-def test_a_download_that_differs_from_the_record_is_an_error(
+def test_download_that_differs_from_the_recorded_hash_raises(
     repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch, url := repository.holds(OTHER), digest=None)
+    add_toy(monkeypatch, url := repository.holds(OTHER), digest=None)
     cache.mkdir()
     (cache / "toy.txt.sha256").write_text(f"{GOOD_SHA}  toy.txt\n")
     fix = f"if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
-    with pytest.warns(ReassessWarning, match=r"^the public repository holds another toy\.txt"):
-        check_reason(url, f"contains another file: {BOTH}", fix)
+    with pytest.warns(ReassessWarning, match=r"^toy\.txt from the public repository is not used"):
+        check_reason(url, f"file has other content: {BOTH}", fix)
 
 
-def test_a_file_that_the_user_placed_needs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, digest=None)
+def test_file_placed_by_the_user_needs_no_recorded_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, digest=None)
     folder = data_folder(tmp_path / "data", OTHER, monkeypatch)
     assert sources.find("toy") == folder / "toy.txt"
 
@@ -493,15 +488,15 @@ def test_a_file_that_the_user_placed_needs_no_record(tmp_path: Path, monkeypatch
 
 
 @needs_pip
-def test_the_package_index_is_asked_when_the_repository_is_out_of_reach_or_holds_other_bytes(
+def test_package_index_is_tried_after_the_repository(
     tmp_path: Path, cache: Path, repository: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_wheel(tmp_path)
-    know(monkeypatch, repository.holds(b"<html>This page is blocked</html>"), wheel=WHEEL)
-    with pytest.warns(ReassessWarning, match=r"^the public repository holds another toy\.txt, which is not used"):
+    add_toy(monkeypatch, repository.holds(b"<html>This page is blocked</html>"), wheel=WHEEL)
+    with pytest.warns(ReassessWarning, match=r"^toy\.txt from the public repository is not used"):
         assert sources.fetch("toy") == cache / "toy.txt"
     assert (cache / "toy.txt").read_bytes() == GOOD
-    assert left_in(cache) == ["toy.txt"]
+    assert files_in(cache) == ["toy.txt"]
 
 
 def check_index(reason: str, fix: str = "") -> None:
@@ -512,8 +507,8 @@ def check_index(reason: str, fix: str = "") -> None:
 
 
 @needs_pip
-def test_a_package_that_the_index_does_not_have_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, wheel=WHEEL)
+def test_package_missing_from_the_index_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, wheel=WHEEL)
     check_index("pip: No matching distribution found for reassess-toy")
 
 
@@ -521,16 +516,16 @@ def test_a_package_that_the_index_does_not_have_is_an_error(monkeypatch: pytest.
     ("wheel", "reason"),
     [
         ({"member": "reassess_toy/x.txt"}, f"reassess_toy-1.0-py3-none-any.whl does not contain {WHEEL.path}"),
-        ({"content": OTHER}, f"contains another file: {BOTH}"),
+        ({"content": OTHER}, f"file has other content: {BOTH}"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:the package index holds another toy.txt, which is not used")
-def test_a_wheel_without_the_file_is_an_error(
+@pytest.mark.filterwarnings("ignore:toy.txt from the package index is not used")
+def test_wheel_without_the_file_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wheel: dict[str, Any], reason: str
 ) -> None:
     build_wheel(tmp_path, **wheel)
     monkeypatch.setattr(downloads, "_download_wheel", lambda *_: next(tmp_path.glob("*.whl")))
-    know(monkeypatch, wheel=WHEEL)
+    add_toy(monkeypatch, wheel=WHEEL)
     check_index(reason)
 
 
@@ -538,8 +533,8 @@ def present(package: str) -> str:
     return package
 
 
-def test_a_pip_that_is_missing_or_fails_without_a_word_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, wheel=WHEEL)
+def test_missing_or_failing_pip_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_toy(monkeypatch, wheel=WHEEL)
     monkeypatch.setattr(downloads, "find_spec", no_package)
     how = "install pip (uv pip install pip, or python -m ensurepip);\n           or "
     check_index("needs pip, which is not installed", how)
@@ -551,41 +546,39 @@ def test_a_pip_that_is_missing_or_fails_without_a_word_is_an_error(monkeypatch: 
 # Offline
 
 
-def test_offline_touches_no_network_and_says_what_each_place_has(
+def test_offline_error_lists_every_place_without_network_access(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know(monkeypatch, "http://127.0.0.1:1/toy.txt", wheel=WHEEL)
+    add_toy(monkeypatch, "http://127.0.0.1:1/toy.txt", wheel=WHEEL)
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setattr(sources, "download_member", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     expected = (
         "toy is not on this machine, and the network is off\n  where:   toy.txt\n  found:   REASSESS_DATA: {}\n"
-        f"           cache: no {cache / 'toy.txt'}\n"
+        f"           cache: {cache / 'toy.txt'} not found\n"
         "           installed package reassess-toy: not installed\n"
         "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"
         "           or put toy.txt (http://127.0.0.1:1/toy.txt) into a folder and name that folder in REASSESS_DATA"
     )
     assert message(sources.resolve, "toy") == expected.format("not set")
     path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
-    with pytest.warns(ReassessWarning, match="is passed over"):
-        assert message(sources.resolve, "toy") == expected.format(f"{path} is another file: {BOTH}")
-    assert left_in(cache) == []
+    with pytest.warns(ReassessWarning, match="is skipped"):
+        assert message(sources.resolve, "toy") == expected.format(f"{path}: {BOTH}")
+    assert files_in(cache) == []
 
 
 # The real files
 
 
 @pytest.mark.parametrize("name", [*list(SOURCES)[:6], "imagenet-ecologists", "imagenetv2-labels"])
-def test_the_real_file_is_found_in_reassess_data(
-    name: str, real_file: RealFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_real_file_is_found_in_reassess_data(name: str, real_file: RealFile, monkeypatch: pytest.MonkeyPatch) -> None:
     path = real_file(SOURCES[name].files[0].name)
     monkeypatch.setenv("REASSESS_DATA", str(path.parent))
     assert sources.find(name) == path
 
 
 @pytest.mark.parametrize("name", ["imagenet-real", "imagenet-classes"])
-def test_an_installed_timm_holds_the_known_files(name: str, needs: Needs) -> None:
+def test_installed_timm_contains_the_known_files(name: str, needs: Needs) -> None:
     needs("timm")
     paths = sources.find_all(name)
     assert all(path.parts[-4:-1] == ("timm", "data", "_info") for path in paths)

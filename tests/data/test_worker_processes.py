@@ -1,10 +1,10 @@
-"""Parts are worked on in order, in this process or in others, of which no more are begun than is asked for."""
+"""A map over parts in worker processes keeps their order, and starts only as many parts as `ahead` allows."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from reassess.data.worker_processes import in_processes
+from reassess.data.worker_processes import map_in_processes
 
 
 def double(part: int) -> int:
@@ -12,22 +12,22 @@ def double(part: int) -> int:
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 50])
-def test_results_come_in_the_order_of_the_parts(ahead: int) -> None:
-    assert list(in_processes(double, range(20), 2, ahead=ahead)) == [2 * part for part in range(20)]
-    assert list(in_processes(double, [], 2, ahead=ahead)) == []
+def test_results_have_the_order_of_the_parts(ahead: int) -> None:
+    assert list(map_in_processes(double, range(20), 2, ahead=ahead)) == [2 * part for part in range(20)]
+    assert list(map_in_processes(double, [], 2, ahead=ahead)) == []
 
 
-@pytest.mark.parametrize(("workers", "begun"), [(0, 1), (1, 4)])
-def test_no_more_parts_are_begun_than_may_be_ahead(workers: int, begun: int) -> None:
-    taken: list[int] = []
+@pytest.mark.parametrize(("workers", "started"), [(0, 1), (1, 4)])
+def test_parts_start_at_most_ahead_of_results(workers: int, started: int) -> None:
+    started_parts: list[int] = []
 
     class Parts(list[int]):
         def __iter__(self) -> Iterator[int]:
             for part in range(9):
-                taken.append(part)
+                started_parts.append(part)
                 yield part
 
-    results = in_processes(double, Parts(), workers, ahead=4)
+    results = map_in_processes(double, Parts(), workers, ahead=4)
     assert next(results) == 0
-    assert len(taken) == begun
+    assert len(started_parts) == started
     results.close()

@@ -1,7 +1,7 @@
-"""Models that are right as often as one likes and are wrong as models are, for tests and measurements of class lists.
+"""Simulated models with a chosen accuracy and realistic mistakes, to test and measure the search for class lists.
 
-Their classes are not equally hard, most of their mistakes fall on classes of nearby ids, which are alike, and some
-pairs of classes are exchanged again and again.
+Classes are not equally difficult. Most mistakes are classes with nearby ids, which are similar in ImageNet, and some
+pairs of classes are exchanged often.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 
 
-def simulated(
+def simulate_predictions(
     rng: np.random.Generator,
     truth: Ids,
     accuracy: float,
@@ -21,22 +21,23 @@ def simulated(
     persistence: float = 0.3,
     classes: int = 1000,
 ) -> Ids:
-    """The first class that an honest model gives each image.
+    """Simulate the first class of a model for each image.
 
     Parameters
     ----------
     accuracy, unequal
-        Accuracy of a middling class, and how far classes differ, as a standard deviation on the logit scale.
+        Accuracy of the median class, and standard deviation of the accuracy of classes, on the logit scale.
     distance
-        Of 4 mistakes in 5, the mean distance in ids, either way; the fifth falls anywhere.
+        Mean difference of ids, up or down, for 4 of 5 mistakes; every fifth mistake is a random class.
     exchanged, persistence
-        Pairs of neighbours that are exchanged, and for which share of their images.
+        Number of pairs of neighbouring ids that are exchanged, and the share of their images where they are.
     """
-    right = 1 / (1 + np.exp(-np.log(accuracy / (1 - accuracy)) - rng.normal(0, unequal, classes)))
+    class_accuracy = 1 / (1 + np.exp(-np.log(accuracy / (1 - accuracy)) - rng.normal(0, unequal, classes)))
     step = rng.geometric(1 / distance, truth.size) * rng.choice([-1, 1], truth.size)
     mistake = np.where(rng.random(truth.size) < 0.8, truth + step, rng.integers(0, classes, truth.size))
-    said = np.where(rng.random(truth.size) < right[truth], truth, np.clip(mistake, 0, classes - 1))
-    other = np.arange(classes)
+    predicted = np.where(rng.random(truth.size) < class_accuracy[truth], truth, np.clip(mistake, 0, classes - 1))
+    partner = np.arange(classes)
     first = 2 * rng.choice(classes // 2, exchanged, replace=False)
-    other[first], other[first + 1] = first + 1, first
-    return np.where((other[said] != said) & (rng.random(truth.size) < persistence), other[said], said)
+    partner[first], partner[first + 1] = first + 1, first
+    is_exchanged = (partner[predicted] != predicted) & (rng.random(truth.size) < persistence)
+    return np.where(is_exchanged, partner[predicted], predicted)

@@ -1,4 +1,4 @@
-"""Valid classes survive the way to a framework's arrays and back, and what is none is refused."""
+"""Arrays of valid classes for frameworks: round trips, and errors for wrong targets."""
 
 from itertools import pairwise
 from random import Random
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.evaluation.batch_targets import even, read_targets
+from reassess.evaluation.batch_targets import pad_lists, read_targets
 from tests.helpers import fault_of, message, numbered_labels
 
 sets = st.lists(st.sets(st.integers(0, 12), max_size=5).map(sorted), max_size=9)
@@ -23,7 +23,7 @@ def read(target: npt.NDArray[Any], outputs: int) -> list[list[int]]:
 
 
 @given(sets)
-def test_multi_hot_and_back(lists: list[list[int]]) -> None:
+def test_multi_hot_round_trip(lists: list[list[int]]) -> None:
     hot = multi_hot(numbered_labels(lists), np.arange(len(lists)), 13)
     for kind in (bool, np.uint8, np.int64, np.float32):
         assert read(hot.astype(kind), 13) == lists
@@ -31,8 +31,8 @@ def test_multi_hot_and_back(lists: list[list[int]]) -> None:
 
 
 @given(sets, st.integers(5, 9), st.randoms(use_true_random=False))
-def test_padded_ids_and_back(lists: list[list[int]], width: int, random: Random) -> None:
-    """The rows may be in any order, and repeat."""
+def test_padded_ids_round_trip(lists: list[list[int]], width: int, random: Random) -> None:
+    """Rows can be in any order, and can be repeated."""
     rows = np.array([random.randrange(len(lists)) for _ in range(3 * bool(lists))], int)
     expected = [lists[row] for row in rows]
     assert read(padded_ids(numbered_labels(lists), rows, width), 13) == expected
@@ -42,18 +42,18 @@ def test_padded_ids_and_back(lists: list[list[int]], width: int, random: Random)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u8", "i1", ">i4"])
-def test_ids_of_any_type_come_as_one(dtype: str) -> None:
+def test_ids_of_any_type_become_int64(dtype: str) -> None:
     for outputs in (3, 1000):
         indptr, classes = read_targets(np.array([[2, 0]], dtype), outputs)
         assert (indptr.dtype, classes.dtype, classes.tolist()) == (np.int64, np.int64, [2, 0])
 
 
 @given(sets.filter(bool))
-def test_lists_of_any_length_and_back(lists: list[list[int]]) -> None:
-    assert read(np.array(even(lists)), 13) == lists
+def test_lists_round_trip(lists: list[list[int]]) -> None:
+    assert read(np.array(pad_lists(lists)), 13) == lists
 
 
-def test_many_classes_of_which_few_are_valid_are_found_wherever_they_stand() -> None:
+def test_few_valid_classes_are_found_in_any_column() -> None:
     rng = np.random.default_rng(0)
     for classes in (1000, 997, 64, 7):
         hot = rng.random((37, classes)) < 0.01
@@ -61,8 +61,8 @@ def test_many_classes_of_which_few_are_valid_are_found_wherever_they_stand() -> 
         assert read(hot, classes) == [np.flatnonzero(row).tolist() for row in hot]
 
 
-def test_of_many_valid_classes_none_is_dropped() -> None:
-    """Also where they are as many as there is room for at first, or one more or less."""
+def test_no_valid_class_is_dropped() -> None:
+    """The number of valid classes is near the size of the first buffer, or is all classes."""
     for size in range(3 * 4 - 1, 3 * 4 + 2):
         hot = np.zeros((3, 30), bool)
         hot.reshape(-1)[7 * np.arange(size)] = True
@@ -74,7 +74,7 @@ NEITHER = (
     "target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
     "  found:   int64 (2,)\n"
-    "  fix:     a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
+    "  fix:     pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)"
 )
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"
@@ -82,11 +82,11 @@ PROBABILITY = (
 )
 TOO_LARGE = (
     "class id out of range\n  where:   target, row 1, column 1\n"
-    "  allowed: 0 to 2, and -1 where there are no more\n  found:   3"
+    "  allowed: 0 to 2, and -1 after the last class\n  found:   3"
 )
-LACKS_A_COLUMN = (
+CLASS_TWICE = (
     "class is listed twice for one image\n  where:   target, row 1\n  allowed: each class once, then -1\n"
-    "  found:   [0, 0]\n  fix:     a multi-hot target must have as many columns as the scores, 3, and has 2"
+    "  found:   [0, 0]\n  fix:     list each class once; for a multi-hot target, use 3 columns like the scores, not 2"
 )
 
 
@@ -96,10 +96,10 @@ LACKS_A_COLUMN = (
         (np.array([1, 2]), NEITHER),
         (np.array([[0, 0, 1], [0.5, 0, 0]]), PROBABILITY),
         (np.array([[0, -1], [1, 3]]), TOO_LARGE),
-        (np.array([[0, -1], [0, 0]]), LACKS_A_COLUMN),
+        (np.array([[0, -1], [0, 0]]), CLASS_TWICE),
     ],
 )
-def test_what_is_no_target_is_explained(target: npt.NDArray[Any], text: str) -> None:
+def test_error_of_a_wrong_target_has_a_fix(target: npt.NDArray[Any], text: str) -> None:
     assert message(read_targets, target, 3) == text
 
 
@@ -115,11 +115,11 @@ def test_what_is_no_target_is_explained(target: npt.NDArray[Any], text: str) -> 
         (np.array([[0, 2**64 - 1]], np.uint64), "out-of-range", "18446744073709551615"),
     ],
 )
-def test_what_is_no_target_is_refused(target: npt.NDArray[Any], code: str, found: str) -> None:
+def test_wrong_target_raises(target: npt.NDArray[Any], code: str, found: str) -> None:
     assert fault_of(read_targets, target, 3) == (code, found)
 
 
-def test_multi_hot_needs_a_number_of_classes() -> None:
+def test_multi_hot_needs_the_number_of_classes() -> None:
     assert message(multi_hot, numbered_labels([[0]]), np.arange(1)) == (
-        "label sets do not give the number of classes\n  fix:     give the number of classes"
+        "label sets do not declare the number of classes\n  fix:     pass the number of classes"
     )

@@ -1,4 +1,4 @@
-"""How far accuracy moves where images are left out; what is left out is in no number but its own count."""
+"""Excluded images: they change accuracy, and appear only in their own count."""
 
 import numpy as np
 import pytest
@@ -19,32 +19,32 @@ IDS = np.arange(12) * 5 % 7 % 3
 
 @pytest.mark.filterwarnings("ignore:the model agrees")  # by chance, which does not matter here
 @given(st.sets(st.sampled_from(IMAGES)))
-def test_what_is_left_is_as_if_the_excluded_images_had_never_been(excluded: set[str]) -> None:
-    kept = [n for n in range(12) if IMAGES[n] not in excluded]
-    names = [IMAGES[n] for n in kept]
-    part = LabelSets.from_lists(names, [SETS[n] for n in kept])
-    original = LabelSets.from_lists(names, [ORIGINAL[IMAGES[n]] for n in kept])
-    found = evaluate(Predictions.from_ids(IDS, IMAGES), LABELS, original=ORIGINAL, exclude=sorted(excluded))
-    if not kept:
-        assert (found.excluded, found.scored, found.scorable) == (12, 0, 0)
+def test_result_equals_evaluation_without_the_excluded_images(excluded: set[str]) -> None:
+    remaining = [n for n in range(12) if IMAGES[n] not in excluded]
+    names = [IMAGES[n] for n in remaining]
+    part = LabelSets.from_lists(names, [SETS[n] for n in remaining])
+    original = LabelSets.from_lists(names, [ORIGINAL[IMAGES[n]] for n in remaining])
+    result = evaluate(Predictions.from_ids(IDS, IMAGES), LABELS, original=ORIGINAL, exclude=sorted(excluded))
+    if not remaining:
+        assert (result.excluded, result.scored, result.scorable) == (12, 0, 0)
         return
-    expected = evaluate(Predictions.from_ids(IDS[kept], names), part, original=original)
-    assert found.images == 12
-    assert found.excluded == len(excluded)
+    expected = evaluate(Predictions.from_ids(IDS[remaining], names), part, original=original)
+    assert result.images == 12
+    assert result.excluded == len(excluded)
     for name in ("real", "original", "original_scored", "by_label_count", "empty", "unlabelled", "scorable", "scored"):
-        assert getattr(found, name) == getattr(expected, name), name
-    left_out = found.to_json()["not_scored"]
-    assert found.scored + sum(left_out.values()) == 12
-    assert ("excluded" in left_out) == bool(excluded)
+        assert getattr(result, name) == getattr(expected, name), name
+    not_scored = result.to_json()["not_scored"]
+    assert result.scored + sum(not_scored.values()) == 12
+    assert ("excluded" in not_scored) == bool(excluded)
 
 
-def test_names_are_joined_as_the_rows_were_and_unknown_ones_change_nothing() -> None:
+def test_excluded_names_are_matched_like_rows_and_unknown_names_are_ignored() -> None:
     outcomes = find_outcomes(Predictions.from_ids(IDS, [f"x/{name}" for name in IMAGES]), LABELS, match="name")
     assert np.flatnonzero(outcomes.excluding(["y/1.png", "no.png"]).state == EXCLUDED).tolist() == [1]
     assert outcomes.excluding([]).state.tolist() == outcomes.state.tolist()
 
 
-def test_excluded_images_are_told_apart_in_tables_sums_and_verdicts() -> None:
+def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> None:
     outcomes = find_outcomes(Predictions.from_ids(IDS, IMAGES), LABELS).excluding(["1.png", "4.png"])
     table = outcomes_table({"one": outcomes}, LABELS)
     assert table["state"].to_list()[:5] == ["empty", "excluded", "labelled", "labelled", "excluded"]
@@ -52,12 +52,14 @@ def test_excluded_images_are_told_apart_in_tables_sums_and_verdicts() -> None:
     whole = summarize(outcomes, LABELS)
     assert (whole.excluded, (whole + whole).excluded) == (2, 4)
     none = LabelSets.from_lists(IMAGES, [[]] * 12)
-    counted = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
-    assert counted.unknown == 0
-    assert counted.valid + counted.unreviewed == int(np.count_nonzero(outcomes.state == LABELLED))
+    accuracy_of_verdicts = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
+    assert accuracy_of_verdicts.unknown == 0
+    assert accuracy_of_verdicts.valid + accuracy_of_verdicts.unreviewed == int(
+        np.count_nonzero(outcomes.state == LABELLED)
+    )
 
 
-def test_a_change_is_that_of_both_accuracies_and_its_interval_mirrors() -> None:
+def test_difference_and_interval_agree_with_both_accuracies() -> None:
     change = Exclusion(Proportion(700, 1000), Proportion(600, 900))
     assert change.excluded == Proportion(100, 100)
     assert change.difference == pytest.approx(600 / 900 - 700 / 1000)
@@ -71,38 +73,41 @@ def test_a_change_is_that_of_both_accuracies_and_its_interval_mirrors() -> None:
     assert exclusions(whole, rest) == {k: Exclusion(whole.real[k], rest.real[k]) for k in (1, 2)}
 
 
-def test_without_images_on_either_side_there_is_no_interval() -> None:
+def test_interval_is_missing_without_images_on_either_side() -> None:
     for everything, rest, difference in (((7, 10), (7, 10), 0.0), ((7, 10), (0, 0), None), ((0, 0), (0, 0), None)):
         change = Exclusion(Proportion(*everything), Proportion(*rest))
         assert (change.difference, change.interval) == (difference, None)
 
 
-@pytest.mark.parametrize(("n", "excluded", "right", "right_there"), [(2000, 100, 0.8, 0.9), (500, 20, 0.7, 0.95)])
-def test_the_interval_holds_the_true_change_in_about_95_percent(
-    n: int, excluded: int, right: float, right_there: float
+@pytest.mark.parametrize(
+    ("n", "excluded", "accuracy", "excluded_accuracy"), [(2000, 100, 0.8, 0.9), (500, 20, 0.7, 0.95)]
+)
+def test_interval_covers_the_true_change_in_about_95_percent(
+    n: int, excluded: int, accuracy: float, excluded_accuracy: float
 ) -> None:
-    """Images drawn from both kinds, 4,000 times: the change that many images would show."""
+    """Draw images of both kinds 4,000 times; the true change is that of infinitely many images."""
     rng = np.random.default_rng(0)
-    truth = right - ((n - excluded) * right + excluded * right_there) / n
-    hits, there = rng.binomial(n - excluded, right, 4000), rng.binomial(excluded, right_there, 4000)
-    held = 0
-    for rest, other in zip(hits.tolist(), there.tolist(), strict=True):
-        low, high = Exclusion(Proportion(rest + other, n), Proportion(rest, n - excluded)).interval
-        held += low <= truth <= high
-    assert 0.935 <= held / 4000 <= 0.975
+    truth = accuracy - ((n - excluded) * accuracy + excluded * excluded_accuracy) / n
+    rest_hits = rng.binomial(n - excluded, accuracy, 4000).tolist()
+    excluded_hits = rng.binomial(excluded, excluded_accuracy, 4000).tolist()
+    covered = 0
+    for rest, hits in zip(rest_hits, excluded_hits, strict=True):
+        low, high = Exclusion(Proportion(rest + hits, n), Proportion(rest, n - excluded)).interval
+        covered += low <= truth <= high
+    assert 0.935 <= covered / 4000 <= 0.975
 
 
-def test_the_set_of_some_images_is_told_by_their_names() -> None:
+def test_set_of_images_is_found_by_names() -> None:
     sets = {"train": ["a.png", "z.png"], "val": ["a.png", "b.png"], "other": ["y.png"]}
     assert set_of_images(sets, ["a.png", "b.png", "c.png"]) == "val"
     assert set_of_images(sets, ["y.png"]) == "other"
     assert set_of_images({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
     assert message(set_of_images, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
-        "several sets of the duplicates may be these images\n  found:   train, val"
+        "several sets of the duplicates contain these images\n  found:   train, val"
     )
     assert code_of(set_of_images, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
     assert message(set_of_images, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
-        "no set of the duplicates is these images\n  allowed: names such as 1.png, 2.png\n"
+        "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
         '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'
     )
     assert message(set_of_images, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

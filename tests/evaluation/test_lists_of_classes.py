@@ -1,4 +1,4 @@
-"""Predictions and labels in different lists of classes: joined by path, or refused, and never by position."""
+"""Predictions and labels with different class lists: matched by class name, never by position, or an error."""
 
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,18 @@ ONE_LIST = "correct the spelling, or read all files with one class list"
 ANT_BEE = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
 
 
-def listed(order: Any) -> Classes:
+def class_list(order: Any) -> Classes:
     return Classes(len(NAMES), names=tuple(NAMES[i] for i in order))
 
 
-def moved(order: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Where each class of the list NAMES is in another order."""
+def places_in(order: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the position of each class of NAMES in another order."""
     return np.argsort(np.array(order))
 
 
 @st.composite
 def models(draw: Any) -> Predictions:
-    """Ids, scores, or either with a list of outputs of which some are no class."""
+    """Draw predictions: ids or scores, with or without a list of outputs where one is not a class."""
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     kind = draw(st.sampled_from(["ids", "scores", "ids of outputs", "scores of outputs"]))
     columns = None
@@ -42,30 +42,30 @@ def models(draw: Any) -> Predictions:
     outputs = len(NAMES) if columns is None else len(columns)
     scores = rng.permuted(np.tile(np.arange(float(outputs)), (len(IMAGES), 1)), axis=1)
     if kind.startswith("scores"):
-        return Predictions.from_scores(scores, IMAGES, columns=columns, classes=listed(range(5)))
-    return Predictions.from_ids(np.argsort(-scores)[:, :3], IMAGES, columns=columns, classes=listed(range(5)))
+        return Predictions.from_scores(scores, IMAGES, columns=columns, classes=class_list(range(5)))
+    return Predictions.from_ids(np.argsort(-scores)[:, :3], IMAGES, columns=columns, classes=class_list(range(5)))
 
 
-@given(model=models(), order=st.permutations(range(5)), seed=st.integers(0, 99), ranked=st.booleans())
-def test_a_model_is_judged_alike_in_whatever_order_the_labels_list_their_classes(
-    model: Predictions, order: list[int], seed: int, ranked: bool
+@given(model=models(), order=st.permutations(range(5)), seed=st.integers(0, 99), has_local_ids=st.booleans())
+def test_evaluation_does_not_depend_on_the_class_order_of_the_labels(
+    model: Predictions, order: list[int], seed: int, has_local_ids: bool
 ) -> None:
-    """The class ids differ, and nothing else does."""
+    """Only the class ids differ."""
     rng = np.random.default_rng(seed)
     sets = [rng.choice(5, rng.integers(0, 4), replace=False).tolist() for _ in IMAGES]
-    there = Classes.from_texts(NAMES) if ranked else listed(order)
-    place = np.arange(5) if ranked else moved(order)
-    here = LabelSets.from_lists(IMAGES, sets, listed(range(5)))
-    other = LabelSets.from_lists(IMAGES, [[int(place[i]) for i in ids] for ids in sets], there)
-    expected, got = find_outcomes(model, here), find_outcomes(model, other)
-    assert np.array_equal(got.rank, expected.rank)
-    assert np.array_equal(got.overlap, expected.overlap)
-    assert np.array_equal(got.top1, np.append(place, -1)[expected.top1])
-    assert evaluate(model, other).real == evaluate(model, here).real
+    classes = Classes.from_texts(NAMES) if has_local_ids else class_list(order)
+    place = np.arange(5) if has_local_ids else places_in(order)
+    same_order = LabelSets.from_lists(IMAGES, sets, class_list(range(5)))
+    labels = LabelSets.from_lists(IMAGES, [[int(place[i]) for i in ids] for ids in sets], classes)
+    expected, outcomes = find_outcomes(model, same_order), find_outcomes(model, labels)
+    assert np.array_equal(outcomes.rank, expected.rank)
+    assert np.array_equal(outcomes.overlap, expected.overlap)
+    assert np.array_equal(outcomes.top1, np.append(place, -1)[expected.top1])
+    assert evaluate(model, labels).real == evaluate(model, same_order).real
 
 
-def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(tmp_path: Path) -> None:
-    classes = listed([3, 0, 4, 2, 1])
+def test_class_list_of_a_benchmark_can_be_unsorted(tmp_path: Path) -> None:
+    classes = class_list([3, 0, 4, 2, 1])
     write_files(
         tmp_path,
         {
@@ -83,15 +83,15 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(tmp_path: Pat
     assert panel.valid.tolist() == [[True, True, False]]
 
 
-def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how_to_read_them() -> None:
+def test_predicted_class_missing_from_the_labels_raises_with_a_fix() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[1], [0]], Classes.from_texts(["ant", "dog"]))
-    predictions = Predictions.from_ids([3, 1], ["a", "b"], classes=listed(range(5)))
+    predictions = Predictions.from_ids([3, 1], ["a", "b"], classes=class_list(range(5)))
     assert message(evaluate, predictions, labels) == (
         f"unknown class\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
-    given: dict[str, Any] = {"labels": labels, "predictions": predictions}
-    assert evaluate(align_classes(given)["predictions"], align_classes(given)["labels"]).real[1].hits == 1
-    whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=listed(range(5)))
+    aligned: Any = align_classes({"labels": labels, "predictions": predictions})
+    assert evaluate(aligned["predictions"], aligned["labels"]).real[1].hits == 1
+    whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=class_list(range(5)))
     assert code_of(evaluate, whole, labels) == code_of(evaluate, predictions, labels)
 
 
@@ -103,8 +103,8 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
         Predictions.from_scores(np.eye(2), ["a", "b"], columns=np.array([1, 0])),
     ],
 )
-def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> None:
-    """But scores of all classes are in the order of the list."""
+def test_ids_raise_if_labels_have_only_class_names(ids: Any) -> None:
+    """Scores of all classes are accepted: they have the order of the list."""
     assert message(evaluate, ids, ANT_BEE) == (
         "class ids cannot be used: only class names are known\n  where:   the predictions\n"
         f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
@@ -113,7 +113,7 @@ def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> 
     assert evaluate(np.eye(2), ANT_BEE).real[1].hits == 2
 
 
-def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None:
+def test_names_raise_if_labels_have_only_class_ids() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
     predictions = Predictions.from_ids([0], ["a"], classes=ANT_BEE.classes)
     assert message(evaluate, predictions, labels) == (
@@ -124,13 +124,13 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
     assert message(align_classes, both).startswith(
         "one file has class names, another has class ids\n  where:   p.csv and l.csv\n"
     )
-    beyond = Predictions.from_ids([5], ["a"], classes=listed(range(5)))
-    assert code_of(evaluate, beyond, LabelSets.from_lists(["a"], [[0]], listed(range(5)))) == "out-of-range"
+    beyond = Predictions.from_ids([5], ["a"], classes=class_list(range(5)))
+    assert code_of(evaluate, beyond, LabelSets.from_lists(["a"], [[0]], class_list(range(5)))) == "out-of-range"
 
 
-def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
-    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
-    model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
+def test_questions_and_sheets_use_the_classes_of_the_labels() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], class_list([3, 1, 2, 0, 4]))
+    model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=class_list(range(5)))
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
     pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top_k=2)
     ant = 3  # in the list of the labels
@@ -140,8 +140,8 @@ def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
     }
 
 
-def test_a_sheet_without_labels_has_one_list_for_scores_and_models() -> None:
-    asked = Questions.from_columns(["a"], np.array([0]), Classes.from_texts(["dog"]))
+def test_sheet_without_labels_has_one_class_list() -> None:
+    questions = Questions.from_columns(["a"], np.array([0]), Classes.from_texts(["dog"]))
     model = Predictions.from_ids([0], ["a"], classes=Classes.from_texts(["bee"]))
-    sheet = image_sheet("a", scores=Scores(asked, np.array([0.5])), predictions={"m": model})
+    sheet = image_sheet("a", scores=Scores(questions, np.array([0.5])), predictions={"m": model})
     assert (sheet.candidates[0].class_id, sheet.predictions) == (1, {"m": (0,)})

@@ -1,4 +1,4 @@
-"""`evaluate` counts what plain references count, on random and on the real data, and obeys the laws of accuracy."""
+"""`evaluate` equals simple references on random and on real data, and obeys the laws of accuracy."""
 
 import json
 from collections.abc import Mapping
@@ -23,13 +23,15 @@ from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* agrees with the original labels on"
+)  # random models are at chance level
 
 CLASSES = 9
 
 
 def experts_of(shares: Mapping[tuple[str, int], float]) -> Votes:
-    """Votes of five experts, of whom such a share says yes to each (image, class)."""
+    """Make votes of five experts, with the share of yes for each (image, class)."""
     questions = scores_of(shares).questions
     yes = np.array([[expert < round(5 * share) for expert in range(5)] for share in shares.values()], int)
     experts = np.tile(np.arange(5), len(shares))
@@ -40,7 +42,7 @@ def experts_of(shares: Mapping[tuple[str, int], float]) -> Votes:
 
 @dataclass(frozen=True)
 class World:
-    """A small random benchmark, in plain Python and as the package's nouns, and scores of one model with many ties."""
+    """A small random benchmark, in plain Python and in types of reassess, and scores of a model with many ties."""
 
     sets: dict[str, frozenset[int]]
     original: dict[str, int]
@@ -83,7 +85,7 @@ def some_classes(rng: np.random.Generator, sizes: list[int]) -> list[int]:
 def random_world(seed: int, *, images: int = 50) -> World:
     rng = np.random.default_rng(seed)
     names = [f"{'abc'[i % 3]}/{i}.png" for i in range(images)]
-    labelled, shown = (rng.permutation(names)[: images - 10].tolist() for _ in range(2))
+    labelled, predicted = (rng.permutation(names)[: images - 10].tolist() for _ in range(2))
     sets = {name: frozenset(some_classes(rng, [0, 1, 1, 2, 4])) for name in labelled}
     rated = rng.permutation(names)[: images // 2].tolist()
     original = {name: int(rng.integers(CLASSES)) for name in names if name in sets or rng.random() < 0.3}
@@ -92,8 +94,9 @@ def random_world(seed: int, *, images: int = 50) -> World:
         name: {c: float(rng.choice([0.0, 0.4, 0.6])) for c in proposed[name] if rng.random() < 0.5} | {0: 0.0}
         for name in rated[: images // 4]
     } | {name: {1: 0.6} for name in names if name not in rated[3:]}
-    rows = {name: rng.choice([-np.inf, -1, -0.0, 0.0, 0.5, 2, np.inf], CLASSES).tolist() for name in shown}
-    for name in [name for name in shown if name in original][::3]:  # else a model may agree less than by chance
+    rows = {name: rng.choice([-np.inf, -1, -0.0, 0.0, 0.5, 2, np.inf], CLASSES).tolist() for name in predicted}
+    # Without this, the agreement of a model could be at chance level.
+    for name in [name for name in predicted if name in original][::3]:
         rows[name][original[name]] = np.inf
     return World(sets, original, proposed, golden, rows)
 
@@ -107,7 +110,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     sizes = {size: [part.n, part.overlap] for size, part in result.by_label_count.items()}
     assert sizes == expected.by_size
     for k, part in result.real.items():
-        assert sum(of_size.hits[k] for of_size in result.by_label_count.values()) == part.hits
+        assert sum(by_size.hits[k] for by_size in result.by_label_count.values()) == part.hits
     assert {c: list(counts) for c, *counts in result.per_class.rows} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
     assert result.label_errors == Proportion(*expected.label_errors)
@@ -120,11 +123,11 @@ def near(value: Fraction | None) -> object:
     return None if value is None else pytest.approx(float(value), rel=1e-12)
 
 
-# The plain reference
+# The simple reference
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_scores_and_ids_count_as_the_plain_reference_counts_in_any_order_of_rows(seed: int) -> None:
+def test_scores_and_ids_equal_the_reference_in_any_order_of_rows(seed: int) -> None:
     world = random_world(seed)
     options = {"ignore_unknown": True, **world.nouns}
     result = evaluate(world.as_scores(), world.labels, top_k=(1, 2, 5, 9), **options)
@@ -134,8 +137,8 @@ def test_scores_and_ids_count_as_the_plain_reference_counts_in_any_order_of_rows
     assert evaluate(world.as_scores(shuffled), world.labels, top_k=(1, 2, 5, 9), **options) == result
 
 
-def test_outputs_in_another_order_with_outputs_that_are_no_class_give_the_same_evaluation() -> None:
-    """Ties are still settled by class id."""
+def test_reordered_outputs_and_outputs_without_a_class_give_the_same_evaluation() -> None:
+    """Ties are still broken by class id."""
     world = random_world(2)
     columns = np.array([3, 8, -1, 0, 5, 1, -1, 7, 2, 6, 4])
     table = np.full((len(world.rows), columns.size), np.inf, np.float32)
@@ -150,7 +153,7 @@ def test_outputs_in_another_order_with_outputs_that_are_no_class_give_the_same_e
 
 @given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 40), max_size=4))
 def test_batches_add_up(seed: int, cuts: list[int]) -> None:
-    """Batches may be empty, or have no image that is scored."""
+    """Batches can be empty, or without a scored image."""
     world = random_world(seed)
     images, bounds = list(world.rows), [0, *sorted(cuts), 40]
     parts = [
@@ -175,7 +178,7 @@ def with_near_floats(document: dict[str, object]) -> dict[str, object]:
 LIST_LENGTHS = {0: 3163, 1: 39394, 2: 5408, 3: 1319, 4: 411, 5: 161, 6: 88, 7: 41, 8: 13, 9: 2}
 
 
-def test_the_real_labels_are_as_published(real_labels: LabelSets, real_file: RealFile) -> None:
+def test_real_labels_equal_the_published_labels(real_labels: LabelSets, real_file: RealFile) -> None:
     """Some lists of the file are not sorted, and are read as sets."""
     assert dict(enumerate(np.bincount(real_labels.sizes).tolist())) == LIST_LENGTHS
     assert real_labels.images == validation_names()
@@ -186,7 +189,7 @@ def test_the_real_labels_are_as_published(real_labels: LabelSets, real_file: Rea
     assert list(real_labels.sets().values()) == [frozenset(ids) for ids in lists]
 
 
-def test_unrated_images_carry_exactly_their_original_label(
+def test_unrated_images_have_exactly_their_original_label(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rated = real_scores.questions.rows_of(real_labels.images) >= 0
@@ -197,7 +200,7 @@ def test_unrated_images_carry_exactly_their_original_label(
     np.testing.assert_array_equal(classes, real_original.indices[unrated])
 
 
-def test_the_original_labels_as_a_model_score_what_the_paper_says(
+def test_original_labels_as_a_model_have_the_accuracy_of_the_paper(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: RealFile
 ) -> None:
     experts = read_votes(real_file("golden.npz"))
@@ -211,12 +214,12 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     assert (f"{result.soft.accuracy:.4f}", f"{result.soft.ceiling:.4f}") == ("0.9139", "0.9947")
     assert {0: 3163} | {size: part.n for size, part in result.by_label_count.items()} == LIST_LENGTHS
     assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
-    assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
+    assert result.mistakes.never_rated == 0  # the label of an unrated image is its original label
     assert result.recall_at_size is None
-    assert result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
+    assert result.reasons["recall_at_size"] == "some images have more labels than predicted ids (1)"
 
 
-def test_the_original_labels_score_less_on_the_images_that_were_rated(
+def test_original_labels_are_less_accurate_on_rated_images(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rated = np.flatnonzero(real_scores.questions.rows_of(real_labels.images) >= 0)
@@ -226,10 +229,8 @@ def test_the_original_labels_score_less_on_the_images_that_were_rated(
     assert result.scored == 24_889 - 3163
 
 
-def test_evaluate_counts_as_the_published_snippet_on_the_real_labels(
-    real_labels: LabelSets, real_file: RealFile
-) -> None:
-    """Whole, shuffled, in batches, and on a subset; test_timm.py compares with timm."""
+def test_evaluate_equals_the_published_snippet_on_the_real_labels(real_labels: LabelSets, real_file: RealFile) -> None:
+    """Evaluate all images, and a random subset in batches; test_timm.py compares with timm."""
     lists, names = json.loads(real_file("real.json").read_text()), np.array(validation_names())
     rng = np.random.default_rng(5)
     top1 = rng.integers(0, 1000, 50_000)
@@ -244,14 +245,14 @@ def test_evaluate_counts_as_the_published_snippet_on_the_real_labels(
     assert sum(others, first).real == {1: Proportion(*subset)}
 
 
-# What is missing has its reason, and is valid JSON
+# Missing parts have a reason, and the JSON is valid
 
 IMAGES = ["a.png", "b.png", "c.png", "d.png"]
 LABELS = LabelSets.from_lists(IMAGES, [[0, 2], [], [1], [3]])
 ORIGINAL = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
 
 
-def test_what_lacks_its_input_is_null_with_the_reason() -> None:
+def test_part_without_its_input_is_null_with_a_reason() -> None:
     def real(hits: int, n: int, low: float, high: float) -> dict[str, object]:
         near_low, near_high = (pytest.approx(bound, abs=5e-5) for bound in (low, high))
         return {"1": {"hits": hits, "n": n, "accuracy": hits / n, "low": near_low, "high": near_high}}
@@ -272,7 +273,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "original_scored_reason": "original labels are missing",
         "label_errors_reason": "original labels are missing",
         "soft_reason": "scores are missing",
-        "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
+        "recall_at_size_reason": "some images have more labels than predicted ids (1)",
         "mistakes_reason": "scores are missing",
         "by_label_count": [
             {"labels": 1, "n": 2, "real": real(1, 2, 0.0945, 0.9055), "recall_at_size": 0.5},
@@ -281,20 +282,20 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
     }
 
 
-def test_soft_accuracy_needs_the_original_label_of_a_scored_image_that_was_never_rated() -> None:
+def test_soft_accuracy_needs_the_original_label_of_a_scored_unrated_image() -> None:
     scores = scores_of({("a.png", 0): 0.9})
     result = evaluate(np.array([0, 0, 1, 3]), LABELS, scores=scores)
     assert result.soft is None
     assert result.to_json()["soft_reason"] == "image c.png is unrated, and its original label is missing"
 
 
-def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
+def test_ratios_are_null_and_never_nan_without_scored_images() -> None:
     scores = scores_of({("b.png", 0): 0.1})
     predictions = Predictions.from_ids([1], ["b.png"])
     document = evaluate(predictions, LABELS, original=ORIGINAL, scores=scores).to_json()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    nothing = {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
-    assert (document["scored"], document["real"]) == (0, {"1": nothing})
+    no_images = {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
+    assert (document["scored"], document["real"]) == (0, {"1": no_images})
     assert (document["soft"], document["soft_reason"]) == (None, "no image is scored")
     assert (document["recall_at_size"], document["recall_at_size_reason"]) == (None, "no image is scored")
     assert document["mistakes"] == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(
@@ -307,8 +308,8 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
     assert result.original == {1: Proportion(0, 0)}
 
 
-def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
-    """Headed by the label sets' name."""
+def test_evaluation_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
+    """The first line has the name of the label sets."""
     scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
     named = {
@@ -335,10 +336,10 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     ).replace("soft ReaL      ", "soft reassessed").replace("by ReaL", "by reassessed labels")
     assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67 % [20.77, 93.85] (2 of 3)"
     assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()
-    assert [one.to_json()["label_set"] for one in named.values()] == ["ReaL", "reassessed", "<pets>"]
+    assert [evaluation.to_json()["label_set"] for evaluation in named.values()] == ["ReaL", "reassessed", "<pets>"]
 
 
-def test_ks_are_those_asked_for_and_by_default_those_that_predictions_and_classes_allow() -> None:
+def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> None:
     def ks(predictions: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
         return list(evaluate(predictions, LABELS, **options).real)
 
@@ -357,13 +358,14 @@ def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) ->
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])
-def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
+def test_k_larger_than_the_depth_of_the_predictions_raises(k: int) -> None:
     assert message(evaluate, np.tile([0, 1], (4, 1)), LABELS, top_k=(1, k)) == (
-        f"k out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
+        "k out of range\n  allowed: 1 to 2, the number of classes that the predictions contain for each image\n"
+        f"  found:   {k}"
     )
 
 
-def test_a_sum_keeps_only_what_every_part_knows_and_needs_the_same_labels() -> None:
+def test_sum_keeps_parts_that_both_have_and_needs_the_same_labels() -> None:
     scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     first = evaluate(Predictions.from_ids([0], ["a.png"]), LABELS, original=ORIGINAL, scores=scores)
     total = first + evaluate(Predictions.from_ids([1], ["c.png"]), LABELS)
@@ -372,12 +374,14 @@ def test_a_sum_keeps_only_what_every_part_knows_and_needs_the_same_labels() -> N
     assert total.to_json()["soft_reason"] == "scores are missing"
     named = evaluate(np.array([2, 0, 0, 3]), replace(LABELS, name="pets"))
     assert (named + named).label_set == "pets"
-    for other in (named, evaluate(np.array([0]), LabelSets.from_lists(["x.png"], [[0]]))):
-        assert message(first.__add__, other) == ("evaluations with different labels or different k cannot be added up")
+    for different in (named, evaluate(np.array([0]), LabelSets.from_lists(["x.png"], [[0]]))):
+        assert message(first.__add__, different) == (
+            "evaluations with different labels or different k cannot be added up"
+        )
 
 
-def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
-    """Of a.png two of three chose 1, of b.png half chose 2; nobody judged c.png."""
+def test_experts_who_chose_one_class_reject_all_others() -> None:
+    """For a.png, two of three experts chose 1; for b.png, half chose 2; for c.png, nobody voted."""
     images = ["a.png", "b.png", "c.png"]
     labels = LabelSets.from_lists(images, [[0], [0], [0]])
     scores = scores_of({(image, class_id): 0.1 for image in images for class_id in (1, 2, 3)})
@@ -390,14 +394,14 @@ def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
         ).mistakes
         return mistakes.expert_valid, mistakes.rejected_by_experts, mistakes.asked_and_rejected
 
-    assert kinds(1, 0, 0) == (1, 0, 0)  # most experts say so
+    assert kinds(1, 0, 0) == (1, 0, 0)  # most experts chose class 1 for a.png
     assert kinds(2, 0, 0) == (0, 1, 0)
-    assert kinds(3, 3, 3) == (0, 2, 1)  # no expert says so
-    assert kinds(1, 2, 1) == (1, 1, 1)  # half are not most
+    assert kinds(3, 3, 3) == (0, 2, 1)  # no expert chose class 3
+    assert kinds(1, 2, 1) == (1, 1, 1)  # half of the experts are not a majority
 
 
-def test_scores_and_experts_are_joined_as_the_images_are() -> None:
-    """With a match by stem, an image that was rated under another folder and suffix is not taken for an unrated one."""
+def test_scores_and_experts_are_joined_like_predictions() -> None:
+    """With a match by stem, an image that was rated with another folder and suffix does not count as unrated."""
     predictions = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])
     original = replace(ORIGINAL, images=tuple(f"y/{name}" for name in IMAGES))
     scores = scores_of(
@@ -405,19 +409,19 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     )
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
-    once = ("rejected_by_experts", "asked_and_rejected", "not_asked")
-    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(once, 1)
+    expected = ("rejected_by_experts", "asked_and_rejected", "not_asked")
+    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 
-def test_a_golden_pair_is_refused_or_called_valid_by_experts_whatever_raters_said_of_it() -> None:
+def test_answers_of_experts_override_raters() -> None:
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
     assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | {"expert_valid": 1, "rejected_by_experts": 2}
 
 
-def test_what_are_no_predictions_is_refused() -> None:
+def test_wrong_type_of_predictions_raises() -> None:
     for value, found in (("model.npz", "'model.npz'"), (Path("m"), repr(Path("m"))), ({"a.png": 1}, "dict")):
         assert message(evaluate, value, numbered_labels([[0]])) == (
             "not predictions\n  allowed: an array of class ids or of scores, or Predictions\n"

@@ -1,4 +1,4 @@
-"""Multi-label accuracy by both conventions, against the published way to count it."""
+"""Multi-label accuracy by both conventions, compared with the published computation."""
 
 import json
 from collections import Counter
@@ -13,13 +13,15 @@ from reassess.core import Classes, LabelSets, MultiLabels, Predictions
 from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, multi_label_accuracy, summarize, verdicts
 from tests.helpers import code_of, message
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* agrees with the original labels on"
+)  # random models are at chance level
 
 IMAGES = [f"{i}.png" for i in range(20)]
 CLASSES = Classes(6)
 
 
-def of(reviews: dict[str, dict[str, Any]]) -> MultiLabels:
+def labels_of(reviews: dict[str, dict[str, Any]]) -> MultiLabels:
     valid, unclear, wrong = (
         LabelSets.from_lists(list(reviews), [review[kind] for review in reviews.values()], CLASSES)
         for kind in ("valid", "unclear", "wrong")
@@ -36,25 +38,27 @@ def random_reviews(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     return reviews
 
 
-def published(predicted: dict[str, int], reviews: dict[str, dict[str, Any]], original: dict[str, int]) -> float | None:
-    """As the README of the data set in TensorFlow Datasets has it: unclear is right, mean over classes."""
-    right, images = Counter[int](), Counter[int]()
+def published_accuracy(
+    predicted: dict[str, int], reviews: dict[str, dict[str, Any]], original: dict[str, int]
+) -> float | None:
+    """Compute accuracy as in the README of TensorFlow Datasets: unclear is correct, mean over classes."""
+    correct, images = Counter[int](), Counter[int]()
     for image, review in reviews.items():
         if review["problematic"] or not review["valid"]:
             continue
         images[original[image]] += 1
-        right[original[image]] += predicted[image] in review["valid"] or predicted[image] in review["unclear"]
-    return sum(right[c] / images[c] for c in images) / len(images) if images else None
+        correct[original[image]] += predicted[image] in review["valid"] or predicted[image] in review["unclear"]
+    return sum(correct[c] / images[c] for c in images) / len(images) if images else None
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
+def test_counts_and_means_equal_slow_references(seed: int) -> None:
     rng = np.random.default_rng(seed)
     reviews = random_reviews(rng)
     predicted, original = ({image: int(rng.integers(0, 6)) for image in IMAGES} for _ in range(2))
     predictions = Predictions.from_ids([predicted[image] for image in IMAGES], images=IMAGES)
     originals = LabelSets.from_lists(IMAGES, [[original[image]] for image in IMAGES])
-    accuracy = multi_label_accuracy(predictions, of(reviews), original=originals)
+    accuracy = multi_label_accuracy(predictions, labels_of(reviews), original=originals)
     judged = [image for image, review in reviews.items() if not review["problematic"] and review["valid"]]
     kinds = Counter(
         next((kind for kind in ("valid", "unclear", "wrong") if predicted[image] in reviews[image][kind]), "unreviewed")
@@ -66,22 +70,22 @@ def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
     assert accuracy.problematic == sum(review["problematic"] for review in reviews.values())
     assert accuracy.lenient.n + accuracy.problematic + accuracy.empty == len(IMAGES)
     assert accuracy.accuracy.n == accuracy.lenient.n - accuracy.unclear
-    mean = published(predicted, reviews, original)
+    mean = published_accuracy(predicted, reviews, original)
     assert accuracy.class_lenient == (None if mean is None else pytest.approx(mean))
     without_unclear = {i: r for i, r in reviews.items() if predicted[i] not in r["unclear"]}
-    mean = published(predicted, without_unclear, original)
+    mean = published_accuracy(predicted, without_unclear, original)
     assert accuracy.class_accuracy == (None if mean is None else pytest.approx(mean))
 
 
-def test_images_that_nobody_reviewed_are_counted() -> None:
-    labels = of({"a": {"valid": [1], "unclear": [], "wrong": [], "problematic": False}})
+def test_images_without_a_review_are_counted() -> None:
+    labels = labels_of({"a": {"valid": [1], "unclear": [], "wrong": [], "problematic": False}})
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
     assert code_of(multi_label_accuracy, predictions, labels) == "unknown-image"
     accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
     assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)
 
 
-def test_the_json_gives_both_conventions() -> None:
+def test_json_has_both_conventions() -> None:
     counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [4, 0, 4]])}
     accuracy = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, **counts)
     document = accuracy.to_json()
@@ -93,13 +97,13 @@ def test_the_json_gives_both_conventions() -> None:
         part = document[name]
         assert (part["hits"], part["n"], part["mean_over_classes"]) == (hits, n, mean)
     assert document["not_scored"] == {"problematic": 2, "empty": 1, "unknown": 0}
-    nothing = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty(0, np.int64), np.empty((0, 3), np.int64))
-    assert nothing.to_json()["unclear_is_correct"]["mean_over_classes"] is None
-    assert nothing.to_json()["mean_over_classes_reason"] == "no image is left to average over"
-    json.dumps([document, nothing.to_json()], allow_nan=False)
+    no_images = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty(0, np.int64), np.empty((0, 3), np.int64))
+    assert no_images.to_json()["unclear_is_correct"]["mean_over_classes"] is None
+    assert no_images.to_json()["mean_over_classes_reason"] == "no image is left to average over"
+    json.dumps([document, no_images.to_json()], allow_nan=False)
 
 
-def test_the_json_of_classes_has_those_with_images() -> None:
+def test_json_of_classes_has_only_classes_with_images() -> None:
     counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [0, 2, 2]])}
     accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, **counts)
     assert [tuple(entry.values()) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))] == [
@@ -109,15 +113,15 @@ def test_the_json_of_classes_has_those_with_images() -> None:
     assert MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0).classes_to_json(Classes(3)) == []
 
 
-def test_every_image_has_the_first_verdict_that_fits() -> None:
-    """A problematic image without a valid class is problematic, and does not judge whatever was said of it."""
+def test_image_has_the_first_verdict_that_applies() -> None:
+    """A problematic image is not scored, whatever its other labels, even without a valid class."""
     review = {"valid": [0], "unclear": [1], "wrong": [2], "problematic": False}
     reviews = dict.fromkeys("abcd", review) | {
         "e": review | {"valid": []},
         "f": review | {"problematic": True},
         "g": review | {"valid": [], "problematic": True},
     }
-    labels = of(reviews)
+    labels = labels_of(reviews)
     predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
     outcomes = find_outcomes(predictions, labels.evaluation_labels, ignore_unknown=True)
     assert [VERDICTS[verdict] for verdict in verdicts(outcomes, labels)] == [
@@ -128,17 +132,17 @@ def test_every_image_has_the_first_verdict_that_fits() -> None:
     assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
 
 
-def test_a_class_that_is_valid_and_wrong_is_an_error() -> None:
+def test_class_that_is_valid_and_wrong_raises() -> None:
     review = {"a": {"valid": [0, 3], "unclear": [1], "wrong": [2, 3], "problematic": False}}
-    assert message(of, review) == (
+    assert message(labels_of, review) == (
         "class is listed twice for one image\n  where:   image a\n"
         "  allowed: once, as valid, unclear or wrong\n  found:   3"
     )
 
 
-def test_sets_of_different_images_are_an_error() -> None:
-    one, other = LabelSets.from_lists(["a"], [[0]]), LabelSets.from_lists(["b"], [[1]])
-    for sets, problematic in (((one, other, one), [False]), ((one, one, one), [False, True])):
+def test_reviews_of_different_images_raise() -> None:
+    a, b = LabelSets.from_lists(["a"], [[0]]), LabelSets.from_lists(["b"], [[1]])
+    for sets, problematic in (((a, b, a), [False]), ((a, a, a), [False, True])):
         assert message(MultiLabels, *sets, np.array(problematic)) == (
             "sets of valid, unclear and wrong classes are not on the same images"
         )

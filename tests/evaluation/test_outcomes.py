@@ -1,4 +1,4 @@
-"""Each row of a model is joined with its image; the three states of an image and unknown ones are kept apart."""
+"""Outcomes: each row of a model is joined with its image, and has a state, a top-1 class and ranks."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ def predictions_of(ids: list[Any], images: list[str] | None = None) -> Predictio
     return Predictions.from_ids(np.array(ids), images)
 
 
-def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
-    """Where no valid class is among the ids of a row, the rank is their number; larger sets have no overlap."""
+def test_rows_without_names_have_the_order_of_the_label_set() -> None:
+    """Without a valid class among the ids of a row, the rank is the number of ids; larger sets have no overlap."""
     outcomes = join_and_rank(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
     assert outcomes.images == LABELS.images
     assert outcomes.rank.tolist() == outcomes.original_rank.tolist() == [2, -1, 2]
@@ -37,14 +37,14 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
         *((Predictions.from_scores(np.zeros((3, n), np.float32)), "wrong-outputs") for n in (3, 6)),
     ],
 )
-def test_another_number_of_rows_or_outputs_is_an_error(predictions: Predictions, code: str) -> None:
-    """Also where nobody declared the classes, but the labels name one that is above."""
+def test_wrong_number_of_rows_or_outputs_raises(predictions: Predictions, code: str) -> None:
+    """This includes labels that do not declare the classes, but contain a larger class id."""
     assert code_of(join_and_rank, predictions, LABELS) == code
     undeclared = LabelSets.from_lists(["a.png"], [[7]])
     assert code_of(join_and_rank, Predictions.from_scores(np.zeros((1, 7))), undeclared) == "wrong-outputs"
 
 
-def test_every_row_has_its_state_top_1_and_ranks() -> None:
+def test_row_has_state_top1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
     outcomes = join_and_rank(
@@ -65,14 +65,14 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
-def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
+def test_unknown_images_raise_unless_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
     assert code_of(join_and_rank, predictions, LABELS) == "unknown-image"
-    nothing = LabelSets.from_lists([], [])
-    assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
+    empty = LabelSets.from_lists([], [])
+    assert "  allowed: nothing: the label set has no images\n" in message(join_and_rank, predictions, empty)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
-    outcomes = join_and_rank(predictions, nothing, original=nothing, ignore_unknown=True)
+    outcomes = join_and_rank(predictions, empty, original=empty, ignore_unknown=True)
     assert outcomes.state.tolist() == [UNKNOWN] * 5
 
 
@@ -81,7 +81,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     [("path", ["x/a.png", "y/c.png"]), ("name", ["elsewhere/a.png", "c.png"]), ("stem", ["deep/er/a.jpeg", "c"])],
 )
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
-    """ImageNet's validation images always by number."""
+    """ImageNet's validation images are always joined by number."""
     outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
     assert outcomes.detected == f"ids, joined by {match}"
@@ -90,7 +90,7 @@ def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str
     assert join_and_rank(predictions_of([1, 0], names), labels, match=match).rank.tolist() == [0, 0]
 
 
-def test_a_stem_of_two_images_is_an_error_that_names_both() -> None:
+def test_stem_of_two_images_raises() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
     assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
         "image stem fits several images\n  where:   the label set\n"
@@ -102,7 +102,7 @@ def test_a_stem_of_two_images_is_an_error_that_names_both() -> None:
     )
 
 
-def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
+def test_error_for_nan_names_the_image_of_a_row_without_name() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
     assert "where:   image x/b.png, row 1, output 3\n" in message(
@@ -110,25 +110,25 @@ def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
     )
 
 
-def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
-    """Else the original label of every later image would be another image's."""
+def test_image_without_exactly_one_original_label_raises() -> None:
+    """Otherwise all later images would get the original label of another image."""
     for ids in ([1, 2], []):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
         assert code_of(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == "not-one-label"
 
 
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
-def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
+def test_class_id_out_of_range_raises(ids: list[int]) -> None:
     text = message(join_and_rank, predictions_of(ids), LABELS)
     assert "where:   row 1\n" in text
     assert ("fix:     ids count from 0: subtract 1 from every id" in text) == (ids[1] == 4)
 
 
 @pytest.mark.parametrize("read", [Predictions.from_ids, Predictions.from_scores])
-def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(read: Any) -> None:
-    given = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
-    assert message(join_and_rank, read(given, columns=np.array([0, 5, 1])), LABELS) == (
-        "output has a class that the benchmark does not have\n"
+def test_output_with_an_unknown_class_raises(read: Any) -> None:
+    values = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
+    assert message(join_and_rank, read(values, columns=np.array([0, 5, 1])), LABELS) == (
+        "output has a class that is not in the benchmark\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
     )
@@ -146,12 +146,12 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(read: Any)
         ([-1, -1, -1], "no output is a class\n  allowed: class ids, and -1 for an output to ignore"),
     ],
 )
-def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list[Any], text: str) -> None:
+def test_wrong_classes_of_outputs_raise(columns: list[Any], text: str) -> None:
     assert message(Predictions.from_scores, np.zeros((1, 3)), columns=np.array(columns)) == text
 
 
 @pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])
-def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]) -> None:
+def test_wrong_bits_of_bfloat16_raise(bits: npt.NDArray[Any]) -> None:
     assert message(Predictions.from_bfloat16, bits) == (
         "bfloat16 scores must be given as their bits, one row per image and one column per class\n"
         "  allowed: int16 of shape (N, classes)\n"
@@ -160,7 +160,7 @@ def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]
     )
 
 
-def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
+def test_validation_image_missing_from_all_files_is_unrated() -> None:
     labels = LabelSets.from_lists([validation_name(1)], [[3]])
     predictions = Predictions.from_ids([3, 4], [validation_name(1, ".png"), f"val/{validation_name(2, '.png')}"])
     assert find_outcomes(predictions, labels).state.tolist() == [LABELLED, UNLABELLED]

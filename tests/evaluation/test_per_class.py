@@ -1,4 +1,4 @@
-"""Counts by class against a plain reference stand in test_evaluation.py; here is what users see of them."""
+"""Counts by class, as users see them; test_measure.py compares them with a reference."""
 
 from typing import Any
 
@@ -19,18 +19,18 @@ def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any
     return count_classes(join_and_rank(Predictions.from_ids(ids, list(labels.images), **options), labels), labels)
 
 
-def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:
-    """A hit is any valid class; what was predicted instead counts for every class of the set, most frequent first."""
-    counted = count([3, 1, 0, 1, 3, 1, 2])
+def test_hits_and_predictions_of_a_class_are_counted() -> None:
+    """A hit is any valid class; a mistake counts for every valid class of the image."""
+    counts = count([3, 1, 0, 1, 3, 1, 2])
     cat = {"class": 0, "name": "cat, house cat", "images": 5, "hits": 1, "predictions": 0}
     instead = [{"class": 1, "name": "dog", "images": 2}, {"class": 3, "name": "emu", "images": 2}]
     dog = {"class": 1, "name": "dog", "images": 1}
-    assert counted.to_json(NAMES) == [
+    assert counts.to_json(NAMES) == [
         cat | {"instead": instead},
         dog | {"hits": 1, "predictions": 1, "instead": []},
         {"class": 2, "name": "cow", "images": 2, "hits": 1, "predictions": 1, "instead": [dog]},
     ]
-    assert counted.to_json(NAMES, most=1)[0]["instead"] == instead[:1]
+    assert counts.to_json(NAMES, most=1)[0]["instead"] == instead[:1]
     labels = LabelSets.from_lists(["a.png"], [[2]], NAMES)
     document = count([1], labels, columns=np.array([0, -1])).to_json(NAMES)
     assert document[0]["instead"] == [{"class": -1, "name": None, "images": 1}]
@@ -38,7 +38,7 @@ def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_co
     assert (empty.to_json(NAMES), empty.confusions) == ([], ())
 
 
-def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> None:
+def test_counts_with_different_classes_add_up() -> None:
     first, second = LabelSets.from_lists(["a.png"], [[1]]), LabelSets.from_lists(["b.png"], [[1, 3]])
     total = count([0], first) + count([0], second)
     both = LabelSets.from_lists(["a.png", "b.png"], [[1], [1, 3]])
@@ -46,8 +46,8 @@ def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> Non
     assert total.confusions == ((1, 0, 2), (3, 0, 1))
 
 
-def test_ids_that_are_large_take_no_memory_for_those_below() -> None:
+def test_large_ids_take_no_memory_for_smaller_ids() -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[2**31 - 1], [0]])
-    counted = count([2**31 - 1, 5], labels)
-    assert counted.rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
-    assert counted + counted == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))
+    counts = count([2**31 - 1, 5], labels)
+    assert counts.rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
+    assert counts + counts == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))

@@ -1,4 +1,4 @@
-"""Batches in any order, however cut and however often they come, give the counts of `evaluate`."""
+"""Batches in any order and of any size, even repeated, give the counts of `evaluate`."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -20,7 +20,7 @@ KINDS = ("names", "numbers", "multi-hot", "padded")
 
 
 def stream(seed: int, kind: str = "float32") -> tuple[npt.NDArray[Any], LabelSets]:
-    """Scores full of ties, and label sets of which some are empty."""
+    """Make scores with many ties, and label sets, some of them empty."""
     rng = np.random.default_rng(seed)
     scores = rng.integers(-2, 3, (N, CLASSES)).astype(kind)
     lists = [rng.permutation(CLASSES)[: rng.integers(0, 4)].tolist() for _ in range(N)]
@@ -28,8 +28,8 @@ def stream(seed: int, kind: str = "float32") -> tuple[npt.NDArray[Any], LabelSet
 
 
 def metric_of(kind: str, labels: LabelSets) -> RealAccuracy:
-    joined = {"names": {"labels": labels}, "numbers": {"labels": labels, "images": NAMES}}
-    return RealAccuracy(top_k=(1, 2, 5), **joined.get(kind, {}))
+    options = {"names": {"labels": labels}, "numbers": {"labels": labels, "images": NAMES}}
+    return RealAccuracy(top_k=(1, 2, 5), **options.get(kind, {}))
 
 
 def target_of(kind: str, labels: LabelSets, rows: npt.NDArray[np.int64]) -> Any:
@@ -44,7 +44,7 @@ def target_of(kind: str, labels: LabelSets, rows: npt.NDArray[np.int64]) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(0, 2**32), st.sampled_from(["float16", "float32", "float64"]), st.integers(1, N))
-def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed: int, dtype: str, size: int) -> None:
+def test_shuffled_batches_equal_evaluate(kind: str, seed: int, dtype: str, size: int) -> None:
     scores, labels = stream(seed, dtype)
     rows = np.random.default_rng(seed).permutation(N)[:size]
     metric = metric_of(kind, labels)
@@ -55,9 +55,9 @@ def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed:
 
 
 def unaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    moved = np.ndarray(array.shape, array.dtype, np.empty(array.nbytes + 1, np.uint8), offset=1)
-    moved[...] = array
-    return moved
+    copy = np.ndarray(array.shape, array.dtype, np.empty(array.nbytes + 1, np.uint8), offset=1)
+    copy[...] = array
+    return copy
 
 
 LAYOUTS: dict[str, Callable[[Any], Any]] = {
@@ -73,7 +73,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", ["numbers", "multi-hot", "padded"])
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
-def test_a_batch_may_lie_in_memory_in_any_way(kind: str, dtype: str, layout: str) -> None:
+def test_batch_can_have_any_memory_layout(kind: str, dtype: str, layout: str) -> None:
     scores, labels = stream(1, dtype)
     metric, lay_out = metric_of(kind, labels), LAYOUTS[layout]
     for batch in np.array_split(np.arange(N), [7, 30]):
@@ -82,7 +82,7 @@ def test_a_batch_may_lie_in_memory_in_any_way(kind: str, dtype: str, layout: str
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_of_valid_classes_with_equal_scores_the_lowest_counts_in_whatever_order_they_stand(dtype: str) -> None:
+def test_lowest_valid_class_wins_ties_in_any_order(dtype: str) -> None:
     for ids in permutations([0, 2, -1]):
         metric = RealAccuracy([1])
         metric.update(np.zeros((1, 4), dtype), np.array([ids]))
@@ -90,23 +90,23 @@ def test_of_valid_classes_with_equal_scores_the_lowest_counts_in_whatever_order_
 
 
 @pytest.mark.parametrize("kind", ["names", "numbers"])
-def test_an_image_counts_once_however_often_it_comes_and_is_right_only_if_it_was_every_time(kind: str) -> None:
+def test_repeated_image_counts_once_and_is_a_hit_only_if_always_a_hit(kind: str) -> None:
     scores, labels = stream(0)
     metric = metric_of(kind, labels)
     for rows in (np.arange(N), np.arange(10), np.array([3, 3, 3])):
         metric.update(scores[rows], target_of(kind, labels, rows))
     assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real
     labels = LabelSets.from_lists(["a.png"], [[1]])
-    for right_first in (0, 1):
+    for first_class in (0, 1):
         in_two, in_one = RealAccuracy([1], labels=labels), RealAccuracy([1], labels=labels)
-        rows = np.eye(2)[[right_first, 1 - right_first]]
+        rows = np.eye(2)[[first_class, 1 - first_class]]
         for row in rows:
             in_two.update(row[None], ["a.png"])
         in_one.update(rows, ["a.png", "a.png"])
         assert in_two.compute() == in_one.compute() == {"real_top1": 0.0, "real_n": 1}
 
 
-def test_images_without_a_valid_class_are_left_out_and_unknown_ones_if_asked_for() -> None:
+def test_images_without_a_valid_class_and_ignored_images_are_not_counted() -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[1], []])
     metric = RealAccuracy([1], labels=labels, images=["c.png", "b.png", "a.png"], ignore_unknown=True)
     metric.update(np.eye(2)[[1, 1, 1]], [0, 1, 2])
@@ -114,7 +114,7 @@ def test_images_without_a_valid_class_are_left_out_and_unknown_ones_if_asked_for
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_seen_is_no_number_and_reset_forgets(kind: str) -> None:
+def test_accuracy_is_none_before_the_first_batch_and_after_reset(kind: str) -> None:
     metric = metric_of(kind, stream(0)[1])
     assert metric.compute() == {"real_top1": None, "real_top2": None, "real_top5": None, "real_n": 0}
     for rows in (np.arange(0), np.arange(N)):
@@ -125,12 +125,12 @@ def test_nothing_seen_is_no_number_and_reset_forgets(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_that_is_refused_is_not_counted(kind: str) -> None:
+def test_batch_that_raises_is_not_counted(kind: str) -> None:
     scores, labels = stream(0)
     metric, target = metric_of(kind, labels), target_of(kind, labels, np.arange(N))
     metric.update(scores, target)
     before = metric.counts()
-    scores = -scores  # would count otherwise
+    scores = -scores  # these scores would change the counts
     scores[5, 2] = np.nan
     named = f"image {NAMES[5]}, " if kind in ("names", "numbers") else ""
     assert message(metric.update, scores, target).startswith(f"score is NaN\n  where:   {named}row 5, output 2\n")
@@ -139,22 +139,22 @@ def test_a_batch_that_is_refused_is_not_counted(kind: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dtype: str, sign: int) -> None:
+def test_nan_of_either_sign_raises_even_without_a_valid_class(dtype: str, sign: int) -> None:
     metric = RealAccuracy([1])
     scores = np.array([[1, 0, np.copysign(np.nan, sign)]], dtype)
     for target in ([[0]], [[-1]]):
         assert code_of(metric.update, scores, np.array(target)) == "not-a-number"
-    assert code_of(metric.update, scores[:, 2:], np.array([[1]])) == "not-a-number", "though no class is before it"
+    assert code_of(metric.update, scores[:, 2:], np.array([[1]])) == "not-a-number", "also in the only column"
 
 
 @pytest.mark.parametrize("form", [np.array, lambda names: np.array(names, object)])
-def test_names_may_stand_in_an_array(form: Any) -> None:
+def test_names_can_be_an_array(form: Any) -> None:
     metric = RealAccuracy([1], labels=LABELS)
     metric.update(np.eye(3)[[2, 0]], form(["b.png", "a.png"]))
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
 
 
-def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Needs) -> None:
+def test_multi_hot_can_be_bfloat16_but_positions_cannot(needs: Needs) -> None:
     needs("torch")
     import torch
 
@@ -162,8 +162,8 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Needs) -> None:
     metric.update(np.eye(3)[[2, 0]], torch.eye(3).bfloat16()[[2, 1]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
     assert code_of(metric.update, TWO, torch.zeros(2, 1).bfloat16()) == "wrong-target"
-    joined = RealAccuracy([1], labels=LABELS, images=["a.png"])
-    assert fault_of(joined.update, TWO, torch.zeros(2).bfloat16()) == ("missing-image-names", "bfloat16 (2,)")
+    by_number = RealAccuracy([1], labels=LABELS, images=["a.png"])
+    assert fault_of(by_number.update, TWO, torch.zeros(2).bfloat16()) == ("missing-image-names", "bfloat16 (2,)")
 
 
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
@@ -175,7 +175,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         TWO,
         [None, "a.png"],
         "target has no image names\n  allowed: names, or integers of shape (images,)\n  found:   object (2,)\n"
-        "  fix:     valid classes are already known from the labels: leave labels out to give them with every batch",
+        "  fix:     pass image names; or, to pass valid classes with each batch, omit labels",
     ),
     (
         BY_NAME,
@@ -187,8 +187,8 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         np.array([0, 1]),
-        "images are numbered, and no list gives their names\n"
-        "  fix:     give the names of the dataset's images, in its order: images=dataset.images",
+        "images are numbered, and their names are missing\n"
+        "  fix:     pass the names of the dataset's images, in its order: images=dataset.images",
     ),
     (
         BY_NAME | {"images": ["b.png", "a.png"]},
@@ -207,13 +207,13 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         TWO[:, :2],
         ["a.png", "b.png"],
         "wrong number of outputs\n  allowed: 3 columns or more\n  found:   2 columns\n"
-        "  fix:     give the scores of the benchmark's classes alone, in the order of their ids",
+        "  fix:     pass only the scores of the benchmark's classes, in the order of their ids",
     ),
 ]
 
 
 @pytest.mark.parametrize(("options", "scores", "target", "text"), BAD_BATCHES)
-def test_a_batch_that_does_not_fit_is_explained(options: dict[str, Any], scores: Any, target: Any, text: str) -> None:
+def test_error_of_a_wrong_batch_has_a_fix(options: dict[str, Any], scores: Any, target: Any, text: str) -> None:
     assert message(RealAccuracy(**{"top_k": [1], **options}).update, scores, target) == text
 
 
@@ -232,7 +232,7 @@ def test_a_batch_that_does_not_fit_is_explained(options: dict[str, Any], scores:
         (BY_NAME | {"images": ["b.png"]}, np.array([0, 2**64 - 1], np.uint64), ("unknown-image", str(2**64 - 1))),
     ],
 )
-def test_a_batch_that_does_not_fit_is_refused(options: dict[str, Any], target: Any, fault: tuple[str, str]) -> None:
+def test_wrong_batch_raises(options: dict[str, Any], target: Any, fault: tuple[str, str]) -> None:
     assert fault_of(RealAccuracy(**{"top_k": [1], **options}).update, TWO, target) == fault
 
 
@@ -248,11 +248,11 @@ def test_a_batch_that_does_not_fit_is_refused(options: dict[str, Any], target: A
         ({"labels": LABELS, "images": ["a.png", "a.png"]}, "duplicate-image"),
     ],
 )
-def test_a_metric_that_makes_no_sense_is_refused(options: dict[str, Any], code: str) -> None:
+def test_wrong_options_raise(options: dict[str, Any], code: str) -> None:
     assert code_of(RealAccuracy, **options) == code
 
 
-def test_lists_as_a_data_loader_collates_them_are_valid_classes() -> None:
+def test_lists_of_class_ids_are_valid_targets() -> None:
     metric = RealAccuracy([1])
     metric.update(np.eye(4)[[1, 2, 3]], [[2, 1], [], [0]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}

@@ -1,4 +1,4 @@
-"""A first prediction that is no class is wrong in every number, and no class is taken for it."""
+"""A first prediction with an unknown class name is a mistake in every result, and has no class id."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,9 +12,11 @@ from reassess.core import Classes, MultiLabels, Predictions, UnknownClasses
 from reassess.evaluation import evaluate, find_outcomes, image_sheet, multi_label_accuracy, outcomes_table
 from tests.helpers import message, numbered_labels, scores_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* agrees with the original labels on"
+)  # random models are at chance level
 
-CLASSES = Classes(5)  # nothing holds class 4: what stands for no class may as well be it
+CLASSES = Classes(5)  # no label contains class 4, so it can represent an unknown class
 JAR = UnknownClasses(2, ("jar",))
 SCORES = scores_of({("0.png", 0): 0.9, ("0.png", 3): 0.8, ("1.png", 1): 0.7, ("1.png", 3): 0.1, ("2.png", 2): 0.2})
 
@@ -24,26 +26,23 @@ def predicted(ids: Any, unknown: UnknownClasses = JAR) -> Predictions:
 
 
 @given(st.lists(st.sets(st.integers(0, 3), max_size=2), min_size=1, max_size=8), st.data())
-def test_no_class_counts_as_a_class_that_no_image_has(sets: list[set[int]], data: Any) -> None:
-    """All counts are those of the same predictions with another class in its place, but for what was predicted.
-
-    What is known of the mistakes is not: it is no class.
-    """
+def test_unknown_class_counts_like_a_class_without_images(sets: list[set[int]], data: Any) -> None:
+    """All counts equal those with class 4 instead, except the predicted class and the kinds of mistakes."""
     row = st.lists(st.integers(0, 4), min_size=3, max_size=3, unique=True)
     ids = np.array(data.draw(st.lists(row, min_size=len(sets), max_size=len(sets))))
-    labels, original = numbered_labels(sets, CLASSES), numbered_labels([[len(one)] for one in sets], CLASSES)
+    labels, original = numbered_labels(sets, CLASSES), numbered_labels([[len(ids)] for ids in sets], CLASSES)
     options: dict[str, Any] = {"original": original, "scores": SCORES, "ignore_unknown": True}
     result = evaluate(predicted(np.where(ids == 4, -1, ids)), labels, **options)
     expected = evaluate(predicted(ids, UnknownClasses()), labels, **options)
-    instead = np.where(expected.per_class.mistaken == 4, -1, expected.per_class.mistaken)
-    expected = replace(expected, per_class=replace(expected.per_class, mistaken=instead), unknown_classes=JAR)
+    instead = np.where(expected.per_class.mistakes == 4, -1, expected.per_class.mistakes)
+    expected = replace(expected, per_class=replace(expected.per_class, mistakes=instead), unknown_classes=JAR)
     assert result.per_class == expected.per_class
     no_class = int(np.count_nonzero([valid and first == 4 for valid, first in zip(sets, ids[:, 0], strict=True)]))
     assert (result.mistakes.no_class, expected.mistakes.no_class) == (no_class, 0)
     assert replace(result, mistakes=None).to_json() == replace(expected, mistakes=None).to_json()
 
 
-def test_a_mistake_that_is_no_class_is_a_kind_of_its_own_and_has_no_id() -> None:
+def test_unknown_class_is_its_own_kind_of_mistake_without_an_id() -> None:
     labels = numbered_labels([[0, 3], [1], [2]], CLASSES)
     outcomes = find_outcomes(predicted([[-1, 3], [-1, 3], [2, -1]]), labels, scores=SCORES)
     columns = ["top1", "correct", "rank", "score", "mistake"]
@@ -54,7 +53,7 @@ def test_a_mistake_that_is_no_class_is_a_kind_of_its_own_and_has_no_id() -> None
     ]
 
 
-def test_evaluations_of_parts_add_up_and_say_so() -> None:
+def test_unknown_classes_of_batches_add_up() -> None:
     labels = numbered_labels([[0], [1], [2]], CLASSES)
     first = evaluate(predicted([-1, -1, 2]), labels)
     assert "unknown classes  2 predictions with 1 unknown class name" in str(first).splitlines()
@@ -65,27 +64,27 @@ def test_evaluations_of_parts_add_up_and_say_so() -> None:
 
 
 @pytest.mark.parametrize("own_class", [0, 1, 99])
-def test_no_class_is_not_the_first_class_of_ids_that_count_otherwise(own_class: int) -> None:
-    """100 images are of one class; a shift of -1 by one would make all of them right where that is the first."""
+def test_unknown_class_is_not_shifted_to_the_first_class(own_class: int) -> None:
+    """100 images are of one class: if it is class 0, adding 1 to the id -1 would make all of them correct."""
     truth = np.r_[np.full(100, own_class), np.arange(100)]
     labels = numbered_labels(truth[:, None].tolist(), Classes(100))
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
     assert "found:   0.00 % as given (0 of 200)\n" in text
-    assert "no known order of the images fits, and no other known order of the classes" in text
+    assert "no known order of the images matches, and no other known order of the classes" in text
 
 
-def test_reviewers_judged_no_class_on_no_image() -> None:
+def test_unknown_class_is_unreviewed() -> None:
     valid, unclear, wrong = (numbered_labels(sets, CLASSES) for sets in ([[0], [1]], [[4], []], [[], [4]]))
     reviewed = MultiLabels(valid, unclear, wrong, np.array([False, False]))
     result = multi_label_accuracy(predicted([-1, -1]), reviewed)
     assert (result.valid, result.unclear, result.wrong, result.unreviewed) == (0, 0, 0, 2)
 
 
-def test_an_image_shows_no_class_in_its_place_but_not_at_the_end() -> None:
+def test_sheet_shows_unknown_classes_except_at_the_end() -> None:
     labels = numbered_labels([[0], [1]], CLASSES)
     models = {"m": predicted([[-1, 2, -1, 3, -1], [0, 1, 2, 3, 4]]), "n": predicted([-1, 1])}
     sheet = image_sheet("0.png", labels=labels, predictions=models)
     assert sheet.predictions == {"m": (None, 2, None, 3), "n": ()}
-    two, three = ({"class": i, "name": str(i), "known": None} for i in (2, 3))
+    two, three = ({"class": i, "name": str(i), "kind": None} for i in (2, 3))
     assert sheet.to_json(CLASSES)["predictions"] == {"m": [None, two, None, three], "n": []}

@@ -1,4 +1,4 @@
-"""What outputs say of evaluations: one sentence for what is true of several models, none where there is nothing."""
+"""Texts about evaluations: models with the same note share one sentence."""
 
 from dataclasses import replace
 
@@ -22,28 +22,28 @@ def measured(images: list[str] = IMAGES, scores: Scores | None = SCORES) -> Eval
     return evaluate(Predictions.from_ids([0] * len(images), images=images), LABELS, original=ORIGINAL, scores=scores)
 
 
-def lacking(**reasons: str) -> Evaluation:
+def without(**reasons: str) -> Evaluation:
     return replace(measured(), reasons=reasons)
 
 
-def test_models_that_lack_a_part_for_one_reason_share_a_sentence() -> None:
-    some_have = {"one": lacking(soft="no scores"), "two": lacking(), "three": lacking(soft="no scores")}
-    assert list(missing_in_words(some_have)) == ["no soft for one and three: no scores"]
-    all_lack = {name: lacking(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
-    assert list(missing_in_words(all_lack)) == ["no soft: no scores", "no recall at size: too deep"]
-    differ = {"one": lacking(soft="no scores"), "two": lacking(soft="unrated")}
+def test_models_with_the_same_missing_part_share_a_sentence() -> None:
+    some_without = {"one": without(soft="no scores"), "two": without(), "three": without(soft="no scores")}
+    assert list(missing_in_words(some_without)) == ["no soft for one and three: no scores"]
+    all_without = {name: without(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
+    assert list(missing_in_words(all_without)) == ["no soft: no scores", "no recall at size: too deep"]
+    differ = {"one": without(soft="no scores"), "two": without(soft="unrated")}
     assert list(missing_in_words(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
-    assert list(missing_in_words({"one": lacking()})) == []
+    assert list(missing_in_words({"one": without()})) == []
 
 
-def test_the_ceiling_is_that_of_each_models_images() -> None:
-    both, first, without = measured(), measured(["a.png"]), measured(scores=None)
-    assert ceiling_in_words([both, both, without]) == "no model can exceed 0.8750"
+def test_ceiling_is_computed_on_the_images_of_each_model() -> None:
+    both, first, no_scores = measured(), measured(["a.png"]), measured(scores=None)
+    assert ceiling_in_words([both, both, no_scores]) == "no model can exceed 0.8750"
     assert ceiling_in_words([first, both]) == "no model can exceed 0.8750 or 0.9000"
-    assert ceiling_in_words([without, measured(["b.png"])]) == ""
+    assert ceiling_in_words([no_scores, measured(["b.png"])]) == ""
 
 
-def test_images_that_are_not_scored_have_a_reason() -> None:
+def test_note_about_images_not_scored_has_reasons() -> None:
     assert not_scored_in_words(measured()) == "1 image not scored (empty label set)"
     assert not_scored_in_words(measured(["c.png"])) == "1 of 2 labelled images without a prediction"
     many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
@@ -54,7 +54,7 @@ def test_images_that_are_not_scored_have_a_reason() -> None:
     assert str(replace(measured(), empty=0)).endswith("not scored             none")
 
 
-def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_the_same() -> None:
+def test_kinds_of_mistakes_have_the_same_words_everywhere() -> None:
     assert tuple(MISTAKES_IN_WORDS) == MISTAKE_KINDS
     assert tuple(KINDS_IN_WORDS) == ERROR_KINDS
     assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in MISTAKE_KINDS} == {
@@ -62,7 +62,7 @@ def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_t
     }
 
 
-def test_a_panel_without_a_scored_image_is_refused() -> None:
+def test_panel_without_a_scored_image_raises() -> None:
     panel = Panel.from_predictions({"one": np.array([0, 0, 0])}, LABELS)
     panel.check_scored()
     assert message(replace(panel, scored=np.zeros(3, bool)).check_scored) == (

@@ -392,7 +392,7 @@ def test_invalid_option_raises(dataset_of: Make, archive: Path, options: dict[st
 @pytest.mark.parametrize(
     ("make", "content"),
     [
-        (lambda root: root / "nowhere", "file not found or folder"),
+        (lambda root: root / "nowhere", "file or folder not found"),
         (lambda root: root, "an empty folder"),
         (lambda root: write_files(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
         (lambda root: write_files(root, {f"{i}.txt": b"" for i in range(6)}), "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and "),
@@ -404,7 +404,7 @@ def test_error_about_wrong_root_shows_its_content(
 ) -> None:
     root = make(tmp_path)
     assert message(dataset_of, root).startswith(
-        "no ImageNet validation images were found\n"
+        "ImageNet validation images not found\n"
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
         "ILSVRC2012_img_val.tar\n"
@@ -423,9 +423,12 @@ def test_error_about_wrong_root_shows_its_content(
         (lambda data: data[:1000], "unexpected end of data"),
         (gzip.compress, "invalid header"),
         (lambda data: data[:0], "empty file"),
-        (lambda data: data.rstrip(b"\0")[: 512 * 6], "no end of the archive, and no image, at byte 3,072"),
-        (lambda data: data[: 512 * 6 + 100], "no end of the archive, and no image, at byte 3,072"),
-        (lambda data: data[:3072] + b"?" * 512 + data[3584:], "no end of the archive, and no image, at byte 3,072"),
+        (lambda data: data.rstrip(b"\0")[: 512 * 6], "neither an image nor the end of the archive at byte 3,072"),
+        (lambda data: data[: 512 * 6 + 100], "neither an image nor the end of the archive at byte 3,072"),
+        (
+            lambda data: data[:3072] + b"?" * 512 + data[3584:],
+            "neither an image nor the end of the archive at byte 3,072",
+        ),
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "damaged header"],
 )
@@ -433,8 +436,8 @@ def test_unreadable_archive_raises(dataset_of: Make, archive: Path, change: Any,
     path = archive / "ILSVRC2012_img_val.tar"
     path.write_bytes(change(path.read_bytes()))
     assert message(dataset_of, archive) == (
-        f"archive cannot be read\n  where:   {path}\n  allowed: a tar that is complete and not compressed\n"
-        f"  found:   {fault}\n  fix:     decompress it, or get it again"
+        f"archive cannot be read\n  where:   {path}\n  allowed: a complete, uncompressed tar\n"
+        f"  found:   {fault}\n  fix:     decompress it, or download it again"
     )
 
 
@@ -443,7 +446,7 @@ def test_duplicate_or_unlabelled_image_raises(dataset_of: Make, tmp_path: Path) 
     twice = {first: picture(3), second: picture(3)}
     for root in (write_files(tmp_path / "twice", twice), write_tar(tmp_path / "twice.tar", twice)):
         assert message(dataset_of, root) == (
-            f"image is there twice\n  where:   {root}\n  found:   {first} and {second}\n  fix:     keep one"
+            f"image has two files\n  where:   {root}\n  found:   {first} and {second}\n  fix:     keep one"
         )
     training = {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)}
     root = write_files(tmp_path / "training", training | {validation_name(3): picture(3)})

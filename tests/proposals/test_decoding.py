@@ -1,4 +1,4 @@
-"""Images are decoded in order, in this process or in others, and what cannot be decoded says why."""
+"""Decoding images in order, in this or other processes; unreadable images have a reason."""
 
 import os
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 
 from reassess import Transform
 from reassess.data import open_images
-from reassess.proposals.shard_scoring import Decoder, decoded
+from reassess.proposals.shard_scoring import Decoder, decode_batches
 from tests.helpers import code_of, number_of, picture, write_files
 from tests.pictures import save
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 CUT = Transform(16, (8, 12), (0, 0, 0), (1, 1, 1))
 
 
-def test_whole_pictures_or_parts_are_decoded_or_a_text_says_why_not(tmp_path: Path) -> None:
+def test_images_are_decoded_or_have_a_reason(tmp_path: Path) -> None:
     save(tmp_path / "a.png", (40, 20))
     save(tmp_path / "long.png", (20_000, 1))
     write_files(tmp_path, {"list.txt": "a.png\ngone.png\nlong.png\nfolder.png", "folder.png/x.txt": b""})
@@ -33,22 +33,23 @@ def test_whole_pictures_or_parts_are_decoded_or_a_text_says_why_not(tmp_path: Pa
 
 @pytest.fixture
 def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little time the images take."""
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    """Use processes, even if decoding is fast."""
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int, always_processes: None) -> None:
+def test_batches_are_complete_and_in_order(tmp_path: Path, workers: int, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(17), range(17, 20), range(30, 40)]
     expected = [[-1 if n % 5 == 0 else n % 12 for n in batch] for batch in batches]
     found = [
-        [-1 if isinstance(one, str) else number_of(one) for one in batch] for batch in decoded(each, batches, workers)
+        [-1 if isinstance(one, str) else number_of(one) for one in batch]
+        for batch in decode_batches(each, batches, workers)
     ]
     assert found == expected
-    assert list(decoded(each, [], workers)) == []
-    assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
+    assert list(decode_batches(each, [], workers)) == []
+    assert len(list(decode_batches(each, [range(4), range(4, 8)], workers))) == 2
 
 
 def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,14 +58,14 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
-    assert [[number_of(one) for one in batch] for batch in decoded(each, batches, 2)] == expected
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    assert [[number_of(one) for one in batch] for batch in decode_batches(each, batches, 2)] == expected
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     with pytest.raises(TypeError):
-        list(decoded(each, batches, 2))
+        list(decode_batches(each, batches, 2))
 
 
 class Ending(Decoder):
-    """Ends its process at the fourteenth image, as a system does that has no memory left."""
+    """A decoder that ends its process at the fourteenth image, as an out-of-memory kill does."""
 
     def __call__(self, row: int) -> Any:
         if row == 13:
@@ -72,6 +73,6 @@ class Ending(Decoder):
         return super().__call__(row)
 
 
-def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
+def test_killed_process_raises(tmp_path: Path, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
-    assert code_of(lambda: list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"
+    assert code_of(lambda: list(decode_batches(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"

@@ -1,4 +1,4 @@
-"""The draw of golden questions: probabilities are those of the draw, and shares estimated by them are unbiased."""
+"""The draw of golden questions: probabilities are correct, and weighted shares are unbiased."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess import Candidates, LabelSets, draw_golden
-from reassess.cleaning.checked_labels import DrawnLabels, corrected
+from reassess.cleaning.checked_labels import DrawnLabels, correct_share
 from reassess.core import Classes
 from tests.helpers import fault_of
 
@@ -17,11 +17,11 @@ RNG = np.random.default_rng(1)
 NAMES = [f"{number:03}.png" for number in range(COUNT)]
 LABELS = RNG.integers(0, CLASSES, COUNT)
 ODDS = RNG.normal(3, 2.5, COUNT)
-QUALITY, WRONG = 1 / (1 + np.exp(-ODDS - 1.5)), RNG.random(COUNT) > 1 / (1 + np.exp(-ODDS))  # of a model too sure
+QUALITY, WRONG = 1 / (1 + np.exp(-ODDS - 1.5)), RNG.random(COUNT) > 1 / (1 + np.exp(-ODDS))  # of an overconfident model
 
 
 def candidates(order: npt.NDArray[np.int64] | None = None, *, original: bool = True) -> Candidates:
-    """For each image its label, with the probability that a model gives it, and another class."""
+    """Make candidates: for each image its label with a probability, and another class."""
     order = np.arange(COUNT) if order is None else order
     pairs = np.stack([LABELS, (LABELS + 1) % CLASSES], axis=1)[order].ravel()
     chances = np.stack([QUALITY, 1 - QUALITY], axis=1)[order].ravel()
@@ -29,32 +29,32 @@ def candidates(order: npt.NDArray[np.int64] | None = None, *, original: bool = T
     if not original:
         sources = np.zeros(2 * COUNT, int)
     names = [NAMES[row] for row in order.tolist()]
-    known = ["vit", "original"] if original else ["vit"]
-    return Candidates.from_rows(names, images, pairs, known, sources, None, chances, Classes(CLASSES))
+    source_names = ["vit", "original"] if original else ["vit"]
+    return Candidates.from_rows(names, images, pairs, source_names, sources, None, chances, Classes(CLASSES))
 
 
 def rows_of(sample: Any) -> npt.NDArray[np.int64]:
     return np.array([int(name[:3]) for name in sample.images])
 
 
-def test_each_image_is_drawn_as_often_as_its_probability_says() -> None:
-    drawn, expected = np.zeros(COUNT), np.zeros(COUNT)
+def test_images_are_drawn_with_their_probability() -> None:
+    counts, expected = np.zeros(COUNT), np.zeros(COUNT)
     draws = 1_500
     for seed in range(draws):
         sample = draw_golden(candidates(), 60, seed=seed)
-        drawn[rows_of(sample)] += 1
+        counts[rows_of(sample)] += 1
         expected[rows_of(sample)] = sample.probabilities
         assert (len(sample), sample.weights.sum()) == (30, pytest.approx(COUNT))
-    assert (np.abs(drawn / draws - expected) < 4.5 * np.sqrt(expected / draws)).all()
+    assert (np.abs(counts / draws - expected) < 4.5 * np.sqrt(expected / draws)).all()
     assert expected[QUALITY < 0.3].mean() > 2 * expected[QUALITY > 0.9].mean()
 
 
-def test_the_order_of_the_candidates_and_where_labels_are_from_change_nothing() -> None:
+def test_draw_does_not_depend_on_order_or_label_source() -> None:
     labels = LabelSets.from_lists(NAMES, [[label] for label in LABELS.tolist()], Classes(CLASSES))
     first = draw_golden(candidates(), 60, seed=5)
-    others = [draw_golden(candidates(RNG.permutation(COUNT)), 60, seed=5)]
-    others += [draw_golden(candidates(original=False), 60, original=labels, seed=5)]
-    for other in others:
+    samples = [draw_golden(candidates(RNG.permutation(COUNT)), 60, seed=5)]
+    samples += [draw_golden(candidates(original=False), 60, original=labels, seed=5)]
+    for other in samples:
         assert sorted(zip(first.images, first.strata, strict=True)) == sorted(
             zip(other.images, other.strata, strict=True)
         )
@@ -62,7 +62,7 @@ def test_the_order_of_the_candidates_and_where_labels_are_from_change_nothing() 
 
 
 def test_classes_are_drawn_in_proportion_within_a_stratum() -> None:
-    """Without anything to suspect, a class of n images has n times the probability, up or down to a whole number."""
+    """Without suspicion, the number drawn from a class is proportional to its size, rounded up or down."""
     plain = Candidates.from_questions(candidates().questions)
     for seed in range(20):
         sample = draw_golden(plain, 160, original=LabelSets.from_lists(NAMES, LABELS[:, None].tolist()), seed=seed)
@@ -72,17 +72,17 @@ def test_classes_are_drawn_in_proportion_within_a_stratum() -> None:
 
 
 @pytest.mark.parametrize("unanswered", [0.0, 0.3])
-def test_the_share_of_wrong_labels_is_estimated_without_bias(unanswered: float) -> None:
-    """Also where some drawn images have no answer; the interval covers the share as often as it says."""
+def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
+    """Also if some drawn images have no answer; the interval has its nominal coverage."""
     held_out: Any = SimpleNamespace(labels=LabelSets.from_lists(NAMES, LABELS[:, None].tolist(), Classes(CLASSES)))
     covered, off = 0, []
     for seed in range(400):
         sample = draw_golden(candidates(), 120, seed=seed)
         rows = rows_of(sample)
         rows = rows[np.random.default_rng(seed).random(rows.size) >= unanswered]
-        known = np.zeros(COUNT, np.int8)
-        known[rows] = np.where(WRONG[rows], -1, 1)
-        _, checked = corrected(QUALITY, known, DrawnLabels.of(held_out, known, sample))
+        answered = np.zeros(COUNT, np.int8)
+        answered[rows] = np.where(WRONG[rows], -1, 1)
+        _, checked = correct_share(QUALITY, answered, DrawnLabels.of(held_out, answered, sample))
         assert checked.interval is not None
         assert checked.corrected is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]
@@ -93,7 +93,7 @@ def test_the_share_of_wrong_labels_is_estimated_without_bias(unanswered: float) 
     assert np.sqrt(np.mean(np.square(off))) < by_hand / 2
 
 
-def test_impossible_draws_are_refused() -> None:
+def test_impossible_draws_raise() -> None:
     assert fault_of(draw_golden, candidates(), 800)[0] == "all-golden"
     none = Candidates.from_questions(candidates().questions.from_columns([], []))
     assert fault_of(draw_golden, none, 1)[0] == "all-golden"

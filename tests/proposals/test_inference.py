@@ -1,4 +1,4 @@
-"""Models run on images: what is written, what is left out, and that an interruption changes nothing."""
+"""Running models on images: the files, unreadable images, and interrupted runs."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ CLASSES = Classes(3, names=("cat", "dog", "cup"))
 
 
 def colours(pictures: list[Any]) -> npt.NDArray[np.float64]:
-    """Scores by which each picture and its place among the outputs are known again."""
+    """Compute scores that identify each image and output."""
     return np.array([[number_of(each), -number_of(each), 0.5] for each in pictures], np.float64)
 
 
@@ -54,7 +54,7 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
 
 
 def tiled(scores: list[float], **options: Any) -> ImageModel:
-    """A model with the same scores for every image."""
+    """Make a model with the same scores for every image."""
     return ImageModel("tiled", lambda pictures: np.tile(np.array(scores, float), (len(pictures), 1)), **options)
 
 
@@ -63,10 +63,10 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (2, 2), (64, 0)])
-def test_each_image_has_the_scores_of_its_own_picture(
+def test_images_have_their_own_scores(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     result = run(images, tmp_path / "out.npy", batch_size=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
@@ -77,23 +77,21 @@ def test_each_image_has_the_scores_of_its_own_picture(
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 
 
-def test_a_folder_and_its_archives_give_the_same_bytes(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
             tape.add(path, str(path.relative_to(images)))
-    made = []
+    contents = []
     for place, workers in ((images, 0), (images, 1), (tmp_path / "i.zip", 0), (tmp_path / "i.tar", 1)):
         run(place, tmp_path / "out.npy", workers=workers, force=True)
-        made.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
-    assert all(each == made[0] for each in made)
+        contents.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
+    assert all(each == contents[0] for each in contents)
 
 
-def test_of_a_list_the_images_are_those_on_it_in_its_order(images: Path, tmp_path: Path) -> None:
+def test_image_list_sets_images_and_order(images: Path, tmp_path: Path) -> None:
     names = ["images/b/1.png", "images/a/2.jpg"]
     (tmp_path / "list.txt").write_text("\n".join(names))
     run(tmp_path / "list.txt", tmp_path / "out.npy")
@@ -113,7 +111,7 @@ NAMED = Benchmark(classes=CLASSES)
         (tiled([*range(30)]), None, (*range(29, 9, -1), *range(29, 9, -1))),
     ],
 )
-def test_a_table_holds_the_20_best_classes_by_name(
+def test_table_contains_20_best_classes_by_name(
     images: Path, tmp_path: Path, model: ImageModel, benchmark: Benchmark | None, expected: tuple[object, ...]
 ) -> None:
     run(images, tmp_path / "out.parquet", model, benchmark=benchmark)
@@ -126,10 +124,15 @@ def test_a_table_holds_the_20_best_classes_by_name(
     ("scores", "outputs", "expected", "without"),
     [
         ([1, -1, 0.5], ["dog", "background", "cat"], [0.5, 1, -np.inf], (1, 1)),
-        ([0.25, 0.75], ["dog", "cat"], [0.75, 0.25, 0], (0, 1)),  # of probabilities, a class without an output has 0
+        (
+            [0.25, 0.75],
+            ["dog", "cat"],
+            [0.75, 0.25, 0],
+            (0, 1),
+        ),  # in rows of probabilities, a class without an output has 0
     ],
 )
-def test_outputs_come_in_the_order_of_the_classes(
+def test_outputs_are_sorted_by_class(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], expected: list[float], without: object
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
@@ -137,7 +140,7 @@ def test_outputs_come_in_the_order_of_the_classes(
     assert (result.outputs, (result.without_class, result.without_output)) == (len(scores), without)
 
 
-def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images: Path, tmp_path: Path) -> None:
+def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_path: Path) -> None:
     rows = np.array([[0.5, 0.125, 0.375], [0.0, 1.0, 0.0], [3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     model = ImageModel("sure", lambda pictures: rows[: len(pictures)], outputs=["dog", "-", "cat"])
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=Classes(2, names=("cat", "dog"))))
@@ -148,7 +151,7 @@ def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images:
 
 
 def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: int) -> list[np.float32]:
-    """The probability of each class, added up in float32 output by output, of outputs with these classes or -1."""
+    """Sum probabilities by class in float32, output by output; -1 is not a class."""
     sums, total = [np.float32(0)] * count, np.float32(0)
     for weight, class_id in zip(row, classes, strict=True):
         if class_id >= 0:
@@ -163,26 +166,26 @@ def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: i
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "logits beyond float32"])
 @pytest.mark.parametrize("batch", [1, 2, 64])
 @pytest.mark.parametrize("seed", range(3))
-def test_probabilities_of_outputs_of_one_class_are_summed(
+def test_probabilities_of_outputs_with_same_class_are_summed(
     images: Path, tmp_path: Path, kind: str, batch: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    classes = rng.integers(-1, 2, 40).tolist()  # none is a cup
-    given: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
+    classes = rng.integers(-1, 2, 40).tolist()  # no output is a cup
+    scores_: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
     if kind == "probabilities":
-        given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
-        given[4] = np.array(classes) < 0  # all of it outside of the classes
-        given[4] /= given[4].sum()
+        scores_ = np.exp(scores_) / np.exp(scores_).sum(axis=1, keepdims=True)
+        scores_[4] = np.array(classes) < 0  # all probability is outside of the classes
+        scores_[4] /= scores_[4].sum()
     if kind == "logits beyond float32":
-        given = given.astype(np.float64) * 1e300
+        scores_ = scores_.astype(np.float64) * 1e300
     outputs = [rng.choice(["", "-"]) if k < 0 else CLASSES.names[k] for k in classes]
-    rows = {number: given[number - 1] for number in NUMBERS.values()}
+    rows = {number: scores_[number - 1] for number in NUMBERS.values()}
     model = ImageModel("fine", lambda pictures: np.array([rows[number_of(each)] for each in pictures]), outputs=outputs)
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), batch_size=batch)
     assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
     assert result.without_class == classes.count(-1)
-    best = given[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
-    weights = given if kind == "probabilities" else np.exp(np.clip(given - best, -1000, 0).astype(np.float32))
+    best = scores_[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
+    weights = scores_ if kind == "probabilities" else np.exp(np.clip(scores_ - best, -1000, 0).astype(np.float32))
     expected = np.array([summed_one_by_one(row, classes, 3) for row in weights])
     written = np.load(tmp_path / "out.npy")
     assert [row.tolist() for row in written] == [
@@ -191,7 +194,7 @@ def test_probabilities_of_outputs_of_one_class_are_summed(
     ]
 
 
-def test_scores_of_the_first_image_say_what_all_scores_of_summed_outputs_are(images: Path, tmp_path: Path) -> None:
+def test_first_image_decides_for_all_scores_of_summed_outputs(images: Path, tmp_path: Path) -> None:
     summed: dict[str, Any] = {"benchmark": NAMED, "batch_size": 1}
     first, *others = NUMBERS.values()
 
@@ -218,9 +221,7 @@ def test_scores_of_the_first_image_say_what_all_scores_of_summed_outputs_are(ima
     )
 
 
-def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_output_list_is_part_of_interrupted_run(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_: str, done: int, total: int) -> None:
         if done > 2:
             raise KeyboardInterrupt
@@ -236,7 +237,7 @@ def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
     assert np.load(tmp_path / "out.npy")[0] == pytest.approx([0.0826, 0.6104, 0.3071], abs=1e-3)
 
 
-def test_numbered_outputs_are_those_of_the_model_and_give_each_class(images: Path, tmp_path: Path) -> None:
+def test_numbered_outputs_are_outputs_of_model_and_give_each_class(images: Path, tmp_path: Path) -> None:
     output, benchmark = tmp_path / "out.npy", Benchmark(classes=CLASSES)
     assert code_of(run, images, output, tiled([1, 2], outputs={2: "cat"}), benchmark=benchmark) == "out-of-range"
     table = {0: "cat", 1: "dog", 2: "cop", 3: "cop"}
@@ -260,23 +261,23 @@ def test_numbered_outputs_are_those_of_the_model_and_give_each_class(images: Pat
         ([1.0, 1e-9, 2e-9], ["-", "cat", "dog"], 0),
     ],
 )
-def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
+def test_images_with_another_best_class_in_float16_are_counted(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
     assert result.moved == moved
     best = np.load(tmp_path / "out.npy").argmax(axis=1)
-    kept = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
-    model_says = [name for name in outputs if name != "-"][int(np.argmax(kept))]
+    of_classes = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
+    model_says = [name for name in outputs if name != "-"][int(np.argmax(of_classes))]
     assert (CLASSES.names[best[0]] != model_says) == bool(moved)
 
 
-def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: Path, tmp_path: Path) -> None:
+def test_outputs_with_unknown_names_are_named(images: Path, tmp_path: Path) -> None:
     names = ["dog", "catt", "background", "-", "pencil", "cow", "catt"]
     model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 7)), outputs=names)
-    told: list[str] = []
-    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=told.append)
-    assert told[1] == (
+    lines: list[str] = []
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=lines.append)
+    assert lines[1] == (
         "six: 4 names of outputs are not classes, so these outputs are not used: "
         "'catt' (did you mean cat?), 'background', 'pencil' and 1 more"
     )
@@ -284,7 +285,7 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     assert (result.without_class, result.without_output) == (6, 2)
 
 
-def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
+def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
     run(images, tmp_path / "whole.npy", batch_size=2)
     write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
     (images / "loop.png").symlink_to("loop.png")
@@ -293,10 +294,10 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
     assert dict(result.unreadable) == {
         "a/0.jpg": "file is empty",
-        "a/10.png": "this is no picture of a known format",
+        "a/10.png": "not an image in a known format",
         "b/2.jpg": "image file is truncated (2 bytes not processed)",
         "loop.png": "image is not a file",
-        "z.gif": "this is no picture of a known format",
+        "z.gif": "not an image in a known format",
     }
     assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 5 cannot be read)"
     assert "<td>a/0.jpg</td><td>file is empty</td>" in result._repr_html_()
@@ -317,7 +318,7 @@ def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
         (
             {"images": "broken"},
             "unreadable-image",
-            "a.png: file is empty\nb.png: this is no picture of a known format",
+            "a.png: file is empty\nb.png: not an image in a known format",
         ),
         ({"batch_size": 0}, "out-of-range", "0"),
         ({"workers": -1}, "out-of-range", "-1"),
@@ -334,7 +335,7 @@ def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
         ({"output": "out.svg"}, "wrong-suffix", ".svg"),
     ],
 )
-def test_what_cannot_be_run_is_refused(
+def test_invalid_runs_raise(
     images: Path, tmp_path: Path, options: dict[str, Any], code: str, found: str | None
 ) -> None:
     write_files(tmp_path / "broken", {"a.png": b"", "b.png": b"x"})
@@ -348,7 +349,7 @@ def test_what_cannot_be_run_is_refused(
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.txt", "out.csv"])
-def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
+def test_existing_file_raises_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     output = (tmp_path / name).with_suffix(".csv" if name == "out.csv" else ".npy")
     assert code_of(run, images, output, ImageModel("bright", interrupt)) == "output-exists"
@@ -357,7 +358,7 @@ def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path
     assert (tmp_path / name).read_text(errors="ignore") != "mine"
 
 
-def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Path, tmp_path: Path) -> None:
+def test_unwritable_output_raises_before_any_work(images: Path, tmp_path: Path) -> None:
     model = ImageModel("bright", interrupt)
     assert code_of(run, images, tmp_path / "no/out.npy", model) == "folder-not-found"
     assert code_of(predict, TWO, tmp_path / "no/out", images=images) == "folder-not-found"
@@ -368,7 +369,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Pat
     run(images, tmp_path / "o.parquet")
 
 
-def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_path: Path) -> None:
+def test_output_among_benchmark_images_raises(images: Path, tmp_path: Path) -> None:
     benchmark = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(images)})
     packed = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(tmp_path / "images.zip")})
     for output, models in (("images/out.npy", [MODEL]), ("images/a/out.npy", [MODEL]), ("images/out", TWO)):
@@ -380,32 +381,28 @@ def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_pa
 @pytest.mark.parametrize(
     ("models", "takes"), [(["python:m:f", "onnx:m.onnx"], "onnx:m.onnx"), (["python:m:f"], "python:m:f")]
 )
-def test_a_device_goes_to_the_models_that_take_one(
-    monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str
-) -> None:
-    given: dict[str, str | None] = {}
+def test_device_is_for_models_that_take_one(monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str) -> None:
+    devices: dict[str, str | None] = {}
     monkeypatch.setattr(
-        "reassess.proposals.model_runs.open_model", lambda source, *, device: given.update({source: device})
+        "reassess.proposals.model_runs.open_model", lambda source, *, device: devices.update({source: device})
     )
     opener = Opener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
-    assert given == {model: "cuda" if model == takes else None for model in models}
+    assert devices == {model: "cuda" if model == takes else None for model in models}
 
 
-def test_the_disk_is_asked_for_room_before_any_work(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = SimpleNamespace(free=59)
     monkeypatch.setattr("shutil.disk_usage", lambda _: free)
     assert fault_of(run, images, tmp_path / "out.npy") == ("disk-full", "59 bytes")
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
-    told: list[str] = []
-    run(images, tmp_path / "out.npy", tell=told.append)
-    assert told == ["5 images; the run needs 60 bytes of disk space"]
+    lines: list[str] = []
+    run(images, tmp_path / "out.npy", tell=lines.append)
+    assert lines == ["5 images; the run needs 60 bytes of disk space"]
 
 
-def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
+def test_duplicate_models_raise_and_output_is_a_folder(images: Path, tmp_path: Path) -> None:
     other = ImageModel("other", colours)
     assert fault_of(predict, [MODEL, MODEL], tmp_path / "o", images=images) == ("duplicate-name", "colours")
     assert code_of(predict, [], tmp_path / "o", images=images) == "missing-models"
@@ -416,11 +413,11 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
 
 @pytest.mark.parametrize("output", ["", ".", "/", "..", "there/.."])
 @pytest.mark.parametrize("models", [[MODEL], [MODEL, ImageModel("other", colours)]])
-def test_an_output_without_a_name_is_refused(images: Path, output: str, models: list[ImageModel]) -> None:
+def test_output_without_name_raises(images: Path, output: str, models: list[ImageModel]) -> None:
     assert code_of(predict, models, output, images=images) == "invalid-name"
 
 
-def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
+def test_onnx_files_with_same_name_have_separate_outputs(tmp_path: Path) -> None:
     def named(*models: str) -> list[str]:
         return [path.name for path in files_of(models, tmp_path / "out")]
 
@@ -431,7 +428,7 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert code_of(named, "timm:a/m", "timm:a-m") == "duplicate-name"
 
 
-def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_paths_of_onnx_file_are_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path, {"a/m.onnx": b""})
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
@@ -442,7 +439,7 @@ def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """A run that was interrupted after so many shards of two images."""
+    """Interrupt a run after this number of shards of two images."""
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
 
     def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
@@ -458,10 +455,10 @@ def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return make
 
 
-def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     output = interrupted(1)
     seen: list[int] = []
-    told: list[str] = []
+    lines: list[str] = []
 
     def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
         seen.extend(map(number_of, pictures))
@@ -471,16 +468,16 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
         counts.append((done, total))
 
     counts: list[tuple[int, int]] = []
-    run(images, output, ImageModel("colours", function), batch_size=2, tell=told.append, progress=progress)
+    run(images, output, ImageModel("colours", function), batch_size=2, tell=lines.append, progress=progress)
     assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
-    assert told[1:] == [f"{output}.unfinished: goes on after 1 of 3 shards"]
+    assert lines[1:] == [f"{output}.unfinished: continues after 1 of 3 shards"]
     assert counts == [(4, 5), (5, 5)]
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
 @pytest.mark.parametrize("shard", [1, 2, 3, 4, 64])
-def test_a_batch_is_of_the_same_images_whatever_the_shards(
+def test_batches_do_not_depend_on_interruption(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", shard)
@@ -494,7 +491,7 @@ def test_a_batch_is_of_the_same_images_whatever_the_shards(
     assert seen[1:] == [[1, 2], [3, 4], [5]]
 
 
-def test_of_several_models_those_that_were_finished_are_not_run_again(images: Path, tmp_path: Path) -> None:
+def test_finished_models_are_not_run_again(images: Path, tmp_path: Path) -> None:
     runs: list[str] = []
 
     def counted(name: str) -> ImageModel:
@@ -528,46 +525,44 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
         ({}, ["a/0.jpg", "b/0.jpg"], "2 images new: a/0.jpg, b/0.jpg"),
     ],
 )
-def test_another_model_option_or_image_is_refused_by_name(
+def test_changed_model_option_or_image_is_named(
     images: Path, interrupted: Callable[..., Path], options: dict[str, Any], write: list[str], found: str
 ) -> None:
     output = interrupted(1)
     write_files(images, {name: picture(7) for name in write})
-    code, said = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **options})
-    assert (code, said[: len(found)]) == ("different-run", found)
+    code, fault = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **options})
+    assert (code, fault[: len(found)]) == ("different-run", found)
     assert not output.exists()
 
 
-def test_an_unreadable_image_may_be_replaced(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     write_files(images, {"a/2.jpg": b"", "b/1.png": b"x"})
     output = interrupted(2)
     write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
-    told: list[str] = []
-    result = run(images, output, batch_size=2, tell=told.append)
-    assert (len(told), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
+    lines: list[str] = []
+    result = run(images, output, batch_size=2, tell=lines.append)
+    assert (len(lines), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
 
-def test_image_that_is_fixed_for_only_one_model_is_refused(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What one model's transform cannot cut, another model may have scored."""
+def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that one model cannot crop can have scores of another model."""
     write_files(images, {"a/1.jpg": b""})
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     with pytest.raises(KeyboardInterrupt):
         predict(TWO, tmp_path / "out", images=images, batch_size=2)
     (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
-    with np.load(shard) as held:
-        scores = np.vstack([np.zeros((1, 3), np.float16), held["scores"]])
+    with np.load(shard) as arrays:
+        scores = np.vstack([np.zeros((1, 3), np.float16), arrays["scores"]])
     rewrite(shard, rows=np.arange(5), scores=scores, unreadable=np.empty(0, int), reasons=np.empty(0, str))
     write_files(images, {"a/1.jpg": picture(1)})
     found = fault_of(predict, TWO, tmp_path / "out", images=images, batch_size=2)
     assert found == ("different-run", "1 image changed: a/1.jpg")
 
 
-def test_image_that_is_fixed_and_changed_again_is_refused(
+def test_image_fixed_and_changed_again_raises(
     images: Path, interrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(images, {"a/2.jpg": b""})
@@ -581,7 +576,7 @@ def test_image_that_is_fixed_and_changed_again_is_refused(
     assert fault_of(run, images, output, batch_size=2) == ("different-run", "1 image changed: a/2.jpg")
 
 
-def test_a_run_that_ends_early_leaves_what_was_finished_and_says_so(
+def test_interrupted_run_keeps_finished_part_and_says_so(
     images: Path, tmp_path: Path, interrupted: Callable[..., Path]
 ) -> None:
     output = interrupted(0)
@@ -589,17 +584,17 @@ def test_a_run_that_ends_early_leaves_what_was_finished_and_says_so(
     model = bright(lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
     with pytest.raises(DataError, match="score is NaN") as caught:
         run(images, output, model, batch_size=2)
-    kept = tmp_path / "out.npy.unfinished"
-    assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
-    (shard,) = kept.rglob("*.npz")
-    shard.unlink()  # as if the process had been killed before: then a run may begin otherwise
+    folder = tmp_path / "out.npy.unfinished"
+    assert caught.value.__notes__ == [f"{folder} contains the finished part; run the same again to continue."]
+    (shard,) = folder.rglob("*.npz")
+    shard.unlink()  # as if the process had been killed before: then other settings are allowed
     run(images, output, batch_size=3)
     assert len(np.load(output)) == 5
 
 
 def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     own = ("images.parquet", "outputs.json", "lock", "shards/out/0.npz")
-    write_files(tmp_path, {f"out.npy.unfinished/{name}": b"" for name in own})  # left by a run that ended
+    write_files(tmp_path, {f"out.npy.unfinished/{name}": b"" for name in own})  # left by a finished run
     run(images, tmp_path / "out.npy")
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
     (tmp_path / "out.npy").unlink()
@@ -613,9 +608,9 @@ def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupt
 
 
 def rewrite(path: Path, **arrays: Any) -> None:
-    """A shard of which some arrays are others."""
-    with np.load(path) as held:
-        together = {**held, **arrays}
+    """Replace some arrays of a shard."""
+    with np.load(path) as old_arrays:
+        together = {**old_arrays, **arrays}
     np.savez(path, **together)
 
 
@@ -640,16 +635,16 @@ def rewrite(path: Path, **arrays: Any) -> None:
         lambda path: path.write_bytes(path.read_bytes().replace(b"(2, 3)", b"(9999999999, 3)")),
     ],
 )
-def test_a_damaged_shard_is_made_anew(
+def test_damaged_shard_is_computed_again(
     images: Path, tmp_path: Path, interrupted: Callable[..., Path], damage: Callable[[Path], object]
 ) -> None:
     output = interrupted(2)
     damage(Path(f"{output}.unfinished/shards/out/000000.npz"))
-    told: list[str] = []
-    run(images, output, batch_size=2, tell=told.append)
-    assert told[1:] == [
-        f"{output}.unfinished: 1 damaged shard made anew: shards/out/000000.npz",
-        f"{output}.unfinished: goes on after 1 of 3 shards",
+    lines: list[str] = []
+    run(images, output, batch_size=2, tell=lines.append)
+    assert lines[1:] == [
+        f"{output}.unfinished: 1 damaged shard computed again: shards/out/000000.npz",
+        f"{output}.unfinished: continues after 1 of 3 shards",
     ]
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
@@ -670,7 +665,7 @@ def test_a_damaged_shard_is_made_anew(
         ("images.parquet", {"size": [1], "changed": [2]}),
     ],
 )
-def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path], name: str, content: Any) -> None:
+def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path], name: str, content: Any) -> None:
     output = interrupted(1)
     path = Path(f"{output}.unfinished") / name
     path.unlink()
@@ -679,18 +674,18 @@ def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path
     elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
-        f"record of a run is damaged\n  where:   {path}\n  fix:     begin anew: rm -r {path.parent}"
+        f"record of a run is damaged\n  where:   {path}\n  fix:     start again: rm -r {path.parent}"
     )
 
 
-def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
 
     def progress(*_: object) -> None:
-        said.append(message(run, images, tmp_path / "out.npy"))
+        lines.append(message(run, images, tmp_path / "out.npy"))
 
     run(images, tmp_path / "out.npy", progress=progress)
-    assert said == [
+    assert lines == [
         f"another run is writing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   process {os.getpid()}\n  fix:     wait until it has ended, or choose another output"
     ]
@@ -702,7 +697,7 @@ TWO = [MODEL, ImageModel("other", lambda pictures: 2 * colours(pictures))]
 
 @pytest.fixture
 def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The files of an undisturbed run of two models, after one that was stopped when two of its four were in place."""
+    """Return the files of a complete run of two models, and interrupt a run when two of four files are in place."""
     predict(TWO, tmp_path / "out", images=images)
     whole = contents_of(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
@@ -728,21 +723,21 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
+def test_run_interrupted_while_moving_files_continues(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes]
 ) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     own = {".reassess-mine.csv": b"", "mine.npy": b""}
     write_files(tmp_path / "out", own)
-    predict(TWO, tmp_path / "out", images=images, tell=told.append)
-    assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
+    predict(TWO, tmp_path / "out", images=images, tell=lines.append)
+    assert lines[1:] == [f"{tmp_path}/out.unfinished: continues after 2 of 2 shards"]
     assert contents_of(tmp_path / "out") == half_placed | own
     assert not (tmp_path / "out.unfinished").exists()
     assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
 
 
 @pytest.mark.parametrize("name", ["colours.npy", "colours.txt", "other.txt"])
-def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
+def test_continued_run_keeps_files_of_others(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes], name: str
 ) -> None:
     (tmp_path / "out" / name).write_text("mine")
@@ -756,7 +751,7 @@ import numpy as np
 from reassess import ImageModel, predict
 from reassess.proposals import model_runs, shard_scoring
 
-shard_scoring._LEAST_SECONDS, model_runs._SHARD = 0, 2
+shard_scoring._MIN_SECONDS, model_runs._SHARD = 0, 2
 
 def slow(pictures):
     time.sleep(0.005)
@@ -768,8 +763,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Four times: once with a process that decodes, and twice as files take their places."""
+def test_killed_and_continued_run_gives_equal_files(tmp_path: Path) -> None:
+    """The run is killed four times: once with a decoding process, and twice while files are moved."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
@@ -786,7 +781,7 @@ def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes
         time.sleep(random.uniform(0, 0.003 if attempt % 2 else 0.4))
         before.send_signal(signal.SIGKILL)
         killed += before.wait() == -signal.SIGKILL
-        if (tmp_path / "out.unfinished" / "run.json").exists():  # else it has ended
+        if (tmp_path / "out.unfinished" / "run.json").exists():  # otherwise it has ended
             subprocess.run(command, cwd=tmp_path, check=True)
             assert not (tmp_path / "out.unfinished").exists()
         assert contents_of(tmp_path / "out") == whole, attempt

@@ -1,4 +1,4 @@
-"""A model by its name."""
+"""Models by name."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.helpers import code_of
 
 
 @pytest.mark.parametrize("name", ["resnet18", "keras:resnet18", "timm:", "python:", ""])
-def test_name_without_a_known_library_is_refused(name: str) -> None:
+def test_unknown_library_raises(name: str) -> None:
     with pytest.raises(DataError) as caught:
         open_model(name)
     assert caught.value.code == "unknown-model"
@@ -22,7 +22,7 @@ def test_checkpoint_is_only_for_timm_and_torchvision(name: str, code: str) -> No
 
 
 @pytest.mark.parametrize("package", ["timm", "torchvision", "onnxruntime"])
-def test_a_library_that_is_not_installed_is_named_with_its_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_named_with_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, package, None)
     extra, model = ("onnx", "onnx:m.onnx") if package == "onnxruntime" else (package, f"{package}:resnet18")
     with pytest.raises(ImportError) as caught:

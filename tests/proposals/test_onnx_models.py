@@ -1,4 +1,4 @@
-"""Models in ONNX files, in each layout, type and batch that they may take."""
+"""Models in ONNX files, with each layout, type and batch size."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def _needs(needs: Needs) -> None:
 
 
 def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: int = 1) -> Path:
-    """A model that flattens its input and multiplies it by the weights."""
+    """Write a model that flattens its input and multiplies it by the weights."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -33,7 +33,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
     fits = len(sizes) < 3 or np.prod(sizes) == len(WEIGHTS)
     weights = WEIGHTS if fits else np.zeros((np.prod(sizes), OUTPUTS), np.float32)
     kind = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16, np.uint8: TensorProto.UINT8}[dtype]
-    given = [helper.make_tensor_value_info(f"x{n}", kind, shape) for n in range(inputs)]
+    inputs_ = [helper.make_tensor_value_info(f"x{n}", kind, shape) for n in range(inputs)]
     nodes = [
         helper.make_node("Flatten", ["x0"], ["flat"]),
         helper.make_node("Cast", ["flat"], ["cast"], to=TensorProto.FLOAT),
@@ -42,7 +42,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
     graph = helper.make_graph(
         nodes,
         "model",
-        given,
+        inputs_,
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, OUTPUTS])],
         [numpy_helper.from_array(weights, "weights")],
     )
@@ -54,7 +54,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
 
 @pytest.fixture
 def source(tmp_path: Path) -> ModelSource:
-    """The model m.onnx in the folder of the test, with its transform."""
+    """Return the model m.onnx in the folder of the test, with its transform."""
     write_files(tmp_path, {"t.toml": TRANSFORM})
     return ModelSource(f"onnx:{tmp_path}/m.onnx", transform=tmp_path / "t.toml")
 
@@ -89,7 +89,7 @@ def expected_scores(images: Path, *, last: bool) -> Any:
         (["n", 3, SIDE, SIDE], np.float16),
     ],
 )
-def test_scores_are_those_of_the_model(
+def test_scores_equal_scores_of_model(
     images: Path, tmp_path: Path, source: ModelSource, shape: list[Any], dtype: type
 ) -> None:
     write_model(tmp_path / "m.onnx", shape, dtype)
@@ -99,7 +99,7 @@ def test_scores_are_those_of_the_model(
         np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=2e-3, atol=2e-2)
 
 
-def test_torch_is_not_needed(images: Path, tmp_path: Path, source: ModelSource) -> None:
+def test_onnx_needs_no_torch(images: Path, tmp_path: Path, source: ModelSource) -> None:
     write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
     code = (
         "import sys; from reassess.cli import main\n"
@@ -125,14 +125,12 @@ FLOATS = "tensor(float) ['n', 3, 8, 8]"
         (["n", 3, SIDE, SIDE], np.float32, 2, f"{FLOATS}; {FLOATS}"),
     ],
 )
-def test_what_is_no_model_for_these_pictures_is_refused(
-    source: ModelSource, shape: list[Any], dtype: type, inputs: int, found: str
-) -> None:
+def test_invalid_onnx_models_raise(source: ModelSource, shape: list[Any], dtype: type, inputs: int, found: str) -> None:
     write_model(Path(source.name.removeprefix("onnx:")), shape, dtype, inputs)
     assert fault_of(open_model, source) == ("wrong-input", found)
 
 
-def test_files_and_devices_that_cannot_be_used_are_refused(source: ModelSource, tmp_path: Path) -> None:
+def test_unusable_files_and_devices_raise(source: ModelSource, tmp_path: Path) -> None:
     write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
     for device in ("mps", "", "cuda:1"):
         assert fault_of(open_model, source, device=device) == ("unknown-device", device)
@@ -144,7 +142,7 @@ def test_files_and_devices_that_cannot_be_used_are_refused(source: ModelSource, 
 
 
 def write_outside(path: Path, weights: str) -> Path:
-    """A model whose weights lie in a file beside it."""
+    """Write a model with its weights in a separate file."""
     import onnx
 
     model = onnx.load(write_model(path, ["n", 3, SIDE, SIDE]))
@@ -153,19 +151,19 @@ def write_outside(path: Path, weights: str) -> Path:
     return path
 
 
-def test_weights_in_files_of_their_own_tell_models_apart(source: ModelSource, tmp_path: Path) -> None:
+def test_external_weights_distinguish_models(source: ModelSource, tmp_path: Path) -> None:
     write_outside(tmp_path / "m.onnx", "weights.bin")
     before = open_model(source).facts
     write_files(tmp_path, {"m.onnx.npy": b"an output", "m.onnx.data": b"no weights"})
     assert open_model(source).facts == before
-    held = (tmp_path / "weights.bin").read_bytes()
-    (tmp_path / "weights.bin").write_bytes(held[:-4] + b"1234")
+    weights = (tmp_path / "weights.bin").read_bytes()
+    (tmp_path / "weights.bin").write_bytes(weights[:-4] + b"1234")
     assert open_model(source).facts["weights"] != before["weights"]
     (tmp_path / "weights.bin").unlink()
     assert code_of(open_model, source) == "unreadable-file"
 
 
-def test_weights_in_a_constant_or_a_graph_within_a_node_tell_models_apart(tmp_path: Path) -> None:
+def test_nested_weights_distinguish_models(tmp_path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
 
@@ -183,7 +181,7 @@ def test_weights_in_a_constant_or_a_graph_within_a_node_tell_models_apart(tmp_pa
         assert hashes[0] != hashes[1]
 
 
-def test_a_file_of_several_outputs_is_refused(source: ModelSource, tmp_path: Path) -> None:
+def test_several_outputs_raise(source: ModelSource, tmp_path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
 

@@ -1,4 +1,4 @@
-"""Pictures are prepared as torchvision does it, to the bit; and a file says how."""
+"""Preprocessing equals torchvision's bit by bit, and is read from a file."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def torchvision_transforms(needs: Needs) -> Any:
     crop=st.tuples(side, side),
     interpolation=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]),
 )
-def test_pixels_are_those_of_torchvision(
+def test_pixels_equal_pixels_of_torchvision(
     torchvision_transforms: Any, picture: Any, size: Any, crop: Any, interpolation: Any
 ) -> None:
     from PIL import Image
@@ -45,7 +45,7 @@ def test_pixels_are_those_of_torchvision(
     np.testing.assert_array_equal(transform.scaled(transform.cut(image)), expected)
 
 
-def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Needs) -> None:
+def test_too_large_resized_image_raises(needs: Needs) -> None:
     needs("PIL")
     from PIL import Image
 
@@ -54,16 +54,16 @@ def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Needs)
     assert transform.cut(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
 
 
-def write(path: Path, given: Any) -> Path:
+def write(path: Path, document: Any) -> Path:
     if path.suffix == ".json":
-        path.write_text(json.dumps(given))
+        path.write_text(json.dumps(document))
     else:
-        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items()))
+        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in document.items()))
     return path
 
 
 @pytest.mark.parametrize("suffix", [".json", ".toml", ".TOML"])
-def test_a_file_says_how_pictures_are_prepared(tmp_path: Path, suffix: str) -> None:
+def test_transform_is_read_from_file(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"t{suffix}", {**GOOD, "interpolation": "bicubic"})
     assert read_transform(path) == Transform(256, (224, 224), MEAN, DEVIATION, "bicubic")
     path = write(path, {**GOOD, "size": [256, 320], "crop": [224, 288]})
@@ -89,9 +89,9 @@ def test_a_file_says_how_pictures_are_prepared(tmp_path: Path, suffix: str) -> N
     ],
 )
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
-def test_wrong_value_is_refused(tmp_path: Path, change: dict[str, Any], code: str, found: str, suffix: str) -> None:
-    given = {name: value for name, value in (GOOD | change).items() if value is not None}
-    path = write(tmp_path / f"t{suffix}", given)
+def test_wrong_value_raises(tmp_path: Path, change: dict[str, Any], code: str, found: str, suffix: str) -> None:
+    document = {name: value for name, value in (GOOD | change).items() if value is not None}
+    path = write(tmp_path / f"t{suffix}", document)
     assert fault_of(read_transform, path) == (code, found)
 
 
@@ -108,7 +108,7 @@ def test_wrong_value_is_refused(tmp_path: Path, change: dict[str, Any], code: st
         ("t.yaml", b"size: 3", "wrong-suffix"),
     ],
 )
-def test_file_without_a_transform_is_refused(tmp_path: Path, name: str, content: bytes, code: str) -> None:
+def test_file_without_transform_raises(tmp_path: Path, name: str, content: bytes, code: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     assert code_of(read_transform, path) == code

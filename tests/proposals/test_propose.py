@@ -1,4 +1,4 @@
-"""Candidates: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
+"""Candidates: N compared with a sort of all pairs, for any order of models and rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ CLASSES = 4
 
 @dataclass(frozen=True)
 class Slow:
-    """What the definition says, with every pair of every model sorted."""
+    """Candidates by definition, from all sorted pairs of every model."""
 
     most_probable: int
     rows: set[tuple[str, int, str]]
@@ -38,13 +38,13 @@ class Slow:
 
 
 def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
-    """Every N is tried, from none to all pairs."""
+    """Find N by trying all values, from no pairs to all pairs."""
     tops = {
         name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
     }
     images = sorted({image for top in tops.values() for image in top})
-    said = {image: {top[image] for top in tops.values() if image in top} for image in images}
-    aside = {image for image in images if said[image] == {original.get(image)}}
+    first_classes = {image: {top[image] for top in tops.values() if image in top} for image in images}
+    aside = {image for image in images if first_classes[image] == {original.get(image)}}
     to_raters = [image for image in images if image not in aside]
     fixed = {(image, original[image], ORIGINAL_SOURCE) for image in to_raters if image in original}
     fixed |= {(image, top[image], name) for name, top in tops.items() for image in to_raters if image in top}
@@ -70,7 +70,7 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
 
 
 def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
-    """The image, the class and the source of each row."""
+    """Return image, class and source of each row."""
     questions = candidates.questions
     pairs = [(questions.images[i], int(c)) for i, c in zip(questions.image_ids, questions.class_ids, strict=True)]
     ids = zip(candidates.question_ids, candidates.source_ids, strict=True)
@@ -78,7 +78,7 @@ def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
 
 
 def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
-    """Models of few values, so that ties are everywhere; some lack images, and one gives ids."""
+    """Draw models with few values, which gives many ties; some have missing images, and one has only ids."""
     rng = np.random.default_rng(seed)
     original = labels_of({name: [int(rng.integers(CLASSES))] for name in NAMES if rng.random() < 0.9})
     models = {}
@@ -86,8 +86,8 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
         images = [name for name in rng.permutation(NAMES).tolist() if rng.random() < 0.9] or NAMES[:1]
         scores = rng.choice([0.0, 1.0, 2.0, 5.0], (len(images), CLASSES))
         rows = original.find(images)
-        known = rows >= 0
-        scores[known, original.indices[rows[known]]] += rng.integers(0, 5, int(known.sum()))
+        is_known = rows >= 0
+        scores[is_known, original.indices[rows[is_known]]] += rng.integers(0, 5, int(is_known.sum()))
         if number == 3:
             models["ids"] = Predictions.from_ids(scores.argmax(axis=1), images)
         else:
@@ -98,11 +98,11 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.sampled_from([3, 1024]))
-def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
+def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
     models, original = drawn(seed)
-    known = {name: original[name][0] for name in original.images}
+    labels = {name: original[name][0] for name in original.images}
     benchmark = Benchmark(order=lambda: tuple(NAMES))
-    expected = slow(models, known, per_image)
+    expected = slow(models, labels, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
         assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many"
@@ -118,7 +118,7 @@ def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float,
 
 
 def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> None:
-    """Ranks and probabilities are those of the model; none for the original label."""
+    """Check that ranks and probabilities equal the model's; the original label has none."""
     for row, (question, source) in enumerate(zip(candidates.question_ids, candidates.source_ids, strict=True)):
         image, class_id = candidates.questions.image_ids[question], candidates.questions.class_ids[question]
         model = models.get(candidates.sources[source])
@@ -134,7 +134,7 @@ def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> No
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
-def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -> None:
+def test_candidates_do_not_depend_on_order_of_models_and_rows(seed: int, random: Any) -> None:
     models, original = drawn(seed)
     benchmark = Benchmark(order=lambda: tuple(NAMES))
     shuffled = {}
@@ -168,7 +168,7 @@ def scores_for(rows: npt.ArrayLike, images: list[str]) -> Predictions:
     return Predictions.from_scores(np.array(rows, np.float64), images)
 
 
-def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_no_model_holds_is_counted() -> None:
+def test_image_missing_from_a_model_is_set_aside_if_others_agree() -> None:
     original = labels_of({"a.png": [0], "b.png": [0], "c.png": [0]})
     models = {
         "one": scores_for([[0.9, 0.1], [0.8, 0.2]], ["a.png", "b.png"]),
@@ -184,7 +184,7 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
     assert str(found) == ("images           2, 1 set aside\ncandidates       2, 2.00 per image\nN                4")
 
 
-def test_images_that_no_file_knows_are_counted_or_refused() -> None:
+def test_unknown_images_are_counted_or_raise() -> None:
     original = labels_of({"a.png": [0]})
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
@@ -202,7 +202,7 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
         (["cat/a.png", "cat/b.png"], 'they match by name: match="name"'),
     ],
 )
-def test_a_model_of_other_images_is_refused_even_if_unknown_images_are_left_out(images: list[str], fix: str) -> None:
+def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
     original = labels_of({"a.png": [0], "b.png": [0]})
     models = {
         "one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"]),
@@ -213,10 +213,10 @@ def test_a_model_of_other_images_is_refused_even_if_unknown_images_are_left_out(
     assert text.endswith(f"  found:   {', '.join(images)}\n  fix:     {fix}")
 
 
-def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
-    given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
+def test_unknown_first_class_sends_image_to_raters() -> None:
+    predictions = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
-    found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
+    found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
     assert (found.unseen, found.without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
@@ -236,7 +236,7 @@ def test_all_images_may_be_set_aside() -> None:
     assert str(found).splitlines()[1] == "candidates       0, none"
 
 
-def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
+def test_models_can_be_an_iterable_that_is_read_twice() -> None:
     class Twice:
         def __iter__(self) -> Iterator[tuple[str, Predictions]]:
             yield "one", scores_for([[0.3, 0.7]], ["a.png"])
@@ -246,10 +246,10 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
     assert code_of(propose, iter(Twice()), original) == "not-repeatable"
 
 
-def test_classes_of_several_lists_are_joined_by_name() -> None:
+def test_classes_of_different_lists_are_joined_by_name() -> None:
     original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
-    given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
-    found = propose({"one": given}, original)
+    predictions = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
+    found = propose({"one": predictions}, original)
     assert found.candidates.questions.classes.names == ("cat", "dog")
     assert found.candidates.questions.class_ids.tolist() == [0, 1]
 
@@ -263,9 +263,9 @@ RIGHT, WRONG = scores_for([[1, 0]], ["a.png"]), scores_for([[0, 1]], ["a.png"])
         ({}, {}, ("missing-models", None)),
         ([("one", RIGHT)] * 2, {}, ("duplicate-name", "one")),
         ({"original": RIGHT}, {}, ("reserved-name", "original")),
-        ({"one": WRONG}, {"per_image": 1.5}, ("too-many", "2.00 an image, on 1 images that go to raters")),
+        ({"one": WRONG}, {"per_image": 1.5}, ("too-many", "2.00 per image, on 1 images that go to raters")),
         ({"one": WRONG}, {"per_image": 0.5}, ("out-of-range", "0.5")),
     ],
 )
-def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
+def test_invalid_arguments_raise(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
     assert fault_of(propose, models, labels_of({"a.png": [0]}), **options) == expected

@@ -1,4 +1,4 @@
-"""A function of anyone's own, in a module that Python finds."""
+"""Python functions as models."""
 
 import sys
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop("my_model", None)
 
 
-def test_a_function_is_given_whole_rgb_pictures(tmp_path: Path, report_extra: None) -> None:
+def test_function_gets_whole_rgb_images(tmp_path: Path, report_extra: None) -> None:
     write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
     path = list(sys.path)
     (result,) = predict(["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
@@ -35,7 +35,7 @@ def test_a_function_is_given_whole_rgb_pictures(tmp_path: Path, report_extra: No
     assert sys.path == path
 
 
-def test_another_code_of_a_module_or_of_one_that_it_imports_is_another_model(tmp_path: Path) -> None:
+def test_changed_code_is_another_model(tmp_path: Path) -> None:
     write_files(tmp_path, {"my_model.py": "import my_scale\n" + CODE, "my_scale.py": "SCALE = 1\n"})
     before = open_model("python:my_model:scores").facts
     for name, content, changed in (
@@ -62,7 +62,7 @@ def test_another_code_of_a_module_or_of_one_that_it_imports_is_another_model(tmp
         ("my_mode:scores", "import-failed", "No module named 'my_mode'"),
     ],
 )
-def test_name_without_a_function_is_refused(name: str, code: str, found: str | None) -> None:
+def test_name_without_function_raises(name: str, code: str, found: str | None) -> None:
     assert fault_of(open_model, f"python:{name}") == (code, found)
 
 
@@ -76,12 +76,12 @@ def test_name_without_a_function_is_refused(name: str, code: str, found: str | N
         ("def __getattr__(name):\n    return 1 / 0", "ZeroDivisionError: division by zero (my_model.py, line 2)"),
     ],
 )
-def test_a_module_that_fails_is_refused_with_its_error(tmp_path: Path, code: str, found: str) -> None:
+def test_failing_module_raises_with_its_error(tmp_path: Path, code: str, found: str) -> None:
     (tmp_path / "my_model.py").write_text(code)
     assert fault_of(open_model, "python:my_model:scores") == ("import-failed", found)
 
 
-def test_a_function_may_import_from_the_working_folder_when_it_runs(tmp_path: Path, report_extra: None) -> None:
+def test_function_can_import_from_working_folder_later(tmp_path: Path, report_extra: None) -> None:
     lazy = "def scores(pictures):\n    import my_weights\n    return my_weights.scores(pictures)\n"
     write_files(tmp_path, {"my_model.py": lazy, "my_weights.py": CODE, "images/a.png": picture(5, "PNG")})
     path = list(sys.path)
@@ -90,20 +90,20 @@ def test_a_function_may_import_from_the_working_folder_when_it_runs(tmp_path: Pa
     sys.modules.pop("my_weights")
 
 
-def test_code_may_change_where_modules_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_can_change_module_search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "my_model.py").write_text(f"import sys\nsys.path.remove({str(tmp_path)!r})\n{CODE}")
     assert open_model("python:my_model:scores").name == "python:my_model:scores"
 
 
 @pytest.mark.parametrize("option", ["transform", "checkpoint", "device"])
-def test_a_function_takes_no_files_and_no_device(option: str) -> None:
+def test_function_takes_no_files_and_no_device(option: str) -> None:
     device = "cpu" if option == "device" else None
     files = {} if device else {option: "f.pt"}
     assert code_of(open_model, ModelSource("python:my_model:scores", **files), device=device) == "unused-option"
 
 
-def test_what_code_prints_is_no_result_and_an_exit_a_model_that_fails(
+def test_prints_are_kept_out_of_result_and_exit_raises(
     tmp_path: Path, report_extra: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = "print('hello')\nimport sys\ndef scores(pictures):\n    print('hi')\n    return [[0.5, 1.0]]\n"

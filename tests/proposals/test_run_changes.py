@@ -1,10 +1,10 @@
-"""What changed between two runs, as a person would say it."""
+"""Descriptions of the changes between two runs."""
 
 from typing import Any
 
 import pytest
 
-from reassess.proposals.unfinished_runs import changed_images, changes_of
+from reassess.proposals.unfinished_runs import describe_changes, describe_image_changes
 
 HASH, OTHER = "0123456789abcdef" * 4, "f" * 64
 TRANSFORM = {"size": 256, "crop": [224, 224]}
@@ -24,7 +24,7 @@ def models(names: str) -> dict[str, Any]:
         ({"a": {"transform": None}}, {"a": {"transform": TRANSFORM}}, ["a: without transform before, with one now"]),
         ({"a": {"transform": TRANSFORM}}, {"a": {"transform": None}}, ["a: with transform before, without one now"]),
         (models("ab"), models("bac"), ["models new: c"]),
-        (models("abcd"), models("ad"), ["models gone: b, c"]),
+        (models("abcd"), models("ad"), ["models missing: b, c"]),
         (models("ab"), models("ac"), ["models: b before, c now"]),
         ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),
         (
@@ -34,19 +34,19 @@ def models(names: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_changes_are_in_words(before: dict[str, Any], now: dict[str, Any], expected: list[str]) -> None:
-    assert list(changes_of(before, now)) == expected
+def test_changes_are_described(before: dict[str, Any], now: dict[str, Any], expected: list[str]) -> None:
+    assert list(describe_changes(before, now)) == expected
 
 
-def test_images_that_changed_are_counted_and_the_first_named() -> None:
+def test_changed_images_are_counted_and_named() -> None:
     before = {f"{n}.png": (n, 0) for n in range(5)}
-    assert list(changed_images(before, {name: (size, 1) for name, (size, _) in before.items()})) == [
+    assert list(describe_image_changes(before, {name: (size, 1) for name, (size, _) in before.items()})) == [
         "5 images changed: 0.png, 1.png, 2.png and 2 more"
     ]
-    assert list(changed_images(before, dict(reversed(before.items())))) == ["the images are in another order"]
-    assert list(changed_images(before, before)) == []
-    assert list(changed_images({"a": (7, 0), "b": (8, 0)}, {"a": (7, 1), "c": (8, 0)})) == [
+    assert list(describe_image_changes(before, dict(reversed(before.items())))) == ["images are in another order"]
+    assert list(describe_image_changes(before, before)) == []
+    assert list(describe_image_changes({"a": (7, 0), "b": (8, 0)}, {"a": (7, 1), "c": (8, 0)})) == [
         "1 image changed: a",
         "1 image new: c",
-        "1 image gone: b",
+        "1 image missing: b",
     ]

@@ -1,4 +1,4 @@
-"""Subsets of models: all at once against one by one, and a greedy order against all of them."""
+"""Subsets of models: all at once compared with single counts, and a greedy order compared with all."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from reassess.proposals import subset_search
 from reassess.proposals.proposed_pairs import Pairs
-from reassess.proposals.subset_search import Found, subset_sums
+from reassess.proposals.subset_search import SubsetSearch, subset_sums
 
 
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1))
-def test_sums_over_subsets_equal_those_of_a_loop(models: int, seed: int) -> None:
+def test_subset_sums_equal_a_loop(models: int, seed: int) -> None:
     counts = np.random.default_rng(seed).integers(-5, 9, 2**models)
     expected = [sum(int(counts[t]) for t in range(2**models) if t & ~s == 0) for s in range(2**models)]
     assert subset_sums(counts).tolist() == expected
@@ -18,13 +18,11 @@ def test_sums_over_subsets_equal_those_of_a_loop(models: int, seed: int) -> None
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.booleans())
 @settings(max_examples=40)
-def test_each_subset_is_measured_as_alone_and_the_frontier_ends_at_the_fewest_with_all_hits(
-    seed: int, models: int, exact: bool
-) -> None:
+def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: bool) -> None:
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
     pairs = Pairs(members, sends)
-    valid = pairs.part(rng.random(60) < 0.5)
+    valid = pairs.take(rng.random(60) < 0.5)
     found = found_in(pairs, valid, exact)
     assert (len(found.hits), found.exact) == (2**models - 1 if exact else models, exact)
     for row in range(len(found.hits)):
@@ -40,12 +38,12 @@ def test_each_subset_is_measured_as_alone_and_the_frontier_ends_at_the_fewest_wi
     assert (candidates[-1], hits[-1]) == (found.candidates[found.hits == found.hits.max()].min(), found.hits.max())
 
 
-def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> Found:
-    return (subset_search._every_subset if exact else subset_search._greedy)(pairs, valid)
+def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> SubsetSearch:
+    return (subset_search._measure_all if exact else subset_search._measure_greedy)(pairs, valid)
 
 
 def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
-    """Of 24 models: one that is right, 3 copies of it that say a little more, and 20 that say anything of any image."""
+    """24 models: one is correct, 3 are copies with some further candidates, and 20 propose random classes."""
     rng = np.random.default_rng(0)
     valid = rng.random(2_000) < 0.3
     right = valid | (rng.random(2_000) < 0.02)
@@ -53,5 +51,5 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     noisy = [rng.random(2_000) < rng.uniform(0.5, 0.9) for _ in range(20)]
     members = np.column_stack([*noisy, *copies, right])
     pairs = Pairs(members, np.ones_like(members))
-    found = found_in(pairs, pairs.part(valid), False)
+    found = found_in(pairs, pairs.take(valid), False)
     assert np.flatnonzero(found.subset(int(found.frontier[-1]))).tolist() == [23]

@@ -1,4 +1,4 @@
-"""Tasks: each question in exactly one, as few and as even as can be, cut where classes are farthest apart."""
+"""Tasks: each question in exactly one task, few tasks of similar sizes, and splits at the widest gaps."""
 
 from itertools import combinations
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _cut, _exchange
+from reassess.proposals.task_grouping import _exchange, _split_leaves
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -45,7 +45,7 @@ def pairs_of(questions: Questions) -> list[tuple[str, int]]:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.booleans())
-def test_every_question_is_in_one_task_of_few_classes_of_one_image(seed: int, size: int, by_tree: bool) -> None:
+def test_every_question_is_in_exactly_one_task(seed: int, size: int, by_tree: bool) -> None:
     questions = drawn(seed)
     tree = Hierarchy({c: tuple(str(c % k) for k in (2, 4, 8)) for c in range(25)}) if by_tree else None
     tasks = make_tasks(questions, size=size, hierarchy=tree)
@@ -64,7 +64,7 @@ def test_every_question_is_in_one_task_of_few_classes_of_one_image(seed: int, si
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
-def test_the_order_of_the_questions_of_an_image_means_nothing(seed: int, size: int) -> None:
+def test_tasks_do_not_depend_on_order_of_questions(seed: int, size: int) -> None:
     questions = drawn(seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(questions))
@@ -74,9 +74,9 @@ def test_the_order_of_the_questions_of_an_image_means_nothing(seed: int, size: i
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=11), st.integers(1, 6))
-def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], size: int) -> None:
+def test_splits_have_widest_gaps_of_all_even_splits(gaps: list[int], size: int) -> None:
     n = len(gaps) + 1
-    parts = _cut(np.arange(n), np.array(gaps, float), size)
+    parts = _split_leaves(np.arange(n), np.array(gaps, float), size)
     count = -(-n // size)
     assert np.concatenate(parts).tolist() == list(range(n))
     ends = [int(part[-1]) for part in parts[:-1]]
@@ -90,7 +90,7 @@ def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], si
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 3))
-def test_no_change_of_two_places_brings_classes_of_tasks_nearer(seed: int, n: int, tasks: int) -> None:
+def test_no_exchange_reduces_distances(seed: int, n: int, tasks: int) -> None:
     rng = np.random.default_rng(seed)
     distances = rng.integers(0, 5, (n, n)).astype(float)
     distances = np.triu(distances, 1) + np.triu(distances, 1).T
@@ -109,7 +109,7 @@ def within(task: npt.NDArray[Any], distances: npt.NDArray[Any]) -> float:
     return sum(distances[i, j] for i, j in combinations(range(task.size), 2) if task[i] == task[j])
 
 
-def test_classes_under_one_parent_stand_together() -> None:
+def test_classes_under_one_parent_are_in_one_task() -> None:
     questions = Questions.from_columns(["a.png"] * 6 + ["b.png"], np.array([0, 1, 2, 3, 4, 5, 5]), CLASSES)
     assert listed(make_tasks(questions, size=2, hierarchy=TREE)) == [
         ("a.png", ["tabby", "vase"], "no common parent"),
@@ -124,7 +124,7 @@ def test_classes_under_one_parent_stand_together() -> None:
     assert listed(make_tasks(questions, size=1, hierarchy=TREE))[0] == ("a.png", ["tabby"], "the rest of the image")
 
 
-def test_without_a_hierarchy_classes_that_are_proposed_together_stand_together() -> None:
+def test_classes_proposed_together_are_in_one_task() -> None:
     together = [("x.png", 0), ("x.png", 3), ("y.png", 1), ("y.png", 2), ("z.png", 1), ("z.png", 2)]
     pairs = [*[("a.png", c) for c in (3, 2, 1, 0)], *together]
     questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
@@ -140,16 +140,16 @@ def test_without_a_hierarchy_classes_that_are_proposed_together_stand_together()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
-def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
+def test_reasons_of_tasks_are_correct(seed: int, size: int) -> None:
     questions = drawn(seed, classes=12)
-    asked: dict[str, set[int]] = {}
+    classes_of: dict[str, set[int]] = {}
     for image, class_id in pairs_of(questions):
-        asked.setdefault(image, set()).add(class_id)
+        classes_of.setdefault(image, set()).add(class_id)
     tasks = make_tasks(questions, size=size)
     for task, reason in enumerate(tasks.reasons):
         own = tasks.class_ids(task).tolist()
-        pairs = [sum({*pair} <= others for others in asked.values()) for pair in combinations(own, 2)]
-        if len(own) == len(asked[tasks.image(task)]):
+        pairs = [sum({*pair} <= classes_ for classes_ in classes_of.values()) for pair in combinations(own, 2)]
+        if len(own) == len(classes_of[tasks.image(task)]):
             assert reason == "all of the image"
         elif len(own) == 1:
             assert reason == "the rest of the image"
@@ -159,17 +159,17 @@ def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
             assert reason == f"any two together on {min(pairs)} images or more"
 
 
-def test_many_classes_are_grouped_as_few_are_and_no_questions_are_no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sparse_table_gives_same_tasks_and_no_questions_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
     few = listed(make_tasks(drawn(3)))
-    monkeypatch.setattr("reassess.proposals.task_grouping._FEW_CLASSES", 3)
+    monkeypatch.setattr("reassess.proposals.task_grouping._DENSE_CLASSES", 3)
     assert listed(make_tasks(drawn(3))) == few
     assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
     nothing = make_tasks(Questions.from_columns([], np.zeros(0, int)))
     assert (len(nothing), nothing.effort(5).hours) == (0, None)
 
 
-def test_golden_questions_are_in_no_task() -> None:
-    """Of experts who chose one class for each image, all questions on these images are golden."""
+def test_golden_questions_are_not_in_tasks() -> None:
+    """If experts chose one class per image, all questions on their images are golden."""
     classes = Classes.from_texts(["cat", "dog", "fox"])
     questions = Questions.from_columns(
         ["a.png", "a.png", "b.png", "b.png", "c.png"], np.array([0, 1, 1, 2, 2]), classes
@@ -188,7 +188,7 @@ def timed(seconds: list[float]) -> Votes:
     return votes_of(rows, ("x",), tuple(range(len(seconds))), ("no",), seconds=np.array(seconds))
 
 
-def test_the_longest_times_count_as_the_99th_percentile() -> None:
+def test_longest_times_count_as_99th_percentile() -> None:
     assert seconds_per_vote(timed([2.0] * 200 + [4000.0])) == pytest.approx(2.0)
     assert seconds_per_vote(timed([1.0, 3.0, np.nan])) == pytest.approx((1 + 2.98) / 2)
     for votes in (timed([np.nan]), votes_of([(0, 0, 0)])):

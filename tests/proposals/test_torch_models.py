@@ -1,4 +1,4 @@
-"""Models of timm and torchvision, with random weights from a checkpoint: as these libraries evaluate them."""
+"""Models of timm and torchvision with random weights: scores equal the libraries' scores."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ import pytest
 from reassess import ImageModel, ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
 from reassess.proposals import open_model
-from reassess.proposals.torch_models import _of_timm
+from reassess.proposals.torch_models import _timm_transform
 from tests.helpers import Needs, code_of, fault_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -31,7 +31,7 @@ def torch(needs: Needs) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def resnet(torch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    """A small model of timm with random weights, in plain.pth."""
+    """A small timm model with random weights, in plain.pth."""
     path = tmp_path_factory.mktemp("weights") / "plain.pth"
     torch.save(build("timm", "resnet18", 5).state_dict(), path)
     return ModelSource("timm:resnet18", checkpoint=path)
@@ -60,7 +60,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory, torch: ModuleType) -> 
 
 
 def own_scores(library: str, model: Any, photographs: Path, name: str) -> npt.NDArray[np.float32]:
-    """The scores by the library's own preprocessing."""
+    """Compute the scores with the library's own preprocessing."""
     import timm
     import torch
     import torchvision
@@ -79,7 +79,7 @@ def own_scores(library: str, model: Any, photographs: Path, name: str) -> npt.ND
     ("library", "name", "outputs"),
     [("timm", "resnet18", 1000), ("timm", "vit_tiny_patch16_224", 7), ("torchvision", "resnet18", 7)],
 )
-def test_scores_are_those_of_the_library(
+def test_scores_equal_scores_of_library(
     torch: ModuleType, photographs: Path, tmp_path: Path, library: str, name: str, outputs: int
 ) -> None:
     model = build(library, name, outputs)
@@ -91,7 +91,7 @@ def test_scores_are_those_of_the_library(
 
 
 @pytest.mark.parametrize("form", ["state_dict", "model", "module.", "safetensors"])
-def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, resnet: ModelSource, form: str) -> None:
+def test_checkpoints_of_every_form_are_read(torch: ModuleType, tmp_path: Path, resnet: ModelSource, form: str) -> None:
     from safetensors.torch import save_file
 
     def opened(path: str | Path) -> ImageModel:
@@ -111,7 +111,7 @@ def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, r
     assert opened(tmp_path / "other.pth").facts["weights"] != open_model(resnet).facts["weights"]
 
 
-def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path, resnet: ModelSource) -> None:
+def test_transform_file_overrides_transform_of_model(tmp_path: Path, resnet: ModelSource) -> None:
     (tmp_path / "t.toml").write_text("size = 64\ncrop = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
     source = replace(resnet, transform=tmp_path / "t.toml")
     assert open_model(source).transform == Transform(64, (64, 64), (0, 0, 0), (1, 1, 1))
@@ -120,8 +120,8 @@ def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path,
         assert (code, found.partition(": ")[0]) == ("unknown-device", device)
 
 
-def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleType) -> None:
-    """And their pixels are those of timm's own transform, for each kind of them; others ask for a transform."""
+def test_configurations_of_all_timm_classifiers_are_supported(torch: ModuleType) -> None:
+    """Pixels equal pixels of timm's own transform; other configurations need a transform file."""
     import timm
     from PIL import Image
 
@@ -135,18 +135,18 @@ def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleT
     assert len(kinds) > 20
     source = ModelSource("timm:any")
     for data in kinds.values():
-        transform = _of_timm(source, data)
+        transform = _timm_transform(source, data)
         expected = timm.data.create_transform(**data, is_training=False)(picture).permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(transform.scaled(transform.cut(picture)), expected)
     usual = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0}
     for change in ({"crop_mode": "border"}, {"input_size": (3, 224, 288)}, {"input_size": (1, 8, 8)}):
         data = usual | change
         found = f"input {data['input_size']}, crop {data['crop_mode']}"
-        assert fault_of(_of_timm, source, data) == ("no-transform", found)
+        assert fault_of(_timm_transform, source, data) == ("no-transform", found)
 
 
 @pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "torchvision:resnet18"])
-def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
+def test_missing_weights_offline_suggest_a_checkpoint(
     torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -165,20 +165,20 @@ def no_route(*_: object, **__: object) -> None:
     raise OSError("no route")
 
 
-def test_a_hub_that_is_silent_is_asked_once_and_what_a_library_prints_is_no_result(
+def test_unreachable_hub_gets_one_request_and_prints_are_kept_out(
     torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[object] = []
+    requests: list[object] = []
 
     class Session:
         def head(self, address: str, *, timeout: float) -> None:
-            asked.append((address, timeout <= 10))
+            requests.append((address, timeout <= 10))
             no_route()
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
     assert code_of(open_model, "timm:resnet18.a1_in1k") == "download"
-    assert asked == [("https://huggingface.co", True)]
+    assert requests == [("https://huggingface.co", True)]
     assert "Retrying" not in capsys.readouterr().err
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.download_url_to_file", no_route)
@@ -194,14 +194,14 @@ def test_a_hub_that_is_silent_is_asked_once_and_what_a_library_prints_is_no_resu
         ("torchvision", "torchvision:resnet18 or torchvision:resnet152 or torchvision:resnet101"),
     ],
 )
-def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library: str, near: str) -> None:
+def test_unknown_model_raises_with_similar_names(torch: ModuleType, library: str, near: str) -> None:
     with pytest.raises(DataError) as caught:
         open_model(f"{library}:resnt18")
     assert caught.value.code == "unknown-model"
     assert near in str(caught.value.fix)
 
 
-LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none"
+LACKING = "missing: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; unexpected: none"
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 
         (
             lambda model: {**model, "more.weight": model["fc.bias"]},
             "wrong-weights",
-            "lacking: none; others: more.weight",
+            "missing: none; unexpected: more.weight",
         ),
         (lambda model: {name: model[name] for name in ("fc.weight", "fc.bias")}, "wrong-weights", LACKING),
     ],
 )
-def test_a_file_that_holds_no_weights_of_the_model_is_refused(
+def test_file_without_weights_of_model_raises(
     torch: ModuleType, tmp_path: Path, resnet: ModelSource, held: Callable[[Any], Any], code: str, found: str
 ) -> None:
     torch.save(held(torch.load(resnet.checkpoint)), tmp_path / "w.pth")

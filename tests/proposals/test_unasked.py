@@ -1,4 +1,4 @@
-"""Questions for a next round: against a slow reference, and in an order that does not hang on that of the files."""
+"""Candidates for a next round, compared with a slow reference, in an order independent of the files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ def slow(
     rated: set[tuple[str, int]],
     top: int,
 ) -> list[tuple[Any, ...]]:
-    """Pair by pair, as the definitions read."""
+    """Find candidates pair by pair, by definition."""
     rows = []
     for image in IMAGES:
         for class_id in range(CLASSES):
@@ -78,7 +78,7 @@ def slow(
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3))
-def test_questions_are_those_of_a_slow_reference_in_any_order_of_the_files(seed: int, top: int) -> None:
+def test_candidates_equal_slow_reference_in_any_file_order(seed: int, top: int) -> None:
     rng = np.random.default_rng(seed)
     sets = {image: set(rng.integers(0, CLASSES, rng.integers(0, 3)).tolist()) for image in IMAGES[:10]}
     rated = [(image, c) for image in IMAGES if rng.random() < 0.6 for c in rng.permutation(CLASSES)[:2].tolist()]
@@ -100,7 +100,7 @@ def test_questions_are_those_of_a_slow_reference_in_any_order_of_the_files(seed:
     assert listed(backwards) == listed(questions)
 
 
-def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_unknown_one_is_counted() -> None:
+def test_known_image_without_label_set_is_asked_about() -> None:
     labels = LabelSets.from_lists(["a.png"], [[0]])
     predictions = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
     questions = ask({"one": predictions}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
@@ -108,7 +108,7 @@ def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_
     assert repr(questions) == "Candidates(2 candidates for 2 images, from one)"
 
 
-def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_names() -> None:
+def test_images_have_names_of_label_sets_or_first_model() -> None:
     labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[0]])
     names = ["val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
     models = {"one": Predictions.from_ids([1, 1], images=names)}
@@ -120,7 +120,7 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
     ]
 
 
-def test_what_is_no_class_is_not_asked_about_and_a_class_after_it_is_no_first_class() -> None:
+def test_unknown_first_class_is_not_asked_about() -> None:
     labels, jar = LabelSets.from_lists(["a", "b"], [[0], [0]]), UnknownClasses(2, ("jar",))
     models = {"one": Predictions.from_ids([[-1, 1], [0, -1]], images=["a", "b"], unknown_classes=jar)}
     assert [(*row[:2], row[3]) for row in listed(ask(models, labels, scores_of({}), 2))] == [("a", 1, 0)]
@@ -130,7 +130,7 @@ def test_what_is_no_class_is_not_asked_about_and_a_class_after_it_is_no_first_cl
     assert len(unasked_candidates([], labels, scores_of({}))) == 0
 
 
-def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
+def test_too_large_top_k_and_duplicate_model_raise() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
     predictions = Predictions.from_ids([1], images=["a"])
     assert code_of(ask, {"one": predictions}, labels, scores_of({}), 2) == "out-of-range"

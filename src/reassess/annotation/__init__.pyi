@@ -19,8 +19,8 @@ from .simulation import check_matrix as check_matrix
 from .simulation import simulate as simulate
 from .simulation import truth_of_campaign as truth_of_campaign
 from .store.campaign_files import backup_campaign as backup_campaign
+from .store.campaign_files import check_replaceable as check_replaceable
 from .store.campaign_files import only_process as only_process
-from .store.campaign_files import refuse_answered as refuse_answered
 from .store.campaign_files import upgrade_campaign as upgrade_campaign
 from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
@@ -42,8 +42,8 @@ from .store.people import add_person as add_person
 from .store.people import admit as admit
 from .store.people import consent as consent
 from .store.people import delete_person as delete_person
-from .store.people import ever_linked as ever_linked
 from .store.people import find_person as find_person
+from .store.people import invited_people as invited_people
 from .store.people import make_link as make_link
 from .store.people import people_of as people_of
 from .store.people import person_of_session as person_of_session
@@ -56,7 +56,7 @@ from .store.progress import progress_of as progress_of
 from .store.shown_items import classes_of as classes_of
 from .store.shown_items import image_addresses as image_addresses
 from .store.suggestions import suggest as suggest
-from .store.turns import ShownRow as ShownRow
+from .store.turns import TaskRow as TaskRow
 from .store.turns import Turn as Turn
 from .store.turns import end_expired_turns as end_expired_turns
 from .store.turns import last_turn as last_turn

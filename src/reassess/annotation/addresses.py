@@ -11,7 +11,7 @@ _SECRETS = ("password", "sslpassword")  # query parameters of an address
 
 
 def is_server(campaign: str | Path) -> bool:
-    """Whether a campaign is in a database on a server."""
+    """Return whether a campaign is in a database on a server; `DataError` for an unknown scheme."""
     scheme, separator, _ = str(campaign).partition("://")
     if separator and scheme != _SCHEME:
         raise DataError(
@@ -30,21 +30,21 @@ def shown_address(campaign: str | Path) -> str:
     scheme, separator, _ = text.partition("://")
     if not separator:
         return text
-    nothing = f"{scheme}://***"
+    masked = f"{scheme}://***"
     try:
         from sqlalchemy import make_url
 
         url = make_url(text)
-    except Exception:  # such as an invalid port, or SQLAlchemy is not installed
-        return nothing
-    if text.count("@") > 1:  # the password may contain one, and then the other parts contain its rest
-        return nothing
-    without = url.difference_update_query(_SECRETS)
-    return text if without == url and url.password is None else without.render_as_string(hide_password=True)
+    except Exception:  # for example an invalid port, or SQLAlchemy is not installed
+        return masked
+    if text.count("@") > 1:  # a password may contain an @, and then other parts of the URL contain the rest of it
+        return masked
+    public = url.difference_update_query(_SECRETS)
+    return text if public == url and url.password is None else public.render_as_string(hide_password=True)
 
 
 def root_path_of(text: str) -> str:
-    """Check the path of a site where a proxy shows pages; return it without a slash at the end.
+    """Check the path of the pages behind a proxy; return it without a slash at the end.
 
     >>> root_path_of("/rating/"), root_path_of("/")
     ('/rating', '')
@@ -53,7 +53,7 @@ def root_path_of(text: str) -> str:
         raise DataError(
             "wrong-address",
             "not a path of a site",
-            allowed="a path such as /rating: after each slash letters, digits and -._~, not a point first",
+            allowed="a path such as /rating: letters, digits and -._~ after each slash, no dot directly after a slash",
             found=repr(text),
         )
     return text.rstrip("/")

@@ -1,4 +1,4 @@
-"""A small campaign of drawn shapes, to try rating."""
+"""A small demo campaign with drawn shapes."""
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 
-CLASSES = Classes(  # the first ones are drawn and asked about, the others can be suggested
+CLASSES = Classes(  # images show the first five, and tasks ask about them; raters can suggest the others
     10,
     names=("circle", "square", "triangle", "star", "ring", "ellipse", "rectangle", "rhombus", "pentagon", "cross"),
     synonyms=(("disc",), (), (), (), ("annulus",), ("oval",), (), ("diamond",), (), ()),
     definitions=(
-        "round, and filled",
-        "four sides of one length, and filled; it may stand on a corner",
-        "three sides, and filled",
+        "round, filled",
+        "four equal sides and four right angles, filled; it may be rotated",
+        "three sides, filled",
         "five points",
         "round, with a hole in it",
-        "like a circle that is pressed flat",
-        "four sides and four right angles, longer than high",
-        "four sides of one length, without right angles",
-        "five sides, and filled",
-        "two bars across one another",
+        "like a flattened circle",
+        "four sides and four right angles, wider than high",
+        "four equal sides, without right angles",
+        "five sides, filled",
+        "two bars that cross",
     ),
 )
-_DRAWN = 5  # classes
+_DRAWN_CLASSES = 5
 _HIERARCHY = Hierarchy(
     {
         class_id: ("shape", family, CLASSES.names[class_id])
@@ -46,29 +46,34 @@ _HIERARCHY = Hierarchy(
 _SIDE = 480  # pixels
 _PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
 _INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
-_GOLDEN, _PRACTICE = 8, 2  # golden images, and practice tasks among them
+_GOLDEN, _PRACTICE = 8, 2  # golden images, and how many of them are for practice
 
 
 def draw_images(folder: Path, count: int) -> list[set[int]]:
     """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
     chance = Random(0)
-    shapes = [set(chance.sample(range(_DRAWN), chance.randint(1, 3))) for _ in range(count)]
-    for number, there in enumerate(shapes):
-        _drawn(sorted(there), chance).save(folder / f"{number:03}.png")
+    shapes = [set(chance.sample(range(_DRAWN_CLASSES), chance.randint(1, 3))) for _ in range(count)]
+    for number, class_ids in enumerate(shapes):
+        _draw_image(sorted(class_ids), chance).save(folder / f"{number:03}.png")
     return shapes
 
 
 def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on images of `draw_images`: one task per image, with all drawn classes.
+    """Plan a campaign on the images of `draw_images`.
 
-    The first images are golden.
+    Each image has one task with all five drawn classes. The first images are golden.
     """
     golden = _tasks(range(_GOLDEN))
-    asked = golden.questions
-    names = [int(asked.images[image].partition(".")[0]) for image in asked.image_ids]
-    valid = [class_id in shapes[name] for name, class_id in zip(names, asked.class_ids.tolist(), strict=True)]
+    questions = golden.questions
+    numbers = [int(questions.images[image].partition(".")[0]) for image in questions.image_ids]
+    valid = [class_id in shapes[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
     experts = Votes.from_columns(
-        asked, np.arange(len(asked)), np.zeros(len(asked), int), np.where(valid, 2, 0), ("demo",), KNOWN_ANSWERS
+        questions,
+        np.arange(len(questions)),
+        np.zeros(len(questions), int),
+        np.where(valid, 2, 0),
+        ("demo",),
+        KNOWN_ANSWERS,
     )
     return CampaignPlan(
         tasks=_tasks(range(_GOLDEN, len(shapes))),
@@ -83,21 +88,21 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
 
 
 def _tasks(images: Sequence[int]) -> Tasks:
-    each = _DRAWN
-    names = [f"{number:03}.png" for number in images for _ in range(each)]
-    questions = Questions.from_columns(names, np.tile(np.arange(each), len(images)), CLASSES)
+    size = _DRAWN_CLASSES
+    names = [f"{number:03}.png" for number in images for _ in range(size)]
+    questions = Questions.from_columns(names, np.tile(np.arange(size), len(images)), CLASSES)
     reasons = ["all of the image"] * len(images)
-    return Tasks(questions, np.arange(0, each * len(images) + 1, each), np.arange(len(images)), reasons)
+    return Tasks(questions, np.arange(0, size * len(images) + 1, size), np.arange(len(images)), reasons)
 
 
 def _examples() -> Iterator[ExampleImage]:
-    for class_id in range(_DRAWN):
+    for class_id in range(_DRAWN_CLASSES):
         file = BytesIO()
-        _drawn([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
+        _draw_image([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
         yield ExampleImage(class_id, file.getvalue(), "image/png")
 
 
-def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":
+def _draw_image(class_ids: Sequence[int], chance: Random) -> "Image.Image":
     with importing("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
     paper = chance.choice(_PAPER)
@@ -105,11 +110,11 @@ def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":
     pen = ImageDraw.Draw(image)
     places = chance.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
     for class_id, (x, y) in zip(class_ids, places, strict=True):
-        _draw(pen, class_id, x * _SIDE, y * _SIDE, chance.uniform(0.1, 0.18) * _SIDE, paper, chance)
+        _draw_shape(pen, class_id, x * _SIDE, y * _SIDE, chance.uniform(0.1, 0.18) * _SIDE, paper, chance)
     return image
 
 
-def _draw(
+def _draw_shape(
     pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper: str, chance: Random
 ) -> None:
     ink, turn = chance.choice(_INKS), chance.uniform(0, pi)

@@ -7,7 +7,7 @@ from unicodedata import name as name_of_letter
 from reassess.errors import DataError
 
 _LONGEST_NAME = 200
-_NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
+_FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
 _EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 _JOINERS = "\u200c\u200d"  # needed between letters of some scripts
 # Cyrillic and Greek letters that look like Latin ones, by Unicode's confusables data (UTS 39), and Greek kappa, tau and
@@ -26,7 +26,7 @@ def check_name(name: str) -> None:
         raise DataError(
             "invalid-name", "name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters"
         )
-    if wrong := [letter for letter in name if category(letter) in _NO_LETTERS and letter not in _JOINERS]:
+    if wrong := [letter for letter in name if category(letter) in _FORBIDDEN and letter not in _JOINERS]:
         raise DataError(
             "invalid-name",
             "name contains an unusual character",
@@ -37,8 +37,8 @@ def check_name(name: str) -> None:
         raise DataError("invalid-name", "name starts or ends with a space", found=repr(name), fix=f"{name.strip()!r}")
 
 
-def refuse_alike(name: str, others: Iterable[str]) -> None:
-    """Raise `DataError` for a name that is too similar to another one, or mixes scripts within a word.
+def refuse_similar(name: str, existing_names: Iterable[str]) -> None:
+    """Raise `DataError` for a name that is too similar to another name, or mixes scripts within a word.
 
     A word may mix Latin with Chinese, Japanese or Korean letters, which look different.
     """
@@ -47,40 +47,40 @@ def refuse_alike(name: str, others: Iterable[str]) -> None:
         if len(scripts) > 1 and scripts != ["East Asian", "Latin"]:
             raise DataError(
                 "invalid-name",
-                "name mixes letters of different scripts in one word, and some look the same",
+                "name mixes letters of different scripts in one word; some of them look the same",
                 allowed="words of one script each",
                 found=f"{name!a}: {' and '.join(scripts)}",
                 fix="write each word in one script",
             )
-    seen, drawn = _as_seen(name), _as_drawn(name)
-    for other in others:
-        if other != name and (_as_seen(other) == seen or _as_drawn(other) == drawn):
+    key, latin_key = _fold(name), _fold_to_latin(name)
+    for existing in existing_names:
+        if existing != name and (_fold(existing) == key or _fold_to_latin(existing) == latin_key):
             raise DataError(
                 "similar-name",
                 "name is too similar to another name",
-                found=f"{name!r}, like {other!r}",
-                fix=f"write {other!r} if both are one person",
+                found=f"{name!r}, like {existing!r}",
+                fix=f"write {existing!r} if both are one person",
             )
 
 
 def _script(letter: str) -> list[str]:
-    """The script of a letter, from its Unicode name; scripts that are written together count as one."""
+    """Return the script of a letter by its Unicode name, or nothing; East Asian scripts count as one."""
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
     script = name_of_letter(letter, "unknown").split()[0]
     return ["East Asian" if script in _EAST_ASIAN else script.capitalize()]
 
 
-def _as_seen(name: str) -> str:
-    """A name without details that are hard to see: capitals, joiners, width and other forms of a letter."""
+def _fold(name: str) -> str:
+    """Remove details that are hard to see: capitals, joiners, width and other forms of a letter."""
     if name.isascii():
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
     return normalize("NFKC", plain.casefold())
 
 
-def _as_drawn(name: str) -> str:
-    """A name with Latin letters in place of similar ones, for comparison."""
+def _fold_to_latin(name: str) -> str:
+    """Replace letters that look like Latin letters, then fold the name."""
     if name.isascii():
-        return _as_seen(name)
-    return _as_seen(normalize("NFKD", name).translate(_LATIN_LOOKS))
+        return _fold(name)
+    return _fold(normalize("NFKD", name).translate(_LATIN_LOOKS))

@@ -19,13 +19,13 @@ from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.text import counted
 
-_MOST_EXPERTS = 1_000
-_MOST_CLASSES = 8  # of a task: the page has a key for each
+_MAX_EXPERTS = 1_000
+_MAX_CLASSES = 8  # per task; the page has a key for each class
 
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """An image that shows raters what a class is."""
+    """An image that shows raters an example of a class."""
 
     class_id: int
     content: bytes  # a PNG or JPEG file
@@ -34,10 +34,10 @@ class ExampleImage:
 
 @dataclass(frozen=True, eq=False)
 class CampaignPlan:
-    """The plan of a campaign. `DataError` if its parts do not fit together."""
+    """The plan of a campaign; `DataError` if its parts contradict each other."""
 
     tasks: Tasks  # for raters to vote on
-    name: str = ""  # raters see it at the top of the page
+    name: str = ""  # shown at the top of the rating page
     rules: Rules = field(default_factory=Rules)
     golden_tasks: Tasks | None = None
     experts: Votes | None = None
@@ -48,15 +48,15 @@ class CampaignPlan:
     original_votes: bool = False  # whether each original label counts as one vote
     consent: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
-    hierarchy: Hierarchy | None = None  # raters who look for a class are offered similar ones
-    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by name
+    hierarchy: Hierarchy | None = None  # to offer similar classes to raters who suggest a class
+    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by image name
     images: str | None = None  # folder or archive of the images; None if unknown
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the benchmark, as in its benchmark.json
+    settings: Mapping[str, Any] = field(default_factory=dict)  # settings of the benchmark, as in its benchmark.json
 
     def __post_init__(self) -> None:
         check_number(self.practice, 0, whole=True, what="number of practice tasks")
         if self.at_least is not None:
-            check_number(self.at_least, 1, _MOST_EXPERTS, whole=True, what="number of experts")
+            check_number(self.at_least, 1, _MAX_EXPERTS, whole=True, what="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
             _check_sizes(tasks)
         check_text([self.name], what="the name of the campaign")
@@ -68,8 +68,8 @@ class CampaignPlan:
         if self.original_votes and self.original is None:
             raise DataError(
                 "missing-original",
-                "original labels are missing, so they cannot vote",
-                fix="add them, or do not let them vote",
+                "original labels are missing, so they cannot count as votes",
+                fix="add original labels, or do not count them as votes",
             )
         if self.original is not None:
             check_original(self.original)
@@ -83,19 +83,19 @@ class CampaignPlan:
                 "golden tasks and tasks have different class lists",
                 fix="use one class list for both",
             )
-        elif (same := _common(golden, self.tasks)).size:
+        elif (common := _common(golden, self.tasks)).size:
             raise DataError(
                 "duplicate-question",
                 "question is both golden and in the tasks",
-                where=golden.questions.at(int(same[0])),
-                found=f"{same.size:,} of {counted(len(golden.questions), 'golden question')}",
+                where=golden.questions.at(int(common[0])),
+                found=f"{common.size:,} of {counted(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.practice > (most := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
+        elif self.practice > (limit := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
-                allowed=f"up to {counted(most, 'practice task')}",
+                allowed=f"up to {counted(limit, 'practice task')}",
                 found=self.practice,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
@@ -108,26 +108,26 @@ class CampaignPlan:
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
             )
         elif self.practice_round.has_one_truth or (self.practice and self.is_practice.all()):
-            found = self.practice_round
+            practice = self.practice_round
             raise DataError(
                 "missing-golden",
                 "a bar needs valid and invalid practice questions, and other golden questions",
-                found=f"{found.n_valid:,} valid and {found.n_invalid:,} invalid practice questions",
+                found=f"{practice.n_valid:,} valid and {practice.n_invalid:,} invalid practice questions",
                 fix="add golden questions with the other truth, or remove the bar",
             )
 
     def _check_without_golden(self) -> None:
-        for is_asked, what in (
+        for is_wanted, feature in (
             (self.rules.stop is not None, "a stop rule"),
             (self.practice > 0, "a practice round"),
             (self.original_votes, "a vote of original labels"),
         ):
-            if is_asked:
+            if is_wanted:
                 raise DataError(
                     "missing-golden",
-                    f"{what} needs golden questions",
+                    f"{feature} needs golden questions",
                     found="no golden questions",
-                    fix=f"add golden questions, or remove {what}",
+                    fix=f"add golden questions, or remove {feature}",
                 )
 
     @cached_property
@@ -138,21 +138,21 @@ class CampaignPlan:
         if self.experts is None:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
-            check_range(self.at_least, 1, max(map(len, self._by_question), default=0), what="number of experts")
-        return tuple(truth_of(answers, self.at_least) for answers in self._by_question)
+            check_range(self.at_least, 1, max(map(len, self._answers_by_question), default=0), what="number of experts")
+        return tuple(truth_of(answers, self.at_least) for answers in self._answers_by_question)
 
     @cached_property
     def golden_split(self) -> int:
-        """Number of golden questions where no more than half of the experts gave the answer that became the truth."""
+        """Number of golden questions whose truth at most half of the experts answered."""
         if self.experts is None:
             return 0
         return sum(
             truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
-            for truth, answers in zip(self.truth, self._by_question, strict=True)
+            for truth, answers in zip(self.truth, self._answers_by_question, strict=True)
         )
 
     @cached_property
-    def _by_question(self) -> list[list[int]]:
+    def _answers_by_question(self) -> list[list[int]]:
         """The experts' answers to each golden question."""
         answers: list[list[int]] = [
             [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
@@ -163,7 +163,7 @@ class CampaignPlan:
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """Answer (0 no, 1 maybe, 2 yes) by golden question and expert; `DataError` for two different ones."""
+        """Answer (0 no, 1 maybe, 2 yes) by golden question and expert; `DataError` for contradicting answers."""
         if self.golden_tasks is None or self.experts is None:
             return {}
         experts = self.experts.with_answers(KNOWN_ANSWERS)
@@ -184,7 +184,7 @@ class CampaignPlan:
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:
-        """Which golden tasks are for practice; the seed draws them."""
+        """Whether each golden task is for practice, drawn by the seed."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
@@ -200,58 +200,58 @@ class CampaignPlan:
         if self.golden_tasks is not None:
             ends = self.golden_tasks.indptr.tolist()
             for task in np.flatnonzero(self.is_practice).tolist():
-                own = self.truth[ends[task] : ends[task + 1]]
-                truths += own
-                unanswered += own.count(None) == len(own)
+                task_truths = self.truth[ends[task] : ends[task + 1]]
+                truths += task_truths
+                unanswered += task_truths.count(None) == len(task_truths)
         return PracticeRound(int(self.is_practice.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
 
     def golden_counts(self) -> tuple[int, int]:
-        """Number of invalid and of valid golden questions, without practice."""
-        return self._measuring.count(0), self._measuring.count(1)
+        """Count the invalid and the valid golden questions, without practice."""
+        return self._measuring_truths.count(0), self._measuring_truths.count(1)
 
     @property
-    def _measuring(self) -> list[int | None]:
-        """Truth of each golden question; None also for practice questions, which measure nobody."""
+    def _measuring_truths(self) -> list[int | None]:
+        """Truth of each golden question that measures raters; None for practice questions and unknown truths."""
         practice = () if self.golden_tasks is None else np.repeat(self.is_practice, self.golden_tasks.sizes).tolist()
         return [None if is_practice else t for t, is_practice in zip(self.truth, practice, strict=True)]
 
-    def priors(self, asked: Questions) -> list[float | None]:
-        """Probability that each question is valid before any vote, by its original label; None without one."""
+    def priors(self, questions: Questions) -> list[float | None]:
+        """Estimate the probability of valid before any vote, from the original label; None without a label."""
         if not self.original_votes or self.original is None or self.golden_tasks is None:
-            return [None] * len(asked)
-        measured = _label_answers(self.golden_tasks.questions, self.original)
-        valid = probability_by_label(zip(self._measuring, measured, strict=True))
-        return [None if label is None else valid[label] for label in _label_answers(asked, self.original)]
+            return [None] * len(questions)
+        golden_labels = _label_answers(self.golden_tasks.questions, self.original)
+        valid = probability_by_label(zip(self._measuring_truths, golden_labels, strict=True))
+        return [None if label is None else valid[label] for label in _label_answers(questions, self.original)]
 
 
 def _check_sizes(tasks: Tasks) -> None:
-    if (large := np.flatnonzero(tasks.sizes > _MOST_CLASSES)).size:
+    if (large := np.flatnonzero(tasks.sizes > _MAX_CLASSES)).size:
         raise DataError(
             "too-many",
             "task has more classes than a page shows",
             where=f"task {tasks.numbers[large[0]]}, image {tasks.image(int(large[0]))}",
-            allowed=f"up to {_MOST_CLASSES} classes",
+            allowed=f"up to {_MAX_CLASSES} classes",
             found=f"{tasks.sizes[large[0]]} classes; {large.size:,} of {counted(len(tasks), 'task')} are too large",
-            fix=f"reassess tasks --per-task {_MOST_CLASSES}",
+            fix=f"reassess tasks --per-task {_MAX_CLASSES}",
         )
 
 
 def _tasks_of_images(golden: Tasks) -> npt.NDArray[np.int64]:
-    """Number of tasks per image."""
+    """Count the tasks of each image."""
     return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
 
 
-def _label_answers(asked: Questions, original: LabelSets) -> list[int | None]:
-    """Whether the original label is the class of each question: 1 or 0; None without an original label."""
-    votes = original_votes(asked, original)
-    labels: list[int | None] = [None] * len(asked)
+def _label_answers(questions: Questions, original: LabelSets) -> list[int | None]:
+    """Return 1 for each question whose class is the original label, 0 for others, None without a label."""
+    votes = original_votes(questions, original)
+    labels: list[int | None] = [None] * len(questions)
     for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
         labels[row] = int(answer > 0)
     return labels
 
 
 def _common(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
-    """Golden questions that are also in other tasks."""
-    asked = tasks.questions
-    rows = asked.rows_of(golden.questions.images)[golden.questions.image_ids]
-    return np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)
+    """Find golden questions that are also in other tasks."""
+    questions = tasks.questions
+    rows = questions.rows_of(golden.questions.images)[golden.questions.image_ids]
+    return np.flatnonzero(questions.find(rows, golden.questions.class_ids) >= 0)

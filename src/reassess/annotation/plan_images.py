@@ -9,41 +9,41 @@ from reassess.annotation.served_images import CampaignImages, require_pillow, st
 from reassess.core import Classes, Match
 from reassess.core.image_names import image_keys, join
 from reassess.data import ImageSource, open_images
-from reassess.data.pictures import fault_of
+from reassess.data.image_decoding import describe_error
 from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 
-_MOST = 3  # images per class
-_SIDE = 320  # pixels at most
+_MAX_EXAMPLES = 3  # per class
+_SIDE = 320  # pixels, at most
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def read_examples(
     folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
 ) -> list[ExampleImage]:
-    """Read examples of classes from a folder with one folder per class: the first three PNG or JPEG files of each.
+    """Read example images from a folder with one folder per class.
 
-    Examples have at most 320 pixels a side and no metadata. `DataError` if a folder is not a class, or a file is one of
-    the `images` of the campaign, by name or hash.
+    The examples of a class are its first three PNG or JPEG files, scaled down to at most 320 pixels per side, without
+    metadata. `DataError` if a folder is not a class, or a file is one of the `images` of the campaign, by name or hash.
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))
-    shown = set(image_keys(list(images))), set(hashes.values())
+    rated = set(image_keys(list(images))), set(hashes.values())
     return [
-        _example(files, name, class_id, shown)
+        _example(files, name, class_id, rated)
         for class_id, names in _names_by_class(files.source, classes).items()
-        for name in names[:_MOST]
+        for name in names[:_MAX_EXAMPLES]
     ]
 
 
 def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
-    """File names by class."""
+    """Group file names by the class of their folder."""
     names: dict[int, list[str]] = {}
     for name in source.names:
-        called, _, file = name.rpartition("/")
+        folder, _, file = name.rpartition("/")
         if not file.lower().endswith(_SUFFIXES):
             continue
-        class_id = classes.id_of(called, where=f"{source.place}/{called}")
+        class_id = classes.id_of(folder, where=f"{source.place}/{folder}")
         if class_id < 0:
             raise DataError(
                 "not-in-class-folders",
@@ -57,13 +57,13 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
     return names
 
 
-def _example(files: CampaignImages, name: str, class_id: int, shown: tuple[set[str], set[str]]) -> ExampleImage:
+def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[str], set[str]]) -> ExampleImage:
     place, content = files.source.place, files.read(name)
-    names, hashes = shown
+    names, hashes = rated
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
             "example-is-asked",
-            "example image is also an image to rate",
+            "example image is also in the campaign",
             where=place,
             found=name,
             fix="use an image without questions",
@@ -72,7 +72,7 @@ def _example(files: CampaignImages, name: str, class_id: int, shown: tuple[set[s
 
 
 def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive; return their names there. `DataError` if one is missing or ambiguous."""
+    """Find images in a folder or archive and return their names there; `DataError` if one is missing."""
     rows = join(names, images.names, match=match, where="the tasks", known_where=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
@@ -96,7 +96,7 @@ def hash_images(
         try:
             hashes[name] = files.digest(name)
         except DataError as error:
-            faults.append(f"{name}: {fault_of(error, 0)}")
+            faults.append(f"{name}: {describe_error(error, 0)}")
         progress("hashing images", done, len(names))
     if faults:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The practice round: which golden tasks are for it, whether it can begin, and how likely it is passed without looking.
+"""The practice round: its golden tasks, whether it can begin, and the probability to pass without looking.
 
 Pure functions.
 """
@@ -21,23 +21,23 @@ _MOST_TIMES = 12
 
 @dataclass(frozen=True)
 class PracticeRound:
-    """The tasks for practice, and the truths of their questions so far."""
+    """The practice tasks of a campaign, and the truths of their questions so far."""
 
     tasks: int
     unanswered: int  # tasks that no expert has answered or skipped
-    n_invalid: int  # questions
-    n_valid: int
+    n_invalid: int  # questions with the truth invalid
+    n_valid: int  # questions with the truth valid
     bar: float | None
 
     @property
     def has_one_truth(self) -> bool:
-        """Whether experts have answered, but not found questions of both truths, which a bar needs."""
-        is_one = not self.n_invalid or not self.n_valid
-        return self.bar is not None and self.tasks > 0 and not self.unanswered and is_one
+        """Whether experts found only valid or only invalid questions, so that nobody can reach the bar."""
+        has_one = not self.n_invalid or not self.n_valid
+        return self.bar is not None and self.tasks > 0 and not self.unanswered and has_one
 
     @property
     def waits_for(self) -> str | None:
-        """Why no rater can begin practice now; None if they can."""
+        """Why raters cannot begin practice yet; None if they can."""
         if self.unanswered:
             return f"experts have not answered {self.unanswered:,} of {counted(self.tasks, 'practice task')}"
         if not self.has_one_truth:
@@ -48,7 +48,7 @@ class PracticeRound:
 
     @property
     def blind_chances(self) -> dict[str, float] | None:
-        """Probability to pass without looking, for ways to answer; None without a bar, or while raters wait."""
+        """Probability to pass without looking, by way to answer; None without a bar, or while raters wait."""
         if self.bar is None or not self.tasks or self.waits_for is not None:
             return None
         return {
@@ -74,7 +74,7 @@ class PracticeRound:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The object in JSON documents."""
+        """Convert to an object for JSON documents."""
         return {**vars(self), "waits_for": self.waits_for, "blind_chances": self.blind_chances}
 
 
@@ -87,24 +87,24 @@ def draw_practice(
     seed: int,
     both_truths: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Draw golden tasks for practice: images, until they have enough tasks, and with `both_truths` questions of both.
+    """Draw golden images for practice, with at least `count` tasks; return whether each task is drawn.
 
-    Tasks to be voted on are about none of these images (`is_asked`, by golden image). Images with a known truth in each
-    of their tasks come first. Practice takes all tasks of an image or none: a rater who has seen the experts' answers
-    about an image is no longer blind to it.
+    With `both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
+    drawn (`is_asked`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
+    tasks of an image or no task of it: a rater who has seen the experts' answers about an image is not blind to it.
     """
-    values = np.array([-1 if one is None else one for one in truth])
+    values = np.array([-1 if value is None else value for value in truth])
     begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
     free = image_of[~is_asked[image_of]]
-    known = np.setdiff1d(free, image_of[~is_known])
+    preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate([rng.permutation(known), rng.permutation(np.setdiff1d(free, known))])
+    order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
     sizes = np.bincount(image_of, minlength=len(golden.questions.images))
-    chosen = drawn[np.cumsum(sizes[drawn]) - sizes[drawn] < count]
-    if both_truths and count and np.isin(chosen, known).all():
+    chosen = order[np.cumsum(sizes[order]) - sizes[order] < count]
+    if both_truths and count and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
-            having = np.unique(golden.questions.image_ids[values == value])
-            if not np.isin(chosen, having).any():
-                chosen = np.append(chosen, drawn[np.isin(drawn, having)][:1])
+            with_value = np.unique(golden.questions.image_ids[values == value])
+            if not np.isin(chosen, with_value).any():
+                chosen = np.append(chosen, order[np.isin(order, with_value)][:1])
     return np.isin(image_of, chosen)

@@ -1,4 +1,4 @@
-"""The probability of a question while votes come in, with rater matrices from golden answers."""
+"""The probability that a class is valid while votes come in, with rater matrices from golden answers."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from reassess.aggregation.calibration import model_of_counts
 from reassess.aggregation.em import typical_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
-# How much no, maybe and yes count for invalid and valid.
+# Weights of no, maybe and yes for invalid and valid.
 _SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
@@ -21,17 +21,20 @@ def current_model(
     >>> model.matrices_of([7, 8]).round(2).tolist()
     [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
     """
-    place = {rater: row for row, rater in enumerate(raters)}
+    row_of = {rater: row for row, rater in enumerate(raters)}
     table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in counts:
-        table[place[rater], truth, answer] += n
+        table[row_of[rater], truth, answer] += n
     return model_of_counts(
         table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
     )
 
 
 def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """Probability that a class is valid if it is not the original label of its image, and if it is."""
+    """Estimate the probability of valid for classes that are not the original label, and that are.
+
+    `pairs` has the truth of each golden question, and 1 if its class is the original label, otherwise 0.
+    """
     table = np.zeros((1, len(VALIDITY), 2), np.int64)
     for truth, label in pairs:
         if truth is not None and label is not None:
@@ -46,7 +49,7 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
 
 
 def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
-    """Probability that a class is valid, given votes as pairs of rater and answer.
+    """Compute the probability that a class is valid from votes, which are pairs of rater and answer.
 
     The default of `prior` is the share of valid golden questions.
 
@@ -58,16 +61,16 @@ def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior
     invalid, valid = model.prior.tolist() if prior is None else (1 - prior, prior)
     for (of_invalid, of_valid), (_, answer) in zip(
         model.matrices_of([rater for rater, _ in votes]).tolist(), votes, strict=True
-    ):  # plain numbers are faster than arrays of two
+    ):  # plain floats are faster than arrays of two values
         invalid, valid = invalid * of_invalid[answer], valid * of_valid[answer]
         invalid, valid = invalid / (invalid + valid), valid / (invalid + valid)
     return float(valid)
 
 
 def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
-    """Truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
+    """Decide the truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
 
-    It is valid if more than half of them, or `at_least` of them, said yes.
+    It is valid if `at_least` experts answered yes; by default, if more than half of the experts did.
 
     >>> truth_of([2, 2, 0], None), truth_of([2, 0], None), truth_of([2, 0], 1), truth_of([2], 2), truth_of([], None)
     (1, 0, 1, None, None)

@@ -1,4 +1,4 @@
-"""Images as raters get them: without metadata that tells their origin."""
+"""Images for raters, without metadata that reveals their origin."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.data import ImageSource
+from reassess.data.image_decoding import check_pixel_values, describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages
-from reassess.data.pictures import check_values, fault_of, open_picture, rgb
 from reassess.errors import DataError, at, importing
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-_SIDE = 2048  # pixels at most
+_SIDE = 2048  # pixels, at most
 _QUALITY = 95
 _ORIENTATION = 0x0112  # tag in EXIF data
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
@@ -41,38 +41,41 @@ class CampaignImages:
         require_pillow("showing images")
 
     @cached_property
-    def _row(self) -> Mapping[str, int]:
+    def _rows(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
     def load(self, name: str, digest: str | None = None, *, side: int = _SIDE) -> tuple[bytes, str, str]:
-        """An image of at most `side` pixels without metadata, its media type, and the SHA-256 of its file."""
+        """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
+
+        It is scaled down to `side` pixels. `DataError` if `digest` is not the SHA-256 of the file.
+        """
         content = self.read(name)
-        found = sha256(content).hexdigest()
-        if digest not in (None, found):
+        file_digest = sha256(content).hexdigest()
+        if digest not in (None, file_digest):
             raise DataError(
                 "changed-image",
                 "image has changed since the campaign was created",
                 where=name,
                 allowed=f"SHA-256 {digest}",
-                found=f"SHA-256 {found}",
+                found=f"SHA-256 {file_digest}",
                 fix="restore the file, or create a new campaign",
             )
-        return *strip_metadata(content, name, side=side), found
+        return *strip_metadata(content, name, side=side), file_digest
 
     def digest(self, name: str) -> str:
-        """SHA-256 of an image file, in hexadecimal.
+        """Compute the SHA-256 of an image file, in hexadecimal; `DataError` if the file is visibly damaged.
 
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
         content = self.read(name)
-        with _opened(content, name) as picture:
-            check_values(picture)
+        with _open(content, name) as picture:
+            check_pixel_values(picture)
             picture.verify()
         return sha256(content).hexdigest()
 
     def read(self, name: str) -> bytes:
-        """The bytes of an image file; `DataError` if it is missing or unreadable, or a link leads out of the folder."""
-        row = self._row.get(name)
+        """Read the bytes of an image file; `DataError` if it is missing, unreadable, or outside the folder."""
+        row = self._rows.get(name)
         if row is None:
             raise DataError(
                 "unknown-image",
@@ -108,66 +111,66 @@ class CampaignImages:
 
 def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
     """Remove the metadata of an image; return it and its media type."""
-    with _opened(content, name) as picture:
+    with _open(content, name) as picture:
         return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
 
 
 @contextmanager
-def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """Open an image; whatever the block raises becomes a `DataError`."""
+def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
+    """Open an image; any error in the block becomes a `DataError`."""
     try:
-        with at(name), open_picture(BytesIO(content)) as picture:
+        with at(name), open_image(BytesIO(content)) as picture:
             yield picture
     except DataError:
         raise
     except Exception as error:
-        found = fault_of(error, len(content))
+        fault = describe_error(error, len(content))
         raise DataError(
-            "unreadable-image", "image cannot be read", where=name, found=found, fix="replace the file"
+            "unreadable-image", "image cannot be read", where=name, found=fault, fix="replace the file"
         ) from error
 
 
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     picture.draft(None, (side, side))
-    made = _prepared(picture, side)
-    # An unchanged JPEG is stored with its own tables, which loses almost nothing.
-    is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
-    made.info = {}
+    result = _prepare(picture, side)
+    # An unchanged JPEG keeps its quantization tables, so almost nothing is lost.
+    is_same = result is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
+    result.info = {}
     file = BytesIO()
     if is_same:
-        made.save(file, "JPEG", quality="keep")
+        result.save(file, "JPEG", quality="keep")
     else:
-        rgb(made).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        to_rgb(result).save(file, "JPEG", quality=_QUALITY, subsampling=0)
     return file.getvalue(), "image/jpeg"
 
 
 def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    made = _prepared(picture, side)
-    if made.mode not in _PNG_MODES:
-        made = rgb(made)
-    transparency = made.info.get("transparency")
-    made.info = {} if transparency is None else {"transparency": transparency}
+    result = _prepare(picture, side)
+    if result.mode not in _PNG_MODES:
+        result = to_rgb(result)
+    transparency = result.info.get("transparency")
+    result.info = {} if transparency is None else {"transparency": transparency}
     file = BytesIO()
-    made.save(file, "PNG", compress_level=1)
+    result.save(file, "PNG", compress_level=1)
     return file.getvalue(), "image/png"
 
 
-def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
-    """Rotate an image as its EXIF data says, convert it to sRGB and shrink it; an image that needs none is returned."""
+def _prepare(picture: "Image.Image", side: int) -> "Image.Image":
+    """Apply the EXIF rotation, convert to sRGB and scale down; return the same object if unchanged."""
     from PIL import Image, ImageOps
 
     picture.load()
     try:
         is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
-        made = ImageOps.exif_transpose(picture) if is_turned else picture
+        result = ImageOps.exif_transpose(picture) if is_turned else picture
     except Exception:  # damaged EXIF data; the image can still be shown
-        made = picture
-    made = _in_srgb(made)
-    if max(made.size) > side:
-        if made.mode not in ("L", "RGB", "RGBA"):
-            made = rgb(made)
-        made = ImageOps.contain(made, (side, side), Image.Resampling.LANCZOS)
-    return made
+        result = picture
+    result = _in_srgb(result)
+    if max(result.size) > side:
+        if result.mode not in ("L", "RGB", "RGBA"):
+            result = to_rgb(result)
+        result = ImageOps.contain(result, (side, side), Image.Resampling.LANCZOS)
+    return result
 
 
 def _in_srgb(picture: "Image.Image") -> "Image.Image":
@@ -179,10 +182,10 @@ def _in_srgb(picture: "Image.Image") -> "Image.Image":
         return picture
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
     try:
-        own = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(own).lower():
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
             return picture
-        converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode=mode)
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the image can still be shown
         return picture
     return picture if converted is None else converted

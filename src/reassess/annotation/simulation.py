@@ -1,4 +1,4 @@
-"""Programs rate in a copy of a campaign, in simulated time: how many votes and hours, and how accurate the labels."""
+"""Simulated raters in a copy of a campaign, to estimate votes, hours and the accuracy of labels."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -24,38 +24,38 @@ from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
-Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
-Truth = Callable[[str, int], bool]  # whether a class is valid, by image name and class id
+Matrix = Sequence[Sequence[float]]  # probabilities of no, maybe and yes, for invalid and for valid classes
+Truth = Callable[[str, int], bool]  # returns whether a class is valid, by image name and class id
 _CORRECT = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
-_LOOK_AGAIN = 30.0  # seconds after which a page asks again for a task
+_RETRY = 30.0  # seconds until a page asks for a task again
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The votes of programs in a campaign, and the accuracy of the labels made from them."""
+    """The result of a simulation: work, votes, and the accuracy of the labels made from them."""
 
     raters: int
     failed: int  # raters below the bar in practice
     tasks: int
-    answers: int  # of the programs, also to golden questions
-    expert_answers: int  # correct answers of a program in the place of experts, for whom practice waited
-    hours: float  # of work, of all raters together
-    elapsed_hours: float  # until the last answer
+    answers: int  # answers of the simulated raters, also to golden questions
+    expert_answers: int  # correct answers of a simulated expert, if practice waited for experts
+    hours: float  # total working time of all raters
+    elapsed_hours: float  # time until the last answer
     progress: Progress
     votes_at_most: int
     not_needed: int  # answers to questions that had enough votes
-    threshold: float  # scores from here on make labels
-    correct: int  # labels of questions that had no votes before
+    threshold: float  # classes with at least this score are valid
+    correct: int  # correct labels; here and below, of questions that had no votes before
     valid_missed: int
     invalid_kept: int
 
     @property
     def voted(self) -> int:
-        """Number of questions that had no votes before, and have some now."""
+        """Number of questions that had no votes before, and have votes now."""
         return self.correct + self.valid_missed + self.invalid_kept
 
     def to_json(self) -> dict[str, Any]:
-        """The object in JSON documents."""
+        """Convert to an object for JSON documents."""
         counts = (
             "raters",
             "failed",
@@ -86,90 +86,101 @@ def simulate(
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Simulation:
-    """Let a program with each matrix rate a campaign until no task is left for it.
+    """Simulate one rater per confusion matrix, until no task is left for them.
 
-    A vote takes `seconds` on average (exponential). The answer to a question depends only on the seed, the rater and
-    the question. The campaign must be a copy that may be lost: its changes do not wait for the disk.
+    `truth` returns whether a class is valid. A vote takes `seconds` on average (exponential distribution). The answer
+    to a question depends only on the seed, the rater and the question. The campaign must be a copy: changes are not
+    synced to the disk, so a crash may damage the file.
     """
     before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
     people = add_people(campaign, names, now=now, simulated=True)
-    name = f"{campaign.name}, simulated"  # of an export too
+    name = f"{campaign.name}, simulated"  # exports have this name too
     with changing(campaign) as change:
         change.connection.execute(
             update(schema.campaign).values(name=name, settings={**campaign.settings, "name": name})
         )
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
-    raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
+    raters = [
+        _Rater(campaign, number, person, matrix, truth, seed, seconds)
+        for number, (person, matrix) in enumerate(zip(people, matrices, strict=True))
+    ]
     for person in people:
         consent(campaign, person, now)
-    by_expert = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).practice.unanswered else 0
-    coming = [(now, rater.number) for rater in raters]
+    expert_answers = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).practice.unanswered else 0
+    queue = [(now, rater.number) for rater in raters]  # when each rater continues
     blocked: set[int] = set()  # raters without a task since the last answer
-    while len(blocked) < len(coming):
-        time, number = heapq.heappop(coming)
-        answers = raters[number].answers
-        time_of_next = raters[number].work(time)
-        added = raters[number].answers - answers
-        blocked = set() if added else blocked - {number}
-        if time_of_next is not None:
-            heapq.heappush(coming, (time_of_next, number))
+    while len(blocked) < len(queue):
+        time, number = heapq.heappop(queue)
+        answers_before = raters[number].answers
+        next_time = raters[number].work(time)
+        new_answers = raters[number].answers - answers_before
+        blocked = set() if new_answers else blocked - {number}
+        if next_time is not None:
+            heapq.heappush(queue, (next_time, number))
             if raters[number].turn is None:
                 blocked.add(number)
-        progress(added)
+        progress(new_answers)
     end = max(now, *(rater.last for rater in raters))
-    return _result(campaign, raters, before, truth, start=now, end=end, by_expert=by_expert)
+    return _result(campaign, raters, before, truth, start=now, end=end, expert_answers=expert_answers)
 
 
 def _answer_for_experts(campaign: Campaign, truth: Truth, now: float) -> int:
-    """Let a program answer golden questions correctly, as an expert; return the number of its answers."""
+    """Let a simulated expert answer golden questions correctly; return the number of answers."""
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, simulated=True)
     consent(campaign, person, now)
-    expert = _Rater(campaign, 0, (person, _CORRECT), truth, 0, 0.0)
+    expert = _Rater(campaign, 0, person, _CORRECT, truth, 0, 0.0)
     while expert.work(now) is not None:
         pass
     return expert.answers
 
 
 class _Rater:
-    """A program that rates."""
+    """A simulated rater."""
 
     def __init__(
-        self, campaign: Campaign, number: int, own: tuple[int, Matrix], truth: Truth, seed: int, seconds: float
+        self,
+        campaign: Campaign,
+        number: int,
+        person: int,
+        matrix: Matrix,
+        truth: Truth,
+        seed: int,
+        seconds: float,
     ) -> None:
-        self.campaign, self.number, (self.person, self.matrix) = campaign, number, own
+        self.campaign, self.number, self.person, self.matrix = campaign, number, person, matrix
         self.truth, self.seed, self.seconds = truth, seed, seconds
         self.image_names = image_addresses(campaign)
         self.chance = Random(f"{seed} {number}")
-        self.turn: Turn | None = None  # on the screen
-        self.held: Turn | None = None  # fetched meanwhile, as the page does
-        self.given: list[GivenAnswer] = []
+        self.turn: Turn | None = None  # the turn on the screen
+        self.held: Turn | None = None  # the next turn, which a page fetches in advance
+        self.turn_answers: list[GivenAnswer] = []
         self.tasks, self.answers, self.worked, self.last = 0, 0, 0.0, 0.0
 
     def work(self, now: float) -> float | None:
-        """Save the answers to a task, and begin the next one; return when it is answered, or None after the last."""
+        """Save the answers to a task and begin the next task; return when to continue, or None at the end."""
         if self.turn is not None:
-            save_answers(self.campaign, self.person, self.given, now)
-            self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.given), now
+            save_answers(self.campaign, self.person, self.turn_answers, now)
+            self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.turn_answers), now
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
         if not isinstance(turn, Turn):
-            return now + _LOOK_AGAIN if turn in ("experts", "waiting", "paused") else None
+            return now + _RETRY if turn in ("experts", "waiting", "paused") else None
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None
-        # Rows come in an order that differs between equal campaigns.
+        # The order of rows differs between equal campaigns, so sort them.
         rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
         times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
         self.turn, self.worked = turn, self.worked + sum(times)
-        self.given = [
+        self.turn_answers = [
             GivenAnswer(row.question, self._answer(self.image_names[turn.image], row.class_id), took, row.revision)
             for row, took in zip(rows, times, strict=True)
         ]
         return now + sum(times)
 
     def _answer(self, image: str, class_id: int) -> int:
-        own = Random(f"{self.seed} {self.number} {image} {class_id}")
-        return own.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
+        chance = Random(f"{self.seed} {self.number} {image} {class_id}")
+        return chance.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
 
 
 def _result(
@@ -180,7 +191,7 @@ def _result(
     *,
     start: float,
     end: float,
-    by_expert: int,
+    expert_answers: int,
 ) -> Simulation:
     people = {rater.person for rater in raters}
     progress, exported = progress_of(campaign, end), export_votes(campaign)
@@ -194,10 +205,10 @@ def _result(
         label, valid = (scores.values >= threshold)[is_new], _truths(scores, truth)[is_new]
     return Simulation(
         raters=len(raters),
-        failed=sum(one.stage == "failed" and one.id in people for one in progress.raters),
+        failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.raters),
         tasks=sum(rater.tasks for rater in raters),
         answers=sum(rater.answers for rater in raters),
-        expert_answers=by_expert,
+        expert_answers=expert_answers,
         hours=sum(rater.worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
@@ -211,7 +222,7 @@ def _result(
 
 
 def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
-    """The scores by the default method, with golden answers if raters are measured on them."""
+    """Compute scores with the default method, with golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
@@ -224,7 +235,7 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
 
 
 def _truths(scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
-    """Whether each class with a score is valid."""
+    """Return whether each class with a score is valid."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
     return np.array([truth(questions.images[image], class_id) for image, class_id in columns], bool)
@@ -245,7 +256,10 @@ def check_matrix(matrix: Matrix) -> None:
 
 
 def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> Truth:
-    """The truth by labels; without labels that of golden questions, and a random one as often valid for the others."""
+    """Return the truth of a simulation: by labels, or by golden questions.
+
+    Without labels, other questions are valid at random, as often as golden questions.
+    """
     golden = golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
     if labels is None:

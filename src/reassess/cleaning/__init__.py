@@ -1,4 +1,4 @@
-"""From what models say of images that they were not trained on to the training images worth keeping."""
+"""Wrong labels in training data: found by predictions of models that were not trained on the images."""
 
 import lazy_loader
 

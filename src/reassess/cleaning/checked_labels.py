@@ -1,4 +1,4 @@
-"""Labels that people checked: which are correct, and what that tells about all labels."""
+"""Labels that people checked: which of them are correct, and the share of wrong labels among all."""
 
 import math
 import warnings
@@ -18,22 +18,22 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
 
 _Floats = npt.NDArray[np.float64]
-_BY_MODEL = 0.01  # standard error of the model's share: what it was off by where people's mistakes are known
-_EDGE = 1e-9  # a probability is at least so far from 0 and 1 when it is moved
-_FAR = 40.0  # in log-odds
-_ALL = 0.95  # of the labels, that a sample of all is drawn from, as far as its weights tell
+_BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
+_EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
+_FAR = 40.0  # largest shift, in log-odds
+_ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
 def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
-    """1 if the label of an image is known to be correct, -1 if it is known to be wrong, else 0; int8, (images,)."""
+    """Return 1 for each label that is checked and correct, -1 if it is wrong, else 0; int8, (images,)."""
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
         return known
     classes = held_out.labels.classes.unite(checked.questions.classes)
     labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
     rows = join(pairs.images, labels.images, where="the checked labels", known_where="the labels")[pairs.image_ids]
-    of_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
-    known[rows[of_label]] = np.where(checked.valid[of_label], 1, -1)
+    is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
+    known[rows[is_label]] = np.where(checked.valid[is_label], 1, -1)
     if not known.any():
         raise DataError(
             "missing-golden",
@@ -42,7 +42,7 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
             found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
             fix="check the labels of a random sample of the images",
         )
-    _warn_of_others(checked, rows, of_label)
+    _warn_of_unused(checked, rows, is_label)
     return known
 
 
@@ -62,7 +62,7 @@ def checked_truth(answers: Votes) -> Golden:
     Warns
     -----
     ReassessWarning
-        Some labels have as many answers yes as others.
+        A label has as many answers yes as other answers.
 
     Examples
     --------
@@ -83,15 +83,15 @@ def checked_truth(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.NDArray[np.bool_]) -> None:
-    """Warn of answers that are not about a label."""
-    if checked.exclusive:  # each image with every class
-        others = np.unique(checked.questions.image_ids[rows < 0]).size
-        text = f"{others:,} of {counted(len(checked.questions.images), 'checked image')} not used: no label"
+def _warn_of_unused(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+    """Warn about answers that are not about the label of an image."""
+    if checked.exclusive:  # the questions are all classes of each image
+        unused = np.unique(checked.questions.image_ids[rows < 0]).size
+        text = f"{unused:,} of {counted(len(checked.questions.images), 'checked image')} not used: no label"
     else:
-        others = int(np.count_nonzero(~of_label))
-        text = f"{others:,} of {counted(of_label.size, 'checked question')} not used: not about an image's label"
-    if others:
+        unused = int(np.count_nonzero(~is_label))
+        text = f"{unused:,} of {counted(is_label.size, 'checked question')} not used: not about an image's label"
+    if unused:
         warnings.warn(text, ReassessWarning, stacklevel=4)
 
 
@@ -99,14 +99,14 @@ def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.
 class DrawnLabels:
     """The checked labels that were drawn at random."""
 
-    weights: _Floats  # (images,): number of labels that each checked label stands for; 0 if it was not drawn
+    weights: _Floats  # (images,): number of labels that each checked label represents; 0 if it was not drawn
     strata: npt.NDArray[np.int64]  # (images,)
-    covered: float  # share of the labels that were drawn from
+    covered: float  # share of all labels that the drawn labels represent
     has_all_strata: bool = True  # whether a label of each stratum is known
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, known: npt.NDArray[np.int8], sample: Sample | None) -> "DrawnLabels":
-        """The known labels that are in a sample; they stand for drawn labels that are not known, too."""
+        """Find the known labels in a sample; they also represent drawn labels that are not known."""
         weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
@@ -121,26 +121,29 @@ class DrawnLabels:
                 found=f"{represented:,.0f} labels",
                 fix="use the probabilities of the draw",
             )
-        is_left = (rows >= 0) & (known[rows] != 0)
-        drawn = sample.reduced(is_left, of=rows >= 0)
-        weights[rows[is_left]] = drawn.weights
-        _, strata[rows[is_left]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
-        covered = float(drawn.weights.sum()) / known.size  # less if no label of a stratum is known
+        is_used = (rows >= 0) & (known[rows] != 0)
+        drawn = sample.reduced(is_used, of=rows >= 0)
+        weights[rows[is_used]] = drawn.weights
+        _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
+        covered = float(drawn.weights.sum()) / known.size  # lower if a stratum has no known label
         has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
         return cls(weights, strata, min(1.0, covered), has_all_strata)
 
 
-def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by checked ones, and move the probabilities to agree with it.
+def correct_share(
+    label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels
+) -> tuple[_Floats, CheckedLabels]:
+    """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
 
-    The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels that were drawn
-    at random, each with its weight. Where the 99 % interval of the corrected share holds the model's own, the two are
-    weighed by their standard errors; else only the corrected one counts. The probabilities of unchecked labels are
-    moved together, on the scale of log-odds; checked labels get 0 or 1. Labels that were not drawn at random say
-    nothing about others: without a sample of all labels, the others stay as they are.
+    The error of the share by the model is estimated by the weighted mean of (wrong - probability of wrong), over the
+    checked labels that were drawn at random. If the 99 % interval of the corrected share contains the share by the
+    model, the result is their mean, weighted by their inverse variances; otherwise, it is the corrected share. All
+    probabilities of unchecked labels are shifted by the same log-odds; checked labels get 0 or 1. Labels that were not
+    drawn at random say nothing about other labels: without a sample of all labels, the other probabilities do not
+    change.
 
-    A difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal, Swensson
-    and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
+    This is a difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal,
+    Swensson and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
     """
     wrong, expected = known < 0, 1 - label_quality
     by_model = float(expected.mean())
@@ -160,43 +163,42 @@ def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnL
     checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
     share = float(np.clip(by_model + weight * off, *interval))
-    return _moved(label_quality, known, 1 - share), checked
+    return _shift_to_mean(label_quality, known, 1 - share), checked
 
 
 def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple[float, float, float]:
-    """The weighted mean over drawn labels, its standard error, and the degrees of freedom of that (Satterthwaite).
-
-    In each stratum the variance is that of the sample with one wrong label more, weighted by the share of the stratum,
-    and not below what the model itself expects: a small sample may show no wrong label.
-    """
+    """Compute the weighted mean, its standard error, and its degrees of freedom (Satterthwaite)."""
+    # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
+    # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
     rows = np.flatnonzero(drawn.weights)
     total, mean, variances, freedom = float(drawn.weights.sum()), 0.0, [], []
     for stratum in np.unique(drawn.strata[rows]).tolist():
-        own = rows[drawn.strata[rows] == stratum]
-        weights, values, probable = drawn.weights[own], off[own], expected[own]
+        in_stratum = rows[drawn.strata[rows] == stratum]
+        weights, values, probable = drawn.weights[in_stratum], off[in_stratum], expected[in_stratum]
         relative = weights / weights.mean()
         share = float(weights.sum()) / total
         mean += share * float((relative * values).mean())
-        seen, scale = np.append(values, 1 - np.average(probable, weights=weights)), np.append(relative, share)
-        residuals = scale * (seen - np.average(seen, weights=scale))
-        by_sample = float((residuals**2).sum()) / own.size
+        extended = np.append(values, 1 - np.average(probable, weights=weights))
+        scale = np.append(relative, share)
+        residuals = scale * (extended - np.average(extended, weights=scale))
+        by_sample = float((residuals**2).sum()) / in_stratum.size
         by_model = float((relative * probable * (1 - probable)).mean())
-        rest = max(0.0, 1 - own.size / float(weights.sum()))  # none if all labels of the stratum were checked
-        variances.append(share**2 * max(by_sample, by_model) / own.size * rest)
-        freedom.append(max(1, own.size - 1))
+        unchecked = max(0.0, 1 - in_stratum.size / float(weights.sum()))  # finite population correction
+        variances.append(share**2 * max(by_sample, by_model) / in_stratum.size * unchecked)
+        freedom.append(max(1, in_stratum.size - 1))
     variance = sum(variances)
     parts = sum(part**2 / n for part, n in zip(variances, freedom, strict=True))
     return mean, math.sqrt(variance), variance**2 / parts if parts else float(rows.size)
 
 
-def _moved(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
-    """The probabilities with another mean."""
+def _shift_to_mean(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
+    """Shift the log-odds of unchecked labels so that all probabilities have a mean."""
     odds = logit(np.clip(label_quality, _EDGE, 1 - _EDGE))
 
-    def moved(by: float) -> _Floats:
-        return np.where(known == 0, expit(odds + by), known > 0)
+    def shifted(shift: float) -> _Floats:
+        return np.where(known == 0, expit(odds + shift), known > 0)
 
     low, high = -_FAR, _FAR
-    if not moved(low).mean() < mean < moved(high).mean():
-        return moved(low if moved(low).mean() >= mean else high)
-    return moved(float(brentq(lambda by: moved(by).mean() - mean, low, high)))
+    if not shifted(low).mean() < mean < shifted(high).mean():
+        return shifted(low if shifted(low).mean() >= mean else high)
+    return shifted(float(brentq(lambda shift: shifted(shift).mean() - mean, low, high)))

@@ -1,4 +1,4 @@
-"""The few likely classes of each image, by held-out predictions."""
+"""The most probable classes of each image, by held-out predictions."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +14,18 @@ from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import tail_log, take_candidates
 
-CANDIDATES = 16  # classes per image that are used, at most
-_LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
+CANDIDATES = 16  # largest number of classes per image
+_LEAST = 1e-6  # lower probabilities are raised to this: float16 has none between 0 and 6e-8, and few below 6e-5
 _BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class ClassCandidates:
-    """The most probable classes of each image, its label among them."""
+    """The most probable classes of each image, always with its label."""
 
     ids: npt.NDArray[np.int32]  # (images, candidates): class ids, each once
-    # (images, candidates): logarithm of the probability that the models give the class; of several models or
-    # repetitions the mean of the logarithms.
+    # (images, candidates): logarithm of the probability that the model gives the class; for several models or
+    # repetitions, the mean of the logarithms.
     logs: npt.NDArray[np.float32]
     place: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
     # (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum of their squares;
@@ -35,7 +35,7 @@ class ClassCandidates:
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
-        """Read the probabilities of every image, some blocks of images at a time."""
+        """Read the probabilities of all images, several blocks at a time."""
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
@@ -44,31 +44,31 @@ class ClassCandidates:
 
         def read(start: int) -> None:
             part = slice(start, min(start + _BLOCK, images))
-            of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
+            probabilities = np.empty((held_out.repetitions, part.stop - part.start, classes))
             for reader in readers:
-                reader.read(part, of_all)
+                reader.read(part, probabilities)
             labels = held_out.labels.indices[part]
-            take_candidates(_geometric_mean(of_all), labels, ids[part], logs[part], place[part], tails[part])
+            take_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
 
         with ThreadPoolExecutor(thread_count()) as pool:
-            list(pool.map(read, range(0, images, _BLOCK)))  # so that an error is raised
+            list(pool.map(read, range(0, images, _BLOCK)))  # list() raises the errors of threads
         return cls(ids, logs, place, tails, classes)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def labels(self) -> npt.NDArray[np.int32]:
-        """The label of each image: int32, shape (images,)."""
+        """Return the label of each image: int32, shape (images,)."""
         return np.take_along_axis(self.ids, self.place[:, None], axis=1)[:, 0]
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
-        """The candidates of some images."""
+        """Select images."""
         return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
 
     def probabilities(
         self, sharpening: float, biases: npt.NDArray[np.float64] | None = None
     ) -> npt.NDArray[np.float64]:
-        """The probabilities of the candidates, float64, shape (images, candidates), under a calibration."""
+        """Compute calibrated probabilities of the candidates, float64, shape (images, candidates)."""
         logs = sharpening * self.logs.astype(np.float64)
         if biases is not None:
             logs += biases[self.ids]
@@ -84,7 +84,7 @@ class ClassCandidates:
 
 
 class _ProbabilityReader:
-    """The probabilities in one file, none of them 0."""
+    """Reads the probabilities of one file, and raises those near 0."""
 
     def __init__(self, file: HeldOutFile, images: int) -> None:
         if file.predictions.scores is None:
@@ -93,25 +93,25 @@ class _ProbabilityReader:
                 "held-out predictions have only ids",
                 where=file.name,
                 allowed="scores of all classes, to compute label quality",
-                fix=Fix("give scores, or {method}", method='"consistent"'),
+                fix=Fix("pass scores, or use {method}", method='"consistent"'),
             )
-        self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread
+        self._file, self._are_probabilities = file, file.kind == "probabilities"  # computed before threads start
         self._row_of = np.full(images, -1)
         self._row_of[file.rows] = np.arange(file.rows.size)
 
     def read(self, part: slice, into: npt.NDArray[np.float64]) -> None:
-        """Put the images of the part that the file holds into float64, shape (repetitions, images, classes)."""
-        there = np.flatnonzero(self._row_of[part] >= 0)
-        rows = self._row_of[part][there]
-        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=self._is_given):
+        """Write the file's images of the part into an array: float64, shape (repetitions, images, classes)."""
+        places = np.flatnonzero(self._row_of[part] >= 0)
+        rows = self._row_of[part][places]
+        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=self._are_probabilities):
             repetitions = self._file.repetitions[rows[block]]
-            into[repetitions, there[block]] = np.maximum(values, _LEAST, out=values)
+            into[repetitions, places[block]] = np.maximum(values, _LEAST, out=values)
 
 
-def _geometric_mean(of_all: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Of the repetitions, along the first axis; their order changes nothing."""
-    if len(of_all) > 1:
-        logs = np.log(of_all, out=of_all)
-        logs.sort(axis=0)
-        of_all = np.exp(logs.mean(axis=0, keepdims=True))
-    return np.asarray(of_all[0])
+def _geometric_mean(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Compute the geometric mean over repetitions, the first axis, in any order."""
+    if len(probabilities) > 1:
+        logs = np.log(probabilities, out=probabilities)
+        logs.sort(axis=0)  # then rounding does not depend on the order
+        probabilities = np.exp(logs.mean(axis=0, keepdims=True))
+    return np.asarray(probabilities[0])

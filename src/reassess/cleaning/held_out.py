@@ -1,4 +1,4 @@
-"""What models say of images that they were not trained on: every image equally often."""
+"""Held-out predictions, equally many for each image, from models that were not trained on it."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release
 from reassess.text import counted, some
 
-_PART = 1 << 16  # rows after which the memory of a mapped file is given back
+_PART = 1 << 16  # rows after which the memory of a mapped file is released
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class HeldOutPredictions:
     labels
         The label of each image.
     files
-        Files, which together hold every image equally often. What follows from them does not depend on their order.
+        Files that together contain each image equally often. Results do not depend on their order.
     classes
         Number of classes.
     repetitions
-        How often each image was held out.
+        Number of predictions of each image.
     best
-        For each file the most probable class of each of its rows; int32, shape (N,), -1 for none.
+        The most probable class of each row of each file; int32, shape (N,), -1 for no class.
 
     Examples
     --------
@@ -65,16 +65,16 @@ class HeldOutPredictions:
         duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
-        """Held-out predictions by the name of their file.
+        """Join held-out predictions, by the name of their file, with the labels.
 
         Parameters
         ----------
         predictions
-            Of all images, or of one fold each; every one names its images.
+            Predictions of all images or of one fold, with image names.
         labels
-            The label of each image: label sets of one class each, with every class of the predictions.
+            The label of each image: label sets with one class each. Each class of the predictions is a label.
         folds
-            The folds of each repetition: then each file has all images, or one whole fold of one repetition.
+            The folds of each repetition. Then each file must have all images, or exactly one fold of a repetition.
         duplicates
             Groups of image names, as for `make_folds`.
         match
@@ -83,27 +83,27 @@ class HeldOutPredictions:
         Raises
         ------
         DataError
-            An image has no label or several; a file does not name its images, or names one that has no label; an image
-            is in no file, or in more files than another; a file does not contain one fold; files hold other classes; a
-            class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
-            labels no more than chance would, or has classes in another order than the others; or duplicates are given,
-            but no folds, and each file holds all images.
+            An image does not have exactly one label; a file has no image names, or an image without a label; an image
+            is in no file, or in more files than another image; a file does not contain exactly one fold; files have
+            different classes; a class has no label or no output; a score is NaN; all images have the same top-1; a file
+            agrees with the labels only at chance level, or has another order of classes than other files; or
+            `duplicates` is used without `folds`, and each file has all images.
 
         Warns
         -----
         ReassessWarning
-            A file agrees with the labels no more than chance would, on too few images to tell; classes have one
-            another's names in all files; or duplicates are in several folds.
+            A file agrees with the labels only at chance level, on too few images to be sure; classes are exchanged in
+            all files; or duplicates are in several folds.
         """
         check_type(LabelSets, labels)
         single_classes(labels)
         check_type(Mapping, predictions, what="held-out predictions", fix="{name of the file: Predictions}")
         check_type(Sequence, folds, what="folds", fix="[folds], a list")
         check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
-        for name, of_file in predictions.items():
-            check_type(Predictions, of_file, what=f"predictions of {name}", fix="read_predictions(FILE)")
-        for of_repetition in folds:
-            check_type(Folds, of_repetition, what="folds of a repetition", fix="read_folds(FILE)")
+        for name, model in predictions.items():
+            check_type(Predictions, model, what=f"predictions of {name}", fix="read_predictions(FILE)")
+        for repetition in folds:
+            check_type(Folds, repetition, what="folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
                 "missing-predictions",
@@ -119,14 +119,14 @@ class HeldOutPredictions:
         return cls(labels, files, classes, repetitions, best)
 
     def top1(self) -> npt.NDArray[np.int32]:
-        """The most probable class of each image in each repetition; int32, shape (repetitions, images), -1 for none."""
+        """Return the top-1 of each image: int32, shape (repetitions, images), -1 for no class."""
         best = np.empty((self.repetitions, len(self.labels)), np.int32)
-        for file, of_file in zip(self.files, self.best, strict=True):
-            best[file.repetitions, file.rows] = of_file
+        for file, file_best in zip(self.files, self.best, strict=True):
+            best[file.repetitions, file.rows] = file_best
         return best
 
 
-def cleaning_of(
+def make_cleaning(
     held_out: HeldOutPredictions,
     *,
     kept: npt.NDArray[np.bool_],
@@ -135,27 +135,30 @@ def cleaning_of(
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    """The images that are kept and dropped, with what is known of each label."""
+    """Make the result of a method; raise if it drops a whole class, warn if it drops more than a third."""
     labels = held_out.labels
     cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
-    lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
-    if lost:
+    dropped_names = [
+        labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
+    ]
+    if dropped_names:
         raise DataError(
             "empty",
             "no image of a class is kept",
             allowed="some of each class",
-            found=f"none of {some(lost, most=3)} ({counted(len(lost), 'class', 'classes')} of {held_out.classes:,})",
+            found=f"none of {some(dropped_names, most=3)} "
+            f"({counted(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
-    much = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
-    if much:
-        text = f"more than a third is dropped of {some(much, most=3)}: look at these before you train without them"
+    many = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
+    if many:
+        text = f"more than a third is dropped of {some(many, most=3)}: look at these before you train without them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 
 
 def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
-    """The most probable class of each row; `DataError` if score is NaN."""
+    """Find the most probable class of each row; raise `DataError` if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
     for start in range(0, best.size, _PART):

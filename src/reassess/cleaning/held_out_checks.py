@@ -1,4 +1,4 @@
-"""Checks that models and labels have the same classes in the same order, before they are compared."""
+"""Checks that models and labels have the same classes in the same order."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,179 +20,182 @@ from reassess.text import counted, some
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
 _SparseCounts = Any  # a sparse array: scipy has no types
-_LOOKED_AT = 5_000  # rows of a file at most, to compare with the labels
-_SHOWN = 3  # classes without a label that a message names
-_MANY = 100  # images; a trained model does not predict one class for all of them
+_MOST_CHECKED = 5_000  # largest number of rows of a file that are compared with the labels
+_EXAMPLES = 3  # classes without a label in a message
+_MANY = 100  # images; a trained model does not predict the same class for this many
 
 
 def exchanged_classes(
     labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """Find a file with exchanged classes: its number, and the class that it predicts instead of each of them.
+    """Find a file with exchanged classes: its position, and the predicted class for each exchanged class.
 
-    In such a file, more images of a class are predicted as another class than as their own, images of that class as a
-    third one, and so on in a circle; in the other files together it is not so. Both are tested. If it is so in all
-    files together, the labels may be exchanged as well as the outputs, and the number is None.
+    In such a file, most images of a class are predicted as a second class, most images of the second class as a third
+    one, and so on in a cycle. In the other files together, these classes are mostly predicted correctly. Both are
+    tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
+    the outputs, and the position is None.
     """
-    of_files = [_counts(*columns, classes) for columns in zip(labels, predicted, strict=True)]
-    total = sum(of_files[1:], start=of_files[0])
-    for number, own in enumerate(of_files):
-        others = total - own
-        for circle in _circles(_mistaken(own)):
-            if _is_plain(_as_others(own, circle), _as_labelled(own, circle)) and _is_plain(
-                _as_labelled(others, circle), _as_others(others, circle)
+    file_counts = [_counts(*columns, classes) for columns in zip(labels, predicted, strict=True)]
+    total = sum(file_counts[1:], start=file_counts[0])
+    for position, counts in enumerate(file_counts):
+        rest = total - counts
+        for cycle in _cycles(_exchanged(counts)):
+            if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
+                _count_correct(rest, cycle), _count_exchanged(rest, cycle)
             ):
-                return number, circle
-    circles = _circles(_mistaken(total))
-    plain = (circle for circle in circles if _is_plain(_as_others(total, circle), _as_labelled(total, circle)))
-    return next(((None, circle) for circle in plain), None)
+                return position, cycle
+    cycles = _cycles(_exchanged(total))
+    in_all = (
+        cycle for cycle in cycles if _is_significant(_count_exchanged(total, cycle), _count_correct(total, cycle))
+    )
+    return next(((None, cycle) for cycle in in_all), None)
 
 
 def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _SparseCounts:
-    """Images of each label, the row, by predicted class, the column."""
-    named = predicted >= 0
-    pairs = (labels[named], predicted[named])
+    """Count images by label, the row, and predicted class, the column."""
+    has_class = predicted >= 0
+    pairs = (labels[has_class], predicted[has_class])
     return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
 
 
-def _mistaken(counts: _SparseCounts) -> dict[int, int]:
-    """Classes whose images are mostly predicted as another class, and that class."""
-    most = np.asarray(counts.argmax(axis=1)).ravel()
-    at_most = counts[np.arange(most.size), most]
-    return {a: int(most[a]) for a in np.flatnonzero(at_most > counts.diagonal()).tolist()}
+def _exchanged(counts: _SparseCounts) -> dict[int, int]:
+    """Return the other class for each class whose images are mostly predicted as another class."""
+    most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
+    highest = counts[np.arange(most_frequent.size), most_frequent]
+    return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
 
 
-def _circles(mistaken: Mapping[int, int]) -> list[dict[int, int]]:
-    """Circles of classes, each predicted as the next one."""
-    circles, seen = [], set[int]()
-    for start in mistaken:
+def _cycles(exchanged: Mapping[int, int]) -> list[dict[int, int]]:
+    """Find cycles of classes, where each class is predicted as the next."""
+    cycles, visited = [], set[int]()
+    for start in exchanged:
         path: list[int] = []
-        at: int | None = start
-        while at is not None and at not in seen:
-            seen.add(at)
-            path.append(at)
-            at = mistaken.get(at)
-        if at in path:
-            circles.append({a: mistaken[a] for a in path[path.index(at) :]})
-    return circles
+        current: int | None = start
+        while current is not None and current not in visited:
+            visited.add(current)
+            path.append(current)
+            current = exchanged.get(current)
+        if current in path:
+            cycles.append({a: exchanged[a] for a in path[path.index(current) :]})
+    return cycles
 
 
-def _as_others(counts: _SparseCounts, circle: Mapping[int, int]) -> int:
-    return sum(int(counts[a, b]) for a, b in circle.items())
+def _count_exchanged(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
+    return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
-def _as_labelled(counts: _SparseCounts, circle: Iterable[int]) -> int:
-    return sum(int(counts[a, a]) for a in circle)
+def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
+    return sum(int(counts[a, a]) for a in cycle)
 
 
-def _is_plain(more: int, fewer: int) -> bool:
+def _is_significant(more: int, fewer: int) -> bool:
     return more > fewer and mcnemar(more, fewer) < _LEVEL
 
 
 def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """The number of classes of labels and outputs."""
-    counts, of_scores = [], {}
+    """Return the number of classes, which labels and all outputs must share."""
+    counts, outputs = [], {}
     for file in files:
         with at(file.name):
             counts.append(count_classes(file.predictions, labels, None))
         if file.predictions.scores is not None:
-            of_scores[file.name] = counts[-1]
-    if len(set(of_scores.values())) > 1:
+            outputs[file.name] = counts[-1]
+    if len(set(outputs.values())) > 1:
         raise DataError(
             "different-classes",
             "files have different numbers of classes",
-            allowed="one class order, as models of one training set have",
-            found=some([f"{name}: {count:,}" for name, count in of_scores.items()], most=3),
+            allowed="the same classes in all files",
+            found=some([f"{name}: {count:,}" for name, count in outputs.items()], most=3),
         )
-    _refuse_unseen(labels, files, max(counts))
+    _check_classes(labels, files, max(counts))
     return max(counts)
 
 
-def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
-    """Refuse a class without a label, which no model can learn, and one without an output."""
-    seen = np.unique(labels.indices)
-    if seen.size < classes:
-        # Only the first few, since a class id may be 2^31 - 1.
-        unseen = np.setdiff1d(np.arange(min(classes, seen.size + _SHOWN)), seen)[:_SHOWN].tolist()
+def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
+    """Raise for a class without a label, which no model can learn, or without an output."""
+    used = np.unique(labels.indices)
+    if used.size < classes:
+        # Class ids can be as large as 2^31 - 1, so only the first few are searched.
+        unused = np.setdiff1d(np.arange(min(classes, used.size + _EXAMPLES)), used)[:_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
             "classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
-            found=f"{some([labels.classes.label(class_id) for class_id in unseen])} ({classes - seen.size:,})",
+            found=f"{some([labels.classes.label(class_id) for class_id in unused])} ({classes - used.size:,})",
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
         if file.predictions.columns is None or file.predictions.scores is None:
             continue
-        silent = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
-        if silent:
+        without_output = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
+        if without_output:
             raise DataError(
                 "missing-classes",
                 "classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
-                found=f"{some([labels.classes.label(class_id) for class_id in silent], most=3)} ({len(silent):,})",
-                fix="give the scores of models that know the same classes as the labels",
+                found=f"{some([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})",
+                fix="use models with the same classes as the labels",
             )
 
 
 def check_models(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
-    """Refuse models unrelated to the labels, by the most probable class of each row of each file."""
-    _refuse_one_class(best, labels)
+    """Raise if the top-1 classes of a file do not match the labels."""
+    _check_not_constant(best, labels)
     for file, top1 in zip(files, best, strict=True):
         with at(file.name):
             _check_agreement(file, top1, labels)
-    _refuse_exchanged(files, best, labels, classes)
+    _check_exchanged(files, best, labels, classes)
 
 
-def _refuse_one_class(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
-    """Refuse models that predict one class for every image."""
-    said, wanted = np.unique(np.concatenate(best)), np.unique(labels.indices)
-    if said.size == 1 and wanted.size > 1 and len(labels) >= _MANY:
-        called = labels.classes.label(int(said[0])) if said[0] >= 0 else "none"
+def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
+    """Raise if the models predict the same class for all images."""
+    predicted, used = np.unique(np.concatenate(best)), np.unique(labels.indices)
+    if predicted.size == 1 and used.size > 1 and len(labels) >= _MANY:
+        name = labels.classes.label(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
             "held-out predictions are the same for every image",
-            allowed=f"models that distinguish the {wanted.size:,} classes",
-            found=f"class {called} for all {counted(len(labels), 'image')}",
+            allowed=f"models that distinguish the {used.size:,} classes",
+            found=f"class {name} for all {counted(len(labels), 'image')}",
             fix="check the scores, and that the models were trained",
         )
 
 
-def _refuse_exchanged(
+def _check_exchanged(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
-    """Refuse a file with exchanged classes."""
-    found = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
-    if found is None:
+    """Raise for a file with exchanged classes; warn if they are exchanged in all files."""
+    result = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
+    if result is None:
         return
-    number, called = found
+    position, exchanged = result
     name = labels.classes.label
-    words = some([f"most images of {name(a)} are predicted as {name(b)}" for a, b in called.items()], most=3)
-    if number is None:
+    words = some([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
+    if position is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)
         return
     raise DataError(
         "different-classes",
         "files have their classes in different orders",
-        where=files[number].name,
-        allowed="one class order, as models of one training set have",
+        where=files[position].name,
+        allowed="the same order of classes in all files",
         found=words,
-        fix="give the classes of its outputs in their order",
+        fix="name the classes of its outputs, in their order",
     )
 
 
 def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:
-    """Refuse classes or rows in another order, by the most probable class of some of the rows."""
-    rows = np.unique(np.linspace(0, best.size, _LOOKED_AT, endpoint=False).astype(np.int64))[: best.size]
+    """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
+    rows = np.unique(np.linspace(0, best.size, _MOST_CHECKED, endpoint=False).astype(np.int64))[: best.size]
     images = tuple(labels.images[row] for row in file.rows[rows].tolist())
-    of_rows = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
-    outcomes = join_and_rank(of_rows, labels, original=labels)
+    part = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
+    outcomes = join_and_rank(part, labels, original=labels)
     try:
-        check_agreement(outcomes, labels, labels, called=file.name)
+        check_agreement(outcomes, labels, labels, name=file.name)
     except DataError as error:
         error.fix = "check that the file belongs to these images, and that its classes are in the order of the labels'"
         raise

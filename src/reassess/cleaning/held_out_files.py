@@ -1,4 +1,4 @@
-"""Files of held-out predictions: the images of each, so that every image is held out equally often."""
+"""Files of held-out predictions, joined with the labels; each image must be held out equally often."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeldOutFile:
-    """Held-out predictions of some of the images."""
+    """A file of held-out predictions, of all or some images."""
 
-    name: str  # of the file, for messages
-    predictions: Predictions  # of the model, in the classes of the labels
+    name: str  # name of the file, for messages
+    predictions: Predictions  # predictions in the classes of the labels
     rows: _Ints  # (N,): position of each row's image in the labels
     repetitions: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
     def kind(self) -> ScoreKind | None:
-        """What the scores are; None of ids."""
+        """Kind of the scores; None for ids."""
         with at(self.name):
             return None if self.predictions.scores is None else kind_of_scores(self.predictions, refuse_odd=True)
 
@@ -37,55 +37,55 @@ class HeldOutFile:
 def join_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """The files with the images that each of them holds."""
-    folds_of = [(of_repetition, of_repetition.of(labels.images)) for of_repetition in folds]
+    """Join the images of each file with the labels; each image must be in equally many files."""
+    fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
-    held = np.zeros(len(labels), np.int64)
-    for name, of_file in predictions.items():
-        rows = _rows(name, of_file, labels, match)
-        if folds_of and rows.size < len(labels):
-            problems = [_no_fold(name, numbers[rows], of_repetition) for of_repetition, numbers in folds_of]
+    held_out = np.zeros(len(labels), np.int64)  # number of files with each image
+    for name, model in predictions.items():
+        rows = _rows(name, model, labels, match)
+        if fold_numbers and rows.size < len(labels):
+            problems = [_fold_problem(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
         with at(name):
-            files.append(HeldOutFile(name, of_file.in_classes(labels.classes), rows, held[rows]))
-        held[rows] += 1
-    if held.min() != held.max():
-        raise _uneven(labels, files, held)
+            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, held_out[rows]))
+        held_out[rows] += 1
+    if held_out.min() != held_out.max():
+        raise _uneven_error(labels, files, held_out)
     return tuple(files)
 
 
 def warn_split_duplicates(
     duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Warn of groups of duplicates in several folds."""
+    """Warn about groups of duplicates in several folds."""
     if not duplicates:
         return
-    parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)
+    repetitions = [repetition.of(labels.images) for repetition in folds] or _files_of_images(files, labels)
     split = []
     for group in duplicates:
         check_several(group, what="names of images")
         rows = labels.find(tuple(group))
         rows = rows[rows >= 0]
-        if rows.size and any((of_images[rows] != of_images[rows[0]]).any() for of_images in parts):
+        if rows.size and any((numbers[rows] != numbers[rows[0]]).any() for numbers in repetitions):
             split.append(rows)
     if split:
         names = together([labels.images[row] for row in split[0][:2].tolist()])
         text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
-        advice = "a model knows the label of each image whose copy it was trained on"
+        advice = "a model that was trained on a copy of an image knows its label"
         fix = Fix("make the folds with {duplicates}", duplicates="GROUPS")
         warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
 
 
 def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """For each repetition the number of the file that holds each image."""
+    """Return the number of the file with each image, for each repetition."""
     if all(file.rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
             "folds are unknown",
-            allowed="folds, or files of one fold each, to look for duplicates in several folds",
-            found="files that hold all images",
-            fix="give the folds",
+            allowed="folds, or files of one fold each, to find duplicates in several folds",
+            found="files with all images",
+            fix="pass the folds",
         )
     numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
@@ -99,28 +99,28 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             "missing-image-names",
             "held-out predictions have no image names",
             where=name,
-            fix="write an npz with the array names, or a table with a column of names",
+            fix="write an npz with the array names, or a table with a column of image names",
         )
     with at(name):
         rows = join(predictions.images, labels.images, match=match, where=None, known_where="the labels")
-    lost = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
-    if lost:
+    unlabelled = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
+    if unlabelled:
         raise DataError(
             "missing-labels",
             "images have no label",
             where=name,
             allowed=f"names such as {some(labels.images, most=1)}",
-            found=f"{some(lost, most=3)} ({len(lost):,} of {len(rows):,})",
-            fix="remove these images, or give their labels too",
+            found=f"{some(unlabelled, most=3)} ({len(unlabelled):,} of {len(rows):,})",
+            fix="remove these images, or add their labels",
         )
     return rows
 
 
-def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
-    """What is wrong if images, with these numbers of their folds and -1 for none, are not one whole fold."""
+def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
+    """Return an error unless the fold numbers of images, -1 for no fold, are exactly one fold."""
     present = np.unique(numbers)
-    whole = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
-    if present.size == 1 and present[0] >= 0 and numbers.size == whole:
+    fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
+    if present.size == 1 and present[0] >= 0 and numbers.size == fold_size:
         return None
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
     is_part = present.size == 1 and present[0] >= 0
@@ -129,14 +129,14 @@ def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
         "file does not contain exactly one fold",
         where=name,
         allowed="all images of one fold, and no others",
-        found=f"{numbers.size:,} of the {whole:,} {parts[0]}" if is_part else together(parts),
-        fix="predict each fold with the model that was trained on the others; give these folds",
+        found=f"{numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else together(parts),
+        fix="predict each fold with the model that was trained on the other folds; pass these folds",
     )
 
 
-def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataError:
-    fewest, most = int(held.min()), int(held.max())
-    rare, often = np.flatnonzero(held == fewest), int(np.argmax(held))
+def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
+    fewest, most = int(held_out.min()), int(held_out.max())
+    rare, often = np.flatnonzero(held_out == fewest), int(np.argmax(held_out))
     found = f"{some([labels.images[row] for row in rare[:3].tolist()])} ({counted(rare.size, 'image')})"
     if most == 1:
         return DataError(
@@ -144,14 +144,14 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
             "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
             found=found,
-            fix="give the files of all folds, or remove images without predictions from the labels",
+            fix="pass the files of all folds, or remove images without predictions from the labels",
         )
-    holding = [file.name for file in files if often in file.rows]
+    files_with_image = [file.name for file in files if often in file.rows]
     return DataError(
         "duplicate-image",
         "image is held out more often than others",
-        where=together(holding[:3]),
-        allowed="each image once, or in each repetition once",
+        where=together(files_with_image[:3]),
+        allowed="each image once, or once per repetition",
         found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
         fix="remove one of the files, or add the missing ones",
     )

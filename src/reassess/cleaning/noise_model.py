@@ -1,31 +1,33 @@
 """A model of label noise, estimated together with the calibration of the held-out model.
 
-**The model.** An image's true class is t with the calibrated probability s_t, proportional to q_t^b exp(c_t): q is the
-held-out prediction, b sharpens, and c are biases of classes. The label is j with
-probability A_tj s_j^g / sum over k of A_tk s_k^g: a matrix of mistakes, pulled towards classes that the image looks
-like. Without the pull g, mistakes depend only on the true class.
+**The model.** The true class of an image is t with the calibrated probability s_t, proportional to q_t^b exp(c_t),
+where q is the held-out prediction, b is the sharpening, and c are biases of classes. Given the true class t, the label
+is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is the matrix of mistakes, and the pull g makes
+classes more likely that the image looks like. With g = 0, mistakes depend only on the true class.
 
-EM finds A and c given b and g. Each row of A is smoothed by one label for each class, with the average share of correct
-ones: so there are never many more numbers to find than labels.
+EM estimates A and c for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
+average share of correct labels, so that the number of estimated parameters is never much larger than the number of
+labels.
 
-**Sharpening.** `fit_noise` runs EM for each sharpening it tries, and takes the one that makes the labels most likely.
-All images are used for both. If some were held out of EM, a sharpening would look worse for each mistake that was seen
-only a few times, and with few images most mistakes are.
+**Sharpening.** `fit_noise` runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood
+of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a few times
+would make a sharpening look worse, and with few images, most mistakes are of this kind.
 
-**Pull.** How strongly mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong
-shape of the calibration looks the same. Whether they are pulled can be. People confuse the classes that the model
-confuses, and their mistakes are pulled by `PULL`, measured where the truth is known. Random mistakes are not pulled. So
-the pull is `PULL` if enough mistakes are between classes that the model confuses, and the labels are about as likely
-with the pull as without it. It is 0 if there are few such mistakes or the labels are much less likely, and between 0
-and `PULL` in cases of doubt. With two classes, or with fewer sampled images than entries of the matrix (always with
-more than 223 classes), this cannot be seen, and the pull is `PULL`.
+**Pull.** The labels do not show how strong the pull is, because a wrong shape of the calibration has the same effect.
+They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have the pull
+`PULL`, as measured on data with known true classes. Random mistakes have no pull. Therefore, the pull is `PULL` if
+enough mistakes are between classes that the model confuses, and if the labels are about as likely with the pull as
+without it. It is 0 if there are few such mistakes, or if the labels are much less likely with the pull; in between, it
+is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always with more than 223
+classes), the labels cannot show it, and the pull is `PULL`.
 
-**Certain images.** A model that is calibrated for the labels, mistakes included, explains them without any mistake: one
-label in ten is then another class for every image. But no model is that unsure of the true class of every image. So the
-sharpening makes at least some images certain: 3 % of them get 99 %. Images whose true class is beyond doubt are the
-anchor points of Patrini et al., "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach" (CVPR
-2017), who take the 97th percentile. A poor model has no such images. So the sharpening is not raised if the model would
-then expect more mistakes among its most certain images than their labels show.
+**Certain images.** If the model is calibrated for the labels, including their mistakes, it explains them without any
+mistakes: with 10 % wrong labels, each image has another class with probability 0.1. But no model is this uncertain
+about the true class of all images. Therefore, the sharpening is at least so high that 3 % of the images get a
+probability of 99 %. Images whose true class is certain are the anchor points of Patrini et al., "Making Deep Neural
+Networks Robust to Label Noise: a Loss Correction Approach" (CVPR 2017), who use the 97th percentile. A poor model has
+no such images. Therefore, the sharpening is not raised if the model would then expect more mistakes among its most
+certain images than their labels have.
 """
 
 import math
@@ -43,26 +45,27 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import expect_noise
 
 _Floats = npt.NDArray[np.float64]
-_FLOOR = 0.01  # of an even chance: the least probability that pulls
-_CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and chunks, at most
-_TOLERANCE = 1e-6  # of the mean log-likelihood
-_MOST_STEPS = 200
-_START = 0.8  # share of correct labels
-PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
-_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
-_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
-_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
-_ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
-_SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
-_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
+_FLOOR = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
+_CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
+_TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
+_MOST_STEPS = 200  # of EM
+_START = 0.8  # share of correct labels at the start of EM
+PULL = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
+# Shares of labels that are mistakes between confused classes: below the first, the pull is 0; above the second, `PULL`.
+_FEW_CONFUSED, _MANY_CONFUSED = 0.02, 0.03
+_HALF_PULL = -3.0  # log-likelihood ratio of the pull that halves it
+_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # range of the search
+_ANCHORS, _CERTAIN = 0.03, 0.99  # this share of the images has at least this certainty
+_SAMPLE, _SAMPLE_PER_CLASS = 50_000, 100  # images for the calibration: the larger number, in total or per class
+_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
 
 
 @dataclass(frozen=True)
 class ExpectedTruths:
-    """The E-step: counts over images, and the posterior of each image."""
+    """The result of an E-step: counts over images, and the posterior of each image."""
 
-    counts: _Floats  # (classes, classes): expected number of images of a true class, the row, with a label, the column
-    exposure: _Floats  # (classes, classes): what counts are divided by for the next matrix
+    counts: _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
+    exposure: _Floats  # (classes, classes): divisor of the counts for the next matrix
     chances: _Floats  # (classes,): sums of calibrated probabilities
     truths: _Floats  # (classes,): sums of posteriors
     logs: _Floats  # (images,): log-probability of the label
@@ -70,157 +73,156 @@ class ExpectedTruths:
     likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
-        """The posterior of some images, with the counts of all."""
+        """Select the posteriors of images; the counts still include all images."""
         return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
 
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """The parameters: see the head of this module."""
+    """The parameters of the model, see the module."""
 
     sharpening: float  # b
     pull: float  # g
     biases: _Floats  # (classes,): c
     noise: _Floats  # (classes, classes): A; rows add up to 1
-    # Labels of each true class that are added to estimate A: as many correct ones as there are on average, the others
-    # of any class.
+    # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
+    # wrong labels are spread over all other classes.
     smoothing: float
 
     @classmethod
     def start(cls, classes: int, *, pull: float) -> "NoiseModel":
-        """Start with mostly correct labels and a calibrated model."""
+        """Make the start of EM: mostly correct labels, and a calibrated model."""
         noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
         np.fill_diagonal(noise, _START if classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(classes), noise, float(classes))
 
     def expect(self, images: ClassCandidates) -> ExpectedTruths:
-        """The posterior of each image, and what follows for the parameters.
+        """Compute the posterior of each image, and the sums for the next parameters: the E-step.
 
-        Images are taken in chunks that depend on nothing else, whose sums are added in order: the result is the same
-        for any number of threads.
+        The images are split into chunks, whose sums are added in order, so that the result does not depend on the
+        number of threads.
         """
         count, classes = len(images), images.classes
         others = classes - images.ids.shape[1]
         elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
-        logs, right, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
+        logs, correct, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
         chunks = min(_CHUNKS, -(-count // _CHUNK))
-        edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # even, so that no thread waits for another
+        edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # of equal size, so that no thread waits
 
         def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
             pairs = np.zeros((classes, classes, 2))
             pairs[:, :, 0] = self.noise
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
-            given = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
+            arrays = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
             model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _FLOOR / classes
-            expect_noise(*given, *model, counts, image, logs[part], right[part], likeliest[part])
+            expect_noise(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
             return counts, pairs[:, :, 1], image
 
         counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))
         with ThreadPoolExecutor(thread_count()) as pool:
-            for of_part, exposure_of_part, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
-                counts += of_part
-                exposure += exposure_of_part
+            for chunk_counts, chunk_exposure, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
+                counts += chunk_counts
+                exposure += chunk_exposure
                 per_class += image
-        chances, truths, shared, of_others = per_class
-        if others:  # true classes that are not candidates: any except the label
-            spread = of_others / (classes - 1)
+        chances, truths, shared, not_candidates = per_class
+        if others:  # a true class that is not a candidate can be any class except the label
+            spread = not_candidates / (classes - 1)
             counts += spread
             counts[np.diag_indices(classes)] -= spread
             chances += (count - chances.sum()) / classes
             truths += spread.sum() - spread
             shared += spread.sum() - spread
         exposure += (shared if self.pull else truths)[:, None]
-        return ExpectedTruths(counts, exposure, chances, truths, logs, right, likeliest)
+        return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
-    def improved(self, found: ExpectedTruths) -> "NoiseModel":
-        """The parameters that an expectation asks for; sharpening and pull stay."""
+    def maximize(self, expected: ExpectedTruths) -> "NoiseModel":
+        """Compute the next parameters from an expectation: the M-step. Sharpening and pull do not change."""
         classes = self.biases.size
-        wrong = 1 - np.trace(found.counts) / found.counts.sum()
-        of_each = wrong / max(1, classes - 1)
-        noise = found.counts + self.smoothing * of_each
-        noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - of_each)
-        noise /= found.exposure + self.smoothing
+        wrong = 1 - np.trace(expected.counts) / expected.counts.sum()
+        wrong_per_class = wrong / max(1, classes - 1)
+        noise = expected.counts + self.smoothing * wrong_per_class
+        noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
+        noise /= expected.exposure + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
-        moved = np.log((found.truths + 1) / (found.chances + 1))
-        return replace(self, noise=noise, biases=self.biases + moved)
+        change = np.log((expected.truths + 1) / (expected.chances + 1))
+        return replace(self, noise=noise, biases=self.biases + change)
 
-    def fitted(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
-        """The matrix of mistakes and the biases, by EM; and the last expectation."""
+    def fit(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
+        """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
         model, before = self, -np.inf
         for _ in range(most):
-            found = model.expect(images)
-            level = float(found.logs.mean())
+            expected = model.expect(images)
+            level = float(expected.logs.mean())
             if level - before < _TOLERANCE:
                 break
-            model, before = model.improved(found), level
-        return model, found
+            model, before = model.maximize(expected), level
+        return model, expected
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the calibration and the matrix of mistakes together; the posterior of each image follows."""
-    by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
+    """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
+    by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
     back = np.argsort(by_label)
-    side_by_side = images.of_rows(by_label)
-    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
-    drawn = side_by_side.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
-    model, found = _calibrated(drawn, pull=PULL)
-    if images.classes > 2 and len(drawn) >= images.classes**2:
-        random, found_random = _calibrated(drawn, pull=0.0)
-        weight = _weight_of_following(drawn, random, found_random)
-        ratio = float(found.logs.sum() - found_random.logs.sum())
-        weight *= float(expit(ratio - _LEAST_LIKELY))
-        sharpening = random.sharpening ** (1 - weight) * model.sharpening**weight
-        start = model if weight > 0.5 else random
+    ordered = images.of_rows(by_label)
+    most = max(_SAMPLE, _SAMPLE_PER_CLASS * images.classes)
+    sample = ordered.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
+    model, expected = _calibrate(sample, pull=PULL)
+    if images.classes > 2 and len(sample) >= images.classes**2:
+        no_pull, expected_no_pull = _calibrate(sample, pull=0.0)
+        weight = _weight_of_pull(sample, no_pull, expected_no_pull)
+        ratio = float(expected.logs.sum() - expected_no_pull.logs.sum())
+        weight *= float(expit(ratio - _HALF_PULL))
+        sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
+        start = model if weight > 0.5 else no_pull
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
-    model, found = model.fitted(side_by_side)
-    return model, found.of_rows(back)
+    model, expected = model.fit(ordered)
+    return model, expected.of_rows(back)
 
 
-def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
+def _calibrate(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
     sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
-    return replace(start, sharpening=sharpening).fitted(images)
+    return replace(start, sharpening=sharpening).fit(images)
 
 
-def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: ExpectedTruths) -> float:
-    """How much the mistakes look like people's, from 0 to 1: whether they are between classes that the model confuses.
-
-    The mistakes of each true class are a mixture: some are spread like the model's probabilities, the others evenly.
-    The share of the first kind is squared, since that told people's mistakes from random ones best.
-    """
+def _weight_of_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
+    """Return the weight of the pull: 1 if enough mistakes are between classes the model confuses."""
+    # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
+    # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
+    # best.
     chances = images.probabilities(model.sharpening, model.biases)
     starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
-    of_images = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))
-    confused = (of_images.T @ of_images).toarray()
+    by_image = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))
+    confused = (by_image.T @ by_image).toarray()
     np.fill_diagonal(confused, 0)
     confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    mistakes = found.counts.copy()
+    mistakes = expected.counts.copy()
     np.fill_diagonal(mistakes, 0)
-    seen = mistakes > 0
-    counts, follows = mistakes[seen], confused[seen] * (images.classes - 1)
+    has_mistakes = mistakes > 0
+    counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.classes - 1)
 
     def unlikelihood(share: float) -> float:
-        return -float(counts @ np.log1p(share * (follows - 1)))
+        return -float(counts @ np.log1p(share * (ratios - 1)))
 
     share = minimize_scalar(unlikelihood, bounds=(0, 1 - 1e-6), method="bounded").x
-    following = share**2 * counts.sum() / len(images)
-    return float(np.clip((following - _FEW_FOLLOW) / (_MANY_FOLLOW - _FEW_FOLLOW), 0, 1))
+    confused_share = share**2 * counts.sum() / len(images)
+    return float(np.clip((confused_share - _FEW_CONFUSED) / (_MANY_CONFUSED - _FEW_CONFUSED), 0, 1))
 
 
 def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening that makes the labels most likely."""
 
     def unlikelihood(log_sharpening: float) -> float:
-        _, found = replace(start, sharpening=math.exp(log_sharpening)).fitted(images, most=_STEPS)
-        return -float(found.logs.mean())
+        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_STEPS)
+        return -float(expected.logs.mean())
 
     bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
 def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the sharpening that makes enough images certain, unless their labels contradict it."""
+    """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
 
     def missing(log_sharpening: float) -> float:
         certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
@@ -229,16 +231,16 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     if missing(low) <= 0:
         return _LEAST_SHARPENING
-    found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
-    certain = images.probabilities(math.exp(found)).max(axis=1)
-    anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
-    model, _ = replace(start, sharpening=math.exp(found), smoothing=1.0).fitted(images, most=_STEPS)
-    return math.exp(found) if _explains(model, anchors) else _LEAST_SHARPENING
+    sharpening = math.exp(high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01))
+    certainty = images.probabilities(sharpening).max(axis=1)
+    anchors = images.of_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHORS)))
+    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_STEPS)
+    return sharpening if _explains(model, anchors) else _LEAST_SHARPENING
 
 
 def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Whether labels differ from the most probable class at least as often as the model expects, within chance."""
+    """Return whether the labels of anchors have at least the mistakes that the model expects."""
     first = np.argmax(anchors.logs, axis=1).astype(np.int32)
-    others = int(np.count_nonzero(anchors.place != first))
+    differ = int(np.count_nonzero(anchors.place != first))
     expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())
-    return expected <= others + math.sqrt(others + 1)  # a standard error of the count
+    return expected <= differ + math.sqrt(differ + 1)  # the count may be low by a standard error

@@ -1,4 +1,4 @@
-"""From label sets or scores to targets for a loss: multi-hot, uniform over the valid classes, or probabilities."""
+"""Training targets from label sets or scores: multi-hot, uniform over the valid classes, or probabilities."""
 
 import warnings
 from typing import Literal, get_args
@@ -23,36 +23,36 @@ def training_targets(
     smoothing: float = 0.0,
     classes: int | None = None,
 ) -> TrainingTargets:
-    """Targets to train a model on.
+    """Make targets to train a model.
 
-    An image without a valid class has no target: it is listed in `without_target`, and a warning counts it.
+    An image without a valid class gets no target: `without_target` lists such images, and a warning counts them.
 
     Parameters
     ----------
     labels
-        Label sets; or, for ``scores``, scores; a class without a score counts as 0.
+        Label sets; or scores, for the kind ``scores``, where a class without a score counts as 0.
     kind
         ``multi-hot``: 1 for each valid class, for a sigmoid loss. ``uniform``: 1/n for each of the n valid classes, for
-        a soft-max loss. ``scores``: for a sigmoid loss, P(class valid) as it is, since each class is a question of its
-        own; for a soft-max loss, divided by the sum of the image, since it asks which one class it is.
+        a soft-max loss. ``scores``: P(class valid), for a sigmoid loss, where each class is a separate question; for a
+        soft-max loss, where an image has one class, P(class valid) divided by its sum over the classes of the image.
     loss
         ``sigmoid`` or ``soft-max``; needed for ``scores``, which can be used for both.
     smoothing
-        A share s, 0 to 1, that is taken from what the labels say: y becomes (1 - s) y + s/2 for a sigmoid loss, which
-        has two outcomes for each class, and (1 - s) y + s/C for a soft-max loss of C classes.
+        Label smoothing s, 0 to 1: a target y becomes (1 - s) y + s/2 for a sigmoid loss, which has two outcomes for
+        each class, and (1 - s) y + s/C for a soft-max loss with C classes.
     classes
-        How many classes there are; by default as many as the labels declare.
+        Number of classes; by default the number that the labels declare.
 
     Raises
     ------
     DataError
-        The kind, the loss and the labels do not fit; smoothing is out of range; the number of classes is neither given
-        nor declared, or smaller than a class id; no image has a valid class.
+        The kind, the loss and the labels do not match; smoothing is out of range; the labels do not declare the number
+        of classes, and `classes` is missing; a class id is too large; or no image has a valid class.
 
     Warns
     -----
     ReassessWarning
-        Images have no valid class.
+        An image has no valid class.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def training_targets(
 
     Notes
     -----
-    Smoothing is that of Keras's BinaryCrossentropy, and of the soft-max losses of PyTorch, Keras, timm and optax.
+    Smoothing equals that of BinaryCrossentropy in Keras, and of the soft-max losses of PyTorch, Keras, timm and optax.
     Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
     """
     check_known([kind], get_args(TargetKind), thing="kind of target")
     check_type(Scores if kind == "scores" else LabelSets, labels)
-    loss = _loss(kind, loss)
+    loss = _choose_loss(kind, loss)
     check_number(smoothing, 0, 1, what="smoothing")
     if isinstance(labels, Scores):
         known = labels.questions.classes
@@ -83,25 +83,25 @@ def training_targets(
     classes = known.count if classes is None else classes
     if classes is None:
         raise DataError(
-            "missing-class-count", "labels do not give the number of classes", fix="give the number of classes"
+            "missing-class-count", "labels do not declare the number of classes", fix="pass the number of classes"
         )
     check_number(classes, 1, what="number of classes", whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
-    kept = sums > 0
-    if not kept.any():
+    has_target = sums > 0
+    if not has_target.any():
         raise DataError("no-valid-class", "no image has a valid class", found=counted(len(images), "image"))
     sizes = np.diff(indptr)
-    of_kept = np.repeat(kept, sizes)
-    shares = values[of_kept] / (np.repeat(sums[kept], sizes[kept]) if loss == "soft-max" else 1)
+    is_used = np.repeat(has_target, sizes)
+    shares = values[is_used] / (np.repeat(sums[has_target], sizes[has_target]) if loss == "soft-max" else 1)
     background = smoothing / (classes if loss == "soft-max" else 2)
-    without_target = tuple(images[row] for row in np.flatnonzero(~kept).tolist())
+    without_target = tuple(images[row] for row in np.flatnonzero(~has_target).tolist())
     if without_target:
         text = f"{len(without_target):,} of {counted(len(images), 'image')} without a valid class get no target: "
         warnings.warn(f"{text}{some(without_target, most=3)}", ReassessWarning, stacklevel=2)
     return TrainingTargets(
-        images=tuple(images[row] for row in np.flatnonzero(kept).tolist()),
-        indptr=np.concatenate([[0], np.cumsum(sizes[kept])]),
-        indices=ids[of_kept],
+        images=tuple(images[row] for row in np.flatnonzero(has_target).tolist()),
+        indptr=np.concatenate([[0], np.cumsum(sizes[has_target])]),
+        indices=ids[is_used],
         values=((1 - smoothing) * shares + background).astype(np.float32),
         background=background,
         classes=classes,
@@ -110,28 +110,28 @@ def training_targets(
     )
 
 
-def _loss(kind: TargetKind, given: Loss | None) -> Loss:
-    """The loss of a kind of targets; `DataError` unless the one that is given fits."""
-    if given is not None:
-        check_known([given], get_args(Loss), thing="loss")
-    own = _LOSS_OF.get(kind)
-    loss = own or given
+def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
+    """Return the loss for a kind of targets; raise `DataError` if the option contradicts it."""
+    if option is not None:
+        check_known([option], get_args(Loss), thing="loss")
+    needed = _LOSS_OF.get(kind)
+    loss = needed or option
     if loss is None:
         raise DataError(
             "missing-option",
             "loss is missing: scores can become targets of both losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
-            fix="give the loss",
+            fix="choose the loss",
         )
-    if own is not None and given not in (None, own):
-        raise DataError("wrong-loss", f"{kind} targets do not fit this loss", allowed=own, found=given)
+    if needed is not None and option not in (None, needed):
+        raise DataError("wrong-loss", f"{kind} targets need another loss", allowed=needed, found=option)
     return loss
 
 
 def _of_scores(
     scores: Scores,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Images, and the scored classes of each with their scores."""
+    """Return images, indptr, class ids and scores, sorted by image and class."""
     questions = scores.questions
     order = np.lexsort((questions.class_ids, questions.image_ids))
     sizes = np.bincount(questions.image_ids, minlength=len(questions.images))

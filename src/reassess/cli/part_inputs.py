@@ -15,18 +15,18 @@ from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, 
 from reassess.core.answers import as_scale
 from reassess.data import (
     SOURCES,
+    align_parts,
     benchmark_classes,
     check_common_images,
     check_one_kind,
     has_class_folders,
-    in_one_benchmark,
     labels_from_folders,
     part_path,
     read_labels,
     read_original,
     read_scores,
     read_votes,
-    warn_of_other_images,
+    warn_of_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, at
@@ -197,12 +197,12 @@ class PartReader:
         """
         self._refuse_other_answers()
         named = {f"{path} ({part})": noun for part, (path, noun) in self.given.items()}
-        in_one = in_one_benchmark(named, self.benchmark, self.classes)
+        in_one = align_parts(named, self.benchmark, self.classes)
         parts = dict(zip(self.given, in_one.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if share_images:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
-        warn_of_other_images(parts, files, self.benchmark)
+        warn_of_unknown_images(parts, files, self.benchmark)
         return parts
 
 

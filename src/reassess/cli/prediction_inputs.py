@@ -135,7 +135,7 @@ def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: 
     """The class of each output by the class list that the images confirm; None if they confirm no other one."""
     with at(path):
         outcomes = judges.outcomes(
-            predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
+            predictions, judges.labels, any_class_list=True, name=str(path), **judges.joining(call)
         )
     other = find_class_list(outcomes, judges.labels, judges.original)
     if other is None:

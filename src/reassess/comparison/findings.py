@@ -301,7 +301,7 @@ def _evaluate_each(
         check_unique([*outcomes, name], thing="a model")
         with at(name):
             outcomes[name] = find_outcomes(
-                predictions, labels, original=original, scores=scores, called=name, any_class_list=True, **joining
+                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **joining
             )
             evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         class_list = find_class_list(outcomes[name], labels, original)

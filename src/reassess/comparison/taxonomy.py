@@ -5,7 +5,7 @@
 3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
 4. no_class: the prediction is none of the classes.
 5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
-   `reassess.evaluation.known_kinds` says.
+   `reassess.evaluation.invalid_kinds` says.
 6. remaining: none of these; people were asked about the predicted class.
 """
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.evaluation import MISTAKE_KINDS, known_kinds
+from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
@@ -215,7 +215,7 @@ def taxonomies(
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
         fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
-            of_scores = known_kinds(images, predicted, scores, experts, match=panel.match)
+            of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _OF_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))

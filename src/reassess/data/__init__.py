@@ -1,4 +1,4 @@
-"""Known data: what there is, where it is found, and where images lie."""
+"""Benchmarks and known data: reading, downloads, checks; and the images of a folder or archive."""
 
 import lazy_loader
 

@@ -12,11 +12,11 @@ from .catalogue import Source as Source
 from .image_folders import list_images as list_images
 from .image_sources import ImageSource as ImageSource
 from .image_sources import open_images as open_images
+from .joined_parts import align_parts as align_parts
 from .joined_parts import benchmark_names as benchmark_names
 from .joined_parts import check_common_images as check_common_images
 from .joined_parts import check_one_kind as check_one_kind
-from .joined_parts import in_one_benchmark as in_one_benchmark
-from .joined_parts import warn_of_other_images as warn_of_other_images
+from .joined_parts import warn_of_unknown_images as warn_of_unknown_images
 from .loading import benchmark_classes as benchmark_classes
 from .loading import in_benchmark_classes as in_benchmark_classes
 from .loading import known_in_sample as known_in_sample

@@ -1,4 +1,4 @@
-"""A benchmark by its name, or as a folder whose files are called by what they hold; and what commands write there."""
+"""Benchmarks, known by name or read from a folder; each file of the folder is a part, named by its content."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,50 +23,49 @@ KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
 _WRITE_ORIGINAL = "write original.csv, with the columns image and class"
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
 _ARCHIVES = (".tar", ".zip")
-# The parts of a benchmark, and how each comes about.
+# The main parts of a benchmark, and how to make each.
 MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
     "original": f"put each image into the folder of its class, images/CLASS, or {_WRITE_ORIGINAL}",
-    "labels": "reassess aggregate and labels make them of votes; or write labels.csv, with the columns image and class",
-    "scores": "reassess aggregate makes them of votes",
-    "votes": "reassess propose, tasks, annotate; or write votes.csv, with image, class (or none), rater, answer",
+    "labels": "run reassess aggregate and reassess labels; or write labels.csv, with the columns image and class",
+    "scores": "run reassess aggregate",
+    "votes": "run reassess propose, tasks and annotate; or write votes.csv, with image, class (or none), rater, answer",
     "golden": "write golden.csv, with the experts' votes",
     "rater-golden": "write rater-golden.csv, with the raters' votes on the questions of golden",
     "groups": "write groups.csv, with the columns class and group",
     "collapsed": "write collapsed.csv, with the columns class and also",
 }
-# Further parts, which few benchmarks have.
-_FURTHER: Mapping[str, str] = {
+_OPTIONAL_PARTS: Mapping[str, str] = {
     "hierarchy": "write hierarchy.csv, with the columns child and parent",
-    "folds": "reassess folds makes them",
-    "duplicates": "reassess scan makes them",
+    "folds": "run reassess folds",
+    "duplicates": "run reassess scan",
 }
-_PARTS: Mapping[str, str] = {**MADE_BY, **_FURTHER}
+_PARTS: Mapping[str, str] = {**MADE_BY, **_OPTIONAL_PARTS}
 
 
 def open_benchmark(source: str | Path) -> Benchmark:
-    r"""A known benchmark, or that of a folder.
+    r"""Open a known benchmark, or the benchmark in a folder.
 
     Parameters
     ----------
     source
-        The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
-        can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
-        folds and duplicates; and the folder images, images.zip or images.tar. Its benchmark.json may give its name,
-        threshold, method, match and answers, and the place of images that are elsewhere.
+        The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that
+        reassess reads: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
+        folds and duplicates. Images are in the folder images, in images.zip or in images.tar. The file benchmark.json
+        may set the name, threshold, method, match, answers and stop rule, and the path of images that are elsewhere.
 
     Returns
     -------
-    Benchmark; of a folder, its sources are paths, and its images are listed when they are asked for. Its classes are
-    those of the file, or else, where class folders of images serve as original labels, the names of the folders. Where
-    there are neither, its groups are not read, since only the labels tell what its classes are.
+    Benchmark. The sources of a folder's benchmark are paths, and its images are listed on first use. The classes come
+    from the file classes. Without that file, they are the names of the class folders, if class folders serve as
+    original labels. Without either, the groups are not read, because only the labels show which classes there are.
 
     Raises
     ------
     DataError
-        There is no such benchmark; two files hold one part; or benchmark.json, classes, groups or class folders are
-        wrong.
+        The benchmark is not found; two files are the same part; or benchmark.json, classes, groups or class folders
+        are wrong.
 
     Examples
     --------
@@ -82,7 +81,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         return KNOWN_BENCHMARKS[source]
     folder = benchmark_folder(source)
     settings = read_settings(folder)
-    parts = {part: one_place(folder, part, places) for part, places in places_of_parts(folder, settings).items()}
+    parts = {part: single_place(folder, part, places) for part, places in places_of_parts(folder, settings).items()}
     order = cache(partial(list_images, parts["images"])) if "images" in parts and exists(parts["images"]) else tuple
     classes = Classes()
     if "classes" in parts:
@@ -90,7 +89,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
             classes = labels_from_folders(images).classes
-    tables: dict[str, Any] = {}  # read in the class list of the labels, once that is known
+    tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
         tables["collapsed"] = partial(read_collapsed_file, parts["collapsed"])
     if "groups" in parts:
@@ -112,33 +111,33 @@ def open_benchmark(source: str | Path) -> Benchmark:
 
 
 def has_class_folders(benchmark: Benchmark) -> bool:
-    """Whether the class folders of a benchmark's images serve as its original labels: it has no others."""
+    """Return whether class folders serve as original labels, because the file original is missing."""
     return (
         benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
     )
 
 
 def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
-    """Original labels of images that lie in class folders: the class is the image's immediate folder.
+    """Read original labels from class folders: the class of an image is the name of its folder.
 
     Parameters
     ----------
     images
-        Names of images, as of `list_images`.
+        Names of images, as `list_images` returns them.
     classes
-        The classes of the benchmark, in which folders are looked up by name or wnid and never by id; without, they are
-        the names of the folders, sorted as text; those that differ only in capitals are different classes, with a
+        The classes of the benchmark. Folders are matched by name or wnid, never by id. By default, the classes are the
+        names of the folders, sorted as text; names that differ only in case are different classes, with a
         `ReassessWarning`.
 
     Returns
     -------
-    LabelSets of one class each.
+    LabelSets with one class per image.
 
     Raises
     ------
     DataError
-        The images lie in no folders, or not all at one depth; a folder is none of the classes, or fits two; or folders
-        are called by numbers, and no list of classes says that these are their ids.
+        An image is not in a folder, or the folders are at different depths; a folder matches no class or two classes;
+        or the names of folders are numbers, and no class list says whether these numbers are ids.
 
     Examples
     --------
@@ -147,13 +146,13 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
     check_type(Classes, classes, optional=True)
-    of_depth = {name.count("/"): name for name in reversed(images)}
-    if len(of_depth) != 1 or 0 in of_depth:
+    example_at_depth = {name.count("/"): name for name in reversed(images)}
+    if len(example_at_depth) != 1 or 0 in example_at_depth:
         raise DataError(
             "not-in-class-folders",
-            "class folders are at different depths" if len(of_depth) > 1 else "images are not in class folders",
+            "class folders are at different depths" if len(example_at_depth) > 1 else "images are not in class folders",
             allowed="each image in the folder of its class, all at one depth",
-            found=some([of_depth[depth] for depth in sorted(of_depth)]) or "no image",
+            found=some([example_at_depth[depth] for depth in sorted(example_at_depth)]) or "no image",
             fix="put each image into the folder of its class, or list the classes of the images in original.csv",
         )
     folders = [name.split("/")[-2] for name in images]
@@ -161,48 +160,48 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
         classes = _classes_of_folders(folders)
         warn_of_capitals(classes, where="class folders")
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
-    lost = [folder for folder, class_id in id_of.items() if class_id is None]
-    if lost:
+    unknown = [folder for folder, class_id in id_of.items() if class_id is None]
+    if unknown:
         raise DataError(
             "unknown-class",
             NO_SUCH_CLASS,
             allowed=classes.allowed,
-            found=f"class folders {some(sorted(lost), most=3)}",
-            fix="rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
+            found=f"class folders {some(sorted(unknown), most=3)}",
+            fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
             f"{_WRITE_ORIGINAL}",
         )
     return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
 
 
 def _classes_of_folders(folders: Sequence[str]) -> Classes:
-    """The classes that folders name, sorted as text: 10 comes before 9, so that it would not be its own id."""
+    """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
     try:
         return Classes.from_texts(folders, has_local_ids=False)
     except DataError as error:
         error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
-            f"line, counted from 0; or, if the folders are no classes, {_WRITE_ORIGINAL}"
+            f"line, counted from 0; or, if the folders are not classes, {_WRITE_ORIGINAL}"
         )
         raise
 
 
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
-    """The file or folder of a part of a benchmark; a known file is fetched. `needed_by` is the command."""
+    """Return the path of a benchmark part, `needed_by` a command; a known file is downloaded."""
     if part in benchmark.sources:
         if part == "images" and benchmark.folder is not None:
             check_images_place(benchmark.folder, Path(benchmark.sources[part]))
         return resolve(benchmark.sources[part])
     folder = benchmark.folder
-    others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
+    similar = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
     allowed = f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}"
     if part == "images":
-        allowed = "a folder images, or images.zip or images.tar, which is not compressed"
+        allowed = "a folder images, images.zip, or an uncompressed images.tar"
     raise DataError(
         "missing-part",
         f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
-        allowed=allowed if others else None,
-        found=some(others) or None,
+        allowed=allowed if similar else None,
+        found=some(similar) or None,
         fix=_PARTS[part],
     )
 
@@ -220,7 +219,7 @@ def check_images_place(folder: Path, images: Path) -> None:
 
 
 def benchmark_folder(source: str | Path) -> Path:
-    """The folder that a user means by `source`; `DataError` with what is called much the same if there is none."""
+    """Return the folder of a benchmark; if it does not exist, raise `DataError` with similar names."""
     if not isinstance(source, str | Path):
         raise DataError(
             "unknown-benchmark",
@@ -251,9 +250,9 @@ def benchmark_folder(source: str | Path) -> Path:
 
 
 def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, list[Path]]:
-    """The files, folders and archives in a benchmark's folder that are called as its parts, by part.
+    """Find the files, folders and archives of each part in a benchmark's folder.
 
-    Images that are not in the folder are where its `settings` say.
+    If the folder has no images, their path comes from the `settings`.
     """
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
@@ -271,11 +270,11 @@ def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> 
         if path.stem != part:
             raise DataError(
                 "similar-name",
-                "name is almost that of a benchmark part",
+                "file name is almost the name of a benchmark part",
                 where=folder,
                 allowed=f"{part}{path.suffix}",
                 found=path.name,
-                fix="give it that name; or another one, if it is none of the parts",
+                fix="give it that name; or another name, if it is not a part",
             )
         places.setdefault(part, []).append(path)
     if "images" not in places and (elsewhere := (settings or {}).get("images")):
@@ -284,20 +283,20 @@ def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> 
 
 
 def _normal_path(path: Path) -> Path:
-    """A path without "..", or without symlinks too if a ".." follows one."""
+    """Remove ".." from a path; resolve its symlinks too if a ".." follows a symlink."""
     short = Path(os.path.normpath(path))
     return short if short.resolve() == path.resolve() else path.resolve()
 
 
 def part_named(path: Path) -> str | None:
-    """The benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
+    """Return the benchmark part whose name matches a file, ignoring case and dashes; else None."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     suffixes = ("", *_ARCHIVES) if part == "images" else _SUFFIXES
     return part if part in _PARTS and suffix in suffixes else None
 
 
-def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
-    """The place of a part; `DataError` if there are two."""
+def single_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
+    """Return the path of a part; raise `DataError` if there are two."""
     if len(places) > 1:
         raise DataError(
             "duplicate-part",
@@ -305,45 +304,48 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
             where=folder,
             allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
             found=" and ".join(path.name + "/" * path.is_dir() for path in places),
-            fix="keep one, or give the other another name",
+            fix="keep one, and rename or remove the other",
         )
     return places[0]
 
 
 def are_in_class_folders(images: Sequence[str]) -> bool:
-    """Whether images are in two or more folders: a single folder is not a class."""
+    """Return whether images are in two or more folders; a single folder does not count as a class."""
     return len({name.rpartition("/")[0] for name in images}) > 1
 
 
 def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would replace, or look like, a part of a benchmark other than `part`."""
+    """Raise `OutputError` if an output would replace, or look like, another part of a benchmark.
+
+    `part` is the part that the output is meant to be; None if it is not a part.
+    """
     folder = benchmark.folder
     if folder is None:
         return
     fix = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
     refused = partial(OutputError, where=output, fix=fix)
-    for other, source in benchmark.sources.items():
-        if other != part and exists(source) and exists(output) and output.samefile(source):
-            raise refused("output-is-input", f"output is the {other} of the benchmark")
+    for other_part, source in benchmark.sources.items():
+        if other_part != part and exists(source) and exists(output) and output.samefile(source):
+            raise refused("output-is-input", f"output is the {other_part} of the benchmark")
     images = Path(benchmark.sources.get("images", folder / "images"))
     if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
         raise refused("reserved-output", "output would be among the images of the benchmark")
     if os.path.realpath(output.parent) != os.path.realpath(folder):
         return
     if output.name.lower() == SETTINGS_FILE:
-        raise refused("reserved-output", "in a benchmark folder, this file has the settings")
-    if (called := part_named(output)) is None:
+        raise refused("reserved-output", "in a benchmark folder, this file contains the settings")
+    if (named_part := part_named(output)) is None:
         return
-    if called != output.stem:
-        raise refused("reserved-output", "output name is almost that of a benchmark part")
-    if called != part:
-        raise refused("reserved-output", f"in a benchmark folder, a file {called} is another part of it")
-    there = benchmark.sources.get(part)
-    if there is not None and Path(there).name != output.name:
+    if named_part != output.stem:
+        raise refused("reserved-output", "output name is almost the name of a benchmark part")
+    if named_part != part:
+        raise refused("reserved-output", f"in a benchmark folder, the file {named_part} is another part")
+    existing = benchmark.sources.get(part)
+    if existing is not None and Path(existing).name != output.name:
         raise OutputError(
             "duplicate-part",
-            "benchmark would have two files of one part",
+            "benchmark would have two files for one part",
             where=output,
-            found=Path(there).name,
-            fix=Fix(f"write {Path(there).name} ({{force}}), or remove it first", force=True),
+            found=Path(existing).name,
+            fix=Fix(f"write {Path(existing).name} ({{force}}), or remove it first", force=True),
         )

@@ -1,4 +1,4 @@
-"""What a benchmark's folder says of itself in benchmark.json: its name, and defaults for the commands."""
+"""The settings of a benchmark folder, in benchmark.json: its name, and defaults for the commands."""
 
 import json
 import re
@@ -19,13 +19,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings of a benchmark's folder, some of those of `update_benchmark`; none without the file."""
+    """Read the settings of a benchmark folder, as `update_benchmark` writes them; empty without the file."""
     path = folder / SETTINGS_FILE
-    _refuse_other_names(folder)
+    _check_spelling(folder)
     if path.is_symlink() and not exists(path):
         raise DataError(
             "file-not-found",
-            "link leads to no file",
+            "link to a missing file",
             where=path,
             found=path.readlink(),
             fix="fix the link, or remove it",
@@ -40,17 +40,17 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _refuse_other_names(folder: Path) -> None:
-    """Refuse a file that is called benchmark.json but for capitals: another system would take it for the settings."""
-    others = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
-    if others:
+def _check_spelling(folder: Path) -> None:
+    """Raise for a file such as Benchmark.json: some file systems ignore case, and would read it."""
+    misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
+    if misspelled:
         raise DataError(
             "similar-name",
-            "name is almost that of the benchmark's settings",
+            "file name is almost the name of the settings file",
             where=folder,
             allowed=SETTINGS_FILE,
-            found=others[0],
-            fix="give it that name, or another one",
+            found=misspelled[0],
+            fix="give it that name, or a different name",
         )
 
 
@@ -65,32 +65,32 @@ def update_benchmark(
     stop: StopRule | None = None,
     made_from: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Write settings into benchmark.json of a benchmark's folder; other settings stay as they are.
+    """Write settings into the benchmark.json of a folder; other settings stay as they are.
 
     Parameters
     ----------
     folder
         The folder.
     name
-        What the benchmark is called.
+        The name of the benchmark.
     threshold
-        From which score on, in [0, 1], a class is kept as valid.
+        The lowest score of a valid class, in [0, 1].
     method
-        How votes are made into scores: a method of `aggregate`.
+        The method of `aggregate` that makes scores from votes.
     match
         Which part of a name identifies an image: path, name or stem.
     answers
-        All answers that votes can hold, in their order: words, or whole numbers.
+        All possible answers, from invalid to valid: words, or whole numbers.
     stop
-        The rule by which questions were closed when votes were taken.
+        The stop rule that closed questions while votes were collected.
     made_from
-        For each part that was made, the parts that it was made from, with the SHA-256 of their files; other parts keep
-        theirs. `check_benchmark` finds stale parts by it.
+        For each part made from others: the SHA-256 of the part itself and of the parts it was made from. Other parts
+        keep their entries. `check_benchmark` uses these hashes to find stale parts.
 
     Raises
     ------
     DataError
-        A value is wrong, or the file that is there holds no settings.
+        A value is wrong, or the existing file does not contain settings.
     OutputError
         The file cannot be written.
 
@@ -112,7 +112,7 @@ def update_benchmark(
     path = Path(folder) / SETTINGS_FILE
     with lock_folder(Path(folder)):
         before = read_settings(Path(folder))
-        given = {
+        changes = {
             "name": name,
             "threshold": threshold,
             "method": method,
@@ -121,12 +121,12 @@ def update_benchmark(
             "stop": None if stop is None else [stop.low, stop.high],
             "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
         }
-        settings = before | {key: value for key, value in given.items() if value is not None}
+        settings = before | {key: value for key, value in changes.items() if value is not None}
         write_settings(path, settings, force=True)
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write the settings of a benchmark, some of those of `update_benchmark`, as they stand in the file."""
+    """Write the settings of a benchmark, named and typed as in benchmark.json."""
     _check_settings(path, settings)
     with writing(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _FORMS if key in settings}
@@ -139,8 +139,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     for key, value in settings.items():
         form = _FORMS[key]
         with at(f"{path}, key {key}"):
-            if not form.fits(value):
-                raise DataError("wrong-type", form.fault, allowed=form.allowed, found=repr(value))
+            if not form.has_type(value):
+                raise DataError("wrong-type", form.error, allowed=form.allowed, found=repr(value))
             form.check(value)
 
 
@@ -149,7 +149,7 @@ def _is_list(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def _are_hashes(value: Any) -> bool:
-    """Whether each part has an object of parts with the SHA-256 of their files."""
+    """Return whether a value maps each part to an object of parts and SHA-256 digests."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)
@@ -162,10 +162,10 @@ def _check_method(value: str) -> None:
 
 
 class _Form(NamedTuple):
-    """What the value of a setting must be, and how it is checked further."""
+    """The allowed type of a setting, and a further check of its value."""
 
-    fits: Callable[[Any], bool]
-    fault: str  # of a value that does not fit
+    has_type: Callable[[Any], bool]
+    error: str  # the message for a value of another type
     allowed: str | None = None
     check: Callable[[Any], object] = lambda _: None
 
@@ -174,7 +174,7 @@ _FORMS: Mapping[str, _Form] = {
     "name": _Form(lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"),
     "images": _Form(
         lambda value: isinstance(value, str) and bool(value.strip()) and "\0" not in value,
-        "place of the images is not a path",
+        "setting images is not a path",
         "a folder, zip or tar, relative to the folder of benchmark.json",
     ),
     "threshold": _Form(

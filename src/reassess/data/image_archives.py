@@ -1,4 +1,4 @@
-"""Images in a tar that stays packed: where each lies is read once, and each is then read from its place."""
+"""Images in a tar or zip, read without unpacking the archive."""
 
 import os
 import tarfile
@@ -11,46 +11,49 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from reassess.data.pictures import refuse_too_long
+from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError
 from reassess.formats.archives import ZIP_ERRORS
 
 
 @dataclass(frozen=True, eq=False)
 class TarImages:
-    """Images in an uncompressed tar; each process of a data loader reads the file by itself."""
+    """Images in an uncompressed tar; each process of a data loader opens the tar itself."""
 
     place: Path  # the archive
-    paths: tuple[str, ...]  # of each image in it, sorted by folder, then by name
-    offsets: tuple[int, ...]  # where each image begins, in bytes
-    sizes: tuple[int, ...]  # its length, in bytes
+    paths: tuple[str, ...]  # path of each image in the archive, sorted by folder, then by name
+    offsets: tuple[int, ...]  # position of each image in the archive, in bytes
+    sizes: tuple[int, ...]  # size of each image, in bytes
 
     @classmethod
-    def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
-        """The images that an archive holds, from the headers of its members."""
+    def from_file(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
+        """List the images of a tar, from the headers of its members."""
         try:
             with place.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-                members = [(one.name, one.offset_data, one.size) for one in archive if one.isfile()]
+                members = [(info.name, info.offset_data, info.size) for info in archive if info.isfile()]
                 file.seek(archive.offset)
-                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there in silence
-                    raise tarfile.ReadError(f"no end of the archive, and no image, at byte {archive.offset:,}")
-        except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: of sizes that no file has
+                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there without an error
+                    raise tarfile.ReadError(f"neither an image nor the end of the archive at byte {archive.offset:,}")
+        except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: from impossible sizes
             raise DataError(
                 "unreadable-file",
                 "archive cannot be read",
                 where=place,
-                allowed="a tar that is complete and not compressed",
+                allowed="a complete, uncompressed tar",
                 found=str(error),
-                fix="decompress it, or get it again",
+                fix="decompress it, or download it again",
             ) from error
-        images = sorted((member for member in members if is_image(member[0])), key=lambda one: one[0].rpartition("/"))
+        images = sorted(
+            (member for member in members if is_image(member[0])), key=lambda member: member[0].rpartition("/")
+        )
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
     def source(self, row: int) -> BytesIO:
-        """The file of an image, in memory, for a loader; `DataError` if it would fill memory."""
-        refuse_too_long(self.sizes[row], f"{self.place}, {self.paths[row]}")
-        return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))  # has no position to share
+        """Read the file of an image into memory; raise `DataError` if it is too large."""
+        check_file_size(self.sizes[row], f"{self.place}, {self.paths[row]}")
+        # With pread, threads do not share a position in the file.
+        return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_descriptor"}
@@ -67,11 +70,11 @@ class ZipImages:
     """Images in a zip."""
 
     place: Path  # the archive
-    paths: tuple[str, ...]  # of each image in it, sorted
+    paths: tuple[str, ...]  # path of each image in the archive, sorted
 
     @classmethod
-    def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":
-        """The images that an archive holds, from its list of members."""
+    def from_file(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":
+        """List the images of a zip, from its list of members."""
         try:
             with zipfile.ZipFile(place) as archive:
                 names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
@@ -80,19 +83,19 @@ class ZipImages:
                 "unreadable-file",
                 "archive cannot be read",
                 where=place,
-                allowed="a zip that is complete",
+                allowed="a complete zip",
                 found=str(error),
-                fix="get it again",
+                fix="download it again",
             ) from error
         return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
 
     def source(self, row: int) -> BytesIO:
-        """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked, or would fill memory."""
+        """Read the file of an image into memory; raise `DataError` if it cannot be unpacked, or is too large."""
         size = self._archive.getinfo(self.paths[row]).file_size
-        refuse_too_long(size, f"{self.place}, {self.paths[row]}")
+        check_file_size(size, f"{self.place}, {self.paths[row]}")
         try:
             with self._archive.open(self.paths[row]) as member:
-                return BytesIO(member.read(size))  # read() would unpack up to 2 GB of a member that declares less
+                return BytesIO(member.read(size))  # without a size, read() can unpack up to 2 GB
         except ZIP_ERRORS as error:
             raise DataError(
                 "unreadable-image",

@@ -1,6 +1,6 @@
-"""Where images lie: those of a benchmark in a folder, zip or tar; and ImageNet's validation images.
+"""The image files of a folder, zip or tar; and ImageNet's validation images, as users store them.
 
-These lie in class folders, in one folder, or in the archive as it is published.
+ImageNet's validation images are in class folders, in one folder, or in the published archive.
 """
 
 import os
@@ -16,112 +16,113 @@ from pathlib import Path
 from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
 from reassess.data.image_archives import TarImages, ZipImages
-from reassess.data.pictures import refuse_too_long
+from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, suffix_of
 from reassess.text import counted, some
 
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
-# Of the formats that are read; a picture is then known by its content.
-PICTURE_SUFFIXES = (".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp")
-# Of other formats of pictures, which are passed over and counted.
-_OTHER_PICTURES = (
+# Suffixes of the formats that reassess reads. The content decides how a file is read.
+IMAGE_SUFFIXES = (".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp")
+# Suffixes of image formats that reassess does not read: such files are skipped and counted.
+_UNSUPPORTED_SUFFIXES = (
     *(".arw", ".avif", ".avifs", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".eps", ".exr", ".fits"),
     *(".hdr", ".heic", ".heics", ".heif", ".hif", ".icns", ".ico", ".j2c", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl"),
     *(".jxr", ".nef", ".orf", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".psd", ".qoi", ".raf"),
     *(".ras", ".rw2", ".sgi", ".svg", ".tga", ".wdp", ".wmf", ".xbm", ".xcf", ".xpm"),
 )
-_HALF = re.compile("[\udc80-\udcff]")  # of a letter
+_SURROGATE = re.compile("[\udc80-\udcff]")  # bytes of a file name that are not UTF-8
 
 
 @dataclass(frozen=True, eq=False)
 class FolderImages:
-    """Images in a folder, and in the folders in it."""
+    """Images in a folder and its subfolders."""
 
     place: Path  # the folder
-    paths: tuple[str, ...]  # of each image in it, sorted by folder, then by name
+    paths: tuple[str, ...]  # path of each image in the folder, sorted by folder, then by name
 
     @classmethod
-    def listed(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
-        """The images that a folder holds."""
-        inner, names = _entries(place)
-        listed = [("", name) for name in names]
-        listed += [(folder, name) for folder in inner for name in _entries(place / folder)[1]]
-        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(listed) if is_image(name)))
+    def from_folder(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
+        """List the images of a folder and of the folders in it, one level deep."""
+        subfolders, names = _entries(place)
+        files = [("", name) for name in names]
+        files += [(folder, name) for folder in subfolders for name in _entries(place / folder)[1]]
+        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
     def source(self, row: int) -> str:
-        """Path of an image, for a loader; `DataError` if it would fill memory, or is not a file, such as a pipe."""
+        """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
         path = self.place / self.paths[row]
         if not path.is_file():
-            is_lacking = not os.path.lexists(path)
+            is_missing = not os.path.lexists(path)
             raise DataError(
-                "file-not-found" if is_lacking else "not-a-file",
-                "image not found" if is_lacking else "image is not a file",
+                "file-not-found" if is_missing else "not-a-file",
+                "image not found" if is_missing else "image is not a file",
                 where=path,
-                fix="put the image in its place, or take it away",
+                fix="restore the image, or remove it from the list or folder",
             )
-        refuse_too_long(path.stat().st_size, path)
+        check_file_size(path.stat().st_size, path)
         return str(path)
 
 
 def list_images(place: str | Path) -> tuple[str, ...]:
-    """Names of the images in a folder, the folders in it, or an archive (zip or uncompressed tar): relative, sorted.
+    """List the names of the images in a folder and its subfolders, or in a zip or uncompressed tar.
 
-    Pictures are known by their suffix; a `ReassessWarning` names formats that are not read, such as HEIC. Hidden files
-    and ``__MACOSX`` are left out. A name that is spelled with slashes and with backslashes stands twice. Bytes that are
-    not UTF-8 are written as in addresses, such as %E9. If all images of an archive lie in one folder that is called as
-    the archive, names are relative to that folder.
+    Names are relative paths with slashes, sorted. Images are found by suffix; a `ReassessWarning` counts the files in
+    unsupported formats, such as HEIC. Hidden files and ``__MACOSX`` are skipped. Bytes that are not UTF-8 are
+    percent-encoded, such as %E9. If an archive spells a name with slashes and again with backslashes, the name is in
+    the result twice. If all images of an archive are in one folder with the name of the archive, names are relative to
+    that folder.
     """
-    return tuple(sorted(names_of(pictures_in(Path(place)))))
+    return tuple(sorted(image_names(find_image_files(Path(place)))))
 
 
-def pictures_in(place: Path, *, needed: bool = False) -> FolderImages | TarImages | ZipImages:
-    """The images of `list_images`, of which each can be read; `DataError` if there is none and some are needed."""
-    passed_over: Counter[str] = Counter()
+def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | TarImages | ZipImages:
+    """Find the image files of a folder, zip or tar; with `needed`, raise `DataError` without images."""
+    unsupported: Counter[str] = Counter()
 
-    def is_picture(stored: str) -> bool:
-        suffix = _suffix_in_sight(stored)
-        passed_over.update([suffix] if suffix in _OTHER_PICTURES else [])
-        return suffix in PICTURE_SUFFIXES
+    def is_image(path: str) -> bool:
+        suffix = _visible_suffix(path)
+        unsupported.update([suffix] if suffix in _UNSUPPORTED_SUFFIXES else [])
+        return suffix in IMAGE_SUFFIXES
 
-    images = _pictures_in(place, is_picture)
-    counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(passed_over.items()))
-    others = f"{counted(passed_over.total(), 'picture')} of formats that are not read: {counts}" if counts else ""
+    images = _index_images(place, is_image)
+    counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
+    skipped = f"{counted(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
     if needed and not images.paths:
         raise DataError(
             "missing-images",
-            "no image has a known format" if others else "no image was found",
+            "no image has a known format" if skipped else "no images found",
             where=place,
-            allowed=f"files of the suffixes {', '.join(PICTURE_SUFFIXES)}",
-            found=others or _described(place),
-            fix="save them in one of these formats" if others else "name the place where the pictures lie",
+            allowed=f"files with the suffixes {', '.join(IMAGE_SUFFIXES)}",
+            found=skipped or _describe_content(place),
+            fix="save them in one of these formats" if skipped else "give the path of the images",
         )
-    if others:
-        warnings.warn(f"{place}: passed over {others}", ReassessWarning, stacklevel=2)
+    if skipped:
+        warnings.warn(f"{place}: skipped {skipped}", ReassessWarning, stacklevel=2)
     return images
 
 
-def _pictures_in(place: Path, is_picture: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
-    with _reading(place):
+def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
+    with _as_data_error(place):
         is_folder = place.is_dir()
     if is_folder:
-        return FolderImages(place, tuple(sorted(filter(is_picture, _walk(place)))))
+        return FolderImages(place, tuple(sorted(filter(is_image, _walk(place)))))
     suffix = suffix_of(place, (".zip", ".tar"), "a set of images")
     check_input(place)
-    return (ZipImages if suffix == ".zip" else TarImages).indexed(place, is_picture)
+    return (ZipImages if suffix == ".zip" else TarImages).from_file(place, is_image)
 
 
-def names_of(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
-    """What `list_images` calls each of some images, in their order."""
-    names = tuple(in_text(_with_slashes(path)) for path in images.paths)
-    top = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
-    is_inside = all(name.startswith(top) for name in names)
-    return tuple(name.removeprefix(top) for name in names) if is_inside else names
+def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
+    """Return the name of each image, as in `list_images`, in the order of the files."""
+    names = tuple(escape_non_utf8(_with_slashes(path)) for path in images.paths)
+    folder = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
+    is_in_folder = all(name.startswith(folder) for name in names)
+    return tuple(name.removeprefix(folder) for name in names) if is_in_folder else names
 
 
-def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
-    """The validation images of the first place that has any: ``root/val``, the archive in `root`, `root` itself."""
+def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
+    """Find ImageNet's validation images: in ``root/val``, else in the archive in `root`, else in `root`."""
     for place in (root / SPLIT, root / ARCHIVE, root):
         images = _images_at(place, is_image)
         if images and images.paths:
@@ -129,52 +130,52 @@ def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | T
             return images
     raise DataError(
         "missing-images",
-        "no ImageNet validation images were found",
+        "ImageNet validation images not found",
         where=root,
         allowed=f"images or class folders of images, in a folder {SPLIT} or in the folder itself; or {ARCHIVE}",
-        found=_described(root),
-        fix=f"give the folder that holds {SPLIT} or the archive",
+        found=_describe_content(root),
+        fix=f"give the folder that contains {SPLIT} or the archive",
     )
 
 
 def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
-    with _reading(place):
+    with _as_data_error(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:
-        return FolderImages.listed(place, is_image)
-    return TarImages.indexed(place, is_image) if is_file else None
+        return FolderImages.from_folder(place, is_image)
+    return TarImages.from_file(place, is_image) if is_file else None
 
 
-def _walk(folder: Path, before: str = "", above: tuple[Path, ...] = ()) -> Iterator[str]:
-    """Names of the files in a folder and below it; a link to a folder `above` it leads round in a circle."""
-    inner, names = _entries(folder)
-    yield from (before + name for name in names)
-    above = (*above, folder.resolve())
-    for name in inner:
-        if not ((folder / name).is_symlink() and (folder / name).resolve() in above):
-            yield from _walk(folder / name, f"{before}{name}/", above)
+def _walk(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) -> Iterator[str]:
+    """Yield the relative paths of all files below a folder; symlinks to a parent folder are skipped."""
+    subfolders, names = _entries(folder)
+    yield from (prefix + name for name in names)
+    parents = (*parents, folder.resolve())
+    for name in subfolders:
+        if not ((folder / name).is_symlink() and (folder / name).resolve() in parents):
+            yield from _walk(folder / name, f"{prefix}{name}/", parents)
 
 
 def _with_slashes(name: str) -> str:
-    """A name as a relative path with slashes: ``./a.jpg`` is a.jpg."""
+    """Write a path as a relative path with slashes: ``./a.jpg`` becomes a.jpg."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
-def in_text(path: str) -> str:
-    """A path whose bytes that are not UTF-8 are written as in addresses, such as %E9."""
-    return _HALF.sub(lambda half: f"%{ord(half[0]) - 0xDC00:02X}", path)
+def escape_non_utf8(path: str) -> str:
+    """Percent-encode the bytes of a path that are not UTF-8, such as %E9."""
+    return _SURROGATE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", path)
 
 
-def _suffix_in_sight(stored: str) -> str:
-    """The suffix of a file, in lower case; none of one that is hidden."""
-    path = f"/{_with_slashes(stored)}"
+def _visible_suffix(path: str) -> str:
+    """Return the suffix of a file in lower case; empty for hidden files."""
+    path = f"/{_with_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the folders and of the files in a folder."""
+    """List the names of the folders and of the files in a folder."""
     names: tuple[list[str], list[str]] = ([], [])
-    with _reading(folder), os.scandir(folder) as entries:
+    with _as_data_error(folder), os.scandir(folder) as entries:
         for entry in entries:
             names[not _is_folder(entry)].append(entry.name)
     return names
@@ -183,12 +184,12 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself, which cannot be opened either
+    except OSError:  # a symlink to itself
         return False
 
 
 @contextmanager
-def _reading(place: Path) -> Iterator[None]:
+def _as_data_error(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -202,13 +203,13 @@ def _reading(place: Path) -> Iterator[None]:
 
 
 def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
-    if repeat := first_repeat(image_keys([path.rpartition("/")[2] for path in paths])):
-        found = " and ".join(paths[position] for position in repeat)
-        raise DataError("duplicate-image", "image is there twice", where=place, found=found, fix="keep one")
+    if positions := first_repeat(image_keys([path.rpartition("/")[2] for path in paths])):
+        found = " and ".join(paths[position] for position in positions)
+        raise DataError("duplicate-image", "image has two files", where=place, found=found, fix="keep one")
 
 
-def _described(root: Path) -> str:
-    if root.is_dir():
-        inner, names = _entries(root)
-        return some(sorted(inner + names)) or "an empty folder"
-    return "an archive without images" if root.is_file() else "file not found or folder"
+def _describe_content(place: Path) -> str:
+    if place.is_dir():
+        folders, names = _entries(place)
+        return some(sorted(folders + names)) or "an empty folder"
+    return "an archive without images" if place.is_file() else "file or folder not found"

@@ -1,6 +1,6 @@
-"""Readers that take a path or the name of a known source.
+"""Readers of a path or a known source.
 
-A known benchmark is recognized by its images: label sets of them are given in its classes.
+Label sets of a known benchmark, which is recognized by its image names, are mapped to the classes of the benchmark.
 """
 
 from collections.abc import Sequence
@@ -30,29 +30,29 @@ from reassess.formats import (
 from reassess.formats.files import exists, sha256
 
 _REAL = "ReaL"
-_OF_REAL = ("imagenet-real", "imagenet-real-scores")
+_REAL_SOURCES = ("imagenet-real", "imagenet-real-scores")
 _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
-    """The name of the label sets in a file, or cut from its scores: ReaL, that of a known source, or the file's stem.
+    """Name the label sets made from a file: ReaL, the name of a known source, or the file's stem.
 
-    Known files are recognised by their hash. A file of another content that is called ReaL keeps its suffix.
+    Known files are recognized by their hash. Another file named ReaL keeps its suffix, to tell it from ReaL.
     """
     digest = sha256(path)
     for name, source in SOURCES.items():
         if source.files[0].sha256 == digest:
-            return _REAL if name in _OF_REAL else name
+            return _REAL if name in _REAL_SOURCES else name
     return path.name if path.stem.casefold() == _REAL.casefold() else path.stem
 
 
 def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
-    """A benchmark's classes in the order of their ids, with wnids and names if this machine has their list.
+    """Return a benchmark's classes, with wnids and names if the class list is on this machine.
 
-    `reassess fetch imagenet-classes` downloads ImageNet's list; nothing is downloaded here.
+    Nothing is downloaded. `reassess fetch imagenet-classes` downloads ImageNet's class list.
     """
     check_type(Benchmark, benchmark)
-    source = benchmark.sources.get("classes")  # those of a folder were read when it was opened
+    source = benchmark.sources.get("classes")  # the classes of a folder were read when it was opened
     paths = find_all(source) if source is not None and source in SOURCES else None
     return benchmark.classes if paths is None else read_class_file(*paths)
 
@@ -63,14 +63,14 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be; a text file with one name or wnid per line, where a class id
-        is the line, from 0; or a table with the columns name or wnid, and maybe id, synonyms (separated by ``;``) and
-        definition.
+        The name of a known source, which is downloaded if it is missing; a text file with one name or wnid per line,
+        where the line number, from 0, is the class id; or a table with the columns name or wnid, and optionally id,
+        synonyms (separated by ``;``) and definition.
 
     Raises
     ------
     DataError
-        The file or source is not found, or has no classes; a name is empty, or that of two classes.
+        The file or source is not found, or has no classes; a name is empty, or two classes share a name.
     SourceError
         The source cannot be downloaded.
 
@@ -87,17 +87,17 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
 
 
 def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes | None = None) -> npt.NDArray[np.int64]:
-    """Read pairs of classes where an image of the first is also one of the second.
+    """Read pairs of classes where every image of the first class is also an image of the second.
 
-    Most are two names for one thing, such as sunglass and sunglasses; ImageNet's table gives a reason and a source for
-    each.
+    Most pairs are two names for the same thing, such as sunglass and sunglasses. ImageNet's table gives a reason and a
+    source for each pair.
 
     Parameters
     ----------
     source
         A table with the columns class and also, or the name of a known source.
     classes
-        The class list in which wnids and names are looked up; by default ImageNet's.
+        The class list of the wnids and names; by default ImageNet's.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes |
     Raises
     ------
     DataError
-        The file or source is not found, has no such table, or names something that is not a class.
+        The file or source is not found, has no such table, or contains an unknown class.
 
     Examples
     --------
@@ -117,33 +117,31 @@ def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes |
 
 
 def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
-    """Read the labels of a file or a known source: label sets, or what reviewers said of each image.
+    """Read labels from a file or a known source: label sets, or reviews of label sets.
 
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be, or a path.
+        The name of a known source, which is downloaded if it is missing, or a path. Classes are ids, wnids or names.
 
         Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
-        from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class; a row without a class is an
-        empty set. Text: original labels, as for `read_original`.
+        that maps image names to lists. CSV, TSV, JSON lines or Parquet: the columns image and class; a row without a
+        class is an empty set. Text: original labels, as for `read_original`.
 
-        Reviews. JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and
-        problematic, true or false; each may be missing. A table with the columns image, class and answer, which is
-        valid, unclear or wrong, or problematic without a class; or one row an image, with the columns image or id,
-        valid (or proposed_labels), unclear (unclear_multi_labels) and wrong (wrong_multi_labels), each a text of
-        classes separated by commas, and problematic (is_problematic). Or the ecologists' table of verdicts on original
-        labels, which are read too; such verdicts are not `MultiLabels.complete`.
-
-        Classes are ids, or wnids or names.
+        Reviews. JSON: an object that maps image names to objects with the keys valid, unclear and wrong, lists of
+        classes, and problematic, true or false; each key is optional. A table with the columns image, class and answer,
+        where the answer is valid, unclear or wrong, or is problematic and the class is empty. A table with one row per
+        image and the columns image or id, valid (or proposed_labels), unclear (or unclear_multi_labels), wrong (or
+        wrong_multi_labels), each a text of classes separated by commas, and problematic (or is_problematic). Or the
+        ecologists' table of verdicts on original labels; such reviews are not `MultiLabels.complete`.
     classes
-        The class list in which wnids and names are looked up; by default that of the known benchmark of the images, or
-        else the names in the file.
+        The class list of the wnids and names; by default the class list of the known benchmark of the images, or else
+        the names in the file.
 
     Returns
     -------
-    LabelSets, or MultiLabels for reviews; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the
-    order of the sorted wnids. Models are evaluated with the `evaluation_labels` of either.
+    LabelSets, or MultiLabels for reviews. Labels of ImageNet's validation images are in ImageNet's 1,000 classes, with
+    ids from 0 in the order of the sorted wnids. The `evaluation_labels` of either type can evaluate models.
 
     Raises
     ------
@@ -161,9 +159,9 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
 
     Notes
     -----
-    Source of ReaL: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3. Of the table with a row per
-    image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv 2205.04596, as Kisel et al., "Flaws
-    of ImageNet", ICLR 2025 blog posts, publish it.
+    Source of ReaL: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3. Source of the table with a
+    row per image: Vasudevan et al., "When does dough become a bagel?", arXiv 2205.04596, in the format published by
+    Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts.
     """
     path = _path(source)
     labels = read_label_file(path, original=partial(read_original, classes=classes), classes=classes)
@@ -171,19 +169,19 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
 
 
 def read_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
-    """Read original labels: label sets of one class each.
+    """Read original labels: label sets with one class each.
 
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be; or a path: text with an id per line, in ImageNet validation
-        order, or a table or JSON as for `read_labels`.
+        The name of a known source, which is downloaded if it is missing; or a path: a text file with one id per line,
+        in ImageNet validation order, or a table or JSON as for `read_labels`.
     classes
         As for `read_labels`.
 
     Returns
     -------
-    LabelSets of one class each; classes as for `read_labels`.
+    LabelSets with one class each; classes as for `read_labels`.
 
     Raises
     ------
@@ -208,18 +206,20 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be, or a path. npz with the arrays ``tensor`` (or ``scores``),
-        float, shape (questions,), and ``info``, text, shape (questions, 2): image name and class. Or a table (CSV, TSV,
-        JSON lines or Parquet) with the columns image, class and score. Scores called ``probability`` instead are those
-        of exclusive classes. ``golden`` is 1 where experts' answers made the score, and 0 elsewhere. The text
-        ``method``, an array or metadata of Parquet, says how they were made.
+        The name of a known source, which is downloaded if it is missing, or a path. An npz file has the arrays
+        ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape (questions, 2): image name and
+        class. A table (CSV, TSV, JSON lines or Parquet) has the columns image, class and score.
+
+        A column or array ``probability`` instead of the scores means that the classes are exclusive. An optional
+        ``golden`` is 1 where experts' answers made the score, and 0 elsewhere. An optional text ``method``, an array or
+        metadata of Parquet, says how the scores were made.
     classes
-        The class list in which wnids and names are looked up; by default the names in the file.
+        The class list of the wnids and names; by default the names in the file.
 
     Returns
     -------
-    Scores, float64 in [0, 1], one per question. Their `method` is also known if the file is that of a known benchmark,
-    or the scores of a folder whose benchmark.json has it.
+    Scores, float64 in [0, 1], one per question. If the file does not say how they were made, `method` comes from the
+    known benchmark of the file, or from the benchmark.json in its folder.
 
     Raises
     ------
@@ -239,19 +239,19 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
 
 
 def _method_of(path: Path) -> str:
-    """How the scores of a file were made that does not say so itself."""
+    """Find out how scores were made if their file does not say it."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
     if path.stem != "scores":
         return UNKNOWN_METHOD
     settings = read_settings(path.parent)
     recorded = settings.get("made_from", {}).get("scores", {}).get("scores")
-    is_other = recorded is not None and recorded != sha256(path)  # the file was replaced by hand
-    return UNKNOWN_METHOD if is_other else str(settings.get("method", UNKNOWN_METHOD))
+    is_replaced = recorded is not None and recorded != sha256(path)  # not the file that the command wrote
+    return UNKNOWN_METHOD if is_replaced else str(settings.get("method", UNKNOWN_METHOD))
 
 
 def _is_known_file(path: Path, benchmark: Benchmark, part: str) -> bool:
-    """Whether a file is, byte for byte, that of a known benchmark."""
+    """Return whether a file has the same content as a part of a known benchmark."""
     source = SOURCES.get(benchmark.sources.get(part, ""))
     return (
         source is not None
@@ -267,30 +267,31 @@ def read_votes(
     classes: Classes | None = None,
     once: bool = False,
 ) -> Votes:
-    """Read votes.
+    """Read votes of raters or experts.
 
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be, or a path.
+        The name of a known source, which is downloaded if it is missing, or a path.
 
-        npz with the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the answer
-        and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class; and ``ids``, shape (raters,). Three
-        answers are no, maybe, yes; any other number of answers are 0, 1, ... unless the array ``answers`` names them.
+        An npz file has the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the
+        answer and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class; and ``ids``, shape
+        (raters,). The array ``answers`` names the answers; without it, three answers mean no, maybe and yes, and any
+        other number of answers are 0, 1, ...
 
-        A table (CSV, TSV, JSON lines or Parquet) with a row per vote and the columns rater (or worker), answer (or
-        label) and the item: image and class for questions; image alone where the answer is a class; item (or task, or
-        question) for anything else. An item with neither rater nor answer has no votes.
+        A table of votes (CSV, TSV, JSON lines or Parquet) has a row per vote. Its columns are rater (or worker), answer
+        (or label), and the item: image and class for questions; only image if the answer is a class; item (or task, or
+        question) for anything else. A row with an item, but without rater and answer, is an item without votes.
 
-        A table of how many people chose each class, without raters: the columns image, class and count; or a row per
-        image, with a column of counts for each class, headed by its id, wnid or name. A column class is then the
-        original label, which `read_original` reads.
+        A table of counts has the number of people who chose each class, without raters: the columns image, class and
+        count; or a row per image, with a column of counts for each class, named by id, wnid or name. In the second
+        form, a column class is the original label, which `read_original` reads.
     answers
-        All answers that may be given, from invalid to valid for questions; by default those in the file.
+        All possible answers, for questions from invalid to valid; by default the answers in the file.
     classes
-        The class list in which wnids and names are looked up; by default the names in the file.
+        The class list of the wnids and names; by default the names in the file.
     once
-        Whether two answers of a rater to one question are an error.
+        Raise if a rater answered a question twice.
 
     Raises
     ------
@@ -308,12 +309,12 @@ def read_votes(
 
 
 def _path(source: str | Path) -> Path:
-    """A path as it is; a text may also be the name of a known source."""
+    """Return a path; a text can also be the name of a known source."""
     return source if isinstance(source, Path) else resolve(source)
 
 
 def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
-    """The same label sets in a class list, or in that of the known benchmark of their images."""
+    """Map label sets to a class list, by default that of the known benchmark of their images."""
     with at(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
@@ -321,16 +322,18 @@ def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels
 
 
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
-    """The same label sets in the classes of their benchmark; as they are, where its classes are not known."""
+    """Map label sets to the classes of their benchmark, if its classes are known."""
     return (
         labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(benchmark_classes(benchmark)))
     )
 
 
 def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Whether scores are known to have been made with these golden answers: both are the known files, or None.
+    """Return True if scores were certainly made from these golden answers; None if it is unknown.
 
-    Scores that `reassess aggregate` made say themselves which golden answers made them, see `Scores.golden`.
+    It is certain if both are known files of the benchmark.
+
+    Scores from `reassess aggregate` record the golden answers they were made from, see `Scores.golden`.
     """
     known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
     return True if known else None

@@ -1,4 +1,4 @@
-"""What tells whether images are the same: a digest of their pixels, and a hash and a thumbnail of what they show."""
+"""Fingerprints that find duplicate images: a digest of the pixels, a perceptual hash and a thumbnail."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource, read_picture
+from reassess.data.image_sources import ImageSource, read_image
 from reassess.numeric.near_kernels import join_near
 
 if TYPE_CHECKING:
@@ -18,72 +18,73 @@ if TYPE_CHECKING:
 
 
 Grey = npt.NDArray[np.uint8]
-_SIDE = 32  # of the grey image from which hash and thumbnail are made
-_EDGE = 0.025  # of a side, which the middle of an image leaves out at either end
-_LOW = 8  # frequencies in each direction that a hash keeps
+_SIDE = 32  # of the grey image that hash and thumbnail are made from, in pixels
+_EDGE = 0.025  # share of a side that is cut off at each end for the middle of an image
+_LOW = 8  # lowest frequencies in each direction, which make the hash
 THUMBNAIL_PIXELS = (_SIDE // 2) ** 2
 _DIGEST = 16  # bytes
-MOST_BITS = 10  # of 64, in which the hashes of near images may differ
-LEAST_CORRELATION = 0.92  # of their thumbnails
-_BLOCK = 1024  # images that are compared with all others between two reports
+MOST_BITS = 10  # of 64: near images differ in at most this many bits of their hashes
+LEAST_CORRELATION = 0.92  # of the thumbnails of near images
+_BLOCK = 1024  # images that are compared with all others before each call of `progress`
 Groups = list[list[int]]
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some rows of one set of images."""
+class ImageBatch:
+    """Rows of one set of images, which one call reads."""
 
     set_id: int
     rows: range
 
 
 @dataclass(frozen=True)
-class Print:
-    """What is kept of an image."""
+class Fingerprint:
+    """Numbers that identify an image, to compare it with others: digest, size, hashes and thumbnails."""
 
-    # Of its size and its red, green and blue values: equal for images of equal pixels, whatever their file formats.
-    digest: bytes
+    digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
-    is_plain: bool  # whether all of it has one colour
-    # See `perceptual_hashes` and `thumbnails`: of the whole image, then of its middle; empty where they are not asked
-    # for.
+    is_plain: bool  # whether all pixels have the same colour
+    # By `perceptual_hashes` and `thumbnails`, of the whole image, then of its middle; empty without `near`.
     hashes: bytes = b""
     thumbnails: bytes = b""
 
 
 @dataclass(frozen=True)
-class Printer:
-    """Makes the prints of some images of several sets; another process can have it too."""
+class FingerprintReader:
+    """Reads the fingerprints of image batches; it can be pickled for another process."""
 
     sets: Sequence[ImageSource]
-    with_looks: bool
+    near: bool  # whether to compute hashes and thumbnails too
 
-    def __call__(self, part: Part) -> list[Print | str]:
-        """The print of each image, or why it cannot be read."""
+    def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
+        """Return the fingerprint of each image, or the reason why it cannot be read."""
         greys: list[Grey] = []
-        make = partial(_print_of, greys=greys if self.with_looks else None)
-        prints = [read_picture(self.sets[part.set_id], row, make) for row in part.rows]
+        read = partial(_digest_fingerprint, greys=greys if self.near else None)
+        fingerprints = [read_image(self.sets[batch.set_id], row, read) for row in batch.rows]
         if not greys:
-            return prints
+            return fingerprints
         stacked = np.stack(greys)
-        looks = zip(
+        near_parts = zip(
             perceptual_hashes(stacked).reshape(-1, 2), thumbnails(stacked).reshape(len(greys) // 2, -1), strict=True
         )
-        return [each if isinstance(each, str) else _with_looks(each, *next(looks)) for each in prints]
+        return [
+            fingerprint if isinstance(fingerprint, str) else _with_near(fingerprint, *next(near_parts))
+            for fingerprint in fingerprints
+        ]
 
 
-def _print_of(image: "Image.Image", *, greys: list[Grey] | None) -> Print:
-    """The print of an image without its looks, for which two small grey images are added to the list."""
+def _digest_fingerprint(image: "Image.Image", *, greys: list[Grey] | None) -> Fingerprint:
+    """Compute a fingerprint without hashes and thumbnails; append the grey images for these to the list."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST)
     digest.update(image.tobytes())
     is_plain = all(low == high for low, high in image.getextrema())
     if greys is not None:
-        greys += _views(image)
-    return Print(digest.digest(), min(image.size), is_plain)
+        greys += _small_greys(image)
+    return Fingerprint(digest.digest(), min(image.size), is_plain)
 
 
-def _views(image: "Image.Image") -> tuple[Grey, Grey]:
-    """An image in shades of grey, made small: all of it, and its middle."""
+def _small_greys(image: "Image.Image") -> tuple[Grey, Grey]:
+    """Shrink an image to grey images of 32 x 32 pixels: the whole image, and its middle."""
     from PIL import Image
 
     grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
@@ -92,15 +93,15 @@ def _views(image: "Image.Image") -> tuple[Grey, Grey]:
     return np.asarray(grey.resize((_SIDE, _SIDE), lanczos)), np.asarray(grey.resize((_SIDE, _SIDE), lanczos, middle))
 
 
-def _with_looks(each: Print, hashes: npt.NDArray[np.int64], small: Grey) -> Print:
-    return replace(each, hashes=hashes.tobytes(), thumbnails=small.tobytes())
+def _with_near(fingerprint: Fingerprint, hashes: npt.NDArray[np.int64], thumbnails: Grey) -> Fingerprint:
+    return replace(fingerprint, hashes=hashes.tobytes(), thumbnails=thumbnails.tobytes())
 
 
 def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
-    """Hashes of 64 bits that differ in few bits where images look alike.
+    """Compute a 64-bit hash of each grey image; similar images differ in few bits.
 
-    A bit says whether one of the 64 lowest frequencies of the image's cosine transform is above their median. It is the
-    hash pHash as the package ImageHash makes it, bit by bit.
+    Each bit tells whether one of the 64 lowest frequencies of the image's cosine transform is above the median of the
+    64. The hash equals pHash of the package ImageHash, bit by bit. int64, shape (n,).
     """
     from scipy.fft import dctn
 
@@ -109,50 +110,58 @@ def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
 
 
 def thumbnails(greys: Grey) -> Grey:
-    """Pictures of half the side, each value the mean of four, flattened; uint8, shape (n, 256)."""
+    """Halve the side of grey images, by the mean of 2 x 2 pixels, and flatten them; uint8, shape (n, 256)."""
     half = _SIDE // 2
     sums = greys.reshape(-1, half, 2, half, 2).sum(axis=(2, 4), dtype=np.uint16)
     means: Grey = ((sums + 2) // 4).astype(np.uint8)
     return means.reshape(len(greys), -1)
 
 
-def exact_groups(prints: Sequence[Print]) -> Groups:
-    """Positions of images of equal pixels, in the order of the first of each group; groups of one are left out."""
-    return [group for group in _by_digest(prints) if len(group) > 1]
+def exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
+    """Group the positions of images with equal pixels, in the order of the first image of each group.
 
-
-def near_groups(prints: Sequence[Print], progress: Callable[[int, int], object]) -> Groups:
-    """Positions of images that look the same, in the order of the first of each group.
-
-    Two images are near if their hashes differ in at most `MOST_BITS` bits and their thumbnails correlate at least at
-    `LEAST_CORRELATION`, both of the whole images, or of the one and of the middle of the other. What is near in steps
-    is one group, and holds the exact copies of its images too; exact copies alone are none. An image of one colour
-    is near to no other.
+    A group has at least two images.
     """
-    copies = _by_digest(prints)
+    return [group for group in _group_by_digest(fingerprints) if len(group) > 1]
+
+
+def near_groups(fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]) -> Groups:
+    """Group the positions of images that look the same, in the order of the first image of each group.
+
+    Two images are near if their hashes differ in at most `MOST_BITS` bits, and the correlation of their thumbnails is
+    at least `LEAST_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
+    the other. Groups are formed by single linkage: each image is near to another image of its group, not to all. A
+    group contains the exact copies of its images too, but exact copies without a near image are not a group. An image
+    of one colour is not near to any other image.
+    """
+    copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}
-    for row, first in enumerate(_joined([prints[group[0]] for group in copies], progress).tolist()):
+    for row, first in enumerate(_first_in_group([fingerprints[group[0]] for group in copies], progress).tolist()):
         groups.setdefault(first, []).append(copies[row])
     return [sorted(chain.from_iterable(near)) for near in groups.values() if len(near) > 1]
 
 
-def _by_digest(prints: Sequence[Print]) -> Groups:
-    """Positions of images by their pixels."""
+def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
+    """Group the positions of images by their pixels."""
     groups: dict[bytes, list[int]] = {}
-    for position, each in enumerate(prints):
-        groups.setdefault(each.digest, []).append(position)
+    for position, fingerprint in enumerate(fingerprints):
+        groups.setdefault(fingerprint.digest, []).append(position)
     return list(groups.values())
 
 
-def _joined(prints: Sequence[Print], progress: Callable[[int, int], object]) -> npt.NDArray[np.int64]:
-    """For each of some different images the first one of its group."""
-    hashes = np.frombuffer(b"".join(each.hashes for each in prints), np.int64).reshape(-1, 2)
-    small = np.frombuffer(b"".join(each.thumbnails for each in prints), np.uint8).reshape(-1, 2, THUMBNAIL_PIXELS)
-    group = np.arange(len(prints))
-    for start in range(0, len(prints), _BLOCK):
-        stop = min(start + _BLOCK, len(prints))
+def _first_in_group(
+    fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]
+) -> npt.NDArray[np.int64]:
+    """Find, for each image, the first image of its near group."""
+    hashes = np.frombuffer(b"".join(each.hashes for each in fingerprints), np.int64).reshape(-1, 2)
+    small = np.frombuffer(b"".join(each.thumbnails for each in fingerprints), np.uint8)
+    small = small.reshape(-1, 2, THUMBNAIL_PIXELS)
+    group = np.arange(len(fingerprints))
+    for start in range(0, len(fingerprints), _BLOCK):
+        stop = min(start + _BLOCK, len(fingerprints))
         join_near(hashes, small, start, stop, MOST_BITS, LEAST_CORRELATION, group)
-        progress(stop, len(prints))
-    for row in range(len(group)):  # an image of the same group, always an earlier one
+        progress(stop, len(fingerprints))
+    # `group` leads to an earlier image of the group, which already leads to the first.
+    for row in range(len(group)):
         group[row] = group[group[row]]
     return group

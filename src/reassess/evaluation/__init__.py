@@ -1,4 +1,4 @@
-"""One model, judged by label sets."""
+"""Evaluation of one model by label sets."""
 
 import lazy_loader
 

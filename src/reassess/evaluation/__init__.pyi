@@ -13,7 +13,7 @@ from .measure import evaluate as evaluate
 from .measure import find_outcomes as find_outcomes
 from .measure import summarize as summarize
 from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
-from .mistakes import known_kinds as known_kinds
+from .mistakes import invalid_kinds as invalid_kinds
 from .mistakes import mistake_kinds as mistake_kinds
 from .mistakes import validity as validity
 from .multi_label_accuracy import VERDICTS as VERDICTS
@@ -28,6 +28,6 @@ from .result import BySize as BySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
 from .result import Soft as Soft
-from .result import ranked as ranked
 from .result import ranks_of as ranks_of
+from .result import sort_by_accuracy as sort_by_accuracy
 from .streaming import RealAccuracy as RealAccuracy

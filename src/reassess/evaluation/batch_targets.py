@@ -1,6 +1,7 @@
-"""The valid classes of a batch of images as frameworks hold them: multi-hot, or ids padded with -1.
+"""The valid classes of a batch of images as arrays: multi-hot, or ids padded with -1.
 
-From label sets to arrays for a data loader; and, checked, from the arrays of a batch to classes for a metric.
+`multi_hot` and `padded_ids` make these arrays from label sets, for a data loader. `read_targets` checks the arrays of a
+batch and reads them, for a metric.
 """
 
 from collections.abc import Sequence
@@ -20,21 +21,21 @@ _NUMBERS = (*_INTEGERS, "bool", "float", "bfloat")
 
 
 def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.NDArray[np.bool_]:
-    """Whether each class is valid, for some images of label sets: bool, shape (rows, classes).
+    """Make a multi-hot array of the valid classes of images: bool, shape (rows, classes).
 
     Parameters
     ----------
     labels
         The label sets.
     rows
-        Positions of the images in them, shape (n,).
+        Positions of the images in the label sets, shape (n,).
     classes
-        Number of classes; by default as many as the label sets declare.
+        Number of classes; by default the number that the label sets declare.
 
     Raises
     ------
     DataError
-        The number of classes is neither given nor declared.
+        The label sets do not declare the number of classes, and `classes` is missing.
 
     Examples
     --------
@@ -46,7 +47,7 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
     classes = labels.classes.count if classes is None else classes
     if classes is None:
         raise DataError(
-            "missing-class-count", "label sets do not give the number of classes", fix="give the number of classes"
+            "missing-class-count", "label sets do not declare the number of classes", fix="pass the number of classes"
         )
     ids, sizes = _of_rows(labels, rows)
     check_range(ids, 0, classes - 1, what="class id")
@@ -56,16 +57,16 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
 
 
 def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.NDArray[np.int64]:
-    """The valid classes of some images, ascending, then -1 up to the width: int64, shape (rows, width).
+    """Make an array of the valid classes of images, ascending, padded with -1: int64, shape (rows, width).
 
     Parameters
     ----------
     labels
         The label sets.
     rows
-        Positions of the images in them, shape (n,).
+        Positions of the images in the label sets, shape (n,).
     width
-        At least the largest number of classes of an image; by default that of all images, and at least 1.
+        At least the number of valid classes of each image; by default the largest number in the label sets, or 1.
 
     Examples
     --------
@@ -85,12 +86,12 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 def _of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     check_type(LabelSets, labels)
     check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
-    check_range(rows, 0, len(labels) - 1, what="row", fix="leave out images that are not in the label sets (-1)")
+    check_range(rows, 0, len(labels) - 1, what="row", fix="remove the images that are not in the label sets (-1)")
     return labels.of_rows(rows)
 
 
-def even(target: Any) -> Any:
-    """Lists of class ids of different lengths, one an image, made even with -1; any other target as it is."""
+def pad_lists(target: Any) -> Any:
+    """Pad lists of class ids, one per image, with -1 to equal lengths; return any other target unchanged."""
     if not (isinstance(target, list | tuple) and all(isinstance(ids, list | tuple) for ids in target)):
         return target
     width = max([1, *map(len, target)])
@@ -98,7 +99,7 @@ def even(target: Any) -> Any:
 
 
 def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
-    """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores."""
+    """Return whether a target is multi-hot, as wide as the scores, or else ids padded with -1."""
     allowed = _NUMBERS if len(shape) == 2 and shape[1] == outputs else _INTEGERS
     if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
@@ -106,22 +107,23 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
             "target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
             found=f"{dtype} {tuple(shape)}",
-            fix="a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)",
+            fix="pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)",
         )
     return shape[1] == outputs
 
 
 def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
-    """The valid classes of each image of a batch, from a metric's target."""
+    """Read the valid classes of each image of a batch from the target of a metric: indptr, class ids."""
     from reassess.numeric.rank_kernels import read_multi_hot, read_padded
 
     if is_multi_hot(target.shape, target.dtype.name, outputs):
         indptr, classes = read_multi_hot(np.ascontiguousarray(target if target.dtype == bool else _as_bool(target)))
         return indptr, classes
-    fits = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(outputs))
-    failed, indptr, classes = read_padded(np.ascontiguousarray(fits, np.int64), PADDING, outputs)
+    # An unsigned id that is too large must not wrap around to a valid one.
+    signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(outputs))
+    failed, indptr, classes = read_padded(np.ascontiguousarray(signed, np.int64), PADDING, outputs)
     if failed >= 0:
-        _refuse(target[failed].tolist(), failed, outputs)
+        _raise_wrong_ids(target[failed].tolist(), failed, outputs)
     return indptr, classes
 
 
@@ -140,15 +142,15 @@ def _as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return hot
 
 
-def _refuse(ids: list[int], row: int, outputs: int) -> NoReturn:
-    for column, given in enumerate(ids):
-        if not PADDING <= given < outputs:
+def _raise_wrong_ids(ids: list[int], row: int, outputs: int) -> NoReturn:
+    for column, class_id in enumerate(ids):
+        if not PADDING <= class_id < outputs:
             raise DataError(
                 "out-of-range",
                 "class id out of range",
                 where=f"target, row {row}, column {column}",
-                allowed=f"0 to {outputs - 1}, and -1 where there are no more",
-                found=given,
+                allowed=f"0 to {outputs - 1}, and -1 after the last class",
+                found=class_id,
             )
     raise DataError(
         "duplicate-class",
@@ -156,5 +158,5 @@ def _refuse(ids: list[int], row: int, outputs: int) -> NoReturn:
         where=f"target, row {row}",
         allowed="each class once, then -1",
         found=ids,
-        fix=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {len(ids)}",
+        fix=f"list each class once; for a multi-hot target, use {outputs} columns like the scores, not {len(ids)}",
     )

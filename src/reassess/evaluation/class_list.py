@@ -12,23 +12,21 @@ from reassess.numeric import Proportion
 from reassess.text import percent
 
 Ids = npt.NDArray[np.int64]
-_MOST_OUTPUTS = 1 << 20  # in a list
+_MOST_OUTPUTS = 1 << 20  # limit for the length of a class list
 
 
 @dataclass(frozen=True)
 class UndecidedClass:
     """An output whose class the images do not determine."""
 
-    output: int  # The id, as the model gives it
-    class_id: int  # Its class in the list, as the best guess
-    images: int  # Images of this class that the model gave this id
-    # rival, rival_images: The class of another id that may be the right one, and images of that class with this id;
-    # None and 0 without another
-    rival: int | None
-    rival_images: int
+    output: int  # id in the model's own numbering
+    class_id: int  # class of the id in the list: the best guess
+    images: int  # images of this class that have this id as prediction
+    rival: int | None  # class of another id that could be the correct one; None if there is none
+    rival_images: int  # images of the rival class that have this id as prediction
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object for JSON documents."""
         rival = None if self.rival is None else classes.id_and_name(self.rival) | {"images": self.rival_images}
         return {"output": self.output, **classes.id_and_name(self.class_id), "images": self.images, "rival": rival}
 
@@ -37,19 +35,19 @@ class UndecidedClass:
 class ClassList:
     """Another class list, confirmed by the images."""
 
-    class_of: Ids  # int64, shape (classes,): the class of each id; every class once
-    order: str | None  # Name of a known order; None for any other
-    # before, after: Images that are correct with the ids as given, and with the list: all images with one label for
-    # a known order, otherwise the confirming half, with the list that the other half chose
+    class_of: Ids  # class of each id, every class once; int64, shape (classes,)
+    order: str | None  # name of a known order; None for any other order
+    # Correct images with the ids as given, and with the list. For a known order, these are all images with one label;
+    # for any other order, the confirming half of the images, with the list from the choosing half.
     before: Proportion
     after: Proportion
-    # Exact p-value: the highest against the ids as given and every other rival; for a known order, times the number
-    # of known orders
+    # Highest exact p-value against the ids as given and every other rival; for a known order, multiplied by the number
+    # of known orders.
     p_value: float
-    # Ids whose class the images do not determine: too few images, or as many for another class. The list has a best
-    # guess. A known order has none
+    # Ids whose class the images do not determine, because they have too few images, or about as many of another class.
+    # Their class in the list is the best guess. Empty for a known order.
     undecided: tuple[UndecidedClass, ...]
-    by_name: bool = False  # Whether the predictions name their classes: then the ids are those of the names
+    by_name: bool = False  # whether the predictions name their classes; ids then number these names
 
     def __repr__(self) -> str:
         return (
@@ -59,23 +57,23 @@ class ClassList:
 
     @property
     def moved(self) -> int:
-        """Number of ids that are another class than their own."""
+        """Number of ids whose class in the list is not the class of the same number."""
         return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
 
     def of_outputs(self, predictions: Predictions) -> Ids:
-        """The class of each of a model's outputs, int64, shape (outputs,); -1 for an output that is not a class."""
+        """Return the class of each output of a model, int64, shape (outputs,); -1 for no class."""
         if predictions.columns is not None:
-            given = predictions.columns
+            ids = predictions.columns
         elif predictions.ids is not None:
             check_range(predictions.ids, -1, _MOST_OUTPUTS - 1, what="class id", where="row {}, column {}".format)
-            given = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
+            ids = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
         else:
-            given = np.arange(predictions.depth)
-        is_listed = (given >= 0) & (given < len(self.class_of))
-        return np.where(is_listed, self.class_of[np.where(is_listed, given, 0)], given)
+            ids = np.arange(predictions.depth)
+        is_listed = (ids >= 0) & (ids < len(self.class_of))
+        return np.where(is_listed, self.class_of[np.where(is_listed, ids, 0)], ids)
 
     def names(self, predictions: Predictions, classes: Classes) -> list[str]:
-        """The name of each output, as `read_predictions` and ``--classes`` read it."""
+        """Return the name of each output, as `read_predictions` and ``--classes`` read it."""
         if predictions.by_name:
             texts = [classes.line_text(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
@@ -83,7 +81,7 @@ class ClassList:
         return [classes.no_class if class_id < 0 else classes.line_text(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object for JSON documents."""
         return {
             "order": self.order,
             "before": self.before.to_json(),

@@ -1,7 +1,8 @@
-"""Pure functions on arrays: at which rank does a model put each class in question, and which class comes first.
+"""Pure functions on arrays: the rank that a model gives each target class, and its first class.
 
-Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *rank* counts from 0, so a target is
-among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
+`targets` are the classes to rank, a ragged array over rows: row i has ``targets[indptr[i]:indptr[i + 1]]``. A *rank*
+counts from 0, so a target is among the top k if its rank is below k. One pass gives the ranks, and the ranks give the
+accuracy for every k.
 """
 
 import math
@@ -18,14 +19,14 @@ from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
 
-_LANES = 64  # whole vectors of any width, so that no loop over the keys has a remainder
+_LANES = 64  # a multiple of any vector width, so that loops over the keys have no remainder
 Ints = npt.NDArray[np.integer[Any]]
 
 
 def ranks_and_top1(
     predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank of each target class, and the top-1 class, for some rows of a model's predictions."""
+    """Return the rank of each target class, and the top-1 class, for rows of a model's predictions."""
     if predictions.ids is not None:
         is_whole = len(rows) == len(predictions) and (rows == np.arange(len(rows))).all()
         ids = predictions.class_ids if is_whole else predictions.class_ids[rows]
@@ -35,7 +36,7 @@ def ranks_and_top1(
 
 
 def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
-    """Rank of each target among a row's ids, or k where it is not one of the k."""
+    """Return the rank of each target among the k ids of its row; k if it is not among them."""
     row_of = np.repeat(np.arange(len(ids)), np.diff(indptr))
     ranks = np.full(len(targets), ids.shape[1], np.int32)
     for rank in range(ids.shape[1]):
@@ -46,7 +47,7 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
 def best_ranks_of_scores(
     scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, image_of: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:
-    """Rank of each row's best target, in one pass over the scores of a batch."""
+    """Return the rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
 
     ranks = np.empty(len(scores), np.int32)
@@ -61,12 +62,12 @@ def best_ranks_of_scores(
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """The best rank of each row's targets; no row may be without a target."""
+    """Return the best rank of each row's targets; every row needs a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
 def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
-    """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image."""
+    """Check that each k is a whole number from 1 to `depth`; return each k once, ascending."""
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
         raise DataError("wrong-type", "top_k must be whole numbers", allowed="such as (1, 5)", found=repr(top_k))
@@ -75,27 +76,27 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
         1,
         math.inf if depth is None else depth,
         what="k",
-        high_is="as many as the predictions hold for each image",
+        high_is="the number of classes that the predictions contain for each image",
     )
     return tuple(sorted(set(top_k)))
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Number of ranks among the top k, for each k, and last the number of ranks; ranks below 0 do not count."""
+    """Count the ranks among the top k, for each k, and at the end all ranks; ranks below 0 do not count."""
     from reassess.numeric.rank_kernels import count_below
 
-    counted: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
-    return counted
+    counts: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
+    return counts
 
 
 def proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
-    """What `count_hits` counts, by k."""
-    *at_each, n = hits.tolist()
-    return {k: Proportion(at_k, n) for k, at_k in zip(top_k, at_each, strict=True)}
+    """Make proportions by k from the counts of `count_hits`."""
+    *hits_at, n = hits.tolist()
+    return {k: Proportion(hits_at_k, n) for k, hits_at_k in zip(top_k, hits_at, strict=True)}
 
 
 def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
-    """Whether the top-1 of each image is one of its targets, for one or many models at once.
+    """Return whether the top-1 class of each image is one of its targets, for one or many models at once.
 
     Parameters
     ----------
@@ -116,13 +117,13 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
     """
     top1, targets, sizes = np.asarray(top1), np.asarray(targets), np.diff(indptr)
     check_shape(top1, (*["models"] * (top1.ndim - 1), sizes.size), what="top1")
-    some = np.flatnonzero(sizes)
-    # A narrow or unsigned type of the ids must not wrap a target into another class.
+    has_targets = np.flatnonzero(sizes)
+    # The type must be wide enough for both, so that no id wraps around to another class.
     dtype = np.result_type(top1.dtype, targets.dtype, np.int8)
     first = np.full(sizes.size, -1, dtype)
-    first[some] = targets[indptr[some]]
+    first[has_targets] = targets[indptr[has_targets]]
     further = np.ones(len(targets), bool)
-    further[indptr[some]] = False
+    further[indptr[has_targets]] = False
     row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(dtype)
     hits = np.empty(top1.shape, bool)
     for predicted, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
@@ -142,7 +143,7 @@ def _ranks_of_scores(
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.columns is not None:
-        # Only the classes that have an output take memory, whatever their ids are. The others share the last key.
+        # Only classes with an output take memory, whatever their ids are. Classes without an output share the last key.
         ids = np.unique(predictions.columns[predictions.columns >= 0])
         columns = np.where(predictions.columns < 0, -1, np.searchsorted(ids, predictions.columns))
         lower = np.searchsorted(ids, targets)
@@ -168,6 +169,6 @@ def _ranks_of_scores(
 
 
 def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Scores as integers; and of this type the lowest, and the bits of +inf."""
+    """Return scores as integers, the lowest integer of their type, and the bits of +inf."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)

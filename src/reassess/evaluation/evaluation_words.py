@@ -1,4 +1,4 @@
-"""Words about evaluations that every output shares: what is not scored or missing, and headings."""
+"""Texts about evaluations that all outputs share: notes about what is not scored or missing, and headings."""
 
 import re
 import warnings
@@ -14,11 +14,12 @@ from reassess.numeric import Proportion
 from reassess.numeric.proportions import SMALLEST
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
-_FEW_CLASSES = 5  # a model may well confuse most of these
-# Measured: these numbers of images, in all and of each class, show any order if the model has this accuracy in percent.
+_FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
+# Measured limits of the search for class lists: with this many images (in total, and per class), it finds any order of
+# the classes if the model has this accuracy in percent.
 _ENOUGH, _ENOUGH_OF_EACH, _CORRECT, _CORRECT_OF_FEW = 500, 20, 40, 70
-_LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
-_LONGEST_CUT = 8  # and a threshold
+_LONGEST = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
+_LONGEST_CUT = 8  # letters before a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
 FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
@@ -30,19 +31,19 @@ MISTAKES_IN_WORDS = {
     "not_asked": "not asked about",
     "never_rated": "on unrated images",
 }
-# What is known of one prediction for one image.
-KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
-_SELDOM = ("no_class", "expert_valid")
+# The words for one prediction on one image.
+PREDICTIONS_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
+_RARE = ("no_class", "expert_valid")
 
 
 def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
     """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known."""
-    named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
-    return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
+    shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE)}
+    return ", ".join(f"{n:,} {words[kind]}" for kind, n in shown_counts.items())
 
 
 def heading(label_set: str) -> str:
-    """The title of label sets for headings and charts; a long one loses its middle, but not its threshold."""
+    """Shorten the name of label sets for headings and charts; a threshold at its end is kept."""
     title = plain(label_set)
     cut = _CUT.fullmatch(title)
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
@@ -57,7 +58,7 @@ def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
 
 
 def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
-    """A score with enough digits to show whether it reaches the threshold."""
+    """Format a score with enough digits to show whether it reaches the threshold."""
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text
@@ -73,26 +74,26 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
-def warn_of_class_list(called: str, other: ClassList | None, classes: Classes, *, depth: int) -> None:
+def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
-    if other is not None:
-        words = f"{called}: {class_list_in_words(other, classes)}"
+    if class_list is not None:
+        words = f"{model}: {class_list_in_words(class_list, classes)}"
         warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 
-def class_list_in_words(other: ClassList, classes: Classes) -> str:
+def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     """Describe another class list of a model in lines: its name, and the evidence."""
-    what, order = "names" if other.by_name else "ids", f": {other.order}" if other.order else ""
-    lines = [f"the {what} are from another class list{order}"]
-    chosen = "" if other.order else " not used to choose it"
-    p_value = f"p {'<' if other.p_value == SMALLEST else '='} {other.p_value:.1g}"
-    lines.append(f"correct by it:    {_share(other.after)} of the images{chosen}, {p_value}")
-    lines.append(f"correct as given: {_share(other.before)}")
-    if other.undecided:
-        undecided = [classes.label(each.class_id) for each in other.undecided]
+    noun, order = "names" if class_list.by_name else "ids", f": {class_list.order}" if class_list.order else ""
+    lines = [f"the {noun} are from another class list{order}"]
+    half = "" if class_list.order else " not used to choose it"
+    p_value = f"p {'<' if class_list.p_value == SMALLEST else '='} {class_list.p_value:.1g}"
+    lines.append(f"correct by it:    {_share(class_list.after)} of the images{half}, {p_value}")
+    lines.append(f"correct as given: {_share(class_list.before)}")
+    if class_list.undecided:
+        undecided = [classes.label(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
-    if len(other.class_of) <= _FEW_CLASSES:
-        lines.append(f"or:               the model confuses most of the {len(other.class_of)} classes")
+    if len(class_list.class_of) <= _FEW_CLASSES:
+        lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
     return "\n  ".join(lines)
 
 

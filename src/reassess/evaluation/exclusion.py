@@ -1,4 +1,4 @@
-"""How a model's accuracy changes if images are excluded, such as duplicates of images of another set."""
+"""The change of a model's accuracy if images are excluded, such as duplicates of training images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ from reassess.text import Shown, counted, some
 
 @dataclass(frozen=True, repr=False)
 class Exclusion(Shown):
-    """Accuracy with and without the images that are excluded."""
+    """Accuracy with and without the excluded images."""
 
-    # everything, rest: Hits of all images, and of those that are not excluded
-    everything: Proportion
-    rest: Proportion
+    everything: Proportion  # hits among all images
+    rest: Proportion  # hits among the images that are not excluded
 
     @property
     def excluded(self) -> Proportion:
-        """Hits of the excluded images."""
+        """Hits among the excluded images."""
         return Proportion(self.everything.hits - self.rest.hits, self.everything.n - self.rest.n)
 
     @property
@@ -36,10 +35,10 @@ class Exclusion(Shown):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the difference, over images; None if all images are excluded, or none is.
+        """95 % interval of the difference, over images; None if all images or no images are excluded.
 
-        The difference is that between the rest and the excluded images, times the share of excluded images, so shared
-        images do not widen it.
+        The difference equals the accuracy on the rest minus the accuracy on the excluded images, times the share of
+        excluded images. The interval is that of this difference of two disjoint sets.
         """
         bounds = difference_interval(self.rest, self.excluded)
         if bounds is None:
@@ -48,7 +47,7 @@ class Exclusion(Shown):
         return share * bounds[0], share * bounds[1]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object for JSON documents."""
         low, high = self.interval or (None, None)
         return {
             "all": self.everything.to_json(),
@@ -60,28 +59,26 @@ class Exclusion(Shown):
 
 
 def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
-    """By k, how reassessed accuracy changes from all images to the rest."""
+    """Compare reassessed accuracy with and without the excluded images, for each k."""
     return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
 
 
 def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Find which of several sets contains the given images."""
-    given = set(image_keys(tuple(images), match))
-    there = {name: sum(key in given for key in image_keys(tuple(own), match)) for name, own in sets.items()}
-    some_given = [name for name, count in there.items() if count]
-    all_given = [name for name in some_given if there[name] == len(sets[name])]
-    for found in (some_given, all_given):
-        if len(found) == 1:
-            return found[0]
-    if not some_given:
-        others = tuple(chain.from_iterable(sets.values()))
+    """Find the one of several sets that contains the images."""
+    keys = set(image_keys(tuple(images), match))
+    common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}
+    partly = [name for name, count in common.items() if count]
+    fully = [name for name in partly if common[name] == len(sets[name])]
+    for candidates in (partly, fully):
+        if len(candidates) == 1:
+            return candidates[0]
+    if not partly:
+        set_images = tuple(chain.from_iterable(sets.values()))
         raise DataError(
             "unknown-set",
-            "no set of the duplicates is these images",
+            "no set of the duplicates contains these images",
             allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{some(others, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
-            fix=suggest_match(others, images, match=match) or "scan these images too",
+            found=f"{some(set_images, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
+            fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
-    raise DataError(
-        "ambiguous-set", "several sets of the duplicates may be these images", found=some(all_given or some_given)
-    )
+    raise DataError("ambiguous-set", "several sets of the duplicates contain these images", found=some(fully or partly))

@@ -1,4 +1,4 @@
-"""All that is known of one image, gathered from every noun that may hold it."""
+"""Everything about one image: its labels, scores, votes and predictions."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.classes import UNLISTED
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
-from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS
-from reassess.evaluation.mistakes import MISTAKE_KINDS, known_kinds
+from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS
+from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
 
@@ -23,95 +23,95 @@ _Answers = tuple[tuple[Id | None, Id], ...]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A class that was proposed for the image: its score, and every vote of raters and experts as (who, answer).
+    """A candidate class of the image: its score, and all votes of raters and experts.
 
-    Where people chose one class for the image, the votes are those for this class. None stands for a rater who is not
-    known.
+    If people chose one class for each image, only the votes for this class are listed.
     """
 
     class_id: int
     score: float | None = None
-    votes: _Answers = ()
-    experts: _Answers = ()
+    votes: _Answers = ()  # (rater, answer) of each vote; rater None if unknown
+    experts: _Answers = ()  # (expert, answer) of each vote
 
 
 @dataclass(frozen=True, repr=False)
 class ImageSheet(Shown):
-    """What is known of one image."""
+    """Everything about one image."""
 
-    image: str  # Its name
-    original: int | None  # Its original label, or None
-    # Its valid classes: () if it was rated and has none, None if the label sets do not hold it
+    image: str  # name of the image
+    original: int | None  # original label
+    # Valid classes; () if it was rated and has no valid class, None if it is not in the label sets.
     valid: tuple[int, ...] | None
-    # The classes that were proposed for it, the highest score first; () if it is unrated, None if that is
-    # not known, without scores and votes. Where people chose one class of all, those that someone chose, that
-    # have a score, or that are valid or the original label; of equal scores, the one that most people chose first
+    # Candidate classes, the highest score first; () if the image is unrated, None without scores and votes. If people
+    # chose one class for each image, these are all classes that have votes or a score, that are valid, or that are the
+    # original label; equal scores are sorted by votes.
     candidates: tuple[Candidate, ...] | None
-    # The first classes of each model, best first, by the model's name: None in the place of what is no class,
-    # unless no class comes after it. None where the model was not shown the image
+    # First classes of each model, by the model's name, best first. A class is None if the prediction is not a class;
+    # such predictions are dropped at the end. The tuple is None if the model has no prediction for the image.
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
-    # What is known of each predicted class that is not valid, one of `reassess.evaluation.MISTAKE_KINDS`, by class id;
-    # empty without scores and votes
-    known: Mapping[int, str] = field(default_factory=dict)
-    # raters, experts: How many raters, and experts, chose one class of all for the image; None where they
-    # answered questions, or are missing
+    # Kind of mistake, of `reassess.evaluation.MISTAKE_KINDS`, of each predicted class that is not valid, by class id;
+    # empty without scores and votes.
+    kinds: Mapping[int, str] = field(default_factory=dict)
+    # Number of raters, and of experts, who chose a class for the image; None if they answered questions instead, or if
+    # their votes are missing.
     raters: int | None = None
     experts: int | None = None
-    classes: Classes = field(default=UNLISTED, compare=False)  # whose names are shown
+    classes: Classes = field(default=UNLISTED, compare=False)  # gives the class names
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image
-        yield "original label", "unknown" if self.original is None else self._named(self.original)
-        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._named, self.valid)) or "no class"
-        for one in self.candidates or ():
-            parts = [] if one.score is None else [f"score {one.score:.4f}"]
+        yield "original label", "unknown" if self.original is None else self._class_text(self.original)
+        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._class_text, self.valid)) or "no class"
+        for candidate in self.candidates or ():
+            parts = [] if candidate.score is None else [f"score {candidate.score:.4f}"]
+            groups = (("raters", candidate.votes, self.raters), ("experts", candidate.experts, self.experts))
             parts += [
-                f"{who} {self._answers(given, choosers)}"
-                for who, given, choosers in (("raters", one.votes, self.raters), ("experts", one.experts, self.experts))
-                if given or choosers
+                f"{group} {self._count_answers(answers, choosers)}"
+                for group, answers, choosers in groups
+                if answers or choosers
             ]
-            yield self._named(one.class_id), "; ".join(parts)
+            yield self._class_text(candidate.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
-            first = "; ".join("no class" if i is None else self._named(i) + self._what_is_known(i) for i in best or ())
+            first = "; ".join("no class" if i is None else self._class_text(i) + self._kind_text(i) for i in best or ())
             yield model, "the image is missing" if best is None else first or "no class"
 
-    def _named(self, class_id: int) -> str:
+    def _class_text(self, class_id: int) -> str:
         label = self.classes.label(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
-    def _what_is_known(self, class_id: int) -> str:
+    def _kind_text(self, class_id: int) -> str:
         if class_id in (self.valid or ()):
             return " (valid)"
-        return f" ({KNOWN_IN_WORDS[self.known[class_id]]})" if class_id in self.known else ""
+        return f" ({PREDICTIONS_IN_WORDS[self.kinds[class_id]]})" if class_id in self.kinds else ""
 
     @staticmethod
-    def _answers(given: _Answers, choosers: int | None) -> str:
-        """How often each answer was given; or how many chose the class, of all who chose one."""
+    def _count_answers(answers: _Answers, choosers: int | None) -> str:
+        """Count each answer; or the people who chose the class, of all who chose a class."""
         if choosers is not None:
-            return f"{len(given)} of {choosers}"
-        return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in given).most_common())
+            return f"{len(answers)} of {choosers}"
+        return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in answers).most_common())
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object for JSON documents."""
 
         def predicted(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
                 return None
-            known = "valid" if class_id in (self.valid or ()) else self.known.get(class_id)
-            return classes.id_and_name(class_id) | {"known": known}
+            kind = "valid" if class_id in (self.valid or ()) else self.kinds.get(class_id)
+            return classes.id_and_name(class_id) | {"kind": kind}
 
-        def votes(given: _Answers) -> list[dict[str, Id | None]]:
-            return [{"rater": rater, "answer": answer} for rater, answer in given]
+        def votes(answers: _Answers) -> list[dict[str, Id | None]]:
+            return [{"rater": rater, "answer": answer} for rater, answer in answers]
 
-        def candidate(one: Candidate) -> dict[str, Any]:
-            given = {"score": one.score, "votes": votes(one.votes), "experts": votes(one.experts)}
-            return classes.id_and_name(one.class_id) | given
+        def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
+            answers = {"votes": votes(candidate.votes), "experts": votes(candidate.experts)}
+            return classes.id_and_name(candidate.class_id) | {"score": candidate.score} | answers
 
         return {
             "image": self.image,
             "original": None if self.original is None else classes.id_and_name(self.original),
             "valid": None if self.valid is None else [classes.id_and_name(i) for i in self.valid],
-            "candidates": None if self.candidates is None else [candidate(one) for one in self.candidates],
+            "candidates": None if self.candidates is None else list(map(candidate_to_json, self.candidates)),
             "raters": self.raters,
             "experts": self.experts,
             "predictions": {
@@ -130,21 +130,20 @@ def image_sheet(
     experts: Votes | None = None,
     predictions: Mapping[str, Predictions] | None = None,
 ) -> ImageSheet:
-    """Gather what is known of one image; any part may be missing.
+    """Collect everything about one image; any part can be missing.
 
     Parameters
     ----------
     image
-        Its name; ImageNet's validation images are known by number, in whatever spelling.
+        Name of the image; ImageNet's validation images are found by number, in any spelling.
     labels, original
         Valid classes and original labels.
     scores
-        P(class valid) of each class that was proposed.
+        P(class valid) of each candidate class.
     votes, experts
-        Votes of the raters, and answers of the experts, on (image, class) questions or for one class an image.
+        Votes of raters and of experts, on (image, class) questions or for one class per image.
     predictions
-        Predictions by the models' names. Rows without names, if they are as many as the label sets, are in their
-        order.
+        Predictions by model name. Rows without image names are in the order of the label sets, and must be as many.
 
     Returns
     -------
@@ -153,8 +152,8 @@ def image_sheet(
     Raises
     ------
     DataError
-        None of the parts holds the image; a model's score for it is NaN, or nothing says which row is the image's; or a
-        class id is not one of the classes of the labels.
+        No part contains the image; a score of the image is NaN; predictions have no image names, and another number of
+        rows than the label sets; or a class id is not a class of the labels.
 
     Examples
     --------
@@ -167,75 +166,75 @@ def image_sheet(
     check_type(LabelSets, labels, original, optional=True)
     check_type(Scores, scores, optional=True)
     check_type(Votes, votes, experts, optional=True)
-    given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
-    given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
+    parts: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
+    parts = {name: part for name, part in (parts | {"the experts' votes": experts}).items() if part is not None}
     models = dict(predictions or {})
-    moved = align_classes(given | models, None if labels is None else labels.classes)
+    aligned = align_classes(parts | models, None if labels is None else labels.classes)
     original, scores, votes, experts = (
-        moved.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
+        aligned.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
     )
     key = image_keys([image])[0]
-    of_original = None if original is None else original[image]
+    original_ids = None if original is None else original[image]
     valid = None if labels is None else labels[image]
-    candidates = _candidates(key, scores, votes, experts, {*(of_original or ()), *(valid or ())})
-    if of_original is None and valid is None and not candidates:
-        known = labels or original
+    candidates = _candidates(key, scores, votes, experts, {*(original_ids or ()), *(valid or ())})
+    if original_ids is None and valid is None and not candidates:
+        example = labels or original
         raise DataError(
             "unknown-image",
             "unknown image",
             where=image,
-            allowed=f"a name such as {known.images[0]}" if known else None,
+            allowed=f"a name such as {example.images[0]}" if example else None,
             fix="check the name",
         )
-    best = {file: _best_of(file, moved[file], key, labels) for file in models}
+    best = {model: _best_classes(model, aligned[model], key, labels) for model in models}
     classes = Classes() if labels is None else labels.classes
-    for file, class_ids in best.items():
-        _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, file)
+    for model, class_ids in best.items():
+        _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, model)
     rated = votes if scores is None else scores
     predicted = {class_id for class_ids in best.values() for class_id in class_ids or () if class_id is not None}
     return ImageSheet(
         image=image,
-        original=of_original[0] if of_original else None,
+        original=original_ids[0] if original_ids else None,
         valid=valid,
         candidates=candidates,
         predictions=best,
-        known={} if rated is None else _known(image, sorted(predicted - {*(valid or ())}), rated, experts),
-        raters=_choosers(votes, [one.votes for one in candidates or ()]),
-        experts=_choosers(experts, [one.experts for one in candidates or ()]),
+        kinds={} if rated is None else _kinds(image, sorted(predicted - {*(valid or ())}), rated, experts),
+        raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
+        experts=_count_choosers(experts, [candidate.experts for candidate in candidates or ()]),
         classes=classes,
     )
 
 
 def _candidates(
-    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, others: set[int]
+    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, labels: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """The classes that were proposed; `others` too, if people chose one class of all for the image."""
-    score_of = {} if scores is None else _rows(scores.questions, key)
-    of_raters, of_experts = _answers(votes, key), _answers(experts, key)
-    class_ids = score_of.keys() | of_raters.keys() | of_experts.keys()
+    """List the candidate classes, and the `labels` too if people chose one class for each image."""
+    score_row = {} if scores is None else _rows(scores.questions, key)
+    rater_answers, expert_answers = _answers(votes, key), _answers(experts, key)
+    class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()
     if not class_ids:
         return None if scores is None and votes is None else ()
     is_chosen = votes is not None and votes.classes is not None
-    if (scores is not None and scores.exclusive and score_of) or (is_chosen and of_raters):
-        class_ids |= others
+    if (scores is not None and scores.exclusive and score_row) or (is_chosen and rater_answers):
+        class_ids |= labels
     candidates = [
         Candidate(
             class_id=class_id,
-            score=float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
-            votes=of_raters.get(class_id, ()),
-            experts=of_experts.get(class_id, ()),
+            score=float(scores.values[score_row[class_id]]) if scores is not None and class_id in score_row else None,
+            votes=rater_answers.get(class_id, ()),
+            experts=expert_answers.get(class_id, ()),
         )
         for class_id in class_ids
     ]
 
-    def place(one: Candidate) -> tuple[float, int, int]:
-        return -(one.score or 0.0), -len(one.votes) if is_chosen else 0, one.class_id
+    def sort_key(candidate: Candidate) -> tuple[float, int, int]:
+        return -(candidate.score or 0.0), -len(candidate.votes) if is_chosen else 0, candidate.class_id
 
-    return tuple(sorted(candidates, key=place))
+    return tuple(sorted(candidates, key=sort_key))
 
 
 def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
-    """Who answered what to each question about the image; or who chose each class."""
+    """Return the (rater, answer) pairs of an image, by class id."""
     if votes is None or votes.classes is None:
         return {} if votes is None else {i: votes.on(row) for i, row in _rows(votes.items, key).items()}
     chosen: dict[int, list[tuple[Id | None, Id]]] = {}
@@ -244,13 +243,13 @@ def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
         row, class_ids = keys.index(key), votes.class_ids.tolist()
         span = slice(votes.indptr[row], votes.indptr[row + 1])
         for rater, answer in zip(votes.rater_ids[span].tolist(), votes.answer_ids[span].tolist(), strict=True):
-            who = None if votes.anonymous else votes.raters[rater]
-            chosen.setdefault(class_ids[answer], []).append((who, votes.answers[answer]))
-    return {class_id: tuple(given) for class_id, given in chosen.items()}
+            name = None if votes.anonymous else votes.raters[rater]
+            chosen.setdefault(class_ids[answer], []).append((name, votes.answers[answer]))
+    return {class_id: tuple(answers) for class_id, answers in chosen.items()}
 
 
 def _rows(questions: object, key: str) -> dict[int, int]:
-    """Row of each question about the image, by class id."""
+    """Find the row of each question about an image, by class id."""
     if not isinstance(questions, Questions):
         return {}
     keys = image_keys(questions.images)
@@ -258,24 +257,26 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _choosers(votes: Votes | None, given: Iterable[_Answers]) -> int | None:
-    """How many people chose one class of all; None where they did not."""
-    return None if votes is None or votes.classes is None else sum(map(len, given))
+def _count_choosers(votes: Votes | None, answers: Iterable[_Answers]) -> int | None:
+    """Count the people who chose a class; None if people answered questions instead."""
+    return None if votes is None or votes.classes is None else sum(map(len, answers))
 
 
-def _known(image: str, class_ids: list[int], rated: Scores | Votes, experts: Votes | None) -> dict[int, str]:
-    (kinds,) = known_kinds([image], np.array([class_ids], np.int64), rated, experts)
+def _kinds(image: str, class_ids: list[int], rated: Scores | Votes, experts: Votes | None) -> dict[int, str]:
+    (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), rated, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
-def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int | None, ...] | None:
-    with at(file):
-        keys = image_keys(images_of_rows(model, labels))
+def _best_classes(
+    model: str, predictions: Predictions, key: str, labels: LabelSets | None
+) -> tuple[int | None, ...] | None:
+    with at(model):
+        keys = image_keys(images_of_rows(predictions, labels))
         if key not in keys:
             return None
-        ids, _ = model.best(min(_MOST_PREDICTED, model.depth), np.array([keys.index(key)]))
-    known = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
-    return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :known].tolist())
+        ids, _ = predictions.best(min(_MOST_PREDICTED, predictions.depth), np.array([keys.index(key)]))
+    count = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
+    return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :count].tolist())
 
 
 def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:

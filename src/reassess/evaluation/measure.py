@@ -1,7 +1,7 @@
 """Measure a model by reassessed labels: `evaluate(predictions, labels)` -> `Evaluation`.
 
-Naming: an `*accuracy` and a `*recall` lie in [0, 1], higher is better; everything else is an integer count. Counts of
-parts add up to the counts of the whole; ratios are derived once, from counts.
+Naming: an `*accuracy` and a `*recall` are in [0, 1], higher is better; everything else is an integer count. The counts
+of disjoint images add up, and every ratio is computed once, from counts.
 """
 
 from __future__ import annotations
@@ -47,29 +47,31 @@ def evaluate(
     Parameters
     ----------
     predictions
-        Predictions of the model; an array of integers is ids, one of floats is scores, rows in the order of the labels.
-        An array may be from numpy, PyTorch, TensorFlow or JAX, or support DLPack; on the CPU it is not copied.
-        Predictions in another class list than the labels are matched by name.
+        Predictions of the model. An array of integers contains class ids, an array of floats contains scores; its rows
+        have the order of the labels. Arrays of numpy, PyTorch, TensorFlow, JAX and other libraries with DLPack are
+        accepted, and are not copied if they are on the CPU. Predictions in another class list than the labels are
+        matched by class name.
     labels
-        The valid classes of each image; images without one are not scored, but counted.
+        The valid classes of each image. Images without a valid class are not scored, but counted.
     original
-        Original labels, for accuracy by them and to check the order of rows and classes.
+        Original labels: for accuracy by original labels, and to check the order of rows and classes.
     scores
         P(class valid) of each rated (image, class), for soft accuracy and kinds of mistakes.
     experts
         The experts' votes, for kinds of mistakes.
     benchmark
-        The benchmark of the images: its images that are not in the label sets are unrated, not unknown. By default, the
-        known benchmark of the label sets' images.
+        The benchmark of the images. Its images that are not in the label sets count as unrated, not as unknown. By
+        default, the known benchmark with these images, if there is one.
     top_k
-        Count hits among the top k; None for 1, and 5 if the predictions have as many and there are 10 classes or more.
+        Count hits among the top k classes, for each k. None means 1, and also 5 if the predictions have as many classes
+        and there are 10 classes or more.
     match
-        Join images by path, file name or stem; by default as the benchmark says, or by path. ImageNet's validation
+        Join images by path, file name or stem; by default as the benchmark says, or else by path. ImageNet's validation
         images are always joined by number.
     ignore_unknown
         Count unknown images instead of raising.
     exclude
-        Names of images to exclude and count, such as duplicates of images of another set.
+        Names of images to exclude, such as duplicates of training images. They are counted.
 
     Returns
     -------
@@ -78,14 +80,14 @@ def evaluate(
     Raises
     ------
     DataError
-        The predictions and the labels do not fit, or the classes of ids are unknown; agreement with the original
-        labels is at chance level; a score is NaN; a k is larger than the predictions. The message says where, and how
-        to fix it.
+        Predictions and labels do not match, or the classes of the ids are unknown; the agreement with the original
+        labels is at chance level; a score is NaN; or k is larger than the number of predicted classes. The message says
+        where the problem is, and how to fix it.
 
     Warns
     -----
     ReassessWarning
-        Agreement with the original labels is at chance level, on too few images to be sure.
+        The agreement with the original labels is at chance level, but there are too few images to be sure.
 
     Examples
     --------
@@ -121,26 +123,26 @@ def find_outcomes(
     ignore_unknown: bool = False,
     any_class_list: bool = False,
     also_known: Sequence[Sequence[str]] = (),
-    called: str = "the model",
+    name: str = "the model",
 ) -> Outcomes:
-    """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
+    """Find the outcome of each image: the first half of `evaluate`, with the same parameters and errors.
 
-    With `any_class_list`, ids that agree with the original labels by chance are not an error if `find_class_list` finds
-    their list. Images named in `also_known`, such as those of other label sets, are known too. A warning
-    names the model by `called`.
+    With `any_class_list`, agreement with the original labels at chance level is not an error if `find_class_list` finds
+    the class list of the ids. Images in `also_known`, such as images of other label sets, are not unknown. `name` is
+    the name of the model in warnings.
     """
-    given = _as_predictions(predictions)
+    model = _as_predictions(predictions)
     check_type(LabelSets, labels)
     check_type(LabelSets, original, optional=True)
     check_type(Scores, scores, optional=True)
     check_type(Benchmark, benchmark, optional=True)
     with at("the predictions"):
-        given = given.in_classes(labels.classes)
+        model = model.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(
-        given,
+        model,
         labels,
         original=original,
         also_known=[() if scores is None else scores.questions.images, benchmark.images, *also_known],
@@ -148,7 +150,7 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, labels, original, any_class_list=any_class_list, called=called)
+        check_agreement(outcomes, labels, original, any_class_list=any_class_list, name=name)
     return outcomes
 
 
@@ -160,19 +162,19 @@ def summarize(
     experts: Votes | None = None,
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
-    """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
+    """Count the outcomes: the second half of `evaluate`, with the same parameters and errors."""
     check_type(LabelSets, labels)
     check_type(Scores, scores, optional=True)
     check_type(Votes, experts, optional=True)
     ks = _available(top_k, outcomes.depth, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
-    scored, named = outcomes.state == LABELLED, outcomes.original_rows >= 0
+    scored, has_original = outcomes.state == LABELLED, outcomes.original_rows >= 0
     reasons: dict[str, str] = {}
     if not outcomes.has_original:
         reasons["original"] = "original labels are missing"
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
-        reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({outcomes.depth})"
+        reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.depth})"
     if scores is None:
         reasons["soft"] = reasons["mistakes"] = "scores are missing"
     return Evaluation(
@@ -182,8 +184,8 @@ def summarize(
         unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
         scorable=len(labels) - labels.empty_images - _scorable_excluded(outcomes, labels),
         real=_count(outcomes.rank[scored], ks),
-        original=_count(outcomes.original_rank[named], ks) if outcomes.has_original else None,
-        original_scored=_count(outcomes.original_rank[named & scored], ks) if outcomes.has_original else None,
+        original=_count(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
+        original_scored=_count(outcomes.original_rank[has_original & scored], ks) if outcomes.has_original else None,
         by_label_count=_by_size(outcomes, labels, ks),
         per_class=count_classes(outcomes, labels),
         soft=None if scores is None else _soft(outcomes, scores, reasons),
@@ -198,32 +200,32 @@ def summarize(
 
 
 def _label_errors(outcomes: Outcomes) -> Proportion:
-    """The mistakes by original labels, and as hits those that are correct by the label sets."""
+    """Count mistakes by original labels; the hits are mistakes that are correct by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.label_errors)), int(np.count_nonzero(is_mistake)))
 
 
 def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
-    """How many of the excluded images have a valid class."""
+    """Count the excluded images that have a valid class."""
     excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
     rows = join(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
     return int(np.count_nonzero(labels.sizes[rows[rows >= 0]]))
 
 
-def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
-    if isinstance(given, Predictions):
-        return given
-    if isinstance(given, str | Path | Mapping):
+def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
+    if isinstance(predictions, Predictions):
+        return predictions
+    if isinstance(predictions, str | Path | Mapping):
         raise DataError(
             "wrong-type",
             "not predictions",
             allowed="an array of class ids or of scores, or Predictions",
-            found=repr(given) if isinstance(given, str | Path) else type(given).__name__,
+            found=repr(predictions) if isinstance(predictions, str | Path) else type(predictions).__name__,
             fix="read a file with reassess.read_predictions",
         )
-    array, are_bits = as_array(given)
+    array, are_bits = as_array(predictions)
     is_ids = array.dtype.kind in "iu" and not are_bits
-    return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)
+    return Predictions.from_ids(array) if is_ids else Predictions.from_scores(predictions)
 
 
 def _available(top_k: Sequence[int] | None, depth: int, classes: int | None) -> tuple[int, ...]:
@@ -242,13 +244,13 @@ def _by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> d
     ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
     n = np.bincount(sizes)
     hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in top_k}
-    valid_among_first = np.bincount(sizes, weights=overlap)
+    valid_in_first_n = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
         size: BySize(
             n=int(n[size]),
-            hits={k: int(of_k[size]) for k, of_k in hits.items()},
-            overlap=None if unknown[size] else int(valid_among_first[size]),
+            hits={k: int(by_size[size]) for k, by_size in hits.items()},
+            overlap=None if unknown[size] else int(valid_in_first_n[size]),
         )
         for size in np.flatnonzero(n).tolist()
     }

@@ -1,4 +1,4 @@
-"""Kinds of mistakes: what raters and experts answered about the first classes of models."""
+"""Kinds of mistakes: what raters and experts answered about classes that are not valid."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MISTAKE_KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_r
 _NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _REJECTED, _NOT_ASKED, _UNRATED = range(len(MISTAKE_KINDS))
 
 
-def known_kinds(
+def invalid_kinds(
     images: Sequence[str],
     class_ids: npt.NDArray[np.integer],
     rated: Scores | Votes,
@@ -24,24 +24,25 @@ def known_kinds(
     *,
     match: Match = "path",
 ) -> npt.NDArray[np.int8]:
-    """The kind of each class that is not valid for an image: index of the first of `MISTAKE_KINDS` that fits.
+    """Return the kind of each class that is not valid for an image: the first match in `MISTAKE_KINDS`.
 
-    - no_class: it is not a class, id -1.
-    - expert_valid, rejected_by_experts: experts judged it, and more than half call it valid, or chose it; or not.
-    - asked_and_rejected: raters were asked about it; raters who chose one class per image were asked about all.
+    - no_class: it is not a class, but id -1.
+    - expert_valid: more than half of the experts call it valid, or chose it.
+    - rejected_by_experts: experts answered about it, but at most half call it valid, or chose it.
+    - asked_and_rejected: raters were asked about it. Raters who chose one class per image were asked about all classes.
     - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
     """
     if isinstance(rated, Votes):
         rated = rated.restrict(np.flatnonzero(rated.sizes))
     shape = class_ids.shape
-    each, class_ids = math.prod(shape[1:]), class_ids.ravel()
-    rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), each)
+    per_image, class_ids = math.prod(shape[1:]), class_ids.ravel()
+    rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), per_image)
     kinds = np.where(rows >= 0, _NOT_ASKED, _UNRATED).astype(np.int8)
     kinds[rated.is_asked(rows, class_ids)] = _REJECTED
     if experts is not None:
         share = expert_share(experts)
-        rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), each)
+        rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _UNRATED)] = _NOT_ASKED
         of_experts = share.at(rows, class_ids)
         kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
@@ -51,32 +52,32 @@ def known_kinds(
 
 
 def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """P(top-1 is valid), and the highest P of any class, for each image; float64, shape (images,).
+    """Return P(top-1 is valid) and the highest P of any class, for each image; float64, shape (images,).
 
-    A class that raters were not asked about has 0. The original label of an unrated image has 1, any other class 0;
-    without an original label both are NaN.
+    P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
+    any other class; without an original label, both results are NaN.
     """
     rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")
-    rated, named = rows >= 0, outcomes.original_rows >= 0
-    valid = np.where(named, (outcomes.original_rank == 0).astype(np.float64), np.nan)
-    highest = np.where(named, 1.0, np.nan)
+    rated, has_original = rows >= 0, outcomes.original_rows >= 0
+    valid = np.where(has_original, (outcomes.original_rank == 0).astype(np.float64), np.nan)
+    highest = np.where(has_original, 1.0, np.nan)
     valid[rated] = np.nan_to_num(scores.at(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest()[rows[rated]]
     return valid, highest
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """The kind of each mistake, by `known_kinds`; -1 if there is no mistake. int8, shape (images,).
+    """Return the kind of each mistake, by `invalid_kinds`; -1 without a mistake. int8, shape (images,).
 
     A mistake is a top-1 class outside a non-empty label set.
     """
-    kinds = known_kinds(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
+    kinds = invalid_kinds(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
     kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
 
 
 def expert_share(experts: Votes) -> Scores:
-    """Share of experts who answered yes to each question; or who chose each class of an image."""
+    """Compute the share of experts who answered yes to each question, or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = counts_by_class(experts)
         of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]

@@ -1,4 +1,4 @@
-"""Multi-label accuracy: how many of a model's first classes reviewers found valid, unclear or wrong."""
+"""Multi-label accuracy: the reviewers' verdicts on a model's first classes."""
 
 from __future__ import annotations
 
@@ -18,34 +18,31 @@ from reassess.numeric import Proportion
 from reassess.numeric.arrays import pair_keys
 from reassess.text import Shown
 
-VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
+VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that applies
 _NOT_SCORED = VERDICTS[:3]
 _JUDGED = VERDICTS[3:]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelAccuracy(Shown):
-    """A model's first classes by the reviewers' verdicts, on good images that have a valid class."""
+    """Numbers of images by the reviewers' verdict on a model's first class."""
 
-    # valid, unclear, wrong: Number of images whose first class is valid, unclear, or wrong
-    valid: int
-    unclear: int
-    wrong: int
-    # Number of images whose first class was not reviewed, or is not a class: it counts as wrong
-    unreviewed: int
-    # problematic, empty, unknown: Images not scored: problematic ones, others without a valid class, and
-    # images that nobody reviewed
-    problematic: int
-    empty: int
-    unknown: int
-    # int64, shape (classes,): the original labels that occur, sorted; None without original labels
+    valid: int  # images whose first class is valid
+    unclear: int  # images whose first class is unclear
+    wrong: int  # images whose first class is wrong
+    unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
+    problematic: int  # problematic images, not scored
+    empty: int  # other images without a valid class, not scored
+    unknown: int  # images without a review, not scored
+    # Classes that are an original label of any image, sorted; int64, shape (classes,); None without original labels.
     class_ids: npt.NDArray[np.int64] | None = None
-    # int64, shape (classes, 3): for each of them, images with a valid first class, with an unclear one, and all
+    # Images of each of these classes: with a valid first class, with an unclear first class, and all; int64, shape
+    # (classes, 3).
     by_class: npt.NDArray[np.int64] | None = None
 
     @property
     def accuracy(self) -> Proportion:
-        """Images with a valid first class, among images where it is not unclear."""
+        """Images with a valid first class, among images whose first class is not unclear."""
         return Proportion(self.valid, self.valid + self.wrong + self.unreviewed)
 
     @property
@@ -55,7 +52,7 @@ class MultiLabelAccuracy(Shown):
 
     @property
     def reason(self) -> str | None:
-        """Why `class_accuracy` is missing; None if it is there."""
+        """Reason why `class_accuracy` is missing; None if it is available."""
         if self.by_class is None:
             return "original labels are missing"
         return "no image is left to average over" if self.class_accuracy is None else None
@@ -67,11 +64,11 @@ class MultiLabelAccuracy(Shown):
 
     @property
     def class_lenient(self) -> float | None:
-        """Mean over classes of `lenient`, in [0, 1]: the published convention; None as for `class_accuracy`."""
+        """Mean over classes of `lenient`, in [0, 1], as in the paper; None as for `class_accuracy`."""
         return None if self.by_class is None else _mean(self.by_class[:, :2].sum(axis=1), self.by_class[:, 2])
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object for JSON documents."""
         document = {
             **{name: getattr(self, name) for name in _JUDGED},
             "not_scored": {name: getattr(self, name) for name in _NOT_SCORED},
@@ -82,7 +79,7 @@ class MultiLabelAccuracy(Shown):
         return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
 
     def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
-        """One object a class that is the original label of any image; [] without original labels."""
+        """Return one object per class that is an original label of any image; [] without original labels."""
         if self.class_ids is None or self.by_class is None:
             return []
         return [
@@ -106,14 +103,14 @@ def multi_label_accuracy(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> MultiLabelAccuracy:
-    """Measure one model by reviewed label sets.
+    """Measure one model by reviews of label sets.
 
     Parameters
     ----------
     predictions, original, match, ignore_unknown
-        As for `reassess.evaluate`; by original label, images are grouped for the mean over classes.
+        As for `reassess.evaluate`. The mean over classes groups images by original label.
     labels
-        The verdicts of reviewers on each image.
+        The reviewers' verdicts on each image.
 
     Raises
     ------
@@ -130,8 +127,8 @@ def multi_label_accuracy(
 
     Notes
     -----
-    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as correct
-    and take the mean over classes.
+    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020. The authors count unclear classes as
+    correct, and report the mean over classes.
     """
     check_type(MultiLabels, labels)
     outcomes = find_outcomes(
@@ -141,33 +138,36 @@ def multi_label_accuracy(
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
-    """Find the reviewers' verdict on each image's first class, by position in `VERDICTS`; int8, shape (images,).
+    """Find the reviewers' verdict on the first class of each image.
 
-    The outcomes are those of a model by the label sets `labels.evaluation_labels`.
+    The result is an index of `VERDICTS`: int8, shape (images,).
+    The outcomes must be from the label sets `labels.evaluation_labels`.
     """
     rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
-    fits = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
-    fits += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
-    return np.select(fits, range(len(fits)), len(fits)).astype(np.int8)
+    conditions = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
+    conditions += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
+    return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
 
 
 def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
-    """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
+    """Count the `verdicts`: the second half of `multi_label_accuracy`, with the same parameters."""
     outcomes = outcomes.part(np.flatnonzero(outcomes.state != EXCLUDED))
     verdict = verdicts(outcomes, labels)
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     class_ids = by_class = None
     if original is not None:
         judged = np.flatnonzero((verdict >= len(_NOT_SCORED)) & (outcomes.original_rows >= 0))
-        own = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
+        original_ids = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
-        class_ids, places = np.unique(own.astype(np.int64), return_inverse=True)
+        class_ids, places = np.unique(original_ids.astype(np.int64), return_inverse=True)
         parts = (places[valid], places[unclear], places)
         by_class = np.stack([np.bincount(part, minlength=class_ids.size) for part in parts], axis=1)
     return MultiLabelAccuracy(**counts, class_ids=class_ids, by_class=by_class)
 
 
 def _mean(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
-    """Mean ratio over the classes that have images."""
-    some = n > 0
-    return math.fsum(hits[some] / n[some]) / int(np.count_nonzero(some)) if some.any() else None
+    """Compute the mean ratio over the classes that have images."""
+    has_images = n > 0
+    if not has_images.any():
+        return None
+    return math.fsum(hits[has_images] / n[has_images]) / int(np.count_nonzero(has_images))

@@ -24,52 +24,46 @@ _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknow
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes(Shown):
-    """One entry for each row of a model's predictions; -1 for a missing value."""
+    """The outcome of each row of a model's predictions: arrays of shape (rows,), -1 for a missing value."""
 
-    images: tuple[str, ...]  # Names of the images
-    # int8, index into `STATES`: has valid classes; rated and has none; a known image that is unrated;
-    # unknown; excluded
+    images: tuple[str, ...]  # names of the images
+    # Index of `STATES`: with valid classes; rated, without a valid class; known, but unrated; unknown; excluded.
     state: npt.NDArray[np.int8]
-    # label_rows, original_rows: int64: position of the image in the label sets and in the original labels
-    label_rows: npt.NDArray[np.int64]
-    original_rows: npt.NDArray[np.int64]
-    # int32: class id of the model's first class; -1 if the first prediction is not a class
-    top1: npt.NDArray[np.int32]
-    # int32: rank of the best valid class, from 0; with ids, the number of ids if none is valid
+    label_rows: npt.NDArray[np.int64]  # position of the image in the label sets
+    original_rows: npt.NDArray[np.int64]  # position of the image in the original labels
+    top1: npt.NDArray[np.int32]  # the model's first class; -1 if its first prediction is not a class
+    # Rank of the best valid class, from 0; if no predicted id is valid, the number of ids.
     rank: npt.NDArray[np.int32]
-    # int32: of n valid classes, how many are among the model's first n; -1 also if the predictions have fewer
+    # For n valid classes, the number of valid classes among the model's first n; -1 also if it predicts fewer than n.
     overlap: npt.NDArray[np.int32]
-    original_rank: npt.NDArray[np.int32]  # int32: rank of the original label
-    has_original: bool  # Whether there are original labels, if only of other images
-    # The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is
-    # later
-    depth: int
-    match: Match  # How images were joined
-    detected: str  # How the predictions were read and joined, in words
-    label_set: str = UNNAMED  # Name of the label sets
-    # Predictions with unknown class names
-    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    by_name: bool = False  # Whether the predictions name their classes
+    original_rank: npt.NDArray[np.int32]  # rank of the original label, like `rank`
+    has_original: bool  # whether original labels were used, even if they are of other images
+    depth: int  # number of known classes of each row; rank `depth` means that the class comes later
+    match: Match  # how images were joined
+    detected: str  # how the predictions were read and joined, as text
+    label_set: str = UNNAMED  # name of the label sets
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)  # predictions with unknown class names
+    by_name: bool = False  # whether the predictions name their classes
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def label_errors(self) -> npt.NDArray[np.bool_]:
-        """Whether the first class is valid, and not the original label: a mistake by that label alone."""
-        are_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
-        return are_correct & (self.original_rank > 0)
+        """Whether the first class is valid, but not the original label: a mistake only by the original label."""
+        is_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
+        return is_correct & (self.original_rank > 0)
 
     def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
-        """The outcomes of some of the rows, in this order."""
+        """Select rows, in this order."""
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
     def excluding(self, images: Sequence[str]) -> "Outcomes":
-        """The same without some images, by name; names without a row are ignored."""
+        """Mark images as excluded, by name; names without a row are ignored."""
         check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
-        if hasattr(images, "columns"):  # of which iterating gives the names of columns
+        if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
@@ -89,7 +83,7 @@ def join_and_rank(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
-    """Join a model's predictions with the labels, and rank the labels of every image in one pass."""
+    """Join a model's predictions with the labels, and rank the labels of each image in one pass."""
     if original is not None:
         check_original(original)
     images, label_rows, joined = _join_labels(predictions, labels, match)
@@ -98,14 +92,14 @@ def join_and_rank(
         original_rows = join(images, original.images, match=match, known_where="the original labels")
     state = _states(labels, label_rows, original_rows >= 0)
     for known in also_known:
-        _know(state, images, known, match)
+        _mark_known(state, images, known, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *also_known))
-        fits = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
-        refuse_unknown(images, unknown, labels.images or known_names, fits)
+        match_fix = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
+        refuse_unknown(images, unknown, labels.images or known_names, match_fix)
     count_classes(predictions, labels, original)
-    top1, rank, overlap, original_rank = _ranked(
+    top1, rank, overlap, original_rank = _rank_labels(
         predictions, labels, original, images, state, label_rows, original_rows
     )
     return Outcomes(
@@ -127,7 +121,7 @@ def join_and_rank(
     )
 
 
-def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:
+def _mark_known(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:
     """Mark unknown images that are among the known ones as unrated."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
@@ -156,7 +150,7 @@ def _join_labels(
 
 
 def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
-    """The image of each row: as the predictions name it, or in the order of as many label sets."""
+    """Return the image name of each row; without names, rows have the order of the label sets."""
     if predictions.images is not None:
         return predictions.images
     if labels is None or len(predictions) != len(labels):
@@ -165,7 +159,7 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
             "image names are missing, and the number of rows differs",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
-            fix=Fix("name the images of the rows: {names}, or names in the file itself", names="[...]"),
+            fix=Fix("name the image of each row: {names}, or in the file itself", names="[...]"),
         )
     return labels.images
 
@@ -180,29 +174,29 @@ def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDA
 def refuse_unknown(
     images: tuple[str, ...], unknown: npt.NDArray[np.int64], known: Sequence[str], fix: Fix | str | None = None
 ) -> None:
-    """Raise `DataError` if there are images, given as positions, that are not among the known ones."""
+    """Raise `DataError` if any position of unknown images is given; `known` are names to show."""
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=some(known, most=1) if known else "none: the label set has no image",
+        allowed=some(known, most=1) if known else "nothing: the label set has no images",
         found=some(names, most=3),
         fix=numbering_mistake(names) or fix or _CHECK_NAMES,
     )
 
 
 def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """The number of classes: declared by the labels, or the largest class id that occurs plus one."""
+    """Return the number of classes: declared by the labels, or else the largest class id plus one."""
     declared = labels.classes.count
-    named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
+    used = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:
         predicted = int(predictions.columns.max()) + 1
         if declared is not None and predicted > declared:
             raise DataError(
                 "unknown-class",
-                "output has a class that the benchmark does not have",
+                "output has a class that is not in the benchmark",
                 allowed=f"class ids 0 to {declared - 1}, and -1 for an output without a class",
                 found=predicted - 1,
             )
@@ -211,9 +205,11 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
     else:
         predicted = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
-        if predictions.scores is not None and predictions.columns is None and predicted < named:
-            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", predicted, "")
-        return max(named, predicted)
+        if predictions.scores is not None and predictions.columns is None and predicted < used:
+            _raise_wrong_outputs(
+                f"at least {used:,} columns, because the labels contain class {used - 1}", predicted, ""
+            )
+        return max(used, predicted)
     if predicted > declared and predictions.ids is not None:
         row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
         class_id = int(predictions.class_ids[row].max())
@@ -227,12 +223,12 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
             fix=fix,
         )
     if predicted != declared and predictions.scores is not None and predictions.columns is None:
-        background = "if the first output is a background class, give scores[:, 1:]; else "
-        _refuse_outputs(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
+        background = "if the first output is a background class, pass scores[:, 1:]; else "
+        _raise_wrong_outputs(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
     return declared
 
 
-def _refuse_outputs(allowed: str, outputs: int, fix: str) -> None:
+def _raise_wrong_outputs(allowed: str, outputs: int, fix: str) -> None:
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
@@ -242,7 +238,7 @@ def _refuse_outputs(allowed: str, outputs: int, fix: str) -> None:
     )
 
 
-def _ranked(
+def _rank_labels(
     predictions: Predictions,
     labels: LabelSets,
     original: LabelSets | None,
@@ -251,17 +247,17 @@ def _ranked(
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank, in one pass, the valid classes of each image and, after them, its original label."""
+    """Rank, in one pass, the valid classes of each image and then its original label."""
     sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
     has_original = (original_rows >= 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])
     targets = np.empty(indptr[-1], np.int32)
-    labelled, named = np.flatnonzero(sizes), np.flatnonzero(has_original)
+    labelled, with_original = np.flatnonzero(sizes), np.flatnonzero(has_original)
     valid_at = runs(indptr[labelled], sizes[labelled])
-    original_at = indptr[named + 1] - 1
+    original_at = indptr[with_original + 1] - 1
     targets[valid_at], _ = labels.of_rows(label_rows[labelled])
     if original is not None:
-        targets[original_at] = original.indices[original.indptr[original_rows[named]]]
+        targets[original_at] = original.indices[original.indptr[original_rows[with_original]]]
     ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, images)
     starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
     rank, overlap, original_rank = (np.full(len(images), -1, np.int32) for _ in range(3))
@@ -270,5 +266,5 @@ def _ranked(
         within = ranks[valid_at] < np.repeat(sizes[labelled], sizes[labelled])
         overlap[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
     overlap[sizes > predictions.depth] = -1
-    original_rank[named] = ranks[original_at]
+    original_rank[with_original] = ranks[original_at]
     return top1, rank, overlap, original_rank

@@ -1,4 +1,4 @@
-"""The outcome of each image, as a table."""
+"""A table of the outcome of each image."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def outcomes_table(
-    each: Mapping[str, Outcomes],
+    models: Mapping[str, Outcomes],
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
@@ -25,30 +25,40 @@ def outcomes_table(
     experts: Votes | None = None,
     reviewed: MultiLabels | None = None,
 ) -> "pl.DataFrame":
-    """A table with a row for each model and image.
+    """Make a table with a row for each model and image.
 
     Parameters
     ----------
-    each
-        The outcome of each image, by the model's name.
+    models
+        The outcomes of each model, by its name.
     labels, original, scores, experts
         As for `reassess.evaluate`.
     reviewed
-        Label sets with unclear, wrong or problematic labels too.
+        Reviews of the label sets, which also have unclear, wrong and problematic labels.
 
     Returns
     -------
-    polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown, excluded),
-    labels (how many classes are valid), valid (their names, separated by ``; ``), original (the original label, by id
-    or by name as in the files; null without original labels), original_name, top1 (the model's first class, in the
-    same way; null if it is not a class), top1_name, correct (top-1 is valid; null unless the state is labelled),
-    rank (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid
-    classes, how many are among the first n), original_rank (of the original label, as rank), label_error (the top-1 is
-    valid, and is not the original label, so that it is a mistake by the original label alone; null unless both labels
-    are known); from scores, else null: score (P(top-1 is
-    valid)), mistake (the kind of a wrong top-1, one of `reassess.evaluation.MISTAKE_KINDS`). With reviewed label sets
-    also verdict: the reviewers' verdict on the top-1, or why the image is not scored, one of
-    `reassess.evaluation.VERDICTS`.
+    polars.DataFrame with these columns:
+
+    - file: the model's name
+    - image: name of the image
+    - state: labelled, empty, unlabelled, unknown or excluded
+    - labels: number of valid classes
+    - valid: names of the valid classes, separated by ``; ``
+    - original: the original label, as id or name like in the files; null without an original label
+    - original_name: name of the original label
+    - top1: the model's first class, as id or name like in the files; null if it is not a class
+    - top1_name: name of the model's first class
+    - correct: whether top1 is valid; null unless the state is labelled
+    - rank: rank of the best valid class, from 1; null if it comes after all known ranks
+    - valid_found: for n valid classes, the number of valid classes among the model's first n
+    - original_rank: rank of the original label, like rank
+    - label_error: whether top1 is valid, but not the original label, so that it is a mistake only by the original
+      label; null without either label
+    - score: P(top1 is valid); null without scores
+    - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
+    - verdict: only with `reviewed`; the reviewers' verdict on top1, or why the image is not scored, one of
+      `reassess.evaluation.VERDICTS`
 
     Examples
     --------
@@ -58,25 +68,25 @@ def outcomes_table(
     >>> outcomes_table({"one": outcomes}, labels).select("file", "image", "state", "top1", "correct", "rank").rows()
     [('one', 'a.png', 'labelled', 1, False, 2), ('one', 'b.png', 'empty', 0, None, None)]
     """
-    check_type(Mapping, each, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
+    check_type(Mapping, models, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
     import polars as pl
 
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     original = None if original is None else original.in_classes(labels.classes)
-    called = labels.classes.label
+    name_of = labels.classes.label
     names = pl.Series(
-        [*("; ".join(map(called, labels[image] or ())) for image in labels.images), None], dtype=pl.String
+        [*("; ".join(map(name_of, labels[image] or ())) for image in labels.images), None], dtype=pl.String
     )
     tables = []
-    for file, outcomes in each.items():
+    for file, outcomes in models.items():
         labelled = outcomes.state == LABELLED
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
         valid = np.full(len(outcomes), np.nan) if scores is None else validity(outcomes, scores)[0]
-        before = np.full(len(outcomes), -1)
+        original_ids = np.full(len(outcomes), -1)
         if original is not None and len(original):
-            before = np.where(outcomes.original_rows >= 0, original.indices[outcomes.original_rows], -1)
+            original_ids = np.where(outcomes.original_rows >= 0, original.indices[outcomes.original_rows], -1)
         tables.append(
             pl.DataFrame(
                 {
@@ -85,10 +95,10 @@ def outcomes_table(
                     "state": [STATES[state] for state in outcomes.state.tolist()],
                     "labels": _nullable(sizes),
                     "valid": names.gather(outcomes.label_rows),
-                    "original": labels.classes.column(before),
-                    "original_name": _names(called, before),
+                    "original": labels.classes.column(original_ids),
+                    "original_name": _names(name_of, original_ids),
                     "top1": labels.classes.column(outcomes.top1),
-                    "top1_name": _names(called, outcomes.top1),
+                    "top1_name": _names(name_of, outcomes.top1),
                     "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
                     "rank": _known_rank(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable(outcomes.overlap),
@@ -107,19 +117,19 @@ def outcomes_table(
     return pl.concat(tables)
 
 
-def _names(called: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
+def _names(name_of: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
     import polars as pl
 
-    return pl.Series([called(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
+    return pl.Series([name_of(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
 
 
 def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
-    """Ranks from 1, null where the class is not among the first `depth` that are known."""
+    """Return ranks from 1; null if the class is not among the first `depth` classes."""
     return _nullable(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
 
 
 def _nullable(values: npt.NDArray[np.integer]) -> "pl.Series":
-    """A column in which -1 stands for nothing."""
+    """Make a column where -1 becomes null."""
     import polars as pl
 
     return pl.Series(values).set(pl.Series(values < 0), None)

@@ -14,20 +14,20 @@ from reassess.text import Shown
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerClass(Shown):
-    """For each class c that is in the set of a scored image, over those images; int64 arrays of shape (classes,)."""
+    """Counts by valid class c, each over the scored images where c is valid; int64, shape (classes,)."""
 
-    class_ids: npt.NDArray[np.int64]  # The classes, sorted
-    images: npt.NDArray[np.int64]  # Number of such images
-    hits: npt.NDArray[np.int64]  # Of those, images whose top-1 is in the image's set, whichever class it is
-    predictions: npt.NDArray[np.int64]  # Of those, images whose top-1 is c itself
-    # int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and
-    # what was predicted instead, -1 for a prediction that is not a class
-    mistaken: npt.NDArray[np.int64]
+    class_ids: npt.NDArray[np.int64]  # the classes, sorted
+    images: npt.NDArray[np.int64]  # scored images where c is valid
+    hits: npt.NDArray[np.int64]  # of these, images whose top-1 is valid, whether it is c or not
+    predictions: npt.NDArray[np.int64]  # of these, images whose top-1 is c
+    # Pairs of c and the top-1 class, for each valid c of an image whose top-1 is not valid; -1 for a prediction that is
+    # not a class. int64, shape (2, mistakes).
+    mistakes: npt.NDArray[np.int64]
 
     @cached_property
     def confusions(self) -> tuple[tuple[int, int, int], ...]:
-        """(c, what was predicted instead, images), the most frequent first."""
-        valid, instead = self.mistaken
+        """(c, predicted class, images) for each kind of mistake, the most frequent first."""
+        valid, instead = self.mistakes
         pairs, n = np.unique(valid << 32 | instead + 1, return_counts=True)
         order = np.argsort(-n, kind="stable")
         rows = (pairs >> 32)[order], (pairs & 0xFFFFFFFF)[order] - 1, n[order]
@@ -50,7 +50,7 @@ class PerClass(Shown):
             images=total(self.images, other.images),
             hits=total(self.hits, other.hits),
             predictions=total(self.predictions, other.predictions),
-            mistaken=np.concatenate([self.mistaken, other.mistaken], axis=1),
+            mistakes=np.concatenate([self.mistakes, other.mistakes], axis=1),
         )
 
     @property
@@ -60,7 +60,7 @@ class PerClass(Shown):
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
     def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
-        """One object a class that any image has, with the `most` commonest confusions."""
+        """Return one object per class, with its `most` frequent confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))
@@ -92,5 +92,5 @@ def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
         images=images,
         hits=hits,
         predictions=predictions,
-        mistaken=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
+        mistakes=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
     )

@@ -1,11 +1,11 @@
-"""The probability that a model gives a class, whatever kind of scores it puts out.
+"""The probability that a model gives a class, for probabilities and for other scores.
 
-**The rule.** Scores are probabilities if all of them lie in [0, 1] and those of each row, over all outputs, add up to 1
-but for rounding: by at most 0.01, which is more than float16, bfloat16 or, of up to 20 classes, three decimals in a
-text lose. Any others are taken for logits, of which the softmax is taken. So are the outputs of sigmoids, which lie in
-[0, 1] and do not add up: their softmax keeps the order of the classes of an image, but is no longer what the model said
-of each class.
-`kind_of_scores` calls them bounded, and the command line says so.
+**The rule.** Scores are probabilities if all of them are in [0, 1], and if the scores of each row, over all outputs,
+add up to 1 within 0.01. This tolerance is larger than the rounding error of float16, of bfloat16, and of three decimals
+for up to 20 classes. All other scores are treated as logits: their softmax gives the probabilities. This includes the
+outputs of sigmoids, which are in [0, 1] but do not add up to 1. Their softmax keeps the order of the classes of an
+image, but is not the probability that the model gives to a class. `kind_of_scores` returns "bounded" for them, and the
+command line prints a note.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from reassess.numeric.arrays import as_floats, release
 ScoreKind = Literal["probabilities", "bounded", "logits"]
 
 _BLOCK = 1024
-_RELEASED = 64 * _BLOCK  # rows after which the memory of a mapped file is given back
+_RELEASED = 64 * _BLOCK  # rows after which the memory of a mapped file is released
 _ROUNDING = 0.01
 _ONE_KIND = "give the probabilities of each image, or logits of all"
 _Floats = npt.NDArray[np.float64]
@@ -31,9 +31,9 @@ _Floats = npt.NDArray[np.float64]
 def class_probabilities(
     predictions: Predictions, rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
 ) -> _Floats:
-    """The probability of one class in each of some rows, by the rule above.
+    """Return the probability of one class for each row, by the rule of the module.
 
-    Outputs that are no class have no part in a softmax.
+    The softmax ignores outputs without a class.
     """
     if predictions.scores is None:
         return np.full(rows.size, np.nan)
@@ -47,7 +47,11 @@ def class_probabilities(
 
 
 def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> ScoreKind:
-    """What scores are; all rows are read, until a score lies outside [0, 1] and no row has added up to 1."""
+    """Return the kind of scores: logits if one is outside [0, 1], bounded if a row does not sum to 1.
+
+    All rows are read, unless a score is outside [0, 1] before any row has added up to 1. With `refuse_odd`, raise if
+    bounded scores have a row that adds up to 1, or if most rows of logits are probabilities.
+    """
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
     adding_up, odd = 0, -1
@@ -71,7 +75,7 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
 
 
 def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which rows lie in [0, 1], and which of these add up to 1 but for rounding; bool, shape (rows,) each."""
+    """Return which rows are in [0, 1], and which of these also add up to 1; bool, shape (rows,)."""
     within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
@@ -93,7 +97,7 @@ def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
 
 
 def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoReturn:
-    """Refuse scores of which some rows are probabilities, and one is not."""
+    """Raise for a row that is not probabilities, although other rows are."""
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
@@ -102,9 +106,9 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
         total = scores.sum()
     raise DataError(
         "not-a-distribution",
-        "scores of an image do not add up to 1, but those of other images do",
+        "scores of an image do not add up to 1, but scores of other images do",
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
-        allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
+        allowed=f"0 to 1, and a sum of 1 within {_ROUNDING}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
         f"{adding_up:,} of {len(predictions):,} add up",
         fix=_ONE_KIND,
@@ -112,7 +116,7 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
 
 
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
-    """The classes that have an output, ascending, as `probability_blocks` has columns; int64, shape (classes,)."""
+    """Return the classes that have an output, ascending, as in the columns of `probability_blocks`; int64."""
     assert predictions.scores is not None
     if predictions.columns is None:
         return np.arange(predictions.scores.shape[1])
@@ -122,7 +126,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 def probability_blocks(
     predictions: Predictions, rows: npt.NDArray[np.integer], *, as_they_are: bool
 ) -> Iterator[tuple[slice, _Floats]]:
-    """Probabilities of rows, block by block: which of `rows`, and float64, shape (block, classes)."""
+    """Yield probabilities block by block: a slice of `rows`, and float64, shape (block, classes)."""
     assert predictions.scores is not None
     outputs = None
     if predictions.columns is not None:
@@ -134,7 +138,7 @@ def probability_blocks(
         if start % _RELEASED == 0:
             release(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
-        values = np.ascontiguousarray(chosen, np.float64)  # so that sums do not depend on the layout of the file
+        values = np.ascontiguousarray(chosen, np.float64)  # then sums do not depend on the memory layout
         yield part, values if as_they_are else _softmax(values)
 
 
@@ -142,7 +146,7 @@ def _softmax(scores: _Floats) -> _Floats:
     best = scores.max(axis=1, keepdims=True)
     if np.isfinite(best).all():
         weights = np.exp(scores - best)
-    else:  # infinite scores less themselves are 0 here, not NaN
+    else:  # the difference of equal infinite scores is 0 here, not NaN
         weights = np.exp(np.subtract(scores, best, out=np.zeros_like(scores), where=scores != best))
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray(weights)

@@ -1,4 +1,4 @@
-"""What an evaluation counts: integers that add up over parts of the images, and the ratios that derive from them."""
+"""The result of an evaluation: integer counts that add up over disjoint images, and ratios of these counts."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -21,25 +21,25 @@ _BY_ORIGINAL = ("original_scored", "label_errors")
 
 @dataclass(frozen=True, repr=False)
 class BySize(Shown):
-    """Images with label sets of one size: hits at each k, and valid classes found among as many first classes."""
+    """Counts for the images whose label sets have one size."""
 
-    n: int
-    hits: dict[int, int]
-    overlap: int | None
+    n: int  # images
+    hits: dict[int, int]  # images with a valid class among the top k, by k
+    overlap: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
 
     def __add__(self, other: "BySize") -> "BySize":
         overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
-        hits = {k: of_k + other.hits[k] for k, of_k in self.hits.items()}
+        hits = {k: count + other.hits[k] for k, count in self.hits.items()}
         return BySize(n=self.n + other.n, hits=hits, overlap=overlap)
 
 
 @dataclass(frozen=True)
 class Soft:
-    """Sums over images with a non-empty set: P(top-1 is valid), and the image's highest P (what an oracle gets)."""
+    """Soft accuracy, as sums over images with a non-empty label set."""
 
-    total: float
-    ceiling_total: float
-    n: int
+    total: float  # sum of P(top-1 is valid)
+    ceiling_total: float  # sum of the highest P of each image, which an oracle would reach
+    n: int  # images
 
     @property
     def accuracy(self) -> float | None:
@@ -48,7 +48,7 @@ class Soft:
 
     @property
     def ceiling(self) -> float | None:
-        """Soft accuracy of an oracle that takes each image's most probable class."""
+        """Soft accuracy of an oracle that predicts each image's most probable class."""
         return self.ceiling_total / self.n if self.n else None
 
     def __add__(self, other: "Soft") -> "Soft":
@@ -59,11 +59,11 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Top-1 classes outside a non-empty set, by kind, see `known_kinds`; kinds by experts are None without experts."""
+    """Counts of top-1 classes outside a non-empty label set, by kind, see `invalid_kinds`."""
 
     no_class: int
-    expert_valid: int | None
-    rejected_by_experts: int | None
+    expert_valid: int | None  # None without experts
+    rejected_by_experts: int | None  # None without experts
     asked_and_rejected: int
     not_asked: int
     never_rated: int
@@ -76,29 +76,32 @@ class Mistakes:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
-    """One model's result: integer counts, from which every ratio derives. Evaluations of disjoint images add up.
+    """The result of one model: integer counts, and ratios of these counts.
+
+    Evaluations of disjoint images add up.
 
     Parameters
     ----------
     images
-        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, but
-        unrated), `unknown` and `excluded` (on request) ones.
+        Rows of the predictions: `scored` images, and images not scored because they are `empty` (rated, without a valid
+        class), `unlabelled` (known, but unrated), `unknown` or `excluded`.
     scorable
-        Images of the label sets that have a valid class and are not excluded, with or without a prediction.
+        Images of the label sets with a valid class that are not excluded, with or without a prediction.
     real, original
-        Hits among the top k by reassessed and by original labels, by k; `original` is None without original labels.
+        Hits among the top k, by k: by reassessed labels, and by original labels. `original` is None without original
+        labels.
     original_scored
-        Hits by original labels on the scored images alone.
+        Hits by original labels, only on the scored images.
     by_label_count
-        By number of valid classes.
+        Counts by number of valid classes.
     per_class
-        By class.
+        Counts by class.
     soft, mistakes
-        From scores; None without scores.
+        Soft accuracy and kinds of mistakes; None without scores.
     reasons
-        Why a part is missing, by its name.
+        Reason why a part is missing, by the name of the part.
     detected
-        How the predictions were read and joined.
+        How the predictions were read and joined, as text.
     label_set
         Name of the label sets.
     unknown_classes
@@ -106,7 +109,7 @@ class Evaluation(Shown):
     excluded
         Rows of excluded images.
     label_errors
-        Of the mistakes by original labels, those that are correct by the label sets; None without original labels.
+        Mistakes by original labels, and how many of them are correct by the label sets; None without original labels.
     """
 
     images: int
@@ -135,23 +138,23 @@ class Evaluation(Shown):
 
     @property
     def first_accuracy(self) -> float:
-        """ReaL accuracy at the smallest k, by which models are ranked, in [0, 1]; 0 without scored images."""
+        """ReaL accuracy at the smallest k, in [0, 1], which ranks models; 0 without scored images."""
         return next(iter(self.real.values())).value or 0.0
 
     @property
     def recall_at_size(self) -> float | None:
-        """Mean over scored images of the share of the n valid classes that are among the model's first n."""
+        """Mean share of an image's n valid classes that are among the model's first n, over scored images."""
         parts = self.by_label_count
         if not self.scored or any(part.overlap is None for part in parts.values()):
             return None
         return math.fsum((part.overlap or 0) / size for size, part in parts.items()) / self.scored
 
     def original_accuracy(self, k: int) -> Proportion | None:
-        """Accuracy among the top k by original labels; None without such labels, or if k was not counted."""
+        """Return top-k accuracy by original labels; None without original labels, or for another k."""
         return None if self.original is None else self.original.get(k)
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
-        """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
+        """Add the evaluation of other images; both must have the same labels and the same k."""
         same = self.label_set == other.label_set and self.scorable == other.scorable
         if not same or self.real.keys() != other.real.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
@@ -192,7 +195,7 @@ class Evaluation(Shown):
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; what is null has its reason beside it."""
+        """Return the object for JSON documents; for each null, another key has the reason."""
         soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
             "original": None if self.original is None else _proportions(self.original),
@@ -229,13 +232,13 @@ class Evaluation(Shown):
         return {"labels": size, "n": part.n, "real": _proportions(real), "recall_at_size": recall}
 
 
-def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """Evaluations by the model's name, the best first: by ReaL accuracy at the smallest k, then by name."""
+def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Sort evaluations, by model name, by descending ReaL accuracy at the smallest k, then by name."""
     return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].first_accuracy, entry[0])))
 
 
 def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
-    """The rank of each model: 1 and the number of models with a better accuracy, so that equals share a rank."""
+    """Return the rank of each model: 1 plus the number of more accurate models; ties share a rank."""
     accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
     return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
 
@@ -251,8 +254,8 @@ def not_scored_in_words(evaluation: Evaluation) -> str:
     reasons = {why: count for why, count in parts.items() if count}
     words = []
     if reasons:
-        each = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
-        words.append(f"{counted(sum(reasons.values()), 'image')} not scored ({each})")
+        why = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
+        words.append(f"{counted(sum(reasons.values()), 'image')} not scored ({why})")
     if missing := evaluation.scorable - evaluation.scored:
         words.append(f"{missing:,} of {counted(evaluation.scorable, 'labelled image')} without a prediction")
     return "; ".join(words)
@@ -269,7 +272,7 @@ def label_errors_in_words(evaluation: Evaluation) -> str:
 
 
 def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
-    """The ceiling of soft accuracy on each model's images; empty if it is unknown."""
+    """Say which soft accuracy no model can exceed on these images; empty if it is unknown."""
     soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
     ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""

@@ -1,4 +1,4 @@
-"""ReaL accuracy while a model runs: batches in any order, integer counts, ratios at the end."""
+"""ReaL accuracy over batches, in any order: integer counts, and ratios at the end."""
 
 from __future__ import annotations
 
@@ -15,54 +15,53 @@ from reassess.core import LabelSets
 from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, join
 from reassess.errors import DataError
-from reassess.evaluation.batch_targets import even, read_targets
+from reassess.evaluation.batch_targets import pad_lists, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
 from reassess.text import some
 
-NOT_SEEN = -1  # in place of the rank of an image that no batch has brought yet
+NOT_SEEN = -1  # the rank of an image that was not in any batch yet
 
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """Names of images, and where the valid classes of each are in label sets."""
+    """Images joined with label sets, and how a batch names them."""
 
-    images: tuple[str, ...]  # Names of the images
-    labels: LabelSets  # The label sets
-    # int64, shape (images,): position of each image in the label sets, -1 for one that is unrated
-    rows: npt.NDArray[np.int64]
-    numbered: bool  # Whether an image may also be named by its position in `images`
+    images: tuple[str, ...]  # names of the images
+    labels: LabelSets  # label sets of the images
+    rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
+    numbered: bool  # whether a batch can also name images by their positions in `images`
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of valid classes of each image, 0 also for one that is unrated; int64, shape (images,)."""
+        """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
         return self._ends - self._starts
 
     def positions(self, target: Any) -> npt.NDArray[np.int64]:
-        """Position of each image of a batch: from names, or from positions where the images have been listed."""
-        if isinstance(target, list | tuple) and _begins_with_a_name(target):
-            return self._named(target)
+        """Find the position of each image of a batch, from names or, if `numbered`, from positions."""
+        if isinstance(target, list | tuple) and _starts_with_name(target):
+            return self._find_names(target)
         numbers, are_bits = as_array(target)
-        if numbers.ndim == 1 and _begins_with_a_name(numbers):
-            return self._named(numbers.tolist())
+        if numbers.ndim == 1 and _starts_with_name(numbers):
+            return self._find_names(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
                 "target has no image names",
                 allowed="names, or integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
-                fix="valid classes are already known from the labels: leave labels out to give them with every batch",
+                fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )
         if not self.numbered:
             raise DataError(
                 "missing-image-names",
-                "images are numbered, and no list gives their names",
-                fix="give the names of the dataset's images, in its order: images=dataset.images",
+                "images are numbered, and their names are missing",
+                fix="pass the names of the dataset's images, in its order: images=dataset.images",
             )
         positions = numbers.astype(np.int64)
-        is_bad = positions.view(np.uint64) >= len(self.images)  # where what is below 0 is above every number
+        is_bad = positions.view(np.uint64) >= len(self.images)  # as unsigned integers, negative numbers are too large
         if is_bad.any():
             raise DataError(
                 "unknown-image",
@@ -73,7 +72,7 @@ class ImageIndex:
         return positions
 
     def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        """Positions of a batch's images, and the rank of the best valid class of each, 0 where there is none."""
+        """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
         positions = self.positions(target)
         check_length(len(positions), len(scores), things="images", each="row of scores")
         self._check_outputs(scores.shape[1])
@@ -87,13 +86,13 @@ class ImageIndex:
         return positions, np.maximum(ranks, 0, out=ranks)
 
     def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """`count_hits` of the images that have been seen and have a valid class."""
+        """Apply `count_hits` to the images of past batches that have a valid class."""
         return count_hits(ranks[self.sizes > 0], top_k)
 
-    def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    def _find_names(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         try:
             return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
-        except (KeyError, TypeError):  # another spelling, or not there, or no string
+        except (KeyError, TypeError):  # an unknown name, another spelling, or not a string
             rows = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
         if rows.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
@@ -113,7 +112,7 @@ class ImageIndex:
                 "wrong number of outputs",
                 allowed=f"{self._largest + 1:,} columns or more" if allowed is None else f"{allowed:,} columns",
                 found=f"{outputs:,} columns",
-                fix="give the scores of the benchmark's classes alone, in the order of their ids",
+                fix="pass only the scores of the benchmark's classes, in the order of their ids",
             )
 
     @cached_property
@@ -137,32 +136,33 @@ class ImageIndex:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 
-def _begins_with_a_name(target: Any) -> bool:
+def _starts_with_name(target: Any) -> bool:
     return not len(target) or isinstance(target[0], str)
 
 
 class RealAccuracy:
-    """ReaL accuracy over batches, of scores and what they are judged by.
+    """ReaL accuracy over batches of scores and targets.
 
-    Without `labels`, every batch brings the valid classes of its images: multi-hot, or ids padded with -1. With
-    `labels`, it brings the names of its images, or, where `images` lists the names of a dataset, their numbers in it;
-    an image then counts once however often it comes, as a hit only if it was one every time.
+    Without `labels`, the targets are the valid classes of the images: multi-hot, or ids padded with -1. With `labels`,
+    the targets are the names of the images, or their positions in the dataset if `images` lists its names. An image
+    then counts once, even if it is in several batches; it is a hit only if it is a hit in each of them.
 
     Parameters
     ----------
     top_k
-        For which k to count hits.
+        Count hits among the top k classes, for each k.
     labels
         The valid classes of each image.
     images
         Names of a dataset's images in its order, joined with the labels by name.
     ignore_unknown
-        Leave out images that the labels do not know, instead of raising.
+        Ignore images that are not in the labels, instead of raising.
 
     Raises
     ------
     DataError
-        An image is named twice or not in the labels; images are given without labels; k is no positive whole number.
+        An image is listed twice, or is not in the labels; `images` is used without labels; or a k is not a positive
+        whole number.
 
     Examples
     --------
@@ -197,12 +197,12 @@ class RealAccuracy:
         self.reset()
 
     def __repr__(self) -> str:
-        counted = ", ".join(f"top-{k} {part.hits:,}" for k, part in self.counts().items())
-        return f"RealAccuracy({counted} of {self.counts()[self.top_k[0]].n:,} images)"
+        hits = ", ".join(f"top-{k} {part.hits:,}" for k, part in self.counts().items())
+        return f"RealAccuracy({hits} of {self.counts()[self.top_k[0]].n:,} images)"
 
     def reset(self) -> None:
-        """Forget every batch."""
-        self._hits = np.zeros(len(self.top_k) + 1, np.int64)  # as of count_hits
+        """Reset all counts."""
+        self._hits = np.zeros(len(self.top_k) + 1, np.int64)  # as returned by count_hits
         self._ranks = np.full(0 if self.image_index is None else len(self.image_index.images), NOT_SEEN, np.int32)
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
@@ -211,14 +211,15 @@ class RealAccuracy:
         Parameters
         ----------
         scores
-            Floats of shape (n, classes), of any library's arrays: a higher score ranks first, equal scores by class id.
+            Floats of shape (n, classes), an array of any library. Higher scores rank first, equal scores by class id.
         target
-            Valid classes, of shape (n, classes) or (n, most classes of an image); or the images' names or numbers.
+            Valid classes, of shape (n, classes) or (n, largest number of classes); or names or positions of the images.
 
         Raises
         ------
         DataError
-            A score is NaN; the scores or the target are not of this form; an image is not known. Nothing is counted.
+            A score is NaN; the scores or the target have another shape or type; or an image is unknown. Then the batch
+            is not counted.
         """
         positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         if positions is None:
@@ -227,21 +228,26 @@ class RealAccuracy:
             np.maximum.at(self._ranks, positions, ranks)
 
     def counts(self) -> dict[int, Proportion]:
-        """Hits among the images that have a valid class, by k."""
+        """Count hits among the images that have a valid class, by k."""
         hits = self._hits if self.image_index is None else self.image_index.count(self._ranks, self.top_k)
         return proportions(hits, self.top_k)
 
     def compute(self) -> dict[str, float | None]:
-        """ReaL accuracy at each k, in [0, 1], None where no image has a valid class; and the number of images."""
+        """Compute ReaL accuracy at each k, in [0, 1], and the number of images with a valid class.
+
+        The accuracy is None if no image has a valid class.
+        """
         counts = self.counts()
         return {f"real_top{k}": part.value for k, part in counts.items()} | {"real_n": counts[self.top_k[0]].n}
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """The images of label sets, or of a dataset, joined by name; None where every batch brings its valid classes."""
+    """Index the images of label sets, or of a dataset joined by name; None without labels."""
     if labels is None:
         if images is not None:
-            raise DataError("missing-labels", "images were given without labels", fix="labels=reassess.read_labels()")
+            raise DataError(
+                "missing-labels", "images is set, but labels is missing", fix="labels=reassess.read_labels()"
+            )
         return None
     check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
     if images is None:
@@ -256,14 +262,14 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
 def rank_batch(
     index: ImageIndex | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int32]]:
-    """Rank of the best valid class of a batch's images, for `RealAccuracy.update`; see there for what is given."""
+    """Rank the best valid class of a batch's images; parameters as for `RealAccuracy.update`."""
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
         check_top_k(top_k, outputs)
     if index is not None:
         return index.rank(table, target)
-    given, are_bits = as_array(even(target))
-    indptr, classes = read_targets(as_floats(given) if are_bits else given, outputs)
-    check_length(len(given), len(table), things="targets", each="row of scores")
+    targets, are_bits = as_array(pad_lists(target))
+    indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
+    check_length(len(targets), len(table), things="targets", each="row of scores")
     return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)

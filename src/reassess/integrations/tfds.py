@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
 from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
-from reassess.data.image_folders import FolderImages, find_images
+from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, at, importing
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
@@ -98,7 +98,9 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, _Examples]:
-        images = find_images(Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg")))
+        images = find_validation_images(
+            Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg"))
+        )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):

@@ -16,8 +16,8 @@ from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
 from reassess.core.labels import check_original
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
-from reassess.data.image_folders import SPLIT, find_images
-from reassess.data.pictures import TooLargeError, open_picture
+from reassess.data.image_decoding import TooLargeError, open_image
+from reassess.data.image_folders import SPLIT, find_validation_images
 from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTraining
@@ -40,7 +40,7 @@ _Data = TypeVar("_Data", LabelSets, Scores)
 
 def load_rgb(file: Any) -> Image.Image:
     """Load an RGB image from a path or an open file: JPEG, PNG, WebP, BMP, GIF or TIFF, not too large."""
-    with open_picture(file) as image:
+    with open_image(file) as image:
         return image.convert("RGB")
 
 
@@ -130,7 +130,7 @@ class ImageNetReaL(VisionDataset):
         self.loader = loader
         self._check_options()
         self.labels = _check_imagenet(_load(labels, lambda source: read_labels(source).evaluation_labels))
-        self._files = find_images(Path(self.root), is_image_file)
+        self._files = find_validation_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._join(self.labels, "the labels")
         ids, sizes = self.labels.of_rows(self._rows)

@@ -1,4 +1,4 @@
-"""From models' outputs to questions for people."""
+"""Running models on images, and choosing candidate classes and tasks for people."""
 
 import lazy_loader
 

@@ -1,10 +1,10 @@
-"""Which models are worth asking: a recall of golden labels with fewer candidates for raters.
+"""The choice of a few models whose candidates still reach a recall of golden labels.
 
-After the outline in Beyer et al., arXiv 2006.07159, section 3: of many models a few are kept, whose candidates still
-reach a recall of golden labels. The best of many subsets looks better than it is on the images that judge it. So some
-golden images find a few subsets, and the others check these, in an order that is fixed before: from all models to fewer
-candidates, until one is not shown to reach the recall. Each subset is tested at the same level, and a wrong subset is
-chosen only if the first of them in that order passes. So the level holds for the choice, however many are tested.
+After the outline in Beyer et al., arXiv 2006.07159, section 3. The best of many subsets of models looks better than it
+is on the images that selected it. So some golden images find a few subsets, and the other golden images check them. The
+order of the checks is fixed before: from all models to subsets with fewer candidates, until a subset is not shown to
+reach the recall. All subsets are tested at the same level. A wrong subset can be chosen only if the first wrong subset
+in that order passes its test. So the level holds for the choice, for any number of tests.
 """
 
 import numpy as np
@@ -15,44 +15,44 @@ from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.subset_search import Measure, find_subsets
+from reassess.proposals.subset_search import SubsetMeasure, find_subsets
 from reassess.text import counted
 
 USUAL_RECALL = 0.97
-_CONFIDENCE = 0.9  # of a bound on one side
-_SEARCHED = 3  # every third golden image finds subsets, the others check them
+_CONFIDENCE = 0.9  # of a one-sided bound
+_SEARCH_PART = 3  # one in three golden images finds subsets, the others check them
 
 
 def choose_models(
     result: ProposalResult, golden: Golden, *, recall: float = USUAL_RECALL, seed: int = 0
 ) -> ModelChoice:
-    """Choose the models whose candidates are shown to reach a recall of golden labels, with few candidates.
+    """Choose a few models whose candidates still reach a target recall of golden labels.
 
-    A third of the golden images, drawn at random, finds subsets: all are measured if there are up to 20 models; of
-    more, those of a greedy order, which adds the model that brings the most golden labels for its candidates. The other
-    images check the best ones, from all models to fewer candidates, until the lower bound of a subset's recall, with
-    90 % confidence, is below `recall`. The subset before it is chosen.
+    A third of the golden images, drawn at random, finds subsets of models. With up to 20 models, all subsets are
+    measured. With more models, a greedy order is measured, which adds the model with the most further golden labels per
+    further candidate. The other images check the best subsets, from all models to fewer candidates, until the lower
+    bound of a subset's recall, with 90 % confidence, is below `recall`. The subset before it is chosen.
 
-    A subset names the candidates of `propose` for its models only, with the N of all models. If its models that predict
-    an image agree with the original label, only that label counts as a candidate; an image that none of them predicts
-    has no candidate. Recall is over the same golden questions for every subset: those on images with a
-    candidate of any model.
+    The candidates of a subset are those of `propose` for its models only, with the N of all models. If its models that
+    predict an image agree with the original label, only that label is a candidate. An image that none of its models
+    predicts has no candidate. The recall of each subset is over the same golden questions: on images with a candidate
+    of any model.
 
     Parameters
     ----------
     result
-        From `propose`, for all models.
+        The result of `propose`, for all models.
     golden
-        Questions that experts answered; images without a candidate of any model are not used, and counted.
+        Questions that experts answered. Images without a candidate of any model are counted, but not used.
     recall
-        What to reach, in (0, 1].
+        Recall to reach, in (0, 1].
     seed
-        Of the split of golden images.
+        Seed of the split of golden images.
 
     Returns
     -------
     ModelChoice
-        With nothing chosen if the golden answers do not show that all models together reach the recall.
+        Without chosen models if the golden answers do not show that all models together reach the recall.
 
     Raises
     ------
@@ -88,37 +88,37 @@ def choose_models(
     if not 0 < recall <= 1:
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(result.candidates):
-        aside, lost = len(result.set_aside), result.without_class
-        images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
-        raise DataError("missing-candidates", "no model has a candidate", found=images)
-    judged = golden_pairs(result, golden)
-    is_searched = np.random.default_rng(seed).permutation(judged.count) < judged.count // _SEARCHED
-    checked = judged.of_images(~is_searched)
-    everything = np.ones(len(result.models), bool)
-    found = find_subsets(result, judged.of_images(is_searched))
-    subsets = [subset for subset in map(found.subset, found.frontier.tolist()) if not subset.all()]
-    highest = judged.recall_bound(everything, confidence=_CONFIDENCE)
-    chosen, bound = everything, highest
+        set_aside, without_class = len(result.set_aside), result.without_class
+        reason = f"{counted(set_aside, 'image')} set aside, {counted(without_class, 'image')} without a class"
+        raise DataError("missing-candidates", "no model has a candidate", found=reason)
+    pairs = golden_pairs(result, golden)
+    is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_PART
+    check_pairs = pairs.of_images(~is_searched)
+    all_models = np.ones(len(result.models), bool)
+    search = find_subsets(result, pairs.of_images(is_searched))
+    subsets = [subset for subset in map(search.subset, search.frontier.tolist()) if not subset.all()]
+    highest = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
+    chosen, bound = all_models, highest
     for subset in reversed(subsets):
-        of_subset = checked.recall_bound(subset, confidence=_CONFIDENCE)
-        if of_subset < recall:
+        subset_bound = check_pairs.recall_bound(subset, confidence=_CONFIDENCE)
+        if subset_bound < recall:
             break
-        chosen, bound = subset, of_subset
-    measure, is_shown = Measure(result, checked), highest >= recall
-    proposed = judged.pairs.proposed_by(everything) & judged.valid
+        chosen, bound = subset, subset_bound
+    measure, is_reached = SubsetMeasure(result, check_pairs), highest >= recall
+    proposed = pairs.pairs.proposed_by(all_models) & pairs.valid
     return ModelChoice(
         target_recall=recall,
-        chosen=measure(chosen) if is_shown else None,
-        recall_bound=bound if is_shown else None,
+        chosen=measure(chosen) if is_reached else None,
+        recall_bound=bound if is_reached else None,
         highest_bound=highest,
-        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(judged.valid))),
-        all_models=measure(everything),
-        frontier=tuple(map(measure, [*subsets, everything])),
-        subsets=found.hits.size,
-        exact=found.exact,
+        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.valid))),
+        all_models=measure(all_models),
+        frontier=tuple(map(measure, [*subsets, all_models])),
+        subsets=search.hits.size,
+        exact=search.exact,
         search_images=int(np.count_nonzero(is_searched)),
         check_images=int(np.count_nonzero(~is_searched)),
-        not_candidates=judged.not_candidates,
-        set_aside=judged.set_aside,
-        not_predicted=judged.not_predicted,
+        not_candidates=pairs.not_candidates,
+        set_aside=pairs.set_aside,
+        not_predicted=pairs.not_predicted,
     )

@@ -1,4 +1,4 @@
-"""Draw golden questions: images at random, more of the suspicious ones, with the probability of each."""
+"""Drawing golden questions: a random sample of images, where suspicious images are more likely."""
 
 from bisect import bisect_left
 
@@ -19,19 +19,20 @@ _LEVELS = {
     2: ("suspicion low", "suspicion high"),
     3: ("suspicion low", "suspicion middle", "suspicion high"),
 }
-_LEAST_DRAWN = 2  # images of a stratum: one tells nothing about the variance
-_FLOOR = 0.1  # share of the draw that an image without suspicion has of that of the most suspicious one
-_UNKNOWN = 0.5  # suspicion of an image about which nothing is known, among others
+_MIN_DRAWN = 2  # images per stratum: one image does not show a variance
+_FLOOR = 0.1  # weight of an image without suspicion, relative to the most suspicious image
+_UNKNOWN = 0.5  # suspicion of an image without any information
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
 def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | None = None, seed: int = 0) -> Sample:
-    """Draw images until they have about `count` questions, which experts answer too.
+    """Draw images with about `count` questions in total, as golden questions for experts.
 
-    Up to three strata have images of similar suspicion, and as many are drawn from each, so suspicious images are drawn
-    more often. The images of a stratum have equal probability, and are spread over the classes in proportion. The draw
-    depends on the seed and the names, not on the order of the candidates.
+    Images of similar suspicion form up to three strata. The same number of images is drawn from each stratum, so
+    suspicious images are drawn more often. Within a stratum, images have equal probability, and the drawn images are
+    spread over the classes in proportion. The draw depends on the seed and the names, not on the order of the
+    candidates.
 
     Parameters
     ----------
@@ -48,13 +49,13 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     -------
     Sample
         The drawn images. The suspicion of an image is 1 minus the probability of its original label. If no model gives
-        one, it is the highest probability of another class; or, without any probability, the share of models that rank
-        another class first. Without an original label, the likeliest class takes its place.
+        this probability, it is the highest probability of another class; without any probability, it is the share of
+        models that rank another class first. Without an original label, the most probable class takes its place.
 
     Raises
     ------
     DataError
-        The count is not a whole number from 1, or would take all images.
+        The count is not a whole number from 1, or needs all images.
 
     Examples
     --------
@@ -73,8 +74,8 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     suspicion, class_ids = _suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
-    strata, drawn = _allocate(suspicion[rows], sizes[rows], count)
-    if count >= len(candidates) or drawn.sum() >= rows.size:
+    strata, counts = _allocate(suspicion[rows], sizes[rows], count)
+    if count >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
             "golden questions would take all tasks",
@@ -85,50 +86,50 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
     chosen, probabilities = [], []
-    for level, n in enumerate(drawn.tolist()):
+    for level, n in enumerate(counts.tolist()):
         members = order[strata[order] == level]
         places = ((rng.random() + np.arange(n)) * (members.size / max(n, 1))).astype(np.int64)
         chosen.append(members[np.minimum(places, members.size - 1)])
         probabilities.append(np.full(n, n / max(members.size, 1)))
-    found, values = np.concatenate(chosen), np.concatenate(probabilities)
-    by_name = np.argsort(found)
-    names = _LEVELS[drawn.size]
+    images, values = np.concatenate(chosen), np.concatenate(probabilities)
+    by_name = np.argsort(images)
+    names = _LEVELS[counts.size]
     return Sample(
-        images=tuple(candidates.questions.images[row] for row in rows[found[by_name]].tolist()),
+        images=tuple(candidates.questions.images[row] for row in rows[images[by_name]].tolist()),
         probabilities=values[by_name],
-        strata=tuple(names[level] for level in strata[found[by_name]].tolist()),
+        strata=tuple(names[level] for level in strata[images[by_name]].tolist()),
         purpose="golden",
         seed=seed,
     )
 
 
 def _suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
-    """How doubtful the label of each image is, in [0, 1], and its class."""
+    """Compute how doubtful the label of each image is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, valid = questions.image_ids, candidates.mean_probabilities
     first = candidates.first_counts / max(1, len(candidates.models))
     is_label = _are_labels(candidates, original)
     value = np.where(np.isnan(valid), first if candidates.first_counts.any() else np.nan, valid)
-    known = ~np.isnan(value)
+    has_value = ~np.isnan(value)
 
-    def highest(of: npt.NDArray[np.bool_]) -> _Floats:
+    def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
         best = np.full(images, -1.0)
-        np.maximum.at(best, image_ids[of & known], value[of & known])
+        np.maximum.at(best, image_ids[mask & has_value], value[mask & has_value])
         return best
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
     of_label, of_other = highest(is_label), highest(~is_label)
     doubt = np.where(of_label >= 0, 1 - of_label, of_other)
     doubt = np.where(has_label, doubt, np.where(of_other >= 0, 1 - of_other, -1))
-    # The class: of the label, else of the likeliest candidate, else the one with the lowest id.
-    order = np.lexsort((questions.class_ids, -np.where(known, value, -1), ~is_label, image_ids))
+    # The class of an image: the original label, or the most probable candidate, or the candidate with the lowest id.
+    order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
     class_ids = np.zeros(images, np.int64)
     class_ids[image_ids[order[::-1]]] = questions.class_ids[order[::-1]]
     return np.where(doubt >= 0, doubt, _UNKNOWN), class_ids
 
 
 def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
-    """Whether each candidate is the original label of its image."""
+    """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
         return np.asarray(candidates.by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
     questions = candidates.questions
@@ -141,19 +142,19 @@ def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArr
 
 
 def _allocate(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Ints]:
-    """The stratum of each image, and the number of images to draw from each stratum."""
-    strata, drawn = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    """Return the stratum of each image, and the number of images to draw from each stratum."""
+    strata, counts = np.zeros(0, np.int64), np.zeros(1, np.int64)
     for levels in (3, 2, 1) if sizes.size else ():
         strata = _strata(suspicion, levels)
         members = np.bincount(strata)
-        drawn = _nearest_spread(count, members, np.bincount(strata, sizes) / members)
-        if levels == 1 or min(drawn) >= _LEAST_DRAWN:
+        counts = _nearest_spread(count, members, np.bincount(strata, sizes) / members)
+        if levels == 1 or min(counts) >= _MIN_DRAWN:
             break
-    return strata, drawn
+    return strata, counts
 
 
 def _strata(suspicion: _Floats, levels: int) -> _Ints:
-    """Strata with about the same sum of the square root of suspicion; images of equal suspicion are in one."""
+    """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
     values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _FLOOR)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
@@ -175,11 +176,11 @@ def _nearest_spread(count: int, members: _Ints, questions: _Floats) -> _Ints:
 
 
 def _spread(total: int, members: _Ints) -> _Ints:
-    """Draw as many from each stratum, as far as it has them; the most suspicious stratum gets the rest first."""
-    drawn = np.zeros(members.size, np.int64)
-    while (left := total - int(drawn.sum())) > 0 and (open_ := np.flatnonzero(drawn < members)).size:
+    """Spread a total evenly over strata, up to their sizes; the most suspicious strata get the remainder."""
+    counts = np.zeros(members.size, np.int64)
+    while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < members)).size:
         share = np.zeros(members.size, np.int64)
-        share[open_] = left // open_.size
-        share[open_[::-1][: left % open_.size]] += 1
-        drawn = np.minimum(drawn + share, members)
-    return drawn
+        share[open_] = rest // open_.size
+        share[open_[::-1][: rest % open_.size]] += 1
+        counts = np.minimum(counts + share, members)
+    return counts

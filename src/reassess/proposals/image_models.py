@@ -1,4 +1,4 @@
-"""Models of images: their names and files, and the scores that they return for a batch."""
+"""Models of images: where they come from, and the scores that they return for a batch."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
-_TAKE = {  # models of each kind
+_OPTIONS = {  # that each kind of model has
     "timm": ("checkpoint", "transform", "device"),
     "torchvision": ("checkpoint", "transform", "device"),
     "onnx": ("transform", "device"),
@@ -23,21 +23,21 @@ _TAKE = {  # models of each kind
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model by its name, and the files that go with it.
+    """A model by its name, with its files.
 
     Parameters
     ----------
     name
         ``timm:NAME``, ``torchvision:NAME``, ``onnx:FILE`` or ``python:module:function``.
     checkpoint
-        For timm and torchvision, the file of its weights; None for the library's.
+        File with the weights of a timm or torchvision model; None for the library's weights.
     transform
-        The file of its preprocessing, see `read_transform`; None for that of the model's own configuration. Models of
-        ``onnx`` need one, and ``python`` functions take whole images.
+        File with its preprocessing, see `read_transform`; None for the model's own configuration. ``onnx`` models need
+        a file. ``python`` functions take whole images, so they have no transform.
     outputs
-        The class of each output: wnid, class name or class id, or - for an output that is not a class; or a dict with
-        the class of some outputs by number. The probabilities of outputs of one class are summed. None if the outputs
-        are the benchmark's classes in their order.
+        Class of each output: wnid, class name or class id, or - for an output that is not a class; or a dict with the
+        classes of some outputs by number. The probabilities of outputs with the same class are summed. None if the
+        outputs are the benchmark's classes in order.
 
     Examples
     --------
@@ -51,12 +51,12 @@ class ModelSource:
     outputs: Sequence[str] | Mapping[int, str] | None = None
 
     def takes(self, option: str) -> bool:
-        """Whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
+        """Return whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
 
         >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
         (True, False)
         """
-        return option in _TAKE.get(self.name.partition(":")[0], ())
+        return option in _OPTIONS.get(self.name.partition(":")[0], ())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,22 +66,23 @@ class ImageModel:
     Parameters
     ----------
     name
-        Its name.
+        Name of the model.
     function
-        Gives the scores of a batch, floats of shape (images, outputs). With a `transform` it takes pixels, uint8 of
-        shape (images, height, width, 3), that are cut and not scaled yet; without, a list of RGB images of Pillow.
+        Returns the scores of a batch, floats of shape (images, outputs). With a `transform`, its argument is pixels
+        that are cropped and not scaled yet, uint8 of shape (images, height, width, 3). Without a transform, it is a
+        list of RGB images of Pillow.
     transform
-        Its preprocessing.
+        Preprocessing of images.
     outputs
         As for `ModelSource`.
     facts
-        What else tells it from another model, by name, such as a hash of its weights: a run that was interrupted goes
-        on only with the same.
+        Values by name that identify the model, such as a hash of its weights: an interrupted run continues only with
+        the same facts.
 
     Examples
     --------
     >>> from PIL import Image
-    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(each).mean()] for each in images]))
+    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean()] for image in images]))
     >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
     array([[200.]])
     """
@@ -96,18 +97,21 @@ class ImageModel:
         return f"ImageModel({self.name})"
 
     def scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
-        """The scores of images, (images, outputs); `pixels` are whole images, or cropped by the transform."""
-        with at(self.name):
-            given = as_floats(as_scores(self._given(pixels)))
-            check_length(len(given), len(pixels), things="rows of scores", each="image")
-        return given
+        """Compute the scores of images, shape (images, outputs).
 
-    def _given(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        `pixels` are images that the transform has cropped, or whole images without a transform.
+        """
+        with at(self.name):
+            scores = as_floats(as_scores(self._call(pixels)))
+            check_length(len(scores), len(pixels), things="rows of scores", each="image")
+        return scores
+
+    def _call(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
         try:
             return self.function(self._batch(pixels))
         except (ReassessError, MemoryError):
             raise
-        except (Exception, SystemExit) as error:  # of anyone's code
+        except (Exception, SystemExit) as error:  # user code may raise anything
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise DataError(
                 "model-failed",
@@ -121,4 +125,4 @@ class ImageModel:
             return np.stack(pixels)
         from PIL import Image
 
-        return [Image.fromarray(each) for each in pixels]
+        return [Image.fromarray(image) for image in pixels]

@@ -1,4 +1,4 @@
-"""Run models on images: batch by batch, shard by shard, so that an interruption costs little."""
+"""Running models on images, in batches and shards, so that an interrupted run can continue."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
 from reassess.proposals.run_files import check_files, files_of
 from reassess.proposals.shard_scoring import score_shards
-from reassess.proposals.unfinished_runs import Unfinished
+from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import counted, some
 
 _MOST_WORKERS = 1000
@@ -36,44 +36,44 @@ def predict(
     tell: Callable[[str], object] = lambda _: None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
-    """Run models on images, and write what they predict.
+    """Run models on images, and write their predictions.
 
-    An interrupted run goes on if it is called again: until the end, a folder beside `output` with its name and
-    ``.unfinished`` keeps what is finished.
+    An interrupted run continues when you call it again: until the end, the folder ``OUTPUT.unfinished`` beside `output`
+    contains the finished part.
 
     Parameters
     ----------
     models
-        Each by its name, such as ``timm:resnet50``, with its files, or ready to run.
+        Each model by name, such as ``timm:resnet50``, as a `ModelSource` with files, or as an `ImageModel`.
     output
-        Of one model a file: npy, float16 scores in the order of the benchmark's classes, with the names of the images
-        in a text file beside it; or a table with the 20 best classes. Of several a folder, with a file for each. In
-        npy, a class without an output has the score 0 if all scores are from 0 to 1, and else -inf.
+        For one model, a file: npy with float16 scores in the order of the benchmark's classes, and a text file beside
+        it with the names of the images; or a table with the 20 best classes. For several models, a folder with a file
+        for each model. In npy, a class without an output has the score 0 if all scores are in [0, 1], otherwise -inf.
     images
-        A folder, zip, tar or list, see `open_images`; by default the benchmark's.
+        A folder, zip, tar or list, see `open_images`; by default the images of the benchmark.
     benchmark
-        The benchmark of the images; by default the known one that has them.
+        The benchmark of the images; by default the known benchmark with these images.
     batch_size
-        Images that a model gets at once.
+        Number of images per batch.
     workers
-        How many processes decode images meanwhile. With 1 or more, a script must call this under
+        Number of processes that decode images. With 1 or more, a script must call this under
         ``if __name__ == "__main__"``.
     device
-        As for `open_model`; goes to the models that take one.
+        As for `open_model`, for the models that take a device.
     force
-        Overwrite files that exist.
+        Replace existing files.
     tell
-        Called with each line of text about the next step.
+        Called with a line of text about each step.
     progress
-        Called with the name of a model, the number of its finished images, and of all.
+        Called with the name of a model, the number of its finished images, and the number of all images.
 
     Raises
     ------
     DataError
-        A model cannot be had or fails; its outputs are not the benchmark's classes; score is NaN or does not fit; no
-        image can be read; or a run that was interrupted was of another model, option or image.
+        A model cannot be opened or fails; its outputs are not the benchmark's classes; a score is NaN or too large; no
+        image can be read; or an interrupted run had other models, options or images.
     OutputError
-        A file exists, would take the place of another part of the benchmark, or the disk has no room.
+        A file exists, or would replace another part of the benchmark; or the disk is full.
     MissingPackageError
         Pillow, or the library of a model, is not installed.
 
@@ -85,7 +85,7 @@ def predict(
     >>> folder = Path(mkdtemp())
     >>> for name in ("black", "white"):
     ...     Image.new("RGB", (8, 8), name).save(folder / f"{name}.png")
-    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(each).mean(), 100] for each in images]))
+    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean(), 100] for image in images]))
     >>> (run,) = predict([model], folder / "light.npy", images=folder)
     >>> run.images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
@@ -95,16 +95,16 @@ def predict(
     check_range(batch_size, 1, what="batch size")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     check_several(models, what="models")
-    unfinished = Unfinished(Path(output))
+    unfinished = UnfinishedRun(Path(output))
     files = files_of([name_of(source) for source in models], unfinished.output)
-    listed = open_images(_place(images, benchmark))
+    image_source = open_images(_place(images, benchmark))
 
     def may_replace(path: Path) -> bool:
         return force or unfinished.has_written(path)
 
-    check_files(files, unfinished.output, listed, benchmark, may_replace)
-    opened = Opener(models, device=device)
-    runs = _prepared(models, files, opened, listed, benchmark, unfinished, batch_size)
+    check_files(files, unfinished.output, image_source, benchmark, may_replace)
+    opener = Opener(models, device=device)
+    runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
     check_room(runs, unfinished, tell)
     for run in runs:
         if run.outputs.unknown:
@@ -112,14 +112,14 @@ def predict(
         if run.outputs.are_summed and run.outputs.kind == "bounded":
             warnings.warn(f"{run.name}: {_BOUNDED}", ReassessWarning, stacklevel=2)
     record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
-    with unfinished.begun(record, listed, [run.shards for run in runs]):
-        _tell_what_is_there(runs, unfinished, tell)
+    with unfinished.begin(record, image_source, [run.shards for run in runs]):
+        _tell_progress(runs, unfinished, tell)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
-            if run.shards.pending():  # the model gets no name, so that it is gone when the next one is opened
+            if run.shards.pending():
                 score_shards(
-                    opened(run.source),
-                    listed,
+                    opener(run.source),  # not in a variable, so that its memory is free for the next model
+                    image_source,
                     run.shards,
                     run.outputs,
                     run.facts["outputs"],
@@ -128,7 +128,7 @@ def predict(
                     progress=progress,
                 )
         with write_atomically(before=unfinished.note_outputs, mark=unfinished.mark):
-            results = tuple(run.write(listed, may_replace) for run in runs)
+            results = tuple(run.write(image_source, may_replace) for run in runs)
         unfinished.end()
     return results
 
@@ -143,30 +143,30 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
     return part_path(benchmark, "images", needed_by="predict")
 
 
-def _prepared(
+def _prepare_runs(
     models: Sequence[str | ModelSource | ImageModel],
     files: Sequence[Path],
-    opened: Opener,
+    opener: Opener,
     images: ImageSource,
     benchmark: Benchmark | None,
-    unfinished: Unfinished,
+    unfinished: UnfinishedRun,
     batch_size: int,
 ) -> list[ModelRun]:
     classes = benchmark_classes(benchmark_of(images.names) if benchmark is None else benchmark)
     runs = []
     for source, file in zip(models, files, strict=True):
-        model = opened(source)
-        kept = model if len(models) == 1 else source  # several need not be in memory together
-        runs.append(ModelRun.prepared(kept, model, images, file, unfinished.shards(file), batch_size, classes))
+        model = opener(source)
+        reusable = model if len(models) == 1 else source  # several models may not fit into memory together
+        runs.append(ModelRun.prepared(reusable, model, images, file, unfinished.shards(file), batch_size, classes))
     return runs
 
 
-def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
-    """Say how much is finished, without the shards that are damaged, which are removed."""
+def _tell_progress(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+    """Remove damaged shards, and tell how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
         names = some([path.relative_to(unfinished.folder) for path in damaged], most=3)
-        tell(f"{unfinished.folder}: {counted(len(damaged), 'damaged shard')} made anew: {names}")
+        tell(f"{unfinished.folder}: {counted(len(damaged), 'damaged shard')} computed again: {names}")
     if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
         count = counted(sum(run.shards.count for run in runs), "shard")
-        tell(f"{unfinished.folder}: goes on after {done:,} of {count}")
+        tell(f"{unfinished.folder}: continues after {done:,} of {count}")

@@ -1,4 +1,4 @@
-"""What each model says of the images: its first classes, and its most probable (image, class) pairs over all."""
+"""The predictions of each model for the images: first classes, and most probable (image, class) pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,59 +20,62 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ImageNumbers:
-    """The images, by number: the known ones in their order; if none are known, the models' images."""
+    """Numbers of the known images in their order, or of all images of the models if none are known."""
 
     def __init__(self, match: Match = "path", *known: Sequence[str]) -> None:
         self.match = match
         self.names: list[str] = []
         self._number: dict[str, int] = {}
-        self.known = any(known)
+        self.are_known = any(known)
         for names in known:
             self.numbers(names)
 
     def numbers(self, names: Sequence[str], match: Match | None = None) -> _Ints:
-        """The number of each image; one that is new gets the next. Of several spellings the first by name is kept."""
+        """Return the number of each image; a new image gets the next number.
+
+        If models spell the name of an image differently, the alphabetically first name is kept.
+        """
         numbers = np.empty(len(names), np.int64)
         for row, (name, key) in enumerate(zip(names, image_keys(names, match or self.match), strict=True)):
             number = numbers[row] = self._number.setdefault(key, len(self.names))
             if number == len(self.names):
                 self.names.append(name)
-            elif not self.known:
+            elif not self.are_known:
                 self.names[number] = min(name, self.names[number])
         return numbers
 
     @property
     def places(self) -> _Ints:
-        """The place of each number in the order of the candidates: by key where the images were not known."""
+        """Position of each number in the order of the candidates: by key if the images were not known."""
         places = np.arange(len(self.names))
-        if not self.known:
+        if not self.are_known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
         return places
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One model, as far as its first classes go."""
+class JoinedModel:
+    """The first classes of a model, joined with the images."""
 
-    name: str  # of the model
-    images: _Ints  # the number of the image of each row; -1 for one that no file knows
-    top1: npt.NDArray[np.int32]  # its first class; -1 if that is not a class
-    kind: str  # what its scores are, as `kind_of_scores` says; "ids" if it has ids only
+    name: str
+    images: _Ints  # the number of the image of each row; -1 for an unknown image
+    top1: npt.NDArray[np.int32]  # the first class of each row; -1 if it is not a class
+    kind: str  # the kind of its scores, see `kind_of_scores`; "ids" without scores
 
-    def moved(self, places: _Ints) -> "Seen":
-        """The same with another number for each image."""
+    def renumbered(self, places: _Ints) -> "JoinedModel":
+        """Return a copy with other numbers of the images."""
         return replace(self, images=np.where(self.images >= 0, places[self.images], -1))
 
 
-def see(
+def join_model(
     name: str,
     predictions: Predictions,
     index: ImageNumbers,
     original: LabelSets,
     ignore_unknown: bool,
     benchmark: Benchmark,
-) -> Seen:
-    """Join a model with the images, and find its first classes."""
+) -> JoinedModel:
+    """Join the predictions of a model with the images, and find its first classes."""
     with at(name):
         outcomes = find_outcomes(
             predictions,
@@ -81,20 +84,20 @@ def see(
             benchmark=benchmark,
             match=index.match,
             ignore_unknown=ignore_unknown,
-            also_known=[] if index.known else [predictions.images or ()],
-            called=name,
+            also_known=[] if index.are_known else [predictions.images or ()],
+            name=name,
         )
-        known = np.flatnonzero(outcomes.state != UNKNOWN)
-        if not known.size:
+        rows = np.flatnonzero(outcomes.state != UNKNOWN)
+        if not rows.size:
             raise _no_image(outcomes.images, index)
         images = np.full(len(outcomes), -1)
-        images[known] = index.numbers([outcomes.images[row] for row in known.tolist()])
+        images[rows] = index.numbers([outcomes.images[row] for row in rows.tolist()])
         kind = "ids" if predictions.scores is None else kind_of_scores(predictions)
-    return Seen(name=name, images=images, top1=outcomes.top1, kind=kind)
+    return JoinedModel(name=name, images=images, top1=outcomes.top1, kind=kind)
 
 
 def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
-    """The error for a model that would have no say at all."""
+    """Create the error for a model without a known image."""
     return DataError(
         "nothing-in-common",
         "no image of the model is known",
@@ -106,48 +109,51 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
 
 @dataclass(frozen=True)
 class BestPairs:
-    """The most probable pairs of one model on the images that go to raters, the most probable first."""
+    """The most probable (image, class) pairs of a model on images for raters, sorted by probability."""
 
     images: _Ints
     class_ids: _Ints
-    # Place of the pair among all of the model's pairs, on any image, from 1. Of equal probabilities the image that
-    # comes first is before the others, and then the lower class id.
+    # Rank of the pair among all pairs of the model, on any image, from 1. Pairs with equal probabilities are sorted by
+    # image and then by class id.
     places: _Ints
     probabilities: _Floats
-    top1_probabilities: _Floats  # of each of the model's rows; NaN if raters are not asked about its image
-    pairs: int  # all pairs of known images and of classes with an output
+    top1_probabilities: _Floats  # of each row of the model; NaN if its image does not go to raters
+    pairs: int  # number of all pairs of known images and classes with an output
 
 
-def best_pairs(predictions: Predictions, seen: Seen, to_raters: npt.NDArray[np.bool_], most: int) -> BestPairs:
-    """The `most` most probable pairs on images that go to raters, in one pass over the scores.
+def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDArray[np.bool_], limit: int) -> BestPairs:
+    """Find the `limit` most probable pairs on images that go to raters, in one pass over the scores.
 
-    First the rows of these images, which set how probable a pair must be; then the others, whose pairs only count for
-    the places.
+    The images that go to raters are read first, which sets the lowest probability. The other images are read only to
+    count the pairs before each rank.
     """
     classes = output_classes(predictions)
     width = int(classes[-1]) + 1
-    rows = np.argsort(seen.images, kind="stable")
-    rows = rows[seen.images[rows] >= 0]
-    asked = to_raters[seen.images[rows]]
-    first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, seen.top1)
-    as_they_are = seen.kind == "probabilities"
+    rows = np.argsort(model.images, kind="stable")
+    rows = rows[model.images[rows] >= 0]
+    goes_to_raters = to_raters[model.images[rows]]
+    first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, model.top1)
+    as_they_are = model.kind == "probabilities"
 
-    largest = Largest(most)
-    for part, values in probability_blocks(predictions, rows[asked], as_they_are=as_they_are):
-        of_part = rows[asked][part]
+    largest = Largest(limit)
+    for part, values in probability_blocks(predictions, rows[goes_to_raters], as_they_are=as_they_are):
+        of_part = rows[goes_to_raters][part]
         first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
         at = np.flatnonzero(values > largest.above)
         row, column = np.divmod(at, classes.size)
-        largest.add(values.ravel()[at], seen.images[of_part][row] * width + classes[column])
+        largest.add(values.ravel()[at], model.images[of_part][row] * width + classes[column])
     probabilities, positions = largest.ordered()
 
-    before, kept = np.zeros(positions.size + 1, np.int64), Descending(probabilities, positions, to_raters.size * width)
+    before, ranking = (
+        np.zeros(positions.size + 1, np.int64),
+        Descending(probabilities, positions, to_raters.size * width),
+    )
     lowest = probabilities[-1] if positions.size else np.inf
-    for part, values in probability_blocks(predictions, rows[~asked], as_they_are=as_they_are):
+    for part, values in probability_blocks(predictions, rows[~goes_to_raters], as_they_are=as_they_are):
         at = np.flatnonzero(values >= lowest)
         row, column = np.divmod(at, classes.size)
-        others = seen.images[rows[~asked][part]][row] * width + classes[column]
-        before += np.bincount(kept.before(values.ravel()[at], others), minlength=before.size)
+        other_positions = model.images[rows[~goes_to_raters][part]][row] * width + classes[column]
+        before += np.bincount(ranking.before(values.ravel()[at], other_positions), minlength=before.size)
     return BestPairs(
         images=positions // width,
         class_ids=positions % width,

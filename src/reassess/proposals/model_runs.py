@@ -1,4 +1,4 @@
-"""One model of a run: what is needed to run it, what its scores take, and the file that its shards become."""
+"""The run of one model: opening the model, the disk space of its scores, and its file of predictions."""
 
 import shutil
 import sys
@@ -19,12 +19,12 @@ from reassess.proposals.run_files import is_array, write_shards
 from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
 from reassess.proposals.torch_models import open_timm, open_torchvision
-from reassess.proposals.unfinished_runs import Unfinished
+from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import Listed, Shown, counted, in_bytes, some
 
 _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
-_SHARD = 256  # images, as whole batches
-_BYTES = 2  # of a score
+_SHARD = 256  # images, rounded down to whole batches
+_BYTES = 2  # per score
 AnyModel = str | ModelSource | ImageModel
 
 
@@ -32,10 +32,10 @@ AnyModel = str | ModelSource | ImageModel
 class ImagePredictions(Shown):
     """The result of a model's run."""
 
-    model: str  # its name
-    file: Path  # the file of its predictions
-    images: int  # how many images it holds
-    unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
+    model: str  # name of the model
+    file: Path  # file of its predictions
+    images: int  # number of images in the file
+    unreadable: tuple[tuple[str, str], ...]  # images that could not be read, each with the reason
     outputs: int  # how many outputs the model has
     summed: bool  # whether several outputs have the same class, so that their probabilities are summed
     softmax: bool  # whether these are the softmax of the scores, which are not probabilities
@@ -56,20 +56,20 @@ class ImagePredictions(Shown):
 
 
 def name_of(source: AnyModel) -> str:
-    """Name of a model."""
+    """Return the name of a model."""
     return source if isinstance(source, str) else source.name
 
 
-def takers(models: Sequence[str], option: str) -> list[str]:
-    """List the models that take an option given for all of them; if none does, all, so that it is refused."""
+def models_with_option(models: Sequence[str], option: str) -> list[str]:
+    """List the models that take an option; if no model takes it, all models, so that opening one raises."""
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
 def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
-    """Open a model, or one of this name, with its weights and its preprocessing.
+    """Open a model with its weights and its preprocessing.
 
-    A Python function runs the code of its module. `device` is where the model runs, as PyTorch calls it; by default a
-    GPU if there is one, where it computes in mixed precision.
+    Opening a Python function runs the code of its module. `device` is a PyTorch device, such as ``cuda``; by default a
+    GPU, if there is one. On a GPU, the model computes in mixed precision.
     """
     if isinstance(source, str):
         source = ModelSource(source)
@@ -87,32 +87,32 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
 
 
 class Opener:
-    """Opens the models of a run; the device is for the models that take one."""
+    """An opener of the models of a run; only the models that take a device get it."""
 
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError("unused-option", "a loaded model takes no device", where=some(ready, most=3), found=device)
-        self._takers = takers([name_of(model) for model in models], "device")
+        self._with_device = models_with_option([name_of(model) for model in models], "device")
         self._device = device
 
     def __call__(self, source: AnyModel) -> ImageModel:
-        """A model that is ready to run."""
+        """Open a model, unless it is ready to run."""
         if isinstance(source, ImageModel):
             return source
-        device = self._device if name_of(source) in self._takers else None
+        device = self._device if name_of(source) in self._with_device else None
         return open_model(source, device=device)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """A model to be run on images, and where its scores go."""
+    """The run of a model on images, and the files of its scores."""
 
-    source: AnyModel  # the model: ready to run, or to be opened again, where several need not be in memory together
-    file: Path  # the file of its predictions
-    shards: Shards  # its scores, and the classes of its outputs
+    source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
+    file: Path  # file of its predictions
+    shards: Shards  # its scores
     outputs: OutputClasses
-    facts: dict[str, Any]  # what its scores depend on
+    facts: dict[str, Any]  # everything that its scores depend on
 
     @classmethod
     def prepared(
@@ -146,13 +146,13 @@ class ModelRun:
 
     @property
     def bytes(self) -> int:
-        """What its shards and its file take."""
+        """Disk space of its shards and its file, in bytes."""
         width = self.shards.outputs
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
         return self.shards.images * columns * _BYTES
 
     def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
-        """Write the file, of shards that are all there."""
+        """Write the file of predictions from its complete shards."""
         count, reasons, moved = write_shards(self.file, self.shards, self.outputs, images.names, may_replace)
         return ImagePredictions(
             model=self.name,
@@ -180,19 +180,19 @@ def _first_image(decode: Decoder) -> Any:
     return first
 
 
-def check_room(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
-    """Say how much disk space shards and files need together, and refuse to begin where there is less."""
-    there = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
+def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+    """Tell how much disk space shards and files need together; raise if the disk has less."""
+    used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
     tell(f"{counted(runs[0].shards.images, 'image')}; the run needs {in_bytes(needed)} of disk space")
-    if needed - there > free:
+    if needed - used > free:
         raise OutputError(
             "disk-full",
             "not enough disk space for the scores",
             where=folder,
-            allowed=f"{in_bytes(needed - there)} free",
+            allowed=f"{in_bytes(needed - used)} free",
             found=in_bytes(free),
-            fix="make room, or choose another folder",
+            fix="free space on the disk, or choose another folder",
         )

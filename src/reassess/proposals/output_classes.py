@@ -1,4 +1,4 @@
-"""Which class each of a model's outputs is, in the benchmark's list."""
+"""The class of each output of a model, in the benchmark's class list."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ from reassess.formats.predictions.output_lists import (
 from reassess.text import counted, nearest, shortened, some
 
 _EXAMPLES, _LONG = 3, 60  # names in a message, and letters of each
-_LEAST = -1000.0  # float32 has 0 for its exponential
+_LOWEST = -1000.0  # its exponential is 0 in float32
 
 
 @dataclass(frozen=True, eq=False)
 class OutputClasses:
     """The classes of a model's outputs."""
 
-    classes: Classes  # the benchmark's; without a number, they are whatever the outputs are
+    classes: Classes  # the class list of the benchmark, or the outputs themselves
     # (outputs,): the class of each output, -1 for none; None if they are the classes in their order. Of outputs that
     # have the same class, the probabilities are summed.
     columns: npt.NDArray[np.int64] | None
@@ -116,7 +116,7 @@ class OutputClasses:
         return self.columns is not None and self._with_output.size < self.columns.size - self.without_class
 
     def width(self, outputs: int) -> int:
-        """The number of scores that are kept of each image: of each output, or of each class if they are summed."""
+        """Return the number of scores to store per image: one per output, or one per class if they are summed."""
         return self.classes.count or outputs if self.are_summed else outputs
 
     @property
@@ -159,14 +159,14 @@ class OutputClasses:
 
     @cached_property
     def _rounds(self) -> list[npt.NDArray[np.int64]]:
-        """The outputs with a class: the first of each class, then the second of each that has two, and so on."""
+        """Outputs with a class, in rounds: first outputs of all classes, second outputs, and so on."""
         assert self.columns is not None
-        left = np.flatnonzero(self._are_classes)
+        rest = np.flatnonzero(self._are_classes)
         rounds = []
-        while left.size:
-            first = np.sort(np.unique(self.columns[left], return_index=True)[1])
-            rounds.append(left[first])
-            left = np.delete(left, first)
+        while rest.size:
+            first = np.sort(np.unique(self.columns[rest], return_index=True)[1])
+            rounds.append(rest[first])
+            rest = np.delete(rest, first)
         return rounds
 
     def _shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -183,7 +183,7 @@ class OutputClasses:
         return shared
 
     def best(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The best of the kept scores that is of a class; of equal ones, the lower class id."""
+        """Find the best stored score of a class in each row; for equal scores, the lower class id."""
         if self.columns is None or self.are_summed:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.columns, kind="stable")[self.without_class :]
@@ -196,27 +196,27 @@ class OutputClasses:
 
     @cached_property
     def _with_output(self) -> npt.NDArray[np.int64]:
-        """The classes that have an output, ascending."""
+        """Ids of the classes with an output, ascending."""
         assert self.columns is not None
         return np.unique(self.columns[self._are_classes])
 
     def ordered(self, scores: npt.NDArray[np.float16], *, empty: float) -> npt.NDArray[np.float16]:
-        """Kept scores in the order of the classes, (images, classes); `empty` for a class without an output."""
+        """Sort stored scores by class, shape (images, classes); a class without an output gets `empty`."""
         if self.columns is None or self.are_summed:
             return scores
-        kept = self._are_classes
-        together = np.full((len(scores), self.classes.count or 0), empty, np.float16)
-        together[:, self.columns[kept]] = scores[:, kept]
-        return together
+        are_classes = self._are_classes
+        by_class = np.full((len(scores), self.classes.count or 0), empty, np.float16)
+        by_class[:, self.columns[are_classes]] = scores[:, are_classes]
+        return by_class
 
     def predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
-        """Kept scores as predictions of the classes."""
+        """Convert stored scores to predictions."""
         columns = None if self.are_summed else self.columns
         return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
 
 
 def _named(outputs: int, names: Sequence[str]) -> Classes:
-    """The classes of outputs without a list of classes: their names."""
+    """Make a class list from the names of outputs."""
     if len(set(names)) < len(names):
         repeated = next(name for row, name in enumerate(names) if name in names[:row])
         raise DataError(
@@ -230,9 +230,9 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
 
 
 def _exponentials(scores: npt.NDArray[Any], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Numbers in proportion to the softmax of logits, 1 for the highest of a class; all 0 if all are -inf."""
+    """Compute numbers proportional to the softmax, 1 for the best class; 0 if all logits are -inf."""
     logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
     best = logits[:, are_classes].max(axis=1, keepdims=True, initial=-np.inf)
-    # Infinite logits less themselves are 0 here, not NaN.
-    less = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
-    return np.where(np.isneginf(best), 0, np.exp(np.clip(less, _LEAST, 0).astype(np.float32)))
+    # The difference of equal infinite logits is 0 here, not NaN.
+    difference = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
+    return np.where(np.isneginf(best), 0, np.exp(np.clip(difference, _LOWEST, 0).astype(np.float32)))

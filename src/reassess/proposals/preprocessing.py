@@ -1,4 +1,4 @@
-"""Preprocessing of images: resized, cropped to the center, and their values shifted and scaled."""
+"""Preprocessing of images: resize, crop to the centre, and normalize."""
 
 import tomllib
 from dataclasses import dataclass, fields
@@ -9,35 +9,36 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range
-from reassess.data.pictures import MOST_PIXELS
+from reassess.data.image_decoding import MOST_PIXELS
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import read_json, wrong_json_error
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
-_MOST_SIDE = 10_000
+_MAX_SIDE = 10_000
 
 
 @dataclass(frozen=True)
 class Transform:
-    """From an image to a model's input.
+    """The preprocessing of images for a model.
 
     Parameters
     ----------
     size
-        Pixels of the shorter side after resizing; or height and width after resizing, whatever the shape of the image.
+        Pixels of the shorter side after resizing; or height and width after resizing, which may change the proportions.
     crop
-        Height and width of the part in the middle that is kept; black where the image is smaller.
+        Height and width of the central part to keep. Where the image is smaller, the part is black.
     mean, deviation
-        What is subtracted from each of red, green and blue, which are from 0 to 1, and by what the rest is divided.
+        Values per channel (red, green, blue; in [0, 1]): the mean is subtracted, then the result is divided by the
+        deviation.
     interpolation
-        How pixels are made when an image is resized, as Pillow calls it.
+        Method to resize images, by its name in Pillow.
 
     Raises
     ------
     DataError
-        A value has another form or is out of range.
+        A value has the wrong type or is out of range.
 
     Examples
     --------
@@ -56,14 +57,14 @@ class Transform:
 
     def __post_init__(self) -> None:
         for name, sides in (("size", self.size), ("crop", self.crop)):
-            check_range(sides, 1, _MOST_SIDE, what=name)
-        scale = "give it for values from 0 to 1: divide by 255 what is meant for values from 0 to 255"
+            check_range(sides, 1, _MAX_SIDE, what=name)
+        scale = "if the value is for pixels from 0 to 255, divide it by 255"
         check_range(self.mean, -1, 1, what="mean", fix=scale)
         check_range(self.deviation, 1 / 1024, 1, what="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
     def cut(self, image: Any) -> npt.NDArray[np.uint8]:
-        """The part of an RGB image that the model sees, uint8, shape (height, width, 3).
+        """Resize and crop an RGB image; return uint8 of shape (height, width, 3).
 
         Sides and offsets are rounded as in torchvision, so that the pixels are the same.
         """
@@ -74,7 +75,7 @@ class Transform:
             raise DataError(
                 "too-long",
                 "image is too long for its width",
-                allowed=f"at most {MOST_PIXELS:,} pixels once it is resized",
+                allowed=f"at most {MOST_PIXELS:,} pixels after resizing",
                 found=f"{image.width:,} x {image.height:,} pixels",
             )
         if (width, height) != image.size:
@@ -83,13 +84,13 @@ class Transform:
         return np.asarray(image.crop((left, top, left + self.crop[1], top + self.crop[0])))
 
     def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Pixels as a model takes them, float32, of the same shape (..., 3)."""
+        """Normalize pixels for the model; return float32 of the same shape (..., 3)."""
         unit = pixels.astype(np.float32) / np.float32(255)
         mean, deviation = (np.array(values, np.float32) for values in (self.mean, self.deviation))
         return np.asarray((unit - mean) / deviation, np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that a file of it holds."""
+        """Convert to an object for JSON documents, as in a file of a transform."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
@@ -99,37 +100,37 @@ class Transform:
         return (self.size, longer) if width <= height else (longer, self.size)
 
 
-def _offset(side: int, kept: int) -> int:
-    """Where the middle part of a side begins; below 0 if the side is shorter."""
-    return round((side - kept) / 2) if side >= kept else -((kept - side) // 2)
+def _offset(side: int, crop: int) -> int:
+    """Return where the central part of a side begins; below 0 if the side is shorter."""
+    return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
 
 def read_transform(path: str | Path) -> Transform:
-    """Read a transform from a file of JSON or TOML.
+    """Read a transform from a JSON or TOML file.
 
-    It holds ``size`` (the shorter side, or [height, width]), ``crop`` (a side, or [height, width]), ``mean`` and
-    ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
+    The file contains ``size`` (the shorter side, or [height, width]), ``crop`` (a side, or [height, width]), ``mean``
+    and ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
     """
     path = as_path(path)
     suffix = suffix_of(path, (".json", ".toml"), "a transform")
     with at(path):
-        given = read_json(path) if suffix == ".json" else _read_toml(path)
+        values = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]
-        if not isinstance(given, dict):
-            raise wrong_json_error("a transform", given, where=path, allowed=f"an object with {', '.join(names)}")
-        check_known(list(given), names, thing="value")
-        lacking = [name for name in names[:-1] if name not in given]
-        if lacking:
+        if not isinstance(values, dict):
+            raise wrong_json_error("a transform", values, where=path, allowed=f"an object with {', '.join(names)}")
+        check_known(list(values), names, thing="value")
+        missing = [name for name in names[:-1] if name not in values]
+        if missing:
             raise DataError(
-                "missing-value", "value is missing", found=f"no {' and no '.join(lacking)}", fix="give each of them"
+                "missing-value", "value is missing", found=f"no {' and no '.join(missing)}", fix="add all of them"
             )
-        size = given["size"]
+        size = values["size"]
         return Transform(
             size=_side(size, "size") if not isinstance(size, list) else _sides(size, "size"),
-            crop=_sides(given["crop"], "crop"),
-            mean=_colours(given["mean"], "mean"),
-            deviation=_colours(given["deviation"], "deviation"),
-            interpolation=given.get("interpolation", Transform.interpolation),
+            crop=_sides(values["crop"], "crop"),
+            mean=_colours(values["mean"], "mean"),
+            deviation=_colours(values["deviation"], "deviation"),
+            interpolation=values.get("interpolation", Transform.interpolation),
         )
 
 

@@ -1,9 +1,12 @@
-"""Golden pairs and all candidates, each with the models that decide whether raters are asked about it.
+"""Golden questions and candidates, each with the models that propose it.
 
-Symbols: K models, S a subset of them. S proposes what `propose` would with the models of S only and the N of
-all models. S sends an image to raters if one of S that holds it does not agree with the original label; then it
-proposes the original label and what one of S proposes. An image that S holds and does not send keeps its original
-label. An image that none of S holds has no candidate, not even its original label.
+Symbols: K models; S, a subset of them; a pair is an image and a class. S proposes the pairs of `propose` with the
+models of S only and the N of all models:
+
+- S sends an image to raters if a model of S that predicts the image does not agree with the original label. Then S
+  proposes the original label, and every pair that a model of S proposes.
+- An image that S predicts and does not send keeps its original label.
+- An image that no model of S predicts has no candidate, not even its original label.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +20,7 @@ from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.proportions import lower_bound
+from reassess.text import counted
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -24,7 +28,10 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of an image and a class. S proposes one if one of S proposes it and one sends its image."""
+    """Pairs of an image and a class.
+
+    S proposes a pair if a model of S proposes it and a model of S sends its image.
+    """
 
     members: _Bools  # (n, K): the models that propose the pair
     sends: _Bools  # (n, K): the models that send its image to raters
@@ -32,39 +39,39 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.members)
 
-    def part(self, rows: npt.NDArray[np.generic]) -> "Pairs":
-        """Some of the pairs."""
+    def take(self, rows: npt.NDArray[np.generic]) -> "Pairs":
+        """Select some of the pairs."""
         return Pairs(self.members[rows], self.sends[rows])
 
     def proposed_by(self, subset: _Bools) -> _Bools:
-        """Whether a subset, bool of shape (K,), proposes each pair."""
-        wanted = np.packbits(subset)
-        members, sends = ((part & wanted).any(axis=1) for part in self._packed)
+        """Return whether a subset, bool of shape (K,), proposes each pair."""
+        bits = np.packbits(subset)
+        members, sends = ((packed & bits).any(axis=1) for packed in self._packed)
         return np.asarray(members & sends)
 
     def count(self, subset: _Bools) -> int:
-        """How many of the pairs a subset proposes."""
+        """Count the pairs that a subset proposes."""
         return int(np.count_nonzero(self.proposed_by(subset)))
 
     @cached_property
     def _packed(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """`members` and `sends` in bits."""
+        """`members` and `sends`, packed into bits."""
         return np.packbits(self.members, axis=1), np.packbits(self.sends, axis=1)
 
 
 @dataclass(frozen=True)
 class GoldenPairs:
-    """The pairs on golden images: what experts judged, and what is proposed beside it."""
+    """The pairs on golden images: golden questions, and candidates without a golden answer."""
 
-    # The original label counts as proposed by every model that has the image, also if the image is not sent to raters,
-    # since it then keeps that label.
+    # The golden questions. Every model that predicts an image counts as proposing its original label, since the image
+    # keeps that label if it is not sent to raters.
     pairs: Pairs
-    valid: _Bools  # whether each is valid
-    images: _Ints  # the image of each, by number
-    # Candidates on golden images without a golden answer, and the original labels that stay there.
+    valid: _Bools  # whether each pair is valid
+    images: _Ints  # image number of each pair
+    # Candidates without a golden answer on golden images, and original labels that these images keep.
     without_golden: Pairs
-    without_golden_images: _Ints  # the image of each of them, by number
-    not_candidates: int  # this and the following as in `ModelChoice`
+    without_golden_images: _Ints  # image number of each of these pairs
+    not_candidates: int  # this and the next two counts as in `ModelChoice`
     set_aside: int
     not_predicted: int
 
@@ -74,98 +81,98 @@ class GoldenPairs:
         return 1 + int(self.images.max(initial=-1))
 
     def of_images(self, images: _Bools) -> "GoldenPairs":
-        """The golden pairs of some images, bool of shape (images,), which keep their numbers."""
-        rows, others = images[self.images], images[self.without_golden_images]
+        """Select the pairs of some images, bool of shape (images,); image numbers stay the same."""
+        rows, rows_without = images[self.images], images[self.without_golden_images]
         return replace(
             self,
-            pairs=self.pairs.part(rows),
+            pairs=self.pairs.take(rows),
             valid=self.valid[rows],
             images=self.images[rows],
-            without_golden=self.without_golden.part(others),
-            without_golden_images=self.without_golden_images[others],
+            without_golden=self.without_golden.take(rows_without),
+            without_golden_images=self.without_golden_images[rows_without],
         )
 
     def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
-        """The recall that a subset has at least, as far as these images show it."""
+        """Compute a lower confidence bound of the recall of a subset."""
         counts = [
-            np.bincount(self.images[part], minlength=self.count)
-            for part in (self.valid & self.pairs.proposed_by(subset), self.valid)
+            np.bincount(self.images[mask], minlength=self.count)
+            for mask in (self.valid & self.pairs.proposed_by(subset), self.valid)
         ]
         return lower_bound(*counts, confidence=confidence)
 
 
 def sent_pairs(result: ProposalResult) -> Pairs:
-    """All pairs that go to raters; an original label does with its image, whoever sends that."""
+    """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
     sends = result.sends[result.candidates.questions.image_ids]
     return Pairs(result.proposes | result.is_original[:, None], sends)
 
 
 def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
-    """The golden pairs of images that a model holds, images in an order that is not that of the file."""
-    questions, pairs = _kept_pairs(result)
-    asked = golden.questions.in_classes(questions.classes)
-    rows = questions.rows_of(asked.images)
-    there = np.flatnonzero(rows >= 0)
-    number = np.full(len(asked.images), -1)
-    keys = np.array(image_keys(asked.images), object)
-    number[there[np.argsort(keys[there], kind="stable")]] = np.arange(there.size)
-    judged = np.flatnonzero(number[asked.image_ids] >= 0)
-    valid, image = golden.valid[judged], asked.image_ids[judged]
-    _check(valid, len(asked.images))
+    """Find the pairs on golden images that a model predicts, with images numbered by key."""
+    questions, pairs = _pairs_with_original(result)
+    golden_questions = golden.questions.in_classes(questions.classes)
+    rows = questions.rows_of(golden_questions.images)
+    predicted = np.flatnonzero(rows >= 0)
+    number = np.full(len(golden_questions.images), -1)
+    keys = np.array(image_keys(golden_questions.images), object)
+    number[predicted[np.argsort(keys[predicted], kind="stable")]] = np.arange(predicted.size)
+    used = np.flatnonzero(number[golden_questions.image_ids] >= 0)
+    valid, image = golden.valid[used], golden_questions.image_ids[used]
+    _check(valid, len(golden_questions.images))
 
-    found = questions.find(rows[image], asked.class_ids[judged])
+    pair_rows = questions.find(rows[image], golden_questions.class_ids[used])
     number_of = np.full(len(questions.images), -1)
-    number_of[rows[there]] = number[there]
+    number_of[rows[predicted]] = number[predicted]
     without_golden = number_of[questions.image_ids] >= 0
-    without_golden[found[found >= 0]] = False
+    without_golden[pair_rows[pair_rows >= 0]] = False
     return GoldenPairs(
-        pairs=_at(pairs, found),
+        pairs=_take_or_empty(pairs, pair_rows),
         valid=valid,
         images=number[image],
-        without_golden=pairs.part(without_golden),
+        without_golden=pairs.take(without_golden),
         without_golden_images=number_of[questions.image_ids[without_golden]],
-        not_candidates=int(np.count_nonzero(valid & (found < 0))),
+        not_candidates=int(np.count_nonzero(valid & (pair_rows < 0))),
         set_aside=int(np.count_nonzero(rows >= len(result.sends))),
         not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
 
-def _kept_pairs(result: ProposalResult) -> tuple[Questions, Pairs]:
-    """All pairs that a subset may propose, and the original labels of all images, which stay where they are held."""
-    proposed, aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
-    asked, classes = len(proposed.images), result.candidates.questions.classes
+def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
+    """Return all pairs that a subset may propose, with the original labels of all images."""
+    proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
+    count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
-        images=(*proposed.images, *aside.images),
-        image_ids=np.concatenate([proposed.image_ids, asked + np.arange(len(aside), dtype=np.int32)]),
-        class_ids=np.concatenate([proposed.class_ids, aside.indices]),
+        images=(*proposed.images, *set_aside.images),
+        image_ids=np.concatenate([proposed.image_ids, count + np.arange(len(set_aside), dtype=np.int32)]),
+        class_ids=np.concatenate([proposed.class_ids, set_aside.indices]),
         classes=classes,
     )
-    holds = result.predicts[questions.image_ids]
-    of_proposals = slice(len(proposed))
-    members, sends = holds.copy(), holds.copy()
-    members[of_proposals] = np.where(original, holds[of_proposals], result.proposes)
-    sends[of_proposals] = np.where(original, holds[of_proposals], result.sends[proposed.image_ids])
+    predicts = result.predicts[questions.image_ids]
+    candidates = slice(len(proposed))
+    members, sends = predicts.copy(), predicts.copy()
+    members[candidates] = np.where(original, predicts[candidates], result.proposes)
+    sends[candidates] = np.where(original, predicts[candidates], result.sends[proposed.image_ids])
     return questions, Pairs(members, sends)
 
 
-def _at(pairs: Pairs, rows: _Ints) -> Pairs:
-    """The pairs at some rows; one that nobody proposes at -1."""
-    there = (rows >= 0)[:, None]
-    return Pairs(pairs.members[rows] & there, pairs.sends[rows] & there)
+def _take_or_empty(pairs: Pairs, rows: _Ints) -> Pairs:
+    """Select the pairs at some rows; row -1 gives a pair that no model proposes."""
+    is_pair = (rows >= 0)[:, None]
+    return Pairs(pairs.members[rows] & is_pair, pairs.sends[rows] & is_pair)
 
 
 def _check(valid: _Bools, images: int) -> None:
     if not valid.size:
         raise DataError(
             "missing-golden",
-            "models have no golden image",
+            "models predict no golden image",
             found=f"{images:,} golden images",
-            fix="check that all files name the images alike, or run the models on the golden images",
+            fix="use the same image names in all files, or run the models on the golden images",
         )
     if not valid.any():
         raise DataError(
             "missing-golden",
             "no golden question on the models' images is valid",
-            found=f"{valid.size:,} pairs that are not valid",
-            fix="recall needs a valid golden question: answer more",
+            found=counted(valid.size, "invalid golden question"),
+            fix="answer more golden questions: recall needs a valid one",
         )

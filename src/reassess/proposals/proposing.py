@@ -1,9 +1,9 @@
-"""Candidates: which classes of each image are worth a question.
+"""The choice of candidates: the classes of each image to ask about.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3: the candidates of an image are its original label, the
-first class of each model, and its pairs among the N most probable (image, class) pairs of a model over all images. N,
-by a rule of our own, is the same for all models, and the largest that keeps to the allowed number of candidates per
-image. Images are not rated if all models agree with the original label.
+first class of each model, and its pairs among the N most probable (image, class) pairs of a model over all images. By
+our own rule, N is the same for all models: the largest N with at most the allowed number of candidates per image.
+Images are not rated if all models agree with the original label.
 """
 
 import math
@@ -29,47 +29,49 @@ from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_original
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import pair_keys
-from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
+from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, best_pairs, join_model
 
 _Bools = npt.NDArray[np.bool_]
-USUAL_PER_IMAGE = 7.4  # what the votes of ReaL have
+USUAL_PER_IMAGE = 7.4  # as in the votes of ReaL
 _Ints = npt.NDArray[np.int64]
 _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 
 @dataclass(frozen=True)
-class _AskedImages:
-    """All images, in the order of the candidates.
+class _ImageTable:
+    """All images, in the order of the candidates, with the models that predict and send them.
 
     Symbols: n images, K models by name.
     """
 
-    names: tuple[str, ...]  # their names
+    names: tuple[str, ...]
     original: npt.NDArray[np.int64]  # (n,): original label; -1 for none
-    holds: _Bools  # (n, K): whether each model holds each image
-    sends: _Bools  # (n, K): whether each model by itself would send each image to raters
+    predicts: _Bools  # (n, K): whether each model predicts each image
+    sends: _Bools  # (n, K): whether each model sends each image to raters
 
     @classmethod
-    def of(cls, models: Sequence[Seen], index: ImageNumbers, labels: LabelSets) -> "_AskedImages":
-        """The images of an index, which numbers them in the order of the candidates.
+    def of(cls, models: Sequence[JoinedModel], index: ImageNumbers, labels: LabelSets) -> "_ImageTable":
+        """Create the table of numbered images, in the order of the candidates.
 
-        A model sends an image if its first class is not the original label, also where it is not a class; and an image
-        without an original label if its first class is one.
+        A model sends an image if its first class differs from the original label or is not a class. It sends an image
+        without an original label if its first class is a class.
         """
         original = np.full(len(index.names), -1)
         original[index.places[index.numbers(labels.images)]] = labels.indices
-        holds, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
-        for model, one in enumerate(models):
-            rows = np.flatnonzero(one.images >= 0)
-            at = one.images[rows]
-            holds[at, model] = True
-            sends[at, model] = one.top1[rows] != original[at]
-        return cls(tuple(index.names[number] for number in np.argsort(index.places).tolist()), original, holds, sends)
+        predicts, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
+        for column, model in enumerate(models):
+            rows = np.flatnonzero(model.images >= 0)
+            at = model.images[rows]
+            predicts[at, column] = True
+            sends[at, column] = model.top1[rows] != original[at]
+        return cls(
+            tuple(index.names[number] for number in np.argsort(index.places).tolist()), original, predicts, sends
+        )
 
     @cached_property
-    def held(self) -> _Bools:
-        """Whether a model holds each image."""
-        return np.asarray(self.holds.any(axis=1))
+    def is_predicted(self) -> _Bools:
+        """Whether any model predicts each image."""
+        return np.asarray(self.predicts.any(axis=1))
 
     @cached_property
     def to_raters(self) -> _Bools:
@@ -77,13 +79,13 @@ class _AskedImages:
         return np.asarray(self.sends.any(axis=1))
 
     @cached_property
-    def agreed(self) -> _Bools:
-        """Whether each image is set aside, since all models that hold it agree with the original label."""
-        return self.held & ~self.to_raters & (self.original >= 0)
+    def is_set_aside(self) -> _Bools:
+        """Whether each image is set aside, since all models that predict it agree with the original label."""
+        return self.is_predicted & ~self.to_raters & (self.original >= 0)
 
     def set_aside(self, classes: Classes) -> LabelSets:
-        """The images that are set aside, with their original labels."""
-        rows = np.flatnonzero(self.agreed)
+        """Return the images that are set aside, with their original labels."""
+        rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
         return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
 
@@ -97,34 +99,35 @@ def propose(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> ProposalResult:
-    """Propose classes for every image: the original label, first classes, and the most probable pairs of each model.
+    """Choose candidates per image: the original label, first classes, and the most probable of each model.
 
     Parameters
     ----------
     models
-        The predictions of each model, by its name; or pairs of both that can be iterated over twice, so that one model
-        is in memory at a time. Scores may be mapped from disk. Models need not have the same images. Of ids, only the
-        first class is a candidate.
+        Predictions by model name; or an iterable of pairs (name, predictions) that can be read twice, so that only one
+        model is in memory at a time. Scores may be memory-mapped. Models may have different images. If predictions
+        have only ids, only the first class is a candidate.
     original
-        Original labels, if there are any; without them every image needs questions.
+        Original labels; without them, every image needs questions.
     per_image
-        Candidates per image, on average over the images that go to raters.
+        Mean number of candidates per image, over the images that go to raters; the maximum.
     benchmark
-        The benchmark of the images: its images and those of the original labels are known. If neither has any, all
-        images of the models are known.
+        The benchmark of the images. Its images and the images of the original labels are known; without such images,
+        all images of the models are known.
     match, ignore_unknown
         As for `reassess.evaluate`.
 
     Returns
     -------
     ProposalResult
-        The same whatever the order of the models and of their rows.
+        The candidates. They do not depend on the order of the models or of their rows.
 
     Raises
     ------
     DataError
-        No model is given; one is named twice, or "original", or has no known image; original labels and first classes
-        are already too many; a model and the original labels do not fit, as for `reassess.evaluate`.
+        There are no models; a model is named twice, is named "original", or has no known image; original labels and
+        first classes already exceed `per_image`; or predictions and original labels do not match, as for
+        `reassess.evaluate`.
 
     Examples
     --------
@@ -146,42 +149,45 @@ def propose(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_number(per_image, 1, what="number of candidates an image")
+    check_number(per_image, 1, what="number of candidates per image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_original(labels)
     index = ImageNumbers(match, labels.images, benchmark.images)
-    seen = [see(name, given, index, labels, ignore_unknown, benchmark) for name, given in _each(models)]
-    _check_names([one.name for one in seen])
+    unordered = [
+        join_model(name, predictions, index, labels, ignore_unknown, benchmark)
+        for name, predictions in _pairs_of(models)
+    ]
+    _check_names([model.name for model in unordered])
     places = index.places
-    placed = {one.name: one.moved(places) for one in sorted(seen, key=lambda one: one.name)}
-    images = _AskedImages.of(list(placed.values()), index, labels)
-    to_raters, agreed, held = images.to_raters, images.agreed, images.held
-    fixed = _fixed_pairs(placed.values(), images)
+    joined = {model.name: model.renumbered(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.of(list(joined.values()), index, labels)
+    to_raters, is_set_aside, is_predicted = images.to_raters, images.is_set_aside, images.is_predicted
+    fixed = _fixed_pairs(joined.values(), images)
     limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
     best = {
-        name: best_pairs(given.in_classes(labels.classes), placed[name], to_raters, limit + 1)
-        for name, given in _each(models)
-        if given.scores is not None
+        name: best_pairs(predictions.in_classes(labels.classes), joined[name], to_raters, limit + 1)
+        for name, predictions in _pairs_of(models)
+        if predictions.scores is not None
     }
     most_probable = _most_probable(best.values(), fixed, limit)
     return ProposalResult(
-        candidates=_candidates(placed, images, best, most_probable, labels.classes),
+        candidates=_candidates(joined, images, best, most_probable, labels.classes),
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(_model(one, int(np.count_nonzero(held))) for one in placed.values()),
-        predicts=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
+        models=tuple(_proposing_model(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
+        predicts=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
         sends=images.sends[to_raters],
-        unseen=int(np.count_nonzero(~held)),
-        without_class=int(np.count_nonzero(held & ~to_raters & ~agreed)),
+        unseen=int(np.count_nonzero(~is_predicted)),
+        without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
         without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
     )
 
 
-def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
+def _pairs_of(models: _Models) -> Iterable[tuple[str, Predictions]]:
     for pair in models.items() if isinstance(models, Mapping) else models:
         check_type(tuple, pair, what="a model with its name", fix="{NAME: PREDICTIONS}")
         check_type(Predictions, pair[1])
@@ -190,94 +196,98 @@ def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 def _check_names(names: list[str]) -> None:
     if not names:
-        raise DataError("missing-models", "models are missing", fix="give at least one")
+        raise DataError("missing-models", "models are missing", fix="add at least one")
     check_unique(names, thing="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
             "reserved-name",
             "model has the name of the original labels",
             found=ORIGINAL_SOURCE,
-            fix="give it another name",
+            fix="rename the model",
         )
 
 
-def _model(seen: Seen, images: int) -> ProposingModel:
-    """A model, with how many of all models' images it lacks, and how many of its own images no file knows."""
-    known = int(np.count_nonzero(seen.images >= 0))
-    return ProposingModel(name=seen.name, kind=seen.kind, missing=images - known, unknown=seen.images.size - known)
+def _proposing_model(model: JoinedModel, images: int) -> ProposingModel:
+    """Count the images that a model misses, of all models' images, and its unknown images."""
+    known = int(np.count_nonzero(model.images >= 0))
+    return ProposingModel(name=model.name, kind=model.kind, missing=images - known, unknown=model.images.size - known)
 
 
-def _first_pairs(seen: Seen, images: _AskedImages) -> _Ints:
-    """The rows of a model whose first class is proposed."""
-    known = (seen.images >= 0) & (seen.top1 >= 0)
-    return np.flatnonzero(known & images.to_raters[seen.images])
+def _first_pairs(model: JoinedModel, images: _ImageTable) -> _Ints:
+    """Find the rows of a model whose first class is a candidate."""
+    is_known = (model.images >= 0) & (model.top1 >= 0)
+    return np.flatnonzero(is_known & images.to_raters[model.images])
 
 
-def _fixed_pairs(seen: Iterable[Seen], images: _AskedImages) -> _Ints:
-    """Keys of the pairs that are proposed whatever N is: original labels and first classes."""
-    named = np.flatnonzero(images.to_raters & (images.original >= 0))
-    keys = [pair_keys(named, images.original[named])]
-    for one in seen:
-        rows = _first_pairs(one, images)
-        keys.append(pair_keys(one.images[rows], one.top1[rows]))
+def _fixed_pairs(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
+    """Return the keys of pairs that are candidates for every N: original labels and first classes."""
+    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
+    keys = [pair_keys(labelled, images.original[labelled])]
+    for model in models:
+        rows = _first_pairs(model, images)
+        keys.append(pair_keys(model.images[rows], model.top1[rows]))
     return np.unique(np.concatenate(keys))
 
 
 def _limit(per_image: float, images: int, fixed: int) -> int:
-    """The largest number of candidates whose mean over the images is allowed."""
+    """Compute the largest number of candidates with a mean of at most `per_image` per image."""
     limit = math.floor(per_image * images)
-    limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
+    limit += (limit + 1) / images <= per_image if images else 0  # the product may be rounded down
     if fixed > limit:
         raise DataError(
             "too-many",
             "original labels and top-1 predictions already exceed the number of candidates per image",
-            allowed=f"{per_image:g} an image",
-            found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
-            fix=Fix("allow more: {per_image}; or leave models out", per_image=math.ceil(100 * fixed / images) / 100),
+            allowed=f"{per_image:g} per image",
+            found=f"{fixed / images:.2f} per image, on {images:,} images that go to raters",
+            fix=Fix("allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * fixed / images) / 100),
         )
     return limit
 
 
 def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
-    """N: how many of the most probable pairs of each model can be proposed."""
+    """Compute N, the number of most probable pairs of each model that can be candidates."""
     best = list(best)
     if not best:
         return 0
-    keys = np.concatenate([pair_keys(one.images, one.class_ids) for one in best])
-    places = np.concatenate([one.places for one in best])
+    keys = np.concatenate([pair_keys(pairs.images, pairs.class_ids) for pairs in best])
+    places = np.concatenate([pairs.places for pairs in best])
     new = ~np.isin(keys, fixed)
     keys, places = keys[new], places[new]
     order = np.lexsort((places, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
-    appears = np.sort(places[order][first])  # the smallest N that proposes each further pair
-    room = limit - fixed.size
-    return int(appears[room]) - 1 if appears.size > room else max(one.pairs for one in best)
+    appears = np.sort(places[order][first])  # the smallest N with each further pair
+    further = limit - fixed.size
+    return int(appears[further]) - 1 if appears.size > further else max(pairs.pairs for pairs in best)
 
 
 def _candidates(
-    seen: Mapping[str, Seen], images: _AskedImages, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
+    models: Mapping[str, JoinedModel],
+    images: _ImageTable,
+    best: Mapping[str, BestPairs],
+    most_probable: int,
+    classes: Classes,
 ) -> Candidates:
-    named = np.flatnonzero(images.to_raters & (images.original >= 0))
-    zeros = np.zeros(named.size, np.int64)
-    parts = [(named, images.original[named], zeros, zeros, np.full(named.size, np.nan))]
-    for source, name in enumerate(seen, 1):
-        image_ids, class_ids, ranks, probabilities = _proposed_by(seen[name], images, best.get(name), most_probable)
+    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
+    zeros = np.zeros(labelled.size, np.int64)
+    parts = [(labelled, images.original[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
+    for source, name in enumerate(models, 1):
+        image_ids, class_ids, ranks, probabilities = _proposed_by(models[name], images, best.get(name), most_probable)
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     return Candidates.from_rows(
-        images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *seen], source_ids, ranks, probabilities, classes
+        images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *models], source_ids, ranks, probabilities, classes
     )
 
 
 def _proposed_by(
-    seen: Seen, images: _AskedImages, best: BestPairs | None, most_probable: int
+    model: JoinedModel, images: _ImageTable, best: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
-    """Images, classes, ranks and probabilities of what one model proposes."""
-    rows = _first_pairs(seen, images)
-    image_ids, class_ids = seen.images[rows], seen.top1[rows].astype(np.int64)
+    """Return the images, classes, ranks and probabilities of the candidates of a model."""
+    rows = _first_pairs(model, images)
+    image_ids, class_ids = model.images[rows], model.top1[rows].astype(np.int64)
     if best is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
     further = np.flatnonzero(best.places <= most_probable)
@@ -286,7 +296,7 @@ def _proposed_by(
     image_ids = np.concatenate([image_ids, best.images[further]])
     class_ids = np.concatenate([class_ids, best.class_ids[further]])
     probabilities = np.concatenate([best.top1_probabilities[rows], best.probabilities[further]])
-    order = np.argsort(image_ids, kind="stable")  # the first class of an image, then others as they are probable
+    order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability
     starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
     sizes = np.diff(starts, append=order.size)
     ranks = 1 + np.arange(order.size) - np.repeat(starts, sizes)

@@ -1,4 +1,4 @@
-"""The files of a run: their names, whether they can be written, and the scores of all shards in them."""
+"""The output files of a run: their names, checks before the run, and writing them from shards."""
 
 import os
 import re
@@ -26,19 +26,19 @@ _SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
-    """Whether a file holds all scores, and not the best classes."""
+    """Return whether a file contains all scores, not only the best classes."""
     return file.suffix.lower() == _ARRAY
 
 
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
-    """The file of each model: of one the output itself; of several an npy file in it."""
+    """Return the file of each model: the output itself, or an npy file in it for several models."""
     check_unique(names, thing="a model")
     if repeat := first_repeat([_identity(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
             "two models have the same output file",
             found=" and ".join(names[at] for at in repeat),
-            fix="name it once",
+            fix="name the model once",
         )
     if not names:
         raise DataError(
@@ -46,7 +46,7 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
             "models are missing",
             allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function",
         )
-    if output.name in ("", ".."):  # nothing beside it can be called after it
+    if output.name in ("", ".."):  # then the folder beside it has no name either
         raise OutputError("invalid-name", "output has no file name", where=output, fix="name a file or a folder in it")
     if len(names) == 1:
         suffix_of(output, _SUFFIXES, "predictions of images")
@@ -55,20 +55,20 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
         fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY}" for name in _file_names(names)]
-    check_unique(files, thing="an output", fix="run the models one by one")
+    check_unique(files, thing="an output", fix="run the models separately")
     return files
 
 
 def _identity(model: str) -> str:
-    """What is equal for two names of one model: an ONNX file may be given by several paths."""
+    """Return a key that is equal for two names of the same model, such as two paths of an ONNX file."""
     kind, _, name = model.partition(":")
     return f"{kind}:{os.path.realpath(name)}" if kind == "onnx" else model
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
-    """File name for each model, without suffix; ONNX files with as many folders as needed to differ."""
-    most = max(len(Path(model).parts) for model in models)
-    for parts in range(1, most + 1):
+    """Return file names without suffix; names of ONNX files have enough folders to differ."""
+    most_parts = max(len(Path(model).parts) for model in models)
+    for parts in range(1, most_parts + 1):
         names = [_file_name(model, parts) for model in models]
         if len(set(names)) == len(names):
             break
@@ -76,13 +76,13 @@ def _file_names(models: Sequence[str]) -> list[str]:
 
 
 def _file_name(model: str, parts: int) -> str:
-    """File name for a model: an ONNX file by the last parts of its path."""
+    """Return the file name of a model, for ONNX files with the last parts of the path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
         name = "-".join([*path.parent.parts, path.stem][-parts:])
-    called = re.sub(r"[^\w.-]", "-", name)
-    return f"{kind}-{called}" if called else kind
+    safe_name = re.sub(r"[^\w.-]", "-", name)
+    return f"{kind}-{safe_name}" if safe_name else kind
 
 
 def check_files(
@@ -92,10 +92,10 @@ def check_files(
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
-    """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images."""
-    is_folder = output not in files  # of several models
-    written = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # a txt names the images
-    for path in (*([output] if is_folder else []), *written):
+    """Raise before the run if a file cannot be written, or would replace benchmark parts or images."""
+    is_folder = output not in files
+    all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # txt: image names
+    for path in (*([output] if is_folder else []), *all_files):
         if benchmark is not None:
             check_place(path, benchmark)
         if exists(path) and path.samefile(images.place):
@@ -105,7 +105,7 @@ def check_files(
     if is_folder and not exists(output):
         check_output(output)
     else:
-        for path in written:
+        for path in all_files:
             check_output(path, force=may_replace(path))
     for file in filter(is_array, files):
         name_lines(file, images.names)
@@ -114,7 +114,11 @@ def check_files(
 def write_shards(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
-    """Write the scores of a model's shards; the files appear together with other models'."""
+    """Write the scores of a model's shards.
+
+    Return the number of images, the reasons of unreadable images by row, and the number of images with another best
+    class in float16. The files appear together with the files of other models, see `write_atomically`.
+    """
     rows: list[int] = []
     reasons: dict[int, str] = {}
     moved = 0
@@ -131,8 +135,8 @@ def write_shards(
         ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
         with writing(file, force=may_replace(file)) as temporary:
             _save(temporary, ordered, len(rows))
-        beside = file.with_suffix(".txt")
-        with writing(beside, force=may_replace(beside)) as temporary:
+        names_file = file.with_suffix(".txt")
+        with writing(names_file, force=may_replace(names_file)) as temporary:
             temporary.write_text(name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"

@@ -1,10 +1,10 @@
-"""Group questions into tasks: a few classes of one image that belong together.
+"""Grouping questions into tasks: a few similar classes of one image.
 
-An image whose classes fit into a task is one task. For other images, the distance of two classes is how little of
-their paths from the root of a hierarchy is shared or, without a hierarchy, how seldom they are candidates for the same
-image. Classes are joined by distance (average linkage). The order of the leaves is split into the fewest tasks, as even
-as possible, between the most distant neighbours. Then classes of two tasks are exchanged as long as that makes the sum
-of the distances within tasks smaller.
+If all classes of an image fit into a task, the image is one task. Otherwise the classes are clustered by distance
+(average linkage). With a hierarchy, the distance of two classes is large if they share little of their paths from the
+root. Without a hierarchy, it is the Jaccard distance of their images. The leaves of the cluster tree are split, in
+their order, into the fewest tasks with sizes as equal as possible, between the most distant neighbours. Then classes of
+two tasks are exchanged as long as this reduces the sum of the distances within tasks.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions, take_items
 from reassess.errors import DataError
 
-USUAL_SIZE = 8  # classes of an image that a rater sees at once
+USUAL_SIZE = 8  # classes per task
 _WHOLE, _REST, _UNDER, _NO_PARENT = "all of the image", "the rest of the image", "under", "no common parent"
 _TOGETHER, _ALONE = "any two together on", "some two together on no other image"
-TASKS_WITH = {  # what a task holds, by the beginning of its reason
+TASKS_WITH = {  # description of tasks, by the beginning of their reason
     _WHOLE: "all classes of their image",
     _REST: "the last class of their image",
     _UNDER: "classes under a common parent",
@@ -30,37 +30,38 @@ TASKS_WITH = {  # what a task holds, by the beginning of its reason
     _TOGETHER: "classes together on several images",
     _ALONE: "two classes together on no other image",
 }
-_LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted
-_FEW_CLASSES = 4_000
-_LEAST = 1e-9  # least gain of an exchange
+_LONGEST = 0.99  # quantile of the times of votes; longer times count as this quantile
+_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
+_MIN_GAIN = 1e-9  # of an exchange
 _Ints = npt.NDArray[np.int64]
 
 
-_Distances = Callable[[_Ints], npt.NDArray[np.float64]]  # of some classes of an image from one another
+_Distances = Callable[[_Ints], npt.NDArray[np.float64]]  # from class ids to a distance matrix
 _Explain = Callable[[_Ints], str]
 
 
 def make_tasks(
     questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hierarchy | None = None, golden: Votes | None = None
 ) -> Tasks:
-    """Group questions into tasks: some classes of one image that belong together.
+    """Group questions into tasks: a few similar classes of one image per task.
 
     Parameters
     ----------
     questions
         The questions, such as `Candidates.questions`. Images keep their order.
     size
-        Classes per task, at most.
+        Maximum number of classes per task.
     hierarchy
-        Which classes belong together; without it, classes that are often candidates for the same images do.
+        Hierarchy that defines similar classes. Without it, classes are similar if they are often candidates for the
+        same images.
     golden
-        Experts' votes: their questions are in no task, since a campaign mixes them in.
+        Experts' votes. Their questions are not in the tasks, since a campaign mixes them in.
 
     Returns
     -------
     Tasks
-        Every other question in exactly one; an image has as few tasks as can be, of sizes that differ by 1 at most.
-        Classes are ordered by id within a task.
+        Tasks that contain each other question exactly once. An image has as few tasks as possible, with sizes that
+        differ by at most 1. Within a task, classes are sorted by id.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def make_tasks(
     [1, 2]
     """
     check_type(Questions, questions)
-    check_number(size, 1, what="number of classes a task", whole=True)
+    check_number(size, 1, what="number of classes per task", whole=True)
     if golden is not None:
         questions = _without_golden(questions, golden)
     distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
@@ -93,11 +94,11 @@ def make_tasks(
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
     class_ids = questions.class_ids[order].astype(np.int64)
     for image in range(len(questions.images)):
-        own = class_ids[starts[image] : starts[image + 1]]
-        if own.size <= size:
-            groups += [(image, own, _WHOLE)] if own.size else []
+        classes = class_ids[starts[image] : starts[image + 1]]
+        if classes.size <= size:
+            groups += [(image, classes, _WHOLE)] if classes.size else []
             continue
-        parts = _grouped(own, distances(own), size)
+        parts = _group(classes, distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
         groups += [(image, part, explain(part) if part.size > 1 else _REST) for part in parts]
     return _tasks(questions, groups)
@@ -107,8 +108,8 @@ def _without_golden(questions: Questions, golden: Votes) -> Questions:
     classes = questions.classes.unite(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = join(questions.images, golden.images)[questions.image_ids]
-    others = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))
-    return as_questions(take_items(questions, others))
+    rows = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))
+    return as_questions(take_items(questions, rows))
 
 
 def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
@@ -127,114 +128,114 @@ def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Ta
     )
 
 
-def _grouped(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """The classes of an image in tasks, ascending in each."""
+def _group(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+    """Split the classes of an image into tasks, with ascending class ids in each task."""
     from scipy.cluster.hierarchy import average, cophenet, leaves_list
     from scipy.spatial.distance import squareform
 
-    joined = average(squareform(distances, checks=False))
-    leaves = leaves_list(joined)
+    tree = average(squareform(distances, checks=False))
+    leaves = leaves_list(tree)
     task = np.empty(class_ids.size, np.int64)
-    for number, part in enumerate(_cut(leaves, squareform(cophenet(joined))[leaves[:-1], leaves[1:]], size)):
+    for number, part in enumerate(_split_leaves(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)):
         task[part] = number
     _exchange(task, distances)
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
 
 
 def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
-    """Exchange two classes, the best pair first, while the distances within tasks become smaller."""
-    own = np.arange(task.size)
+    """Exchange classes of two tasks, the best pair first, while this reduces the distances within tasks."""
+    rows = np.arange(task.size)
     while True:
         to_task = distances @ (task[:, None] == np.arange(task.max() + 1))
-        leaving = to_task[:, task] - to_task[own, task][:, None]  # of i to the task of j
+        leaving = to_task[:, task] - to_task[rows, task][:, None]  # change if class i moves to the task of class j
         change = leaving + leaving.T - 2 * distances
         change[task[:, None] == task] = 0
         first, second = np.unravel_index(np.argmin(change), change.shape)
-        if change[first, second] > -_LEAST:
+        if change[first, second] > -_MIN_GAIN:
             return
         task[[first, second]] = task[[second, first]]
 
 
-def _cut(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """The fewest parts, as even as possible, with the widest gaps between parts in sum."""
+def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+    """Split leaves into the fewest parts of similar size, with the largest sum of gaps between parts."""
     n = leaves.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
-    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # by the number of large parts before
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # best split by number of large parts so far
     for part in range(count):
-        longer: dict[int, tuple[float, tuple[int, ...]]] = {}
+        extended: dict[int, tuple[float, tuple[int, ...]]] = {}
         for before, (total, ends) in best.items():
             start = part * small + before
             for after in (before + 1, before):
                 end = start + small + (after - before)
                 if after > large or large - after > count - part - 1:
                     continue
-                gained = total + (gaps[end - 1] if end < n else 0.0)
-                if after not in longer or gained > longer[after][0]:
-                    longer[after] = gained, (*ends, end)
-        best = longer
+                new_total = total + (gaps[end - 1] if end < n else 0.0)
+                if after not in extended or new_total > extended[after][0]:
+                    extended[after] = new_total, (*ends, end)
+        best = extended
     return np.split(leaves, best[large][1][:-1])
 
 
 def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
-    """Classes are near if they share much of their paths from the root."""
+    """Return distances of classes by the shared beginning of their paths from the root."""
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
-        shared = np.array([[len(_shared([one, other])) for other in paths] for one in paths], np.float64)
+        shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
         np.fill_diagonal(shared, shared.max())
         return np.asarray(shared.max() - shared)
 
     def explain(class_ids: _Ints) -> str:
-        common = _shared([hierarchy.path(class_id) for class_id in class_ids.tolist()])
+        common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER} {common[-1]}" if common else _NO_PARENT
 
     return distances, explain
 
 
-def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The beginning that all paths share."""
+def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the beginning that all paths share."""
     first, last = min(paths), max(paths)
-    length = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 
 
 def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
-    """Classes are near if they share many of their images: the Jaccard distance."""
+    """Return the Jaccard distances of classes by their images."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
-    asked = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
-    together = csr_array(asked.T @ asked)
-    table = together.toarray() if classes.size <= _FEW_CLASSES else None  # whose parts are much faster
+    incidence = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
+    together = csr_array(incidence.T @ incidence)
+    table = together.toarray() if classes.size <= _DENSE_CLASSES else None  # much faster to index
 
-    def of_both(class_ids: _Ints) -> _Ints:
+    def count_common(class_ids: _Ints) -> _Ints:
         at = np.searchsorted(classes, class_ids)
         return np.asarray(together[at][:, at].toarray() if table is None else table[np.ix_(at, at)])
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
-        both = of_both(class_ids)
-        alone = both.diagonal()
-        return np.asarray(1 - both / (alone[:, None] + alone - both))
+        common = count_common(class_ids)
+        images = common.diagonal()
+        return np.asarray(1 - common / (images[:, None] + images - common))
 
     def explain(class_ids: _Ints) -> str:
-        images = int(of_both(class_ids).min())
+        images = int(count_common(class_ids).min())
         return _ALONE if images == 1 else f"{_TOGETHER} {images} images or more"
 
     return distances, explain
 
 
 def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
-    """Compute the votes per question under a stop rule, from 1 to `at_most`, on average over earlier votes.
+    """Estimate the mean votes per question under a stop rule, from 1 to `at_most`, from earlier votes.
 
-    The earlier votes are replayed in random order; questions with fewer than `at_most` do not count.
+    The earlier votes are replayed in random order; questions with fewer than `at_most` votes do not count.
     """
     rows = np.flatnonzero(votes.sizes >= at_most)
     if not rows.size:
         raise DataError(
             "missing-votes",
-            "earlier votes do not give the number of votes per question",
+            "earlier votes are too few to estimate votes per question",
             allowed=f"a question with {at_most:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
             fix="ask for fewer votes, or give other earlier votes",
@@ -244,12 +245,14 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
 
 
 def seconds_per_vote(votes: Votes) -> float:
-    """Mean seconds per vote; the longest 1 % count as the 99th percentile, since a rater may be interrupted.
+    """Compute the mean seconds per vote; the longest 1 % count as the 99th percentile.
+
+    The longest times may include interruptions.
 
     Parameters
     ----------
     votes
-        Votes with times; votes without one do not count.
+        Votes with times; votes without a time do not count.
 
     Raises
     ------
@@ -271,6 +274,6 @@ def seconds_per_vote(votes: Votes) -> float:
         raise DataError(
             "missing-seconds",
             "no vote has a time",
-            fix="give votes with a column seconds, or the seconds that a vote takes",
+            fix="use votes with a column seconds, or a number of seconds per vote",
         )
     return float(np.minimum(seconds, np.quantile(seconds, _LONGEST)).mean())

@@ -1,4 +1,4 @@
-"""Models of timm and torchvision, with the library's weights or a checkpoint's."""
+"""Models of timm and torchvision, with the weights of the library or of a checkpoint."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,68 +20,70 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import some
 
-_HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
-_PARALLEL = "module."  # prefix of every name if a model was trained on several devices
-_MOST_SECONDS = 10  # for the first answer of the hub
+_WEIGHT_KEYS = ("state_dict", "model", "model_state_dict")  # of the weights in checkpoints of training scripts
+_PARALLEL = "module."  # prefix of each name if the model was trained on several devices
+_HUB_TIMEOUT = 10  # seconds
 
 
 def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
-    """A model with the weights in a file, and as many outputs as they have."""
-    weights = _loaded(path)
+    """Build a model with the weights in a file, and with their number of outputs."""
+    weights = _load_weights(path)
     model = build(False, None)
-    head, of_head = list(model.named_parameters())[-1]
-    outputs = weights[head].shape[0] if head in weights and weights[head].ndim else of_head.shape[0]
-    if outputs != of_head.shape[0]:
+    head, head_weights = list(model.named_parameters())[-1]
+    outputs = weights[head].shape[0] if head in weights and weights[head].ndim else head_weights.shape[0]
+    if outputs != head_weights.shape[0]:
         model = build(False, int(outputs))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        own = set(model.state_dict())
-        lacking, others = sorted(own - set(weights)), sorted(set(weights) - own)
-        found = f"lacking: {some(lacking, most=3) or 'none'}; others: {some(others, most=3) or 'none'}"
+        needed = set(model.state_dict())
+        missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
+        found = f"missing: {some(missing, most=3) or 'none'}; unexpected: {some(unexpected, most=3) or 'none'}"
         raise DataError(
             "wrong-weights",
             "weights do not fit this model",
             where=path,
-            found=found if lacking or others else str(error).splitlines()[-1].strip(),
-            fix="name the model that they were trained for",
+            found=found if missing or unexpected else str(error).splitlines()[-1].strip(),
+            fix="use the model that the weights were trained for",
         ) from error
     return model
 
 
-def _loaded(path: Path) -> dict[str, Any]:
-    """The weights in a file by their names; no other Python object is loaded."""
+def _load_weights(path: Path) -> dict[str, Any]:
+    """Load the weights in a file by name; no other Python object is loaded."""
     suffix = suffix_of(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
     check_input(path)
     try:
         if suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            held = load_file(path)
+            content = load_file(path)
         else:
             import torch
 
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise whatever their parts raise
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many types of errors
         fix = "torch.save(model.state_dict(), path)"
         raise torch_error(path, error, "weights", "tensors by their names", fix) from error
-    held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
-    if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
+    if isinstance(content, dict):
+        content = next((content[key] for key in _WEIGHT_KEYS if isinstance(content.get(key), dict)), content)
+    if not isinstance(content, dict) or not content or not all(hasattr(value, "ndim") for value in content.values()):
         raise DataError(
             "wrong-weights",
             "file has no named weights",
             where=path,
-            found=type(held).__name__,
+            found=type(content).__name__,
             fix="torch.save(model.state_dict(), path)",
         )
-    return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
+    return {name.removeprefix(_PARALLEL): tensor for name, tensor in content.items()}
 
 
 @contextmanager
-def fetching(library: str) -> Iterator[None]:
-    """Let a library fetch weights; offline only those that it has fetched before, likewise if its hub is silent.
+def downloads_of(library: str) -> Iterator[None]:
+    """Let a library download weights in a block, or use only cached weights.
 
-    The Hugging Face hub, from which timm has its weights, is asked once: its own client would try for a minute.
+    Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
+    Hugging Face hub. It gets one request first, since its own client would retry for a minute.
     """
     with ExitStack() as changes:
         if is_offline():
@@ -92,58 +94,58 @@ def fetching(library: str) -> Iterator[None]:
             changes.enter_context(redirect_stdout(StringIO()))
         try:
             from huggingface_hub import constants
-        except ImportError:  # then timm fetches no weights from there
+        except ImportError:  # without this package, timm does not use the hub
             yield
             return
-        if is_offline() or (library == "timm" and not _answers(constants.ENDPOINT)):
+        if is_offline() or (library == "timm" and not _is_reachable(constants.ENDPOINT)):
             changes.enter_context(patch.object(constants, "HF_HUB_OFFLINE", True))
         yield
 
 
 def _refuse(*_: object, **__: object) -> None:
-    raise OSError("they are not here, and no network is used")
+    raise OSError("weights are not in the cache, and the network is not used")
 
 
-def _answers(address: str) -> bool:
-    """Whether a hub can be reached; that it refuses is an answer."""
+def _is_reachable(address: str) -> bool:
+    """Return whether a hub answers a request, with any status."""
     from huggingface_hub.utils import get_session
 
     try:
-        get_session().head(address, timeout=_MOST_SECONDS)
-    except Exception:  # of whatever library of HTTP it is
+        get_session().head(address, timeout=_HUB_TIMEOUT)
+    except Exception:  # the type depends on the HTTP library
         return False
     return True
 
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """A model of timm; its own configuration says how images are prepared."""
+    """Open a timm model; its own configuration defines the preprocessing."""
     with importing("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
-        raise _unknown(source, name, timm.list_models())
+        raise _unknown_model(source, name, timm.list_models())
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
 
-    model = _built(source, build)
-    transform = None if source.transform else _of_timm(source, timm.data.resolve_model_data_config(model))
-    return _opened(source, model, transform, device, f"timm {timm.__version__}")
+    model = _build_with_weights(source, build)
+    transform = None if source.transform else _timm_transform(source, timm.data.resolve_model_data_config(model))
+    return _make_model(source, model, transform, device, f"timm {timm.__version__}")
 
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """A model of torchvision with its newest weights, which say how images are prepared."""
+    """Open a torchvision model with its newest weights, which define the preprocessing."""
     with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:
-        raise _unknown(source, name, models)
+        raise _unknown_model(source, name, models)
     weights = torchvision.models.get_model_weights(name).DEFAULT
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         options = {} if outputs is None else {"num_classes": outputs}
         return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
 
-    model = _built(source, build)
+    model = _build_with_weights(source, build)
     preset = weights.transforms()
     transform = Transform(
         size=preset.resize_size[0],
@@ -152,47 +154,47 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
         deviation=tuple(preset.std),
         interpolation=preset.interpolation.value,
     )
-    return _opened(source, model, transform, device, f"torchvision {torchvision.__version__}")
+    return _make_model(source, model, transform, device, f"torchvision {torchvision.__version__}")
 
 
-def _unknown(source: ModelSource, name: str, known: Sequence[str]) -> DataError:
-    near = get_close_matches(name, known, n=3)
+def _unknown_model(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
+    near = get_close_matches(name, names, n=3)
     library = source.name.partition(":")[0]
-    fix = f"did you mean {' or '.join(f'{library}:{each}' for each in near)}?" if near else None
+    fix = f"did you mean {' or '.join(f'{library}:{match}' for match in near)}?" if near else None
     return DataError("unknown-model", f"{library} has no model with this name", where=source.name, fix=fix)
 
 
-def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
-    """The transform that timm's own evaluation would use."""
-    height, width = given["input_size"][1:]
-    scaled = int(height / given["crop_pct"]), int(width / given["crop_pct"])
-    squashed = given["crop_mode"] == "squash"
-    fits = given["input_size"][0] == 3 and (squashed or (given["crop_mode"] == "center" and height == width))
-    if not fits:
+def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
+    """Convert timm's configuration to the transform of its own evaluation."""
+    height, width = config["input_size"][1:]
+    scaled = int(height / config["crop_pct"]), int(width / config["crop_pct"])
+    squashed = config["crop_mode"] == "squash"
+    is_supported = config["input_size"][0] == 3 and (squashed or (config["crop_mode"] == "center" and height == width))
+    if not is_supported:
         raise DataError(
             "no-transform",
             "image preparation of this model is not supported",
             where=source.name,
-            found=f"input {given['input_size']}, crop {given['crop_mode']}",
+            found=f"input {config['input_size']}, crop {config['crop_mode']}",
             fix=Fix("describe it: {transform}", transform="FILE"),
         )
     return Transform(
         size=scaled if squashed else scaled[0],
         crop=(height, width),
-        mean=tuple(given["mean"]),
-        deviation=tuple(given["std"]),
-        interpolation=given["interpolation"],
+        mean=tuple(config["mean"]),
+        deviation=tuple(config["std"]),
+        interpolation=config["interpolation"],
     )
 
 
-def _built(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
-    """The model with its weights, and with as many outputs as they have."""
+def _build_with_weights(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
+    """Build the model with the weights of its source, and with their number of outputs."""
     if source.checkpoint is not None:
         return with_weights(build, Path(source.checkpoint))
     try:
-        with fetching(source.name.partition(":")[0]):
+        with downloads_of(source.name.partition(":")[0]):
             model = build(True, None)
-    except (OSError, RuntimeError, ValueError) as error:  # each library raises its own
+    except (OSError, RuntimeError, ValueError) as error:  # depends on the library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         fix = Fix("{checkpoint}: weights from torch.save(model.state_dict(), FILE), or safetensors", checkpoint="FILE")
         raise SourceError(
@@ -200,12 +202,12 @@ def _built(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any
         ) from error
     if getattr(model, "num_classes", None) == 0:
         raise DataError(
-            "wrong-model", "model has no classes", where=source.name, fix="choose one that was trained to classify"
+            "wrong-model", "model has no classes", where=source.name, fix="choose a model that was trained to classify"
         )
     return model
 
 
-def _opened(
+def _make_model(
     source: ModelSource, model: Any, transform: Transform | None, device: str | None, library: str
 ) -> ImageModel:
     import torch
@@ -213,39 +215,42 @@ def _opened(
     if source.transform is not None:
         transform = read_transform(source.transform)
     assert transform is not None
-    where = _device(device)
-    model = model.eval().to(where)
+    torch_device = _open_device(device)
+    model = model.eval().to(torch_device)
     mean, deviation = (
-        torch.tensor(values, device=where)[:, None, None] for values in (transform.mean, transform.deviation)
+        torch.tensor(values, device=torch_device)[:, None, None] for values in (transform.mean, transform.deviation)
     )
 
     def function(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        batch = torch.from_numpy(pixels).to(where).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(pixels).to(torch_device).permute(0, 3, 1, 2)
         batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(deviation)
-        with torch.inference_mode(), torch.autocast(where.type, torch.float16, enabled=where.type == "cuda"):
+        with (
+            torch.inference_mode(),
+            torch.autocast(torch_device.type, torch.float16, enabled=torch_device.type == "cuda"),
+        ):
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    facts = {"weights": _hash(model), "library": f"{library}, torch {torch.__version__}", "device": str(where)}
+    facts = {"weights": _hash(model), "library": f"{library}, torch {torch.__version__}", "device": str(torch_device)}
     return ImageModel(source.name, function, transform, source.outputs, facts)
 
 
-def _device(given: str | None) -> Any:
+def _open_device(name: str | None) -> Any:
     import torch
 
     try:
-        device = torch.device(given if given is not None else "cuda" if torch.cuda.is_available() else "cpu")
-        torch.zeros(1, device=device).add(1).cpu()  # some are but names: meta holds no values
-    except Exception as error:  # whatever a build without it raises
+        device = torch.device(name if name is not None else "cuda" if torch.cuda.is_available() else "cpu")
+        torch.zeros(1, device=device).add(1).cpu()  # fails for devices without values, such as meta
+    except Exception as error:  # the type depends on the build of PyTorch
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            "unknown-device", "device not found", allowed="cpu, cuda, cuda:1, mps ...", found=f"{given}: {reason}"
+            "unknown-device", "device not found", allowed="cpu, cuda, cuda:1, mps ...", found=f"{name}: {reason}"
         ) from error
     return device
 
 
 def _hash(model: Any) -> str:
-    """SHA-256 of the weights and their names."""
+    """Hash the weights and their names with SHA-256."""
     import torch
 
     digest = hashlib.sha256()

@@ -10,8 +10,8 @@ from typing import Literal
 
 from reassess.core import Match
 from reassess.core.image_names import image_keys
-from reassess.data.image_folders import names_of, pictures_in
-from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
+from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image
+from reassess.data.image_folders import find_image_files, image_names
 from reassess.errors import DataError, ReassessWarning, importing
 from reassess.text import counted, some
 
@@ -48,9 +48,9 @@ def make_thumbnails(
         raise DataError(
             "folder-not-found", "image folder not found", where=place, fix="give the folder, zip or tar of the images"
         )
-    source = pictures_in(place)
+    source = find_image_files(place)
     row_of: dict[str, int] = {}
-    for row, key in enumerate(image_keys(names_of(source), match)):
+    for row, key in enumerate(image_keys(image_names(source), match)):
         row_of.setdefault(key, row)
     by_image: dict[str, Thumbnail] = {}
     missing = unreadable = 0
@@ -77,7 +77,7 @@ def make_thumbnails(
 def _thumbnail(source: str | BytesIO) -> Thumbnail:
     from PIL import ImageOps
 
-    with open_picture(source) as image:
+    with open_image(source) as image:
         image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
         small = ImageOps.exif_transpose(image).convert("RGB")
     small.thumbnail((_SIDE, _SIDE))

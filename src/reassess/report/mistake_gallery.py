@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes
-from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, known_kinds
-from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
+from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, invalid_kinds
+from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
@@ -150,7 +150,7 @@ def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[
     panel, classes = findings.panel, findings.labels.classes
     experts = None if findings.experts is None else findings.experts.in_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
-    return known_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
 def mistake_gallery(
@@ -201,7 +201,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
 
     def describe(class_id: int) -> str:
         """Describe the raters' answers about a predicted class, or its kind; empty for an unknown class."""
-        kind = KNOWN_IN_WORDS.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
+        kind = PREDICTIONS_IN_WORDS.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
     entries = [CardEntry(label(class_id), descriptions.get(class_id, "")) for class_id in valid]

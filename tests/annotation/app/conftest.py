@@ -1,4 +1,4 @@
-"""Campaigns with their pages, and browsers."""
+"""Fixtures of campaigns with their pages, and of browsers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,10 +21,10 @@ def site(memory_folder: Path) -> Site:
 
 @pytest.fixture(scope="module")
 def still_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A campaign for requests that change nothing."""
-    made = make_site(tmp_path_factory.mktemp("still"))
-    with closing(made.campaign):
-        yield made
+    """A campaign for requests that do not change it."""
+    site_ = make_site(tmp_path_factory.mktemp("still"))
+    with closing(site_.campaign):
+        yield site_
 
 
 @pytest.fixture(scope="package")
@@ -35,13 +35,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def window(browser: Any) -> Window:
-    """A tab that all tests use."""
+    """A tab that all tests share."""
     return Window(browser, new_context(browser))
 
 
 @pytest.fixture
 def work(window: Window, memory_folder: Path) -> Iterator[Callable[..., Work]]:
-    """Serves a campaign, in a process of its own if that is to be killed; what a page complains of fails the test."""
+    """Serve campaigns, in a separate process if a test kills it; errors of pages fail the test."""
     begun: list[Work] = []
 
     def begin(*, is_killed: bool = False, root_path: str | None = None, **plan: Any) -> Work:

@@ -1,4 +1,4 @@
-"""Servers of a campaign: in a process of its own, which can be killed and started again, or in a thread."""
+"""Servers of a campaign: in a separate process, which can be killed and restarted, or in a thread."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ with only_process(folder + "/campaign"):
 
 @dataclass
 class Server:
-    """The server of a campaign that `make_site` made."""
+    """The server of a campaign from `make_site`, in a separate process."""
 
     folder: Path
     port: int = 0
@@ -44,31 +44,31 @@ class Server:
 
     @property
     def out(self) -> Path:
-        """What it said: its address."""
+        """Standard output: the address."""
         return self.folder / "out"
 
     @property
     def log(self) -> Path:
-        """What else it said, and what was asked."""
+        """Standard error: the log, with requests."""
         return self.folder / "log"
 
     def start(self) -> None:
-        """Start it, at the port that it had before."""
+        """Start the server, at the same port as before."""
         argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path, str(self.seconds)]
         with self.out.open("w") as out, self.log.open("a") as log:
             self.process = subprocess.Popen(argv, stdout=out, stderr=log)
-        while "\n" not in (said := self.out.read_text()):
+        while "\n" not in (output := self.out.read_text()):
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
-        self.port = int(said.split(":")[2].split("/")[0])
+        self.port = int(output.split(":")[2].split("/")[0])
 
     def kill(self) -> None:
-        """Kill it, if it runs, in a way that it cannot catch."""
+        """Kill the server with SIGKILL, if it runs."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Stop the server."""
         self.process.terminate()
         self.process.wait(20)
 
@@ -97,6 +97,6 @@ class ThreadServer:
         return int(self.address.split(":")[2].split("/")[0])
 
     def kill(self) -> None:
-        """End it, whatever its requests are doing."""
+        """Stop the server without waiting for requests."""
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(20)

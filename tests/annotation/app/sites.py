@@ -1,4 +1,4 @@
-"""Small campaigns of drawn shapes, with their pages; and people who sign in."""
+"""Small campaigns of drawn shapes with their pages, and people who sign in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
-    ShownRow,
+    TaskRow,
     add_person,
     create_campaign,
     make_app,
@@ -38,7 +38,7 @@ CLASSES = Classes(
 
 
 def draw_images(folder: Path, names: Sequence[str]) -> None:
-    """Draw a shape for each name."""
+    """Draw an image with a shape for each name."""
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,16 +50,18 @@ def draw_images(folder: Path, names: Sequence[str]) -> None:
 
 
 def shape_tasks(images: Sequence[str], sizes: Sequence[int], classes: Classes) -> Tasks:
-    """A task on each image, with so many classes."""
-    asked = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
+    """Make a task on each image, with `sizes` classes."""
+    image_names = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
     class_ids = np.array([class_id for size in sizes for class_id in range(size)], int)
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
-    return Tasks(Questions.from_columns(asked, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
+    return Tasks(
+        Questions.from_columns(image_names, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes)
+    )
 
 
 @dataclass
 class Site:
-    """A campaign, its pages, and the tokens of its people by name."""
+    """A campaign with its pages, and the tokens of its people by name."""
 
     folder: Path
     campaign: Campaign
@@ -69,7 +71,7 @@ class Site:
     ids: dict[str, int] = field(default_factory=dict)
 
     def client(self, name: str | None = None, **options: Any) -> TestClient:
-        """A browser without scripts, in which somebody has signed in; it sends along what their page would."""
+        """Return a client that is signed in, and sends the CSRF token of the person's page."""
         client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False, **options)
         if name is not None:
             assert client.post("/sign-in", json={"token": self.tokens[name]}).status_code == 204
@@ -77,25 +79,25 @@ class Site:
             client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
 
-    def answer_all(self, name: str, say: int | Callable[[ShownRow], int] = YES) -> None:
-        """Answer whatever is shown to somebody."""
+    def answer_all(self, name: str, say: int | Callable[[TaskRow], int] = YES) -> None:
+        """Answer all tasks that a person gets."""
         answer_all(self.campaign, self.ids[name], say, self.now)
 
 
 def next_task(client: TestClient, held: Sequence[int] = ()) -> dict[str, Any] | None:
-    """The task that a page gets next."""
+    """Request the next task."""
     task: dict[str, Any] | None = client.post("/next", json={"held": list(held)}).json()["task"]
     return task
 
 
 def answers_to(task: dict[str, Any], answer: int = 2, revision: int = 0) -> dict[str, Any]:
-    """What a page sends that answers all rows of a task."""
+    """Make a request body that answers all rows of a task."""
     rest = {"answer": answer, "revision": revision, "seconds": 1.5}
     return {"answers": [{"question": row["question"], **rest} for row in task["rows"]]}
 
 
 def refusal(response: Response) -> tuple[int, str]:
-    """The status of a refused request, and why."""
+    """Return the status and the error of a rejected request."""
     return response.status_code, response.json()["error"]
 
 
@@ -115,15 +117,15 @@ def make_site(
     classes: Classes = CLASSES,
     **plan: Any,
 ) -> Site:
-    """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
+    """Create a campaign of drawn shapes; golden questions with an odd class id are valid."""
     images = [f"{folder_name}/{number}.png" for number in range(len(sizes))]
     golden_images = [f"golden/{number}.{golden_type}" for number in range(practice + golden)]
     draw_images(folder / "images", [*images, *golden_images])
     golden_tasks = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)
     count = len(golden_tasks.questions)
-    said = np.where(np.arange(count) % 2, 2, 0)
+    expert_answers = np.where(np.arange(count) % 2, 2, 0)
     by = np.zeros(count, int)
-    experts = Votes.from_columns(golden_tasks.questions, np.arange(count), by, said, ("expert-7",), WORDS)
+    experts = Votes.from_columns(golden_tasks.questions, np.arange(count), by, expert_answers, ("expert-7",), WORDS)
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,

@@ -1,4 +1,4 @@
-"""The application as a whole: what it is made of, and how it fails."""
+"""The application: its routes, and its errors."""
 
 import gzip
 import re
@@ -14,7 +14,7 @@ from reassess.annotation.app import rating_page
 from reassess.annotation.store import database
 from tests.annotation.app.sites import Site, answers_to, next_task, refusal
 
-UNAVAILABLE = 503, "the campaign cannot be read or changed now; please try again later"
+UNAVAILABLE = 503, "the campaign cannot be read or changed right now; please try again later"
 
 
 def test_page_script_and_style_are_small(still_site: Site) -> None:
@@ -31,34 +31,32 @@ def test_page_script_and_style_are_small(still_site: Site) -> None:
 @pytest.mark.parametrize(
     "path", ["/static/../security.py", "/static/%2e%2e/security.py", "/static//etc/passwd", "/images/..%2fcampaign"]
 )
-def test_paths_lead_to_nothing_but_what_is_served(still_site: Site, path: str) -> None:
+def test_paths_lead_only_to_served_files(still_site: Site, path: str) -> None:
     response = still_site.client("ann").get(path)
     assert response.status_code == 404
     assert "error" in response.json()
 
 
-def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_error_hides_details(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the inside")
 
     monkeypatch.setattr(rating_page, "next_turn", fail)
     response = site.client("ann").post("/next", json={"held": []})
-    assert refusal(response) == (500, "the server could not do this; its log says why")
+    assert refusal(response) == (500, "internal error; see the log of the server")
 
 
-def test_without_images_no_image_is_shown(site: Site) -> None:
+def test_without_image_source_images_are_not_found(site: Site) -> None:
     site.app = make_app(site.campaign, clock=lambda: site.now)
     client = site.client("ann")
     image = next_task(client)["image"]
     assert client.get(f"/{image}").status_code == 404
 
 
-def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_disk_is_reported_and_answers_are_saved_later(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     task = next_task(client)
-    room = [1]  # pages of the file at most; those that it has stay
+    room = [1]  # maximum pages of the file; existing pages stay
 
     def limit(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA max_page_count={room[0]}")
@@ -66,19 +64,17 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     event.listen(site.campaign.engine, "checkout", limit)
     refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
     tries = 0
-    while refused.status_code == 204:  # as long as there is room in the pages that the file has
+    while refused.status_code == 204:  # while the existing pages have room
         refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
         tries += 1
         assert tries < 500
     assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database or disk is full" in caplog.text
     room[0] = 100_000
-    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
-def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_locked_database_is_reported_and_nothing_is_lost(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     task = next_task(client)
     event.listen(site.campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
@@ -88,15 +84,15 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
         other.execute("ROLLBACK")
     assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database is locked" in caplog.text
-    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
-def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_change(
+def test_waiting_requests_time_out_together(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = site.client("ann")
-    monkeypatch.setattr(database, "_PATIENCE", 10)
-    with site.campaign.gate:  # another request waits there for the database
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT", 10)
+    with site.campaign.gate:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE
     assert "cannot be used: the database accepts no change of this process" in caplog.text

@@ -1,4 +1,4 @@
-"""Whoever sends more than a page would, or stops in the middle of it, is cut off, and takes little of the machine."""
+"""Clients that send too much, or stop in the middle of a request, are cut off and use few resources."""
 
 import json
 import socket
@@ -29,13 +29,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def memory(server: Server) -> int:
-    """Bytes of the process."""
+    """Return the memory of the process, in bytes."""
     (line,) = [one for one in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmRSS" in one]
     return int(line.split()[1]) << 10
 
 
 def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b"", most: int = 0) -> tuple[bytes, int]:
-    """What comes back, and how much was sent until the server closed the connection, of so many bytes at most."""
+    """Send up to `most` bytes; return the response, and the number of bytes sent until the connection was closed."""
     sent = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         try:
@@ -53,7 +53,7 @@ def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b
 
 
 def received(connection: socket.socket) -> bytes:
-    """All until the connection is closed."""
+    """Receive until the connection is closed."""
     found = b""
     while more := connection.recv(65_536):
         found += more
@@ -73,7 +73,7 @@ def header(sent: int) -> bytes:
         (HEAD + b"Cookie: ", lambda _: b"a=b; " * 10_000),
         (b"GET /sign-in?", lambda _: b"a=b&" * 10_000),
         (b"", lambda _: b"A" * 65_536),
-        (b"", lambda _: HEAD + b"\r\n"),  # and waits for no response
+        (b"", lambda _: HEAD + b"\r\n"),  # without waiting for a response
         (HEAD + b"Content-Length: 1000000000000\r\n\r\n", lambda _: b"a" * 65_536),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1\r\na\r\n" * 10_000),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1;" + b"a" * 65_536),
@@ -81,27 +81,27 @@ def header(sent: int) -> bytes:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", lambda _: b"a" * 65_536),
     ],
 )
-def test_a_request_without_end_is_cut_off_and_takes_no_memory(
+def test_endless_request_is_cut_off_and_uses_no_memory(
     server: Server, head: bytes, part: Callable[[int], bytes]
 ) -> None:
     before = memory(server)
     _, sent = send(server, head, part, most=200_000_000)
-    assert sent < 30_000_000  # what the system holds of what the server has not read
+    assert sent < 30_000_000  # bytes in buffers that the server has not read
     assert memory(server) < before + 50_000_000
 
 
 @pytest.mark.parametrize(
     "headers", [b"X: " + b"a" * 16_384, b"X: y\r\n" * 101, b"Cookie: " + b"a=b; " * 4_000, header(0) * 20]
 )
-def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
+def test_too_large_head_gets_status_431(server: Server, headers: bytes) -> None:
     found, _ = send(server, HEAD + headers + b"\r\n\r\n")
     assert found.startswith(TOO_LARGE)
     found, _ = send(server, HEAD.replace(b"/sign-in", b"/sign-in?" + b"a" * 16_384) + b"\r\n")
     assert found.startswith(TOO_LARGE)
 
 
-def test_what_pages_send_is_taken(server: Server) -> None:
-    """Also a body that comes with its head, and one request after the other on a connection."""
+def test_requests_of_pages_are_accepted(server: Server) -> None:
+    """Also a body in the same packet as its head, and several requests on one connection."""
     headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         for _ in range(30):
@@ -111,8 +111,8 @@ def test_what_pages_send_is_taken(server: Server) -> None:
             response.read()
 
 
-def test_half_a_head_is_cut_off(server: Server) -> None:
-    """Also after a whole request."""
+def test_incomplete_head_is_cut_off(server: Server) -> None:
+    """Also after a complete request."""
     start, connections = time.monotonic(), []
     for before in (b"", HEAD + b"\r\n"):
         for begun in (b"", b"G", HEAD, HEAD + b"X-Half: "):
@@ -124,7 +124,7 @@ def test_half_a_head_is_cut_off(server: Server) -> None:
     assert time.monotonic() - start < 8
 
 
-def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
+def test_slow_head_is_cut_off(server: Server) -> None:
     def slowly(sent: int) -> bytes:
         time.sleep(0.1)
         return b"a"
@@ -133,7 +133,7 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
     assert sent < 20
 
 
-def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> None:
+def test_interrupted_body_is_no_server_error(server: Server) -> None:
     post = HEAD.replace(b"GET", b"POST") + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     for path in (b"/sign-in", b"/next", b"/answers", b"/owner/pause"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -147,26 +147,26 @@ def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> 
     "path",
     ["/static/%00", "/static/%ff", "/static/" + "a" * 5_000, "/images/%00", "/static/..%2f..%2fsecrets", "/%00?%00"],
 )
-def test_an_address_that_names_no_file_is_no_fault_of_the_server(server: Server, path: str) -> None:
+def test_address_with_null_byte_is_no_server_error(server: Server, path: str) -> None:
     found, _ = send(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert found.startswith(b"HTTP/1.1 40")
 
 
-def test_a_thousand_connections_that_send_nothing_keep_nobody_out_for_long(server: Server) -> None:
-    held = []
+def test_thousand_idle_connections_block_nobody_for_long(server: Server) -> None:
+    connections = []
     try:
         for _ in range(900):
-            held.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            connections.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
         time.sleep(1.5)
         assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     finally:
-        for one in held:
+        for one in connections:
             one.close()
 
 
 @pytest.mark.parametrize("root_path", ["", "/rating"])
-def test_a_client_on_this_machine_is_believed_only_as_a_proxy(tmp_path: Path, root_path: str) -> None:
-    """And no header puts anything but an address into the log."""
+def test_local_client_sets_address_only_as_proxy(tmp_path: Path, root_path: str) -> None:
+    """Headers can only put an address into the log."""
     make_site(tmp_path).campaign.close()
     server = Server(tmp_path, root_path=root_path)
     server.start()
@@ -176,7 +176,7 @@ def test_a_client_on_this_machine_is_believed_only_as_a_proxy(tmp_path: Path, ro
         assert send(server, head)[0].startswith(b"HTTP/1.1 200 ")
     server.stop()
     lines = [line.split() for line in server.log.read_text().splitlines() if "GET" in line]
-    said = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
-    for words, address in zip(lines, said, strict=True):
+    expected = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
+    for words, address in zip(lines, expected, strict=True):
         assert words[1] == address or (address is None and words[1].startswith("127.0.0.1:"))
         assert words[2:] == ["-", '"GET', f"{root_path}/sign-in", 'HTTP/1.1"', "200", "OK"]

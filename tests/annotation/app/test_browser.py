@@ -1,4 +1,4 @@
-"""The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
+"""The rating page in a browser: by keyboard, without a connection, in two tabs."""
 
 import time
 from collections import Counter
@@ -22,18 +22,18 @@ _IS_IMAGE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 
 
 def shown(view: Any) -> str:
-    """The address of the image on the screen."""
+    """Return the address of the image on the screen."""
     view.wait_for_selector("#image img:visible")
     return view.locator("#image img").get_attribute("src")
 
 
 def wait_for_next(view: Any, before: str) -> None:
-    """Wait until another image is on the screen, or none."""
+    """Wait until another image, or no image, is on the screen."""
     view.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
 def wait_for_images(view: Any, count: int) -> None:
-    """Wait until a page has loaded so many images: the next one is loaded while one is on the screen."""
+    """Wait until a page has loaded `count` images; the next image is loaded in advance."""
     wait_until(view, f"performance.getEntriesByType('resource').filter({_IS_IMAGE}).length >= {count}")
 
 
@@ -43,7 +43,7 @@ def wait_for_text(view: Any, selector: str, text: str) -> None:
 
 
 def answer_all(view: Any, keys: str = "y") -> str:
-    """Answer all rows of an image by their keys; its address."""
+    """Answer all rows of an image by keys, and return the address of the image."""
     address = shown(view)
     for number in range(view.locator(".row").count()):
         view.keyboard.press(keys[number % len(keys)])
@@ -51,19 +51,19 @@ def answer_all(view: Any, keys: str = "y") -> str:
     return address
 
 
-def wait_for_answers(campaign: Work, kept: list[int]) -> None:
-    """Wait, less long than until a page sends by itself, until the server has these answers and no others."""
+def wait_for_answers(campaign: Work, expected: list[int]) -> None:
+    """Wait until the server has exactly these answers, shorter than a page's pause before the next try."""
     end = time.monotonic() + 2
-    while campaign.kept() != kept and time.monotonic() < end:
+    while campaign.kept() != expected and time.monotonic() < end:
         time.sleep(0.05)
-    assert campaign.kept() == kept
+    assert campaign.kept() == expected
 
 
 def panel(view: Any, name: str) -> None:
     view.wait_for_selector(f"[data-panel={name}]:visible")
 
 
-def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
     example = tmp_path / "example.png"
     scene(3).save(example)
     examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
@@ -76,7 +76,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
 
     address = shown(view)
     for name in view.locator(".row .name span").all_inner_texts():
-        view.keyboard.press({"circle": "n", "square": "y"}[name])  # as the experts did
+        view.keyboard.press({"circle": "n", "square": "y"}[name])  # the experts' answers
     assert view.inner_text("#stage") == "Practice: 1 of 1"
     view.keyboard.press("Enter")
     view.wait_for_selector(".truth:visible")
@@ -89,7 +89,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
 
     wait_for_text(view, "#stage", "1 done, at most 3 left for you")
     look(view, "image")
-    for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "other")):
+    for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "suggest")):
         view.keyboard.press(key)
         view.wait_for_selector(f"#{dialog}:visible")
         look(view, dialog)
@@ -112,7 +112,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
     view.keyboard.press("s")
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
-    view.wait_for_selector("#other", state="hidden")
+    view.wait_for_selector("#suggest", state="hidden")
     assert view.inner_text("#notice") == "Thank you. Other raters will be asked about line."
     address = shown(view)
     view.keyboard.press("Enter")
@@ -141,8 +141,8 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
         assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
 
-def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Callable[..., Work]) -> None:
-    """And what needs a connection says so."""
+def test_answers_without_connection_are_sent_later(work: Callable[..., Work]) -> None:
+    """Actions that need a connection say so."""
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -151,7 +151,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
         for key in keys:
             view.keyboard.press(key)
-        wait_for_text(view, "#other-notice" if close else "#notice", "No connection.")
+        wait_for_text(view, "#suggest-notice" if close else "#notice", "No connection.")
         if close:
             view.keyboard.press(close)
     assert answer_all(view) == address
@@ -165,7 +165,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     assert view.inner_text("#saving") == "4 answers not sent yet"
     check_page(view)
     view.get_by_role("button", name="Sign out").click()
-    wait_for_text(view, "#notice", "Some answers are not sent yet. Please sign out once they are.")
+    wait_for_text(view, "#notice", "Some answers are not sent yet. Please sign out after they are sent.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     address = answer_all(view)
@@ -177,7 +177,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     wait_for_next(view, address)
 
 
-def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+def test_rejected_answer_is_reported_and_blocks_no_other(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     view = campaign.sign_in("ann")
     shown(view)
@@ -194,7 +194,7 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(wo
     look(view, "refused")
     requests: list[str] = []
     view.on("request", lambda request: requests.append(request.url))
-    view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
+    view.evaluate("dispatchEvent(new Event('online'))")  # all unsent answers are sent after this
     view.get_by_role("button", name="Discard").click()
     view.wait_for_selector("#saving:empty", state="attached")
     view.reload()
@@ -203,7 +203,7 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(wo
     assert not any(url.endswith("/answers") for url in requests)
 
 
-# Puts an answer into the outbox that no server takes.
+# Put an answer into the outbox that the server rejects.
 FOREIGN = """(person) => new Promise((done) => {
   const request = indexedDB.open(`reassess ${location.pathname}`, 1);
   request.onsuccess = () => {
@@ -214,8 +214,8 @@ FOREIGN = """(person) => new Promise((done) => {
 })"""
 
 
-def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
-    """Neither does a tab that was closed meanwhile."""
+def test_killed_and_restarted_server_loses_nothing(work: Callable[..., Work]) -> None:
+    """A tab closed meanwhile loses nothing either."""
     campaign = work(sizes=(2, 2, 2), is_killed=True)
     view = campaign.sign_in("ann")
     address = answer_all(view)
@@ -246,7 +246,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
     assert campaign.kept() == [0, 0, 1, 1, 2, 2]
 
 
-def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[..., Work]) -> None:
+def test_answer_is_sent_when_tab_is_closed_right_away(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     view = campaign.sign_in("ann")
     shown(view)
@@ -256,7 +256,7 @@ def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[
     wait_for_answers(campaign, [1, 2])
 
 
-def test_answers_are_sent_again_once_the_database_of_the_browser_can_be_read_again(work: Callable[..., Work]) -> None:
+def test_answers_are_sent_when_browser_database_is_readable_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -270,14 +270,14 @@ def test_answers_are_sent_again_once_the_database_of_the_browser_can_be_read_aga
     wait_for_answers(campaign, [2, 2, 2])
 
 
-# No answer can be read from the database until `readable` is put back.
+# Answers cannot be read from the database until `readable` is restored.
 UNREADABLE = """() => {
   window.readable = IDBObjectStore.prototype.getAll;
   IDBObjectStore.prototype.getAll = () => { throw new DOMException("no", "UnknownError"); };
 }"""
 
 
-def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(work: Callable[..., Work]) -> None:
+def test_only_last_tab_is_active_and_answers_are_saved_once(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
     first = campaign.sign_in("ann")
     address = shown(first)
@@ -301,7 +301,7 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
     assert len(campaign.kept()) == 5
 
 
-def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Callable[..., Work]) -> None:
+def test_answers_after_session_wait_for_same_person(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
@@ -316,7 +316,7 @@ def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Calla
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes"]
 
 
-def test_who_signed_in_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
+def test_answers_belong_to_person_who_signed_in_last(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
@@ -328,7 +328,7 @@ def test_who_signed_in_as_another_in_a_second_tab_answers_as_themselves(work: Ca
     assert campaign.kept("ann") == []
 
 
-def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
+def test_page_explains_why_there_is_no_task(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,), raters=("ann", "ben", "cas"))
     pause(campaign.site.campaign, 1e9)
     view = campaign.sign_in("ann")
@@ -352,7 +352,7 @@ def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
     view.wait_for_url(f"{campaign.server.address}sign-in")
 
 
-def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
+def test_wrong_link_is_reported(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.sign_in("ann")
     view.goto(f"{campaign.server.address}sign-in#wrong")
@@ -364,22 +364,22 @@ def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
     view.wait_for_url(campaign.server.address)
 
 
-def test_an_image_that_cannot_be_shown_is_told_and_names_are_no_html(work: Callable[..., Work]) -> None:
+def test_unreadable_image_is_reported_and_names_are_escaped(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(5,))
     for path in (campaign.site.folder / "images" / "main").iterdir():
         path.write_bytes(b"broken")
     view = campaign.sign_in("ann")
     view.wait_for_selector(".not-shown:visible")
     assert HOSTILE in view.locator(".row .name span").all_inner_texts()
-    told = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
-    assert told in view.locator(".row .about").all_inner_texts()
+    about = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
+    assert about in view.locator(".row .about").all_inner_texts()
     check_page(view)
     view.keyboard.press("c")
     view.keyboard.press("Enter")
     panel(view, "finished")
 
 
-def test_an_image_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+def test_image_that_did_not_arrive_is_fetched_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -391,7 +391,7 @@ def test_an_image_that_did_not_arrive_is_asked_for_again(work: Callable[..., Wor
     assert shown(view) == address
 
 
-def test_an_expert_with_a_mouse_can_change_the_last_image_when_all_are_done(work: Callable[..., Work]) -> None:
+def test_expert_can_change_last_image_with_mouse_after_finishing(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.sign_in("eva")
     shown(view)
@@ -409,7 +409,7 @@ def test_an_expert_with_a_mouse_can_change_the_last_image_when_all_are_done(work
     assert campaign.kept("eva") == [0, 0]
 
 
-def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
+def test_held_key_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(4,))
     view = campaign.sign_in("ann", view=campaign.browse())
     shown(view)
@@ -425,13 +425,13 @@ def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off
     for key in ("y", "2", "u", "?", "c"):
         view.keyboard.press(key)
     assert view.locator("[aria-pressed=true], dialog[open]").count() == 1
-    for _ in range(2):  # the next row without an answer has the focus
+    for _ in range(2):  # the next row without an answer is focused
         view.keyboard.press("Tab")
     view.keyboard.press("Enter")
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
 
 
-# The part of the image, across and down, that is in the middle of the closer look.
+# The point of the image, across and down, in the middle of the enlarged view.
 SEEN = """() => {
   const [view, image] = ["#zoom-view", "#zoom-view img"].map((one) => document.querySelector(one))
     .map((one) => one.getBoundingClientRect());
@@ -443,7 +443,7 @@ SEEN = """() => {
 WIDTH = "document.querySelector('#zoom-view img').getBoundingClientRect().width"
 
 
-def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(work: Callable[..., Work]) -> None:
+def test_zoom_is_around_centre_or_pointer(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     for width, _ in VIEWS:
@@ -452,7 +452,7 @@ def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(wor
 
 
 def look_closer(view: Any, width: int) -> None:
-    """Open and close the closer look, by keys and by the pointer."""
+    """Open and close the enlarged view, by keys and by the pointer."""
     view.keyboard.press("z")
     assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
     first = view.evaluate(WIDTH)
@@ -469,9 +469,9 @@ def look_closer(view: Any, width: int) -> None:
     assert not view.is_visible("#zoomed")
     assert view.locator("[aria-pressed=true]").count() == 0
     box = view.locator("#image img").bounding_box()
-    drawn = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
-    left = box["x"] + (box["width"] - drawn) / 2
-    view.mouse.click(left + 0.4 * drawn, box["y"] + 0.5 * box["height"])
+    image_width = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
+    left_edge = box["x"] + (box["width"] - image_width) / 2
+    view.mouse.click(left_edge + 0.4 * image_width, box["y"] + 0.5 * box["height"])
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
     wheel = view.locator("#zoom-view").bounding_box()
     view.mouse.move(wheel["x"] + wheel["width"] / 2, wheel["y"] + wheel["height"] / 2)
@@ -482,46 +482,46 @@ def look_closer(view: Any, width: int) -> None:
     view.keyboard.press("z")
 
 
-def test_a_shortcut_without_a_function_and_a_function_without_a_shortcut_are_errors(work: Callable[..., Work]) -> None:
+def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     every = "...Object.fromEntries(SHORTCUTS.map(({action}) => [action, 1]))"
-    for actions, told in (
+    for actions, error in (
         ("{}", "no function for the shortcut n: answer"),
         (f"{{{every}, other: 1}}", "no shortcut for the function other"),
     ):
         script = f"import('/static/keys.js').then(({{listen, SHORTCUTS}}) => listen({actions}, () => true))"
-        assert told in view.evaluate(f"{script}.catch((error) => error.message)")
+        assert error in view.evaluate(f"{script}.catch((error) => error.message)")
 
 
-def test_the_search_for_a_class_says_why_it_finds_none(work: Callable[..., Work]) -> None:
-    """Asked about already, by a part of a name or another name for it; or no class at all."""
+def test_class_search_explains_empty_result(work: Callable[..., Work]) -> None:
+    """The class is in the list already (found by a part of its name or a synonym), or no class matches."""
     view = work(sizes=(6, 2)).sign_in("ann")
-    told = {
+    notices = {
         "squ": "square is already in the list.",
         "DISC": "circle is already in the list.",
         "zebra": "No class found.",
     }
-    for by_typing in (dict.fromkeys(told, "All classes are in the list already."), {**told, "tri": ""}):
+    for by_typing in (dict.fromkeys(notices, "All classes are already in the list."), {**notices, "tri": ""}):
         address = answer_all(view)
         view.keyboard.press("s")
         for typed, notice in by_typing.items():
-            view.fill("#other-text", typed)
-            assert view.inner_text("#other-notice") == notice
+            view.fill("#suggest-text", typed)
+            assert view.inner_text("#suggest-notice") == notice
         view.keyboard.press("Escape")
         view.keyboard.press("Enter")
         wait_for_next(view, address)
 
 
-def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callable[..., Work]) -> None:
+def test_touch_screen_shows_no_keys(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     touched = campaign.browse(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)
     view = campaign.sign_in("ann", view=touched)
     shown(view)
     view.locator("[data-action=help]").tap()
-    told = view.inner_text("#help")
+    help_text = view.inner_text("#help")
     for button in view.locator(".actions button").all_inner_texts():
-        assert button in told
+        assert button in help_text
     assert view.locator("kbd:visible").all_inner_texts() == ["1", "2", "3"]
     check_page(view)
     assert view.evaluate("(one => one.scrollHeight <= one.clientHeight)(document.querySelector('#help'))")
@@ -535,18 +535,18 @@ MANY = Classes(
 )
 
 
-def test_what_experts_say_is_in_view_and_still_there_after_a_reload(work: Callable[..., Work]) -> None:
+def test_expert_answers_are_in_view_and_stay_after_reload(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,), practice=2, golden_size=8, classes=MANY, raters=("ann",))
     view = campaign.sign_in("ann")
     for number, (width, _) in enumerate(VIEWS, 1):
         resize(view, width)
         address = answer_all(view)
         view.keyboard.press("Enter")
-        told = f"Practice: {number} of 2. You agree with the experts on 4 of 8."
+        stage = f"Practice: {number} of 2. You agree with the experts on 4 of 8."
         for reload in (False, True):
             if reload:
                 view.reload()
-            wait_for_text(view, "#stage", told)
+            wait_for_text(view, "#stage", stage)
             assert shown(view) == address
             lines = view.locator(".truth")
             assert sorted(lines.all_inner_texts()) == ["Experts agree."] * 4 + ["Experts answered no."] * 4
@@ -558,26 +558,28 @@ def test_what_experts_say_is_in_view_and_still_there_after_a_reload(work: Callab
     wait_for_text(view, "#stage", "2 done, at most 1 left for you")
     assert campaign.kept() == [2] * 16
     view.keyboard.press("u")
-    wait_for_text(view, "#stage", told)
+    wait_for_text(view, "#stage", stage)
     view.keyboard.press("Enter")
     wait_for_text(view, "#stage", "2 done, at most 1 left for you")
 
 
-def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_is_shown(
+def test_practice_answers_can_be_changed_until_they_are_checked(
     work: Callable[..., Work],
 ) -> None:
     campaign = work(sizes=(2,), practice=1, golden_size=2, raters=("ann",))
     view = campaign.sign_in("ann")
     address = answer_all(view)
-    view.reload()  # which sends them before it shows anything
+    view.reload()  # a reload sends them before it shows anything
     assert shown(view) == address
     assert campaign.kept() == [2, 2]
     assert view.locator(".truth:visible").count() == 0
     view.keyboard.press("s")
-    assert view.inner_text("#other-hint") == "During practice, suggestions are only noted."
+    assert (
+        view.inner_text("#suggest-hint") == "During practice, your suggestion is saved, but nobody is asked about it."
+    )
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
-    wait_for_text(view, "#notice", "line is noted.")
+    wait_for_text(view, "#notice", "Your suggestion is saved: line.")
     view.keyboard.press("1")
     view.keyboard.press("m")
     view.keyboard.press("Enter")
@@ -586,14 +588,14 @@ def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_i
     assert sorted(campaign.kept()) == [1, 2]
 
 
-# Whether all of an element is on the screen, and nothing over it.
+# Whether an element is completely on the screen, and nothing covers it.
 IS_IN_VIEW = """(one) => {
   const { left, top, bottom } = one.getBoundingClientRect();
   return [top + 1, bottom - 1].every((y) => one.contains(document.elementFromPoint(left + 1, y)));
 }"""
 
 
-def test_an_image_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work]) -> None:
+def test_image_stays_on_screen_until_rater_continues(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2))
     view = campaign.sign_in("ann")
     first = answer_all(view)
@@ -607,7 +609,7 @@ def test_an_image_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., W
     view.reload()
     second = answer_all(view, "m")
     assert second != first
-    view.keyboard.press("u")  # from one that is answered to the one before
+    view.keyboard.press("u")  # from an answered image to the image before
     wait_for_text(view, "#stage", "Previous image")
     assert shown(view) == first
     view.reload()
@@ -640,7 +642,7 @@ TIMED = """async () => {
 }"""
 
 
-def test_from_enter_to_the_next_image_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
+def test_next_image_appears_within_100_milliseconds(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 22).sign_in("ann")
     times = []
     for number in range(20):

@@ -1,4 +1,4 @@
-"""The page of an owner in a browser: a whole campaign by keyboard alone."""
+"""The owner page in a browser: a whole campaign by keyboard."""
 
 import zipfile
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from tests.annotation.app.sites import HOSTILE
 
 
 def answer_all(work: Work, name: str, no: int = 2) -> None:
-    """Somebody answers whatever is left for them: yes, or something else where experts say no."""
+    """Let a person answer all tasks: yes, or another answer where experts answer no."""
     work.site.answer_all(name, lambda row: 2 if row.class_id % 2 else no)
 
 
 def check_tabulator(view: Any) -> None:
-    """Check that the tabulator leads to all links, buttons, fields and wide tables of a page, in their order."""
+    """Check that Tab reaches all links, buttons, fields and wide tables of a page, in order."""
     expected, found = view.evaluate(f"{FIELDS}.map({NAME})"), []
     for _ in expected:
         view.keyboard.press("Tab")
@@ -31,12 +31,12 @@ def check_tabulator(view: Any) -> None:
 
 
 def go_to(view: Any, name: str) -> None:
-    """Move the focus to a link, button or field of this name."""
+    """Move the focus to a link, button or field with this name."""
     view.evaluate(f"(name) => {FIELDS}.find((one) => ({NAME})(one).startsWith(name)).focus()", name)
 
 
 def shown_link(begun: Work, view: Any) -> str:
-    """The link that the page shows, which is closed then."""
+    """Return the link in the dialog, and close the dialog."""
     view.wait_for_selector("#link[open]")
     link = view.input_value("#link-text")
     assert link.startswith(f"{begun.server.address}sign-in#")
@@ -47,14 +47,14 @@ def shown_link(begun: Work, view: Any) -> str:
 
 
 def open_link(begun: Work, link: str) -> None:
-    """Somebody signs in by a link, in a browser of their own."""
+    """Sign a person in by a link, in a separate browser."""
     page = begun.browse()
     page.goto(link)
     page.wait_for_url(begun.server.address)
 
 
 def press(view: Any, button: str, then: str = "", state: str = "visible") -> None:
-    """Press a button by the keyboard, and wait for what follows."""
+    """Press a button by keyboard, and wait for its effect."""
     go_to(view, button)
     view.keyboard.press("Enter")
     if then:
@@ -62,13 +62,13 @@ def press(view: Any, button: str, then: str = "", state: str = "visible") -> Non
 
 
 def exported_raters(path: Path) -> list[str]:
-    """The raters of the votes in an export."""
+    """Read the raters of the votes in an export."""
     with zipfile.ZipFile(path) as packed:
         packed.extract("export/votes.parquet", path.parent)
     return [str(name) for name in read_votes(path.parent / "export" / "votes.parquet").raters]
 
 
-def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
     begun = work(sizes=(3, 2), practice=1, rules=Rules(per_question=2, golden_share=0.9))
     campaign = begun.site.campaign
     answer_all(begun, "ann")
@@ -87,7 +87,7 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
     assert not find_person(campaign, "ann").excluded
-    view.keyboard.press("Enter")  # the focus is where it was
+    view.keyboard.press("Enter")  # the focus stays
     view.wait_for_selector("#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, excluded")
@@ -123,7 +123,7 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     assert named(name="Delete ben").evaluate(color) != named(name="New link for ben").evaluate(color)
     press(view, "Delete ben", "#sure[open]")
     look(view, "delete")
-    view.keyboard.press("Shift+Tab")  # from no, which is chosen first
+    view.keyboard.press("Shift+Tab")  # the focus starts on No
     view.keyboard.press("Enter")
     view.wait_for_selector("text=deleted the name of deleted")
 
@@ -137,7 +137,7 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     view.wait_for_url("**/sign-in")
 
 
-def test_the_parts_of_lists_are_turned_to_by_keyboard(work: Callable[..., Work]) -> None:
+def test_pages_of_lists_are_reachable_by_keyboard(work: Callable[..., Work]) -> None:
     begun = work(sizes=(6,) * 5)
     answer_all(begun, "ann")
     for _ in range(12):
@@ -148,13 +148,13 @@ def test_the_parts_of_lists_are_turned_to_by_keyboard(work: Callable[..., Work])
     view.wait_for_url("**/owner?questions=25#uncertain")
     view.wait_for_selector("[aria-labelledby=uncertain] >> text=26 to 30")
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
-    assert 0 <= view.locator("#uncertain").bounding_box()["y"] < 768  # where it was
+    assert 0 <= view.locator("#uncertain").bounding_box()["y"] < 768  # the focus stays
     view.keyboard.press("Tab")
     assert view.evaluate("document.activeElement.closest('[aria-labelledby=uncertain]') !== null")
     look(view, "parts")
     press(view, "Earlier entries: activity")
     view.wait_for_url("**/owner?questions=25&log=25#log")
-    press(view, "Pause", "text=Resume")  # the numbers are new, and what is chosen is chosen still
+    press(view, "Pause", "text=Resume")  # the numbers are new, and the selection stays
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
     assert view.locator("[aria-labelledby=log] tbody").inner_text().endswith("created the campaign")
     press(view, "Previous questions: most uncertain questions")
@@ -162,7 +162,7 @@ def test_the_parts_of_lists_are_turned_to_by_keyboard(work: Callable[..., Work])
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 25
 
 
-def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work: Callable[..., Work]) -> None:
+def test_link_stays_visible_after_session_ends(work: Callable[..., Work]) -> None:
     begun = work(sizes=(2,))
     view = begun.sign_in("kim", page="owner")
 
@@ -182,7 +182,7 @@ def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work:
 
 
 @pytest.mark.parametrize("is_secure", [True, False])
-def test_a_link_is_copied_with_https_and_without(work: Callable[..., Work], is_secure: bool) -> None:
+def test_link_can_be_copied_with_and_without_https(work: Callable[..., Work], is_secure: bool) -> None:
     begun = work(sizes=(2,))
     view = begun.sign_in("kim", page="owner", view=begun.browse(permissions=["clipboard-read", "clipboard-write"]))
     if not is_secure:
@@ -199,7 +199,7 @@ def test_a_link_is_copied_with_https_and_without(work: Callable[..., Work], is_s
     assert view.input_value("#invite [name=name]") == link
 
 
-def test_each_listed_question_has_a_small_image(work: Callable[..., Work]) -> None:
+def test_listed_questions_have_thumbnails(work: Callable[..., Work]) -> None:
     begun = work(sizes=(3, 2), golden_type="png")
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner")
@@ -211,22 +211,22 @@ def test_each_listed_question_has_a_small_image(work: Callable[..., Work]) -> No
         assert image.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [160, 120]
 
 
-def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..., Work]) -> None:
-    begun, held = work(sizes=(2,)), []
+def test_button_is_busy_while_its_action_runs(work: Callable[..., Work]) -> None:
+    begun, requests = work(sizes=(2,)), []
     view = begun.sign_in("kim", page="owner")
     view.evaluate(PATIENCE)
-    view.route("**/owner/people/exclude", lambda route: held.append(route))
+    view.route("**/owner/people/exclude", lambda route: requests.append(route))
     button = view.get_by_role("button", name="Exclude ann")
     button.click()
     view.keyboard.press("Enter")
     view.wait_for_selector("[aria-busy=true]")
     assert button.get_attribute("aria-busy") == "true"
     check_page(view)
-    button.click()  # once is enough
+    button.click()  # one request is enough
     view.get_by_role("button", name="Pause").click()
     assert view.locator("#sure").is_hidden()
     assert view.evaluate("patience") == [120_000]
-    (request,) = held
+    (request,) = requests
     request.continue_()
     view.wait_for_selector("text=rater, excluded")
     assert view.locator("[aria-busy]").count() == 0
@@ -234,7 +234,7 @@ def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..
     view.wait_for_selector("text=Resume")
 
 
-def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_in_lines(
+def test_existing_name_is_reported_in_several_lines(
     work: Callable[..., Work],
 ) -> None:
     view = work(sizes=(2,)).sign_in("kim", page="owner")
@@ -246,18 +246,18 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     name.fill("ann")
     view.keyboard.press("Enter")
     view.wait_for_selector("#notice:not(:empty)")
-    told = ["person already exists", "  found:   ann", "  fix:     choose another name"]
-    assert view.locator("#notice").text_content().split("\n") == told
+    lines = ["person already exists", "  found:   ann", "  fix:     choose another name"]
+    assert view.locator("#notice").text_content().split("\n") == lines
     assert view.inner_text("#notice").count("\n") == 2
     look(view, "taken")
     view.get_by_role("button", name="Pause").click()
     view.wait_for_selector("text=Resume")
-    assert name.input_value() == "ann"  # what was typed is there still, although the numbers are new
+    assert name.input_value() == "ann"  # the typed text stays, although the numbers are new
     assert view.inner_text("#notice") == ""
 
 
-def test_tables_fit_the_screen_and_no_word_is_broken(work: Callable[..., Work], tmp_path: Path) -> None:
-    """The buttons of a person are in one row; on a narrow screen a table has a shadow where it goes on."""
+def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_path: Path) -> None:
+    """The buttons of a person are in one row. On a narrow screen, a table that continues has a shadow."""
     rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
     for name in ("ann", "ben"):
@@ -286,10 +286,10 @@ def test_tables_fit_the_screen_and_no_word_is_broken(work: Callable[..., Work], 
     check_page(view)
 
 
-def test_the_numbers_stay_up_to_date_and_are_asked_for_again_only_once_they_have_come(
+def test_numbers_are_updated_one_request_at_a_time(
     work: Callable[..., Work],
 ) -> None:
-    """What is open stays open."""
+    """Open details stay open."""
     begun = work(sizes=(3, 2), rules=Rules(golden_share=0.9))
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner", view=begun.browse())
@@ -307,19 +307,19 @@ def test_the_numbers_stay_up_to_date_and_are_asked_for_again_only_once_they_have
     wait_until(view, "changes")
     assert view.evaluate("looks.length") == 1
     view.evaluate("() => looks[0]()")
-    wait_until(view, "looks.length === 2")  # that of the button waited for the first
+    wait_until(view, "looks.length === 2")  # the request of the button waited for the first request
     view.evaluate("() => looks[1]()")
     view.wait_for_selector("text=Resume")
     view.clock.run_for(10_000)
     assert view.evaluate("looks.length") == 3
 
 
-# What the tabulator leads to, and what an element is called.
+# The elements that Tab reaches, and their names.
 FIELDS = """[...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
   .filter((one) => one.checkVisibility() && (document.querySelector("dialog[open]") ?? document).contains(one))"""
 NAME = "(one) => (one.getAttribute('aria-label') || one.innerText || one.name || '').trim()"
 
-# Words of the page that stand on more than one line.
+# Words of the page that are broken into several lines.
 BROKEN = r"""() => {
   const broken = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
@@ -333,14 +333,14 @@ BROKEN = r"""() => {
   return broken;
 }"""
 
-# Notes for how long each request is waited for.
+# Record the timeout of each request.
 PATIENCE = """() => {
   const real = AbortSignal.timeout.bind(AbortSignal);
   window.patience = [];
   AbortSignal.timeout = (wait) => { patience.push(wait); return real(wait); };
 }"""
 
-# Holds back each look at the numbers until its place in `looks` is called.
+# Hold back each request for numbers until the test calls its entry in `looks`.
 SLOW = """() => {
   const real = window.fetch;
   window.looks = [];

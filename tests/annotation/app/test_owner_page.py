@@ -1,4 +1,4 @@
-"""What the owner's page shows, what its buttons do, and that nobody else can."""
+"""The owner page: what it shows, what its buttons do, and that only owners can use it."""
 
 import re
 import sqlite3
@@ -31,23 +31,23 @@ from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 
 def words(site: Site) -> str:
-    """The text of the owner's page."""
+    """Return the text of the owner page."""
     return " ".join(re.sub(r"<[^>]*>", " ", site.client("kim").get("/owner").text).split())
 
 
 @pytest.mark.parametrize("failures", [2, 9])
-def test_votes_are_recounted_after_the_database_was_busy(
+def test_votes_are_recounted_after_database_was_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
 ) -> None:
     site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
     site.answer_all("ann")
-    client, left = site.client("kim"), iter(range(failures))
+    client, failures_left = site.client("kim"), iter(range(failures))
     monkeypatch.setattr(owner_page, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
 
     @event.listens_for(site.campaign.engine, "begin")
     def be_busy(connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("reading")
-        if not is_reading and find_person(site.campaign, "ann").excluded and next(left, None) is not None:
+        if not is_reading and find_person(site.campaign, "ann").excluded and next(failures_left, None) is not None:
             raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
 
     assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
@@ -61,18 +61,16 @@ def test_votes_are_recounted_after_the_database_was_busy(
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
-def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly_and_explains_flags(
-    tmp_path: Path, stop: StopRule | None
-) -> None:
+def test_page_warns_about_stop_rule_and_explains_flags(tmp_path: Path, stop: StopRule | None) -> None:
     site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
-    sentence = "With the thresholds 0.01 and 0.99, about 4 in 100 of ReaL's closed golden questions had one."
+    sentence = "in ReaL, with the thresholds 0.01 and 0.99, about 4 in 100 of the closed golden questions."
     assert (sentence in words(site)) == (stop is not None)
     assert "few: under 20 golden votes for one truth, or on under 20 images" in words(site)
 
 
-def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
+def test_owner_cannot_make_own_link(site: Site) -> None:
     client, kim = site.client("kim"), {"person": site.ids["kim"]}
     page = client.get("/owner").text
     assert [f"New link for {name}" in page for name in ("ann", "eva", "kim")] == [True, True, False]
@@ -84,7 +82,7 @@ def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
         "  fix:     reassess annotate invite --force, or ask another owner",
     )
     assert client.get("/owner").status_code == 200
-    assert site.client("kim").get("/owner").status_code == 200  # by the link that was there
+    assert site.client("kim").get("/owner").status_code == 200  # by the link on the page
 
 
 @pytest.mark.parametrize(
@@ -98,13 +96,13 @@ def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
         ("export", {"names": 1}, 400),
     ],
 )
-def test_invalid_requests_are_refused(still_site: Site, path: str, body: dict[str, object], status: int) -> None:
+def test_invalid_requests_are_rejected(still_site: Site, path: str, body: dict[str, object], status: int) -> None:
     response = still_site.client("kim").post(f"/owner/{path}", json=body)
     assert response.status_code == status
     assert response.json()["error"]
 
 
-def test_names_of_people_and_images_are_only_text(tmp_path: Path) -> None:
+def test_names_of_people_and_images_are_escaped(tmp_path: Path) -> None:
     site = make_site(tmp_path, folder_name=HOSTILE)
     client = site.client("kim")
     client.post("/owner/invite", json={"name": HOSTILE, "role": "rater"})
@@ -115,28 +113,28 @@ def test_names_of_people_and_images_are_only_text(tmp_path: Path) -> None:
         assert name in page
 
 
-def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site) -> None:
+def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
     site.answer_all("ann")
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
     save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
     page = words(site)
-    assert "expert-7 expert 0 - 2 of 2 answered came with the campaign" in page
+    assert "expert-7 expert 0 - 2 of 2 answered imported" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
     assert "expected to finish, at this pace 2001-09-09" in page
     site.answer_all("ben")
     assert "expected to finish" not in words(site)
 
 
-def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None:
+def test_page_asks_for_more_raters_instead_of_expected_end(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
-    for name, said in (("ann", False), ("ben", True)):
+    for name, is_asking in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
-        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == said
-        assert ("expected to finish" in page) != said
+        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == is_asking
+        assert ("expected to finish" in page) != is_asking
 
 
-def test_the_page_shows_only_the_states_and_lists_that_a_campaign_has(tmp_path: Path) -> None:
+def test_page_shows_only_the_states_and_lists_of_the_campaign(tmp_path: Path) -> None:
     page = words(make_site(tmp_path, sizes=(2,), golden=0))
     assert "2 open" in page
     assert "golden questions none" in page
@@ -144,12 +142,12 @@ def test_the_page_shows_only_the_states_and_lists_that_a_campaign_has(tmp_path: 
         assert absent not in page
 
 
-def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
+def test_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
     assert "Golden questions: experts disagree None." in words(site)
     site.answer_all("eva")
     page = words(site)
     assert "golden questions where experts disagree 1 " in page
-    assert "more than half of its experts answered yes, and otherwise as invalid" in page
+    assert "more than half of its experts answered yes; otherwise it counts as invalid" in page
     assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
     site = make_site(tmp_path / "other", at_least=1)
     site.answer_all("eva")
@@ -157,18 +155,18 @@ def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_
 
 
 def section_of(page: str, place: str) -> str:
-    """A list of the owner's page."""
+    """Return a list of the owner page."""
     return page.partition(f'aria-labelledby="{place}"')[2].partition("</section>")[0]
 
 
 def rows_of(page: str, place: str) -> list[str]:
-    """The rows of a list, as text."""
+    """Return the rows of a list as text."""
     rows = re.findall("<tr>(.*?)</tr>", section_of(page, place).partition("<tbody>")[2], re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
 def link_of(page: str, place: str, *words: str) -> str | None:
-    """Where a link below a list leads that is of one of some words; None if there is none."""
+    """Return the address of a link below a list with one of these texts, or None."""
     links = re.findall('<a href="([^"]*)"[^>]*>(.*?)</a>', section_of(page, place))
     return next((unescape(address) for address, word in links if word in words), None)
 
@@ -185,8 +183,8 @@ def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = rows_of(page, place)
     assert (len(whole), "<nav class=" in page) == (count, False)
     monkeypatch.setattr(owner_page, "_ROWS", 1)
-    others = "split=1&disputed=1&questions=1&log=1"
-    address: str | None = "owner?" + others.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
+    query = "split=1&disputed=1&questions=1&log=1"
+    address: str | None = "owner?" + query.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
     parts, back = [], 0
     while address:
         page = client.get(f"/{address}").text
@@ -204,27 +202,27 @@ def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 KEYS = {"split": "split", "disputed": "disputed", "uncertain": "questions", "log": "log"}
 
 
-def test_beyond_the_end_of_a_list_is_a_way_back(site: Site) -> None:
+def test_page_beyond_end_of_list_has_link_back(site: Site) -> None:
     site.answer_all("ann")
     page = site.client("kim").get("/owner?questions=50&log=999999999").text
     backs = {"uncertain": "owner?log=999999999&questions=25", "log": "owner?questions=50&log=999999974"}
     for place, back in backs.items():
         assert rows_of(page, place) == []
-        assert "no rows here" in section_of(page, place)
+        assert "no more rows" in section_of(page, place)
         assert link_of(page, place, "Previous questions", "Later entries") == f"{back}#{place}"
     assert "There are no votes yet" not in page
 
 
 @pytest.mark.parametrize("name", KEYS.values())
-@pytest.mark.parametrize("said", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
-def test_an_invalid_start_of_a_list_is_refused(still_site: Site, name: str, said: str) -> None:
-    response = still_site.client("kim").get("/owner", params={name: said})
+@pytest.mark.parametrize("start", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
+def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, start: str) -> None:
+    response = still_site.client("kim").get("/owner", params={name: start})
     error = f"{name} must be the number of rows to skip, from 0 to 999999999"
     assert (response.status_code, response.json()) == (400, {"error": error})
 
 
-def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
-    """Answers in practice dispute nothing."""
+def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
+    """Practice answers do not dispute golden questions."""
     site = make_site(tmp_path, sizes=(2,), practice=2, bar=0.6)
     site.answer_all("ann")
     page = words(site)
@@ -234,8 +232,10 @@ def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> N
         "skipped images 0 golden",
     ):
         assert part in page
-    told = "To pass, a rater needs a balanced accuracy of 60 %. Practice is easy to pass without looking"
-    assert f"Practice has 2 valid and 2 invalid questions. {told} (answers at random: 38 % of the rounds)." in page
+    assert (
+        "Practice has 2 valid and 2 invalid questions. To pass, a rater needs a balanced accuracy of 60 %. Practice is "
+        "easy to pass without looking at the images (answers at random: passes 38 % of the time)."
+    ) in page
     assert disputed_golden(site.campaign, 10) == []
     admit(site.campaign, site.ids["ben"], site.now)
     turn = next_turn(site.campaign, site.ids["ben"], site.now)
@@ -249,7 +249,7 @@ def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
     site.answer_all("ben", 0)
     uncertain = uncertain_questions(site.campaign, 10)
     assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
-    assert disputed_golden(site.campaign, 10) == []  # one of two is right
+    assert disputed_golden(site.campaign, 10) == []  # one of two is correct
     site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
     assert [row.counts for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
     disputed = disputed_golden(site.campaign, 10)
@@ -268,20 +268,20 @@ ROLES = {"ann": "rater", "eva": "expert", "kim": "owner"}
 
 
 def log_of(site: Site) -> list[tuple[str, str]]:
-    """Who did what, as the owner's page says it, the first first."""
+    """Return the log entries of the owner page, oldest first."""
     section = site.client("kim").get("/owner").text.partition('aria-labelledby="log"')[2]
     return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
 
 
-def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
+def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
-    for _ in range(2):  # what changes nothing is no entry
+    for _ in range(2):  # actions without effect are not logged
         ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
-        given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
-        save_answers(site.campaign, site.ids["ann"], given, site.now)
+        new_answers = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        save_answers(site.campaign, site.ids["ann"], new_answers, site.now)
     ann.post("/suggest", json={"task": turn.task, "class": 4})
     for _ in range(2):
         ann.post("/skip", json={"task": turn.task})
@@ -295,7 +295,7 @@ def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
     for names in (False, True):
         kim.post("/owner/export", json={"names": names})
     export_campaign(site.campaign, tmp_path / "rated")
-    asked = CLASSES.names[turn.rows[0].class_id]
+    class_name = CLASSES.names[turn.rows[0].class_id]
     assert log_of(site) == [
         ("command line", "created the campaign"),
         *(("command line", f"added {name} as {role}") for name, role in ROLES.items()),
@@ -303,7 +303,7 @@ def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
         ("ann", "signed in"),
         ("kim", "signed in"),
         ("ann", "agreed to take part"),
-        ("ann", f"changed an answer from yes to no: {asked} in main/0.png"),
+        ("ann", f"changed the answer for {class_name} in main/0.png from yes to no"),
         ("ann", "suggested star for main/0.png"),
         ("ann", "skipped main/0.png"),
         ("kim", f"added deleted {zoe} as expert"),
@@ -321,7 +321,7 @@ def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
     ]
 
 
-def test_a_person_added_while_the_page_is_made_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_person_added_during_rendering_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     before = progress_of(site.campaign, site.now)
     site.client("kim").post("/owner/invite", json={"name": "zoe", "role": "owner"})
     zoe = find_person(site.campaign, "zoe").id
@@ -332,7 +332,7 @@ def test_a_person_added_while_the_page_is_made_has_a_number(site: Site, monkeypa
     assert ("kim", f"made a link for person {zoe}") in log
 
 
-def test_uncertain_questions_are_found_with_little_work(site: Site) -> None:
+def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
     count, steps = 10_000, []
 
     def watch(connection: Connection) -> None:
@@ -344,10 +344,10 @@ def test_uncertain_questions_are_found_with_little_work(site: Site) -> None:
         own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
         rows = [{**own, "id": number, "valid": share} for number, share in enumerate(valid)]
         change.connection.execute(questions.insert(), rows)
-        said = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
-        change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
+        columns = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
+        change.connection.execute(answers.insert(), [{**columns, "question": number} for number in range(count)])
     event.listen(site.campaign.engine, "engine_connect", watch)
-    listed = uncertain_questions(site.campaign, 3)
-    assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
-    assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
-    assert {row.counts for row in listed} == {(0, 0, 1)}
+    uncertain = uncertain_questions(site.campaign, 3)
+    assert len(steps) < 25 * count  # steps of SQLite: it reads each question once, and not its answers
+    assert [row.valid for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.counts for row in uncertain} == {(0, 0, 1)}

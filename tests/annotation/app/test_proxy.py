@@ -1,4 +1,4 @@
-"""The pages behind nginx, below a path, and as a service: with the files of docs/serving."""
+"""The pages behind nginx, below a path, and as a service, with the files of docs/serving."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.annotation.app.sites import Site, make_site
 SERVING = Path(__file__).parents[3] / "docs" / "serving"
 JSON = "application/json"
 MOST_TRIES = 10
-# What a configuration of its own has around the file, for whoever runs the tests.
+# The configuration around the file, for the user who runs the tests.
 _AROUND = """
 daemon off;
 master_process off;
@@ -38,7 +38,7 @@ http {{
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program, without which a test is skipped."""
+    """Return the path of a program; skip the test without it."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         pytest.skip(f"{name} is not installed: apt-get install {package}")
@@ -47,7 +47,7 @@ def program(name: str, package: str) -> str:
 
 @dataclass
 class Front:
-    """nginx in front of a server, speaking http or https at one port, and sending to https at another one."""
+    """nginx in front of a server: http or https at one port, and a redirect to https at another port."""
 
     folder: Path
     scheme: str
@@ -60,21 +60,21 @@ class Front:
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: HTTPMessage
     body: bytes
 
 
-def ask(address: str, said: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
-    """Get a page, or send it something, as a client at an address of its own."""
+def ask(address: str, payload: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
+    """Send a request from a client with its own address."""
     parts, options = urlsplit(address), {"timeout": 10, "source_address": (client, 0)}
     if parts.scheme == "https":
         connection = HTTPSConnection(parts.netloc, context=ssl._create_unverified_context(), **options)
     else:
         connection = HTTPConnection(parts.netloc, **options)
-    body = None if said is None else json.dumps(said)
+    body = None if payload is None else json.dumps(payload)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(connection):
         connection.request("GET" if body is None else "POST", parts.path, body, {"Content-Type": JSON} | named)
@@ -89,7 +89,7 @@ def free_port() -> int:
 
 
 def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) -> str:
-    """The configuration of the docs, with places on this machine in it."""
+    """Return the configuration from the docs, with paths of this machine."""
     text = (SERVING / "nginx.conf").read_text()
     tls = " ssl" if scheme == "https" else ""
     places = {
@@ -108,16 +108,16 @@ def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) 
 
 
 def make_certificate(folder: Path) -> None:
-    """A certificate that nobody has signed but its own key."""
+    """Create a self-signed certificate."""
     openssl = program("openssl", "openssl")
     files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-    made = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run([*made, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*command, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
 def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int, str], Front]]:
-    """Puts nginx in front of a server at a port, which speaks http or https."""
+    """Start nginx in front of a server at a port, with http or https."""
     nginx = program("nginx", "nginx")
     begun: list[subprocess.Popen[bytes]] = []
 
@@ -143,8 +143,8 @@ def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 
 @dataclass
-class Behind:
-    """A campaign that is served below /rating, and what is in front of it, by scheme."""
+class ProxiedCampaign:
+    """A campaign served below /rating, and the nginx in front of it, by scheme."""
 
     site: Site
     server: Server
@@ -152,17 +152,19 @@ class Behind:
 
 
 @pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int, str], Front]) -> Iterator[Behind]:
+def behind(
+    tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int, str], Front]
+) -> Iterator[ProxiedCampaign]:
     folder = tmp_path_factory.mktemp("behind")
     site, server = make_site(folder), Server(folder, root_path="/rating")
     server.start()
-    yield Behind(site, server, {scheme: put_in_front(server.port, scheme) for scheme in ("http", "https")})
+    yield ProxiedCampaign(site, server, {scheme: put_in_front(server.port, scheme) for scheme in ("http", "https")})
     server.kill()
     site.campaign.close()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: Behind, scheme: str) -> None:
+def test_rater_works_below_root_path(behind: ProxiedCampaign, scheme: str) -> None:
     site, server, front = behind.site, behind.server, behind.fronts[scheme]
     there = ask(front.address[:-1])
     assert (there.status, there.headers["Location"]) == (301, front.address)
@@ -182,22 +184,24 @@ def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: B
     task = json.loads(ask(f"{front.address}next", {"held": []}, **own).body)["task"]
     image = ask(front.address + task["image"], Cookie=cookie)
     assert (image.status, image.headers["Content-Type"]) == (200, "image/png")
-    given = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
-    assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["kept"]) == len(given)
+    new_answers = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
+    assert len(json.loads(ask(f"{front.address}answers", {"answers": new_answers}, **own).body)["saved"]) == len(
+        new_answers
+    )
     assert ask(front.address.replace("rating", "elsewhere")).status == 404
-    asked = (front.folder / "rating.log").read_text()
-    assert '"POST /rating/sign-in HTTP/1.1" 204' in asked
-    assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
+    log = (front.folder / "rating.log").read_text()
+    assert '"POST /rating/sign-in HTTP/1.1" 204' in log
+    assert site.tokens["ann"] not in log + server.out.read_text() + server.log.read_text()
 
 
-def test_http_leads_to_https(behind: Behind) -> None:
+def test_http_redirects_to_https(behind: ProxiedCampaign) -> None:
     front = behind.fronts["https"]
     moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/sign-in", Host="rate.example.org")
     assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/sign-in")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
-def test_who_sends_half_a_request_and_waits_is_cut_off(behind: Behind, begun: bytes) -> None:
+def test_incomplete_request_is_cut_off(behind: ProxiedCampaign, begun: bytes) -> None:
     front = behind.fronts["http"]
     for port in (front.port, front.plain_port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -205,7 +209,7 @@ def test_who_sends_half_a_request_and_waits_is_cut_off(behind: Behind, begun: by
             assert connection.recv(1) == b""
 
 
-def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(behind: Behind) -> None:
+def test_tries_are_counted_by_real_client_address(behind: ProxiedCampaign) -> None:
     site, server, front = behind.site, behind.server, behind.fronts["http"]
     sign_in, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
@@ -218,20 +222,20 @@ def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itse
     assert ask(sign_in, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
 
-def test_a_client_cannot_say_that_it_speaks_https(behind: Behind) -> None:
+def test_client_cannot_claim_https(behind: ProxiedCampaign) -> None:
     site, front = behind.site, behind.fronts["http"]
     signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
     assert "Secure" not in signed_in.headers["Set-Cookie"]
 
 
-def test_a_body_that_no_page_sends_does_not_reach_the_server(behind: Behind) -> None:
+def test_too_large_body_does_not_reach_server(behind: ProxiedCampaign) -> None:
     server, front = behind.server, behind.fronts["http"]
     assert ask(f"{front.address}sign-in", {"token": "x" * 64_000}).status == 403
     assert ask(f"{front.address}sign-in", {"token": "x" * 66_000}).status == 413
     assert " 413 " not in server.log.read_text()
 
 
-def test_a_rater_works_in_a_browser_below_the_path(
+def test_rater_works_in_browser_below_root_path(
     work: Callable[..., Work], put_in_front: Callable[[int, str], Front]
 ) -> None:
     begun = work(root_path="/rating")
@@ -251,7 +255,7 @@ def test_a_rater_works_in_a_browser_below_the_path(
     assert begun.kept() == [2] * 6
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_unit_file(tmp_path: Path) -> None:
     analyze = program("systemd-analyze", "systemd")
     unit = (SERVING / "reassess-annotate.service").read_text()
     assert "ExecStart=/opt/reassess/bin/reassess annotate serve " in unit

@@ -1,4 +1,4 @@
-"""What a rater needs for an image: few keys, a closer look, and the way back; on a phone, too."""
+"""The rating page in a browser: keys, zoom, going back, and phones."""
 
 import random
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TREE = Hierarchy(
 
 @pytest.fixture
 def instruments(work: Callable[..., Work]) -> Callable[..., Work]:
-    """Serves a campaign with images of eight instruments."""
+    """A served campaign with images of eight instruments."""
 
     def begin(images: int = 3, **plan: Any) -> Work:
         return work(sizes=(8,) * images, classes=INSTRUMENTS, name="Instruments", **plan)
@@ -32,23 +32,21 @@ def instruments(work: Callable[..., Work]) -> Callable[..., Work]:
 
 @pytest.fixture
 def phone(instruments: Callable[..., Work]) -> tuple[Work, Any]:
-    """A campaign on a phone that is held on its side."""
+    """A campaign on a phone in landscape."""
     begun = instruments()
     size = {"width": 740, "height": 360}
     return begun, begun.sign_in("ann", view=begun.browse(viewport=size, has_touch=True, is_mobile=True))
 
 
 def press_all(view: Any, keys: list[str]) -> int:
-    """Press keys; their number."""
+    """Press keys, and return their number."""
     for key in keys:
         view.keyboard.press(key)
     return len(keys)
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-def test_an_image_with_eight_classes_and_one_of_them_in_it_takes_three_keys(
-    instruments: Callable[..., Work], goes_on: bool
-) -> None:
+def test_eight_classes_with_one_valid_class_need_three_keys(instruments: Callable[..., Work], goes_on: bool) -> None:
     begun = instruments(images=8)
     view = begun.sign_in("ann", view=begun.browse())
     shown(view)
@@ -56,7 +54,7 @@ def test_an_image_with_eight_classes_and_one_of_them_in_it_takes_three_keys(
         press_all(view, ["?"])
         view.check("#advance")
         press_all(view, ["Escape"])
-        view.reload()  # which the browser remembers
+        view.reload()  # the browser remembers it
     for number in range(1, 9):
         address = shown(view)
         keys = [str(number), *(["y", "r"] if goes_on else ["o", "Enter"])]
@@ -68,7 +66,7 @@ def test_an_image_with_eight_classes_and_one_of_them_in_it_takes_three_keys(
     check_page(view)
 
 
-def test_a_key_too_many_does_not_answer_for_the_next_image(instruments: Callable[..., Work]) -> None:
+def test_surplus_key_does_not_answer_for_next_image(instruments: Callable[..., Work]) -> None:
     begun = instruments()
     view = begun.sign_in("ann", view=begun.browse())
     address = shown(view)
@@ -78,14 +76,14 @@ def test_a_key_too_many_does_not_answer_for_the_next_image(instruments: Callable
     press_all(view, ["r", "n", "n"])
     wait_for_next(view, address)
     assert view.locator("#rows [aria-pressed=true]").count() == 0
-    press_all(view, ["u"])  # the change of an answer does not lead away from an earlier image
+    press_all(view, ["u"])  # changing an answer does not leave an earlier image
     wait_for_text(view, "#stage", "Previous image")
     press_all(view, ["m", "1", "y"])
     view.wait_for_timeout(400)
     assert shown(view) == address
 
 
-def test_the_second_half_of_a_double_click_does_not_answer_for_the_next_image(work: Callable[..., Work]) -> None:
+def test_second_half_of_a_double_click_does_not_answer_for_the_next_image(work: Callable[..., Work]) -> None:
     begun = work(sizes=(1, 1))
     view = begun.sign_in("ann", view=begun.browse())
     view.evaluate("localStorage.setItem('reassess advance', 'on')")
@@ -102,7 +100,7 @@ def test_the_second_half_of_a_double_click_does_not_answer_for_the_next_image(wo
     assert begun.kept() == [0, 2]
 
 
-def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
+def test_rater_can_go_back_several_images_without_skipped_ones(
     instruments: Callable[..., Work],
 ) -> None:
     begun = instruments(images=12)
@@ -118,7 +116,7 @@ def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
         wait_for_text(view, "#stage", "Previous image" if steps == 1 else f"{steps} images back")
         assert shown(view) == address
     press_all(view, ["u"])
-    wait_for_text(view, "#notice", "You can go back by 8 images at most.")
+    wait_for_text(view, "#notice", "You can go back at most 8 images.")
     press_all(view, ["1", "y"])
     for address in [*seen[3:9], seen[10], last]:
         press_all(view, ["Enter"])
@@ -129,7 +127,7 @@ def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
     assert begun.kept() == [0] * 87 + [2]
 
 
-def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[..., Work]) -> None:
+def test_rows_can_be_answered_while_image_is_enlarged(instruments: Callable[..., Work]) -> None:
     view = instruments().sign_in("ann")
     address = shown(view)
     names = view.locator(".row .name span").all_inner_texts()
@@ -137,13 +135,13 @@ def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[...
     for number, name in enumerate(names[:3]):
         assert view.locator("#zoomed .name > *").all_inner_texts() == [str(number + 1), name]
         press_all(view, ["m"])
-    view.locator("#zoom-asked").get_by_role("button", name="Yes").click()
+    view.locator("#zoom-question").get_by_role("button", name="Yes").click()
     check_page(view)
     press_all(view, ["2"])
-    assert view.locator("#zoom-asked [aria-pressed=true]").all_inner_texts() == ["Maybe"]
-    press_all(view, ["Enter"])  # not every class has an answer
+    assert view.locator("#zoom-question [aria-pressed=true]").all_inner_texts() == ["Maybe"]
+    press_all(view, ["Enter"])  # some classes have no answer
     wait_for_text(view, "#notice", "Answer every class first.")
-    assert view.locator("#notice").evaluate("(one) => one.matches(':popover-open')")  # over the dialog
+    assert view.locator("#notice").evaluate("(one) => one.matches(':popover-open')")  # above the dialog
     press_all(view, ["r"])
     assert view.locator("#rows [aria-pressed=true]").all_inner_texts() == ["Maybe"] * 3 + ["Yes"] + ["No"] * 4
     press_all(view, ["Enter"])
@@ -151,7 +149,7 @@ def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[...
     assert not view.is_visible("#zoomed")
 
 
-def test_the_whole_image_is_shown_as_long_as_a_key_is_held(instruments: Callable[..., Work]) -> None:
+def test_whole_image_is_shown_while_key_is_held(instruments: Callable[..., Work]) -> None:
     view = instruments().sign_in("ann")
     shown(view)
     view.keyboard.down("w")
@@ -164,12 +162,12 @@ def test_the_whole_image_is_shown_as_long_as_a_key_is_held(instruments: Callable
     assert before[0] > whole
     view.keyboard.down("w")
     assert view.evaluate(WIDTH) == whole
-    view.evaluate("dispatchEvent(new Event('blur'))")  # the key is let go in another window
+    view.evaluate("dispatchEvent(new Event('blur'))")  # the key is released in another window
     assert view.evaluate(WIDTH) == before[0]
     assert view.evaluate(SEEN) == pytest.approx(before[1], abs=0.01)
 
 
-def test_an_enlarged_image_follows_the_mouse_and_fingers(phone: tuple[Work, Any]) -> None:
+def test_enlarged_image_follows_mouse_and_fingers(phone: tuple[Work, Any]) -> None:
     _, view = phone
     shown(view)
     press_all(view, ["z", "+", "+"])
@@ -199,10 +197,10 @@ def test_an_enlarged_image_follows_the_mouse_and_fingers(phone: tuple[Work, Any]
     touch("touchMove", (x - 60, y), (x + 60, y))
     touch("touchEnd")
     assert view.evaluate(WIDTH) == pytest.approx(1.5 * width, rel=0.02)
-    assert view.evaluate(SEEN) == pytest.approx(part, abs=0.02)  # the part between the fingers stays there
+    assert view.evaluate(SEEN) == pytest.approx(part, abs=0.02)  # the part between the fingers stays between them
 
 
-def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: tuple[Work, Any]) -> None:
+def test_landscape_phone_shows_image_beside_answers(phone: tuple[Work, Any]) -> None:
     begun, view = phone
     address = shown(view)
     image, side = (view.locator(one).bounding_box() for one in ("#image", "#side"))
@@ -216,9 +214,9 @@ def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: 
     check_page(view)
     narrow = begun.sign_in("ben", view=begun.browse(viewport={"width": 740, "height": 360}))  # with a keyboard
     shown(narrow)
-    for one in (view, narrow):
-        assert len({button.bounding_box()["y"] for button in one.locator(".others button").all()}) == 1
-    for dialog, name in (("help", "Help"), ("other", "Suggest a class"), ("zoomed", "Zoom")):
+    for page in (view, narrow):
+        assert len({button.bounding_box()["y"] for button in page.locator(".others button").all()}) == 1
+    for dialog, name in (("help", "Help"), ("suggest", "Suggest a class"), ("zoomed", "Zoom")):
         view.get_by_role("button", name=name).tap()
         view.wait_for_selector(f"#{dialog}[open]")
         assert view.locator(f"#{dialog}").evaluate(IS_WHOLE)
@@ -232,14 +230,14 @@ def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: 
     assert begun.kept() == [0] * 7 + [2]
 
 
-# Whether all of an element is on the screen.
+# Whether an element is completely on the screen.
 IS_WHOLE = """(one) => {
   const { left, right, top, bottom } = one.getBoundingClientRect();
   return left >= 0 && top >= 0 && right <= innerWidth + 1 && bottom <= innerHeight + 1;
 }"""
 
 
-def test_after_half_an_hour_a_rater_is_asked_to_take_a_break(instruments: Callable[..., Work]) -> None:
+def test_page_suggests_a_break_after_half_an_hour(instruments: Callable[..., Work]) -> None:
     begun = instruments()
     view = begun.sign_in("ann", view=begun.browse())
     view.clock.install()
@@ -248,7 +246,7 @@ def test_after_half_an_hour_a_rater_is_asked_to_take_a_break(instruments: Callab
     hint = view.locator("#break")
 
     def answer_after(minutes: int) -> bool:
-        """Answer now and then; whether the hint is there afterwards."""
+        """Answer at these times; return whether the hint is shown afterwards."""
         for _ in range(minutes // 4):
             view.clock.fast_forward("04:00")
             press_all(view, ["1", "ymn"[random.randrange(3)]])
@@ -285,16 +283,18 @@ def test_progress_and_summary_name_the_answers_and_their_time(instruments: Calla
             wait_for_text(view, "#stage", "5 done")
         press_all(view, ["Enter"])
     panel(view, "finished")
-    told = "You gave 34 answers about 5 images in 1 minute. In practice, you agreed with the experts on 1 of 2 answers."
-    wait_for_text(view, "#summary", told)
+    summary = (
+        "You gave 34 answers about 5 images in 1 minute. In practice, you agreed with the experts on 1 of 2 answers."
+    )
+    wait_for_text(view, "#summary", summary)
 
 
-def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instruments: Callable[..., Work]) -> None:
+def test_class_search_finds_typing_errors_and_similar_classes(instruments: Callable[..., Work]) -> None:
     begun = instruments(hierarchy=TREE)
     view = begun.sign_in("ann")
     shown(view)
     press_all(view, ["s"])
-    names, headings = view.locator("#other-list b"), view.locator("#other-list .heading")
+    names, headings = view.locator("#suggest-list b"), view.locator("#suggest-list .heading")
     assert (names.all_inner_texts(), headings.all_inner_texts()) == (
         ["oboe", "harp"],
         ["Similar to the classes of this image"],
@@ -302,22 +302,22 @@ def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instrumen
     view.keyboard.type("hrap")
     assert names.all_inner_texts() == ["harp"]
     assert view.locator("[aria-selected=true] p").inner_text() == "what a harp is, in one sentence"
-    view.fill("#other-text", "guitr")
-    assert view.inner_text("#other-notice") == "acoustic guitar is already in the list."
+    view.fill("#suggest-text", "guitr")
+    assert view.inner_text("#suggest-notice") == "acoustic guitar is already in the list."
     assert (names.all_inner_texts(), headings.all_inner_texts()) == (["harp"], ["Similar to acoustic guitar"])
     check_page(view)
     press_all(view, ["Enter"])
     wait_for_text(view, "#notice", "Thank you. Other raters will be asked about harp.")
 
 
-def test_a_name_with_one_error_in_a_long_word_is_found_first(instruments: Callable[..., Work]) -> None:
-    """The error is a letter too many, missing, wrong, or exchanged with the next one; at the beginning, too."""
+def test_name_with_one_error_in_long_word_is_found_first(instruments: Callable[..., Work]) -> None:
+    """The error is a letter too many, missing, wrong, or swapped with the next, also at the beginning."""
     view = instruments().sign_in("ann")
     shown(view)
     chance, typed = random.Random(0), []
     for _ in range(300):
         name, letter = chance.choice([one for one in NAMES if len(one) > 4]), chance.choice("abcdefgh")
-        size = len(name.split()[-1])  # of the last word, which has the error
+        size = len(name.split()[-1])  # in the last word, which has the error
         place = len(name) - chance.randint(2, size)
         head, at, then, tail = name[:place], name[place], name[place + 1], name[place + 2 :]
         texts = letter + at + then, then, letter + then, then + at
@@ -334,7 +334,7 @@ RANKED = """async ([names, typed]) => {
 }"""
 
 
-def test_every_key_is_in_the_help(work: Callable[..., Work]) -> None:
+def test_help_lists_every_key(work: Callable[..., Work]) -> None:
     view = work().sign_in("ann")
     shown(view)
     press_all(view, ["?"])

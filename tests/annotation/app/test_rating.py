@@ -1,4 +1,4 @@
-"""What the page of a rater asks."""
+"""The requests of the rating page."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from reassess.core import Classes
 from tests.annotation.app.sites import HOSTILE, Site, answers_to, draw_images, make_site, next_task, refusal
 
 
-def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(address: str | Path, tmp_path: Path) -> None:
+def test_rater_answers_all_tasks(address: str | Path, tmp_path: Path) -> None:
     site = make_site(tmp_path, address=address)
     client = site.client("ann")
     assert client.get("/classes").status_code == 200
@@ -27,14 +27,14 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(address:
         assert set(task) == {"task", "image", "practice", "number", "rows"}
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
         assert client.get("/" + task["image"]).status_code == 200
-        said = client.post("/answers", json=answers_to(task))
-        assert said.json() == {"kept": [[row["question"], 0] for row in task["rows"]], "truths": {}}
+        response = client.post("/answers", json=answers_to(task))
+        assert response.json() == {"saved": [[row["question"], 0] for row in task["rows"]], "truths": {}}
         seen.append(len(task["rows"]))
     assert sorted(seen) == [1, 2, 3]
     assert client.post("/next", json={"held": []}).json() == {"task": None, "reason": "finished"}
 
 
-def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
+def test_rater_can_go_back_to_last_task(site: Site) -> None:
     client = site.client("ann")
     first = next_task(client)
     client.post("/answers", json=answers_to(first))
@@ -64,16 +64,16 @@ def test_classes_are_sent_once(still_site: Site) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
+def test_first_word_of_synset_is_the_name(tmp_path: Path) -> None:
     names = ("tench, Tinca tinca", "goldfish", "crane", "ray", "eel, sea eel, marine eel", "")
     wnids = tuple(f"n0144{number}" for number in range(1000, 1006))
     client = make_site(tmp_path, classes=Classes(6, names=names, wnids=wnids)).client("ann")
-    shown = [(one["name"], one["synonyms"]) for one in client.get("/classes").json()]
-    assert shown[0] == ("tench", ["Tinca tinca"])
-    assert shown[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
+    words_of = [(info["name"], info["synonyms"]) for info in client.get("/classes").json()]
+    assert words_of[0] == ("tench", ["Tinca tinca"])
+    assert words_of[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
 
 
-def test_images_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
+def test_image_addresses_reveal_nothing(tmp_path: Path) -> None:
     site = make_site(tmp_path, examples=[ExampleImage(1, b"\x89PNG of a square", "image/png")])
     client = site.client("ann")
     image = client.get("/" + next_task(client)["image"])
@@ -85,14 +85,14 @@ def test_images_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
     assert client.get("/" + example).content == b"\x89PNG of a square"
 
 
-def test_what_a_database_refuses_is_no_address(tmp_path: Path, database: str) -> None:
+def test_characters_that_databases_reject_are_not_found(tmp_path: Path, database: str) -> None:
     site = make_site(tmp_path, address=database)
     client = site.client("ann")
     for path in ("/images/x%00y", "/examples/%00", "/images/é"):
         assert client.get(path).status_code == 404
 
 
-def test_an_image_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
+def test_image_that_changed_after_it_was_shown_is_not_served(site: Site) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["image"]
     assert client.get(address).status_code == 200
@@ -100,7 +100,7 @@ def test_an_image_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -
     assert client.get(address).status_code == 404
 
 
-def test_the_hash_that_is_kept_is_of_the_image_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_hash_is_of_shown_image(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def show_and_replace(content: bytes, name: str, **size: int) -> tuple[bytes, str]:
         draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
         return strip_metadata(content, name, **size)
@@ -112,9 +112,7 @@ def test_the_hash_that_is_kept_is_of_the_image_that_was_shown(site: Site, monkey
     assert client.get(address).status_code == 404
 
 
-def test_an_image_that_is_gone_or_broken_is_a_small_error_without_its_name(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_or_broken_image_is_error_without_its_name(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["image"]
     for path in (site.folder / "images" / "main").iterdir():
@@ -126,18 +124,16 @@ def test_an_image_that_is_gone_or_broken_is_a_small_error_without_its_name(
     assert refusal(other) == (404, "image not found")
 
 
-def test_images_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["image"]
-    made, most, load = [], [], CampaignImages.load
+    loaded, most, load = [], [], CampaignImages.load
 
     def slow_image(*given: Any) -> Any:
-        made.append(1)
-        most.append(len(made))
+        loaded.append(1)
+        most.append(len(loaded))
         time.sleep(0.02)
-        made.pop()
+        loaded.pop()
         return load(*given)
 
     async def ask_for_many() -> None:
@@ -149,7 +145,7 @@ def test_images_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
         assert {answer.status_code for answer in answers} == {200}
 
     monkeypatch.setattr(CampaignImages, "load", slow_image)
-    with ThreadPoolExecutor(1) as apart:  # from the loop of a browser that tests have opened
+    with ThreadPoolExecutor(1) as apart:  # away from the event loop of an open browser
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()
 
@@ -174,7 +170,7 @@ def answer(**changes: object) -> dict[str, Any]:
         ("skip", {"task": -1}, "Expected `int` >= 0"),
     ],
 )
-def test_invalid_bodies_are_refused(still_site: Site, route: str, body: dict[str, Any], error: str) -> None:
+def test_invalid_bodies_are_rejected(still_site: Site, route: str, body: dict[str, Any], error: str) -> None:
     response = still_site.client("ann").post(f"/{route}", json=body)
     assert response.status_code == 400
     assert response.json()["error"].startswith(f"the request body is invalid: {error}")
@@ -189,14 +185,14 @@ def test_invalid_bodies_are_refused(still_site: Site, route: str, body: dict[str
         ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
     ],
 )
-def test_what_was_not_shown_is_refused(still_site: Site, route: str, body: dict[str, Any], error: str) -> None:
+def test_unshown_tasks_and_questions_are_rejected(
+    still_site: Site, route: str, body: dict[str, Any], error: str
+) -> None:
     response = still_site.client("ann").post(f"/{route}", json=body)
     assert refusal(response) == (400, error)
 
 
-def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(
-    address: str | Path, tmp_path: Path
-) -> None:
+def test_images_left_fall_by_one_per_image_golden_or_not(address: str | Path, tmp_path: Path) -> None:
     rules = Rules(per_question=2, golden_share=0.5)
     site = make_site(tmp_path, address=address, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
     client, progress = site.client("ann"), []
@@ -205,12 +201,12 @@ def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(
         client.post("/answers", json=answers_to(task))
     progress.append(client.get("/progress").json())
     count = len(progress) - 1
-    assert count > 1 + 8  # some of them golden
+    assert count > 1 + 8  # some tasks are golden
     assert [(one["done"], one["left"]) for one in progress] == [(n, count - n) for n in range(count + 1)]
     assert [one["pace"] for one in progress] == [None] * 3 + [3.0] * (count - 2)  # two answers of 1.5 seconds
     last = progress[-1]
     assert (last["answers"], last["seconds"]) == (2 * count, 3.0 * count)
-    assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both were answered yes
+    assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both answers are yes
     with site.campaign.engine.begin() as connection:  # a break of two hours before one answer, which counts as 120 s
         own = select(func.max(answers.c.id)).where(answers.c.person == site.ids["ann"]).scalar_subquery()
         connection.execute(update(answers).where(answers.c.id == own).values(seconds=7200.0))

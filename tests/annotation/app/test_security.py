@@ -1,4 +1,4 @@
-"""What every response forbids, and what every request that changes something must have."""
+"""Security headers of responses, and the CSRF token of requests."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ import pytest
 from reassess.annotation import people_of
 from tests.annotation.app.sites import Site, refusal
 
-# The body of each request that changes something, and who is refused as if there were no such page.
+# The body of each changing request, and the roles that get 404.
 RATING = {
     "/next": {"held": []},
     "/back": {"held": []},
@@ -39,21 +39,21 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
-def test_every_response_has_the_headers(still_site: Site, path: str) -> None:
+def test_every_response_has_security_headers(still_site: Site, path: str) -> None:
     for client in (still_site.client(), still_site.client("ann")):
         headers = client.get(path).headers
         assert {name: headers[name] for name in HEADERS} == HEADERS
         assert "Server" not in headers
 
 
-def test_pages_and_answers_are_kept_nowhere(still_site: Site) -> None:
+def test_pages_and_answers_are_not_cached(still_site: Site) -> None:
     client = still_site.client("ann")
     for response in (client.get("/"), client.post("/next", json={"held": []}), client.get("/nowhere")):
         assert response.headers["Cache-Control"] == "no-store"
     assert client.get("/static/page.css").headers["Cache-Control"] == "no-cache"
 
 
-def test_no_page_has_a_script_or_a_style_in_it(still_site: Site) -> None:
+def test_pages_have_no_inline_script_or_style(still_site: Site) -> None:
     for page in (still_site.client().get("/sign-in").text, still_site.client("ann").get("/").text):
         assert page.count("<script") == page.count('<script type="module" src="static/')
         assert "<style" not in page
@@ -61,7 +61,7 @@ def test_no_page_has_a_script_or_a_style_in_it(still_site: Site) -> None:
         assert " on" not in page.replace(" on ", " ").replace(" one", " ").replace(" only", " ").replace(" once", " ")
 
 
-def test_who_is_not_signed_in_or_has_another_role_changes_nothing(still_site: Site) -> None:
+def test_request_without_session_or_with_other_role_changes_nothing(still_site: Site) -> None:
     before = people_of(still_site.campaign)
     nobody, ann, eva, kim = (still_site.client(name) for name in (None, "ann", "eva", "kim"))
     for path, body in BODIES.items():
@@ -73,7 +73,7 @@ def test_who_is_not_signed_in_or_has_another_role_changes_nothing(still_site: Si
     assert people_of(still_site.campaign) == before
 
 
-def test_a_request_that_no_page_of_the_session_sent_changes_nothing(still_site: Site) -> None:
+def test_request_without_csrf_token_changes_nothing(still_site: Site) -> None:
     before, other = people_of(still_site.campaign), still_site.client("ben").headers["X-CSRF-Token"]
     clients = {path: still_site.client("kim" if path in OWNING else "ann") for path in ("/next", "/owner/pause")}
     for (path, body), token in product(BODIES.items(), (None, "", "0" * 64, other, "é")):
@@ -85,7 +85,7 @@ def test_a_request_that_no_page_of_the_session_sent_changes_nothing(still_site: 
     assert people_of(still_site.campaign) == before
 
 
-def test_a_form_of_another_site_is_refused(still_site: Site) -> None:
+def test_form_of_another_site_is_rejected(still_site: Site) -> None:
     client = still_site.client("ann")
     kinds = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None)
     for path, kind in product([*CHANGES, "/sign-in"], kinds):
@@ -95,7 +95,7 @@ def test_a_form_of_another_site_is_refused(still_site: Site) -> None:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_large_body_is_refused(still_site: Site, announced: bool) -> None:
+def test_large_body_is_rejected(still_site: Site, announced: bool) -> None:
     client, body = still_site.client("ann"), b'{"held": "' + b"x" * 65_536 + b'"}'
     for path in (*CHANGES, "/sign-in"):
         content = body if announced else iter([body[:40_000], body[40_000:]])
@@ -104,10 +104,10 @@ def test_a_large_body_is_refused(still_site: Site, announced: bool) -> None:
 
 
 @pytest.mark.parametrize("pause", [0.01, 3600])
-def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
+def test_endless_body_is_rejected_and_connection_closed(
     still_site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    monkeypatch.setattr("reassess.annotation.app.request_bodies._PATIENCE", 0.2)
+    monkeypatch.setattr("reassess.annotation.app.request_bodies._TIMEOUT", 0.2)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
 
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "root_path": ""}
     scope |= {"headers": [(b"content-type", b"application/json")]}
-    with ThreadPoolExecutor(1) as pool:  # where no loop runs, as that of a browser may in this thread
+    with ThreadPoolExecutor(1) as pool:  # in a thread without the event loop of a browser
         pool.submit(lambda: asyncio.run(still_site.app(scope, receive, send))).result()
     start, body = sent
     assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")
@@ -130,21 +130,21 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
     "body",
     [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"', b'{"held": NaN}', b'{"held": [' + b"9" * 5_000 + b"]}"],
 )
-def test_a_body_that_is_not_a_json_object_is_refused(still_site: Site, body: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_rejected(still_site: Site, body: bytes) -> None:
     response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     assert response.json()["error"].startswith("the request body is invalid: ")
 
 
-def test_a_body_that_says_something_twice_is_refused(still_site: Site) -> None:
+def test_body_with_duplicate_key_is_rejected(still_site: Site) -> None:
     body = b'{"held": [], "held": [1]}'
     response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
-    told = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     remove one"
-    assert refusal(response) == (400, told)
+    error = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     remove one"
+    assert refusal(response) == (400, error)
 
 
 @pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/sign-in/", "/static", "/static/", "/owner/pause/"])
-def test_no_redirect_leads_where_the_client_says_that_the_site_is(still_site: Site, path: str) -> None:
+def test_redirects_ignore_host_header(still_site: Site, path: str) -> None:
     for name in (None, "kim"):
         response = still_site.client(name).get(path, headers={"Host": "evil.example"})
         assert "evil" not in str(response.headers) + response.text

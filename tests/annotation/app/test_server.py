@@ -1,4 +1,4 @@
-"""The server: its address, its log, and that it is the only one."""
+"""The server: its address, its log, and its lock."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ from tests.annotation.app.sites import make_site
 from tests.helpers import message
 
 
-def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
+def test_log_contains_no_token(tmp_path: Path) -> None:
     site = make_site(tmp_path)
     server = Server(tmp_path)
     server.start()
@@ -37,12 +37,12 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     assert site.tokens["ann"] not in log + server.out.read_text()
 
 
-def test_a_server_starts_without_what_the_owner_page_alone_needs() -> None:
+def test_server_starts_without_imports_of_owner_page() -> None:
     code = "import sys; from reassess.annotation.app import application; print({'numba', 'scipy'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
-def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one(tmp_path: Path) -> None:
+def test_file_has_one_server_and_is_not_upgraded_while_served(tmp_path: Path) -> None:
     make_site(tmp_path)
     link = tmp_path / "link" / "pets.db"
     link.parent.mkdir()
@@ -64,8 +64,8 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
     assert list(link.parent.iterdir()) == [link]
 
 
-def test_a_server_starts_while_another_process_changes_the_file(tmp_path: Path) -> None:
-    """It has the lock for a moment, to see whether there is a server."""
+def test_server_starts_while_another_process_writes(tmp_path: Path) -> None:
+    """The other process holds the lock briefly, to check for a server."""
     make_site(tmp_path)
     with (tmp_path / "campaign.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
@@ -77,8 +77,8 @@ def test_a_server_starts_while_another_process_changes_the_file(tmp_path: Path) 
             release.join()
 
 
-def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
-    """By each name it would have a log of answers of its own, of which one would be lost."""
+def test_file_with_hard_links_is_not_served(tmp_path: Path) -> None:
+    """Each name would have its own log of answers, and one log would be lost."""
     make_site(tmp_path)
     other = tmp_path / "other"
     other.hardlink_to(tmp_path / "campaign")
@@ -93,7 +93,7 @@ def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
     serve_nothing(tmp_path / "campaign")
 
 
-def test_there_may_be_many_servers_of_a_database_server_and_none_of_no_file(tmp_path: Path) -> None:
+def test_database_can_have_many_servers_and_missing_file_raises(tmp_path: Path) -> None:
     with only_process("postgresql://somewhere/campaign"), only_process("postgresql://somewhere/campaign"):
         pass
     assert message(serve_nothing, tmp_path / "none.db").startswith("campaign not found\n")
@@ -105,7 +105,7 @@ def serve_nothing(address: Path) -> None:
         pass
 
 
-def test_an_address_that_is_taken_is_told() -> None:
+def test_used_address_raises() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert message(serve, None, port=port) == not_served("127.0.0.1", port, "Address already in use")
@@ -130,7 +130,7 @@ def not_served(host: str, port: int, found: str) -> str:
         ("a\udcff", "no name"),
     ],
 )
-def test_what_is_no_name_or_address_of_this_machine_is_refused(host: str, found: str) -> None:
+def test_name_or_address_of_other_machine_raises(host: str, found: str) -> None:
     assert message(serve, None, host=host, port=0) == not_served(host, 0, found)
 
 
@@ -138,7 +138,7 @@ def test_what_is_no_name_or_address_of_this_machine_is_refused(host: str, found:
     "path",
     ["rating", "//evil", "/a//b", "/..", "/a/../b", "/.", "/é", "/a?b", "/a#b", "/a b", "/a\n", "/%2e", "\\a", "?"],
 )
-def test_what_is_no_path_of_a_site_is_refused(path: str) -> None:
+def test_invalid_root_path_raises(path: str) -> None:
     assert message(serve, None, root_path=path) == (
         "not a path of a site\n"
         "  allowed: a path such as /rating: after each slash letters, digits and -._~, not a point first\n"

@@ -1,4 +1,4 @@
-"""Signing in with a personal link, and out; and how often somebody may try."""
+"""Signing in with a personal link, signing out, and the rate limit."""
 
 import asyncio
 import json
@@ -9,14 +9,14 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.app.security import Tries
+from reassess.annotation.app.security import SignInLimit
 from tests.annotation.app.sites import HOSTILE, Site, refusal
 
 JSON = {"Content-Type": "application/json"}
 UNKNOWN = 403, "This link is not valid. Please ask for a new one."
 
 
-def test_each_gets_their_page_and_who_is_not_signed_in_a_place_to_enter(still_site: Site) -> None:
+def test_people_get_page_of_their_role_or_sign_in_page(still_site: Site) -> None:
     for name, page in ((None, "/sign-in"), ("kim", "/owner")):
         response = still_site.client(name).get("/")
         assert (response.status_code, response.headers["Location"]) == (303, page)
@@ -27,13 +27,13 @@ def test_each_gets_their_page_and_who_is_not_signed_in_a_place_to_enter(still_si
     assert "static/sign_in.js" in still_site.client().get("/sign-in").text
 
 
-def test_names_and_texts_are_no_html(still_site: Site) -> None:
+def test_names_and_texts_are_escaped(still_site: Site) -> None:
     for page in (still_site.client().get("/sign-in"), still_site.client("ann").get("/")):
         assert HOSTILE not in page.text
         assert "&lt;img src=x onerror=alert(1)&gt;" in page.text
 
 
-def test_the_cookie_is_unseen_by_scripts_and_of_this_site_alone(still_site: Site) -> None:
+def test_cookie_is_httponly_and_limited_to_site(still_site: Site) -> None:
     for base, path, ending in (
         ("http://test", "/", ""),
         ("https://test", "/", "; Secure"),
@@ -47,13 +47,13 @@ def test_the_cookie_is_unseen_by_scripts_and_of_this_site_alone(still_site: Site
         )
 
 
-def test_redirects_stay_below_the_path_of_a_proxy(still_site: Site) -> None:
+def test_redirects_stay_below_root_path(still_site: Site) -> None:
     client = TestClient(still_site.app, root_path="/below", follow_redirects=False)
     assert client.get("/below/").headers["Location"] == "/below/sign-in"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 10_000, "\ud800", None, 7, ["a"]])
-def test_a_wrong_token_does_not_sign_in(site: Site, token: object) -> None:
+def test_wrong_token_does_not_sign_in(site: Site, token: object) -> None:
     response = site.client().post("/sign-in", content=json.dumps({"token": token}), headers=JSON)
     if isinstance(token, str):
         assert refusal(response) == UNKNOWN
@@ -62,7 +62,7 @@ def test_a_wrong_token_does_not_sign_in(site: Site, token: object) -> None:
     assert "Set-Cookie" not in response.headers
 
 
-def test_who_leaves_is_signed_out_on_the_server_too(site: Site) -> None:
+def test_sign_out_ends_session_on_server(site: Site) -> None:
     client = site.client("ann")
     cookies = dict(client.cookies)
     assert client.post("/sign-out", json={}).status_code == 204
@@ -74,32 +74,32 @@ def test_who_leaves_is_signed_out_on_the_server_too(site: Site) -> None:
     assert refusal(response) == (401, "you are not signed in: open your personal link")
 
 
-def test_two_browsers_of_one_person_have_sessions_of_their_own(site: Site) -> None:
+def test_two_browsers_have_separate_sessions(site: Site) -> None:
     one, two = site.client("ann"), site.client("ann")
-    told = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (one, two)]
-    assert told[0] == one.headers["X-CSRF-Token"] != told[1]
+    tokens = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (one, two)]
+    assert tokens[0] == one.headers["X-CSRF-Token"] != tokens[1]
     one.post("/sign-out", json={})
     assert two.post("/next", json={"held": []}).status_code == 200
 
 
-def test_one_address_waits_until_its_first_try_is_a_minute_old() -> None:
-    tries = Tries(per_address=2)
+def test_address_waits_until_first_try_is_a_minute_old() -> None:
+    tries = SignInLimit(per_address=2)
     assert [tries.count("a", now) for now in (0.0, 10.0)] == [0, 0]
     assert [tries.count("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
     assert tries.count("a", 60.0) == 10
     assert tries.count("b", 60.0) == 0
 
 
-def test_all_addresses_together_wait_too_and_no_more_tries_are_kept() -> None:
-    tries = Tries(in_total=3)
+def test_all_addresses_share_a_limit() -> None:
+    tries = SignInLimit(in_total=3)
     assert [tries.count(str(number), float(number)) for number in range(3)] == [0, 0, 0]
     assert [tries.count(f"new {number}", 3.0) for number in range(100)] == [57] * 100
     assert len(tries._wrong) == 3
     assert tries.count("new", 60.0) == 0
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
-    tries = Tries(per_address=1)
+def test_clock_set_back_locks_nobody_out() -> None:
+    tries = SignInLimit(per_address=1)
     tries.count("a", 1000.0)
     assert tries.count("a", 10.0) == 0
 
@@ -113,13 +113,13 @@ def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
         ("::ffff:192.0.2.7", "192.0.2.7", True),
     ],
 )
-def test_a_network_of_one_owner_is_one_address(one: str, other: str, same: bool) -> None:
-    tries = Tries(per_address=1)
+def test_ipv6_network_counts_as_one_address(one: str, other: str, same: bool) -> None:
+    tries = SignInLimit(per_address=1)
     tries.count(one, 0.0)
     assert (tries.count(other, 0.0) > 0) == same
 
 
-def test_a_flood_of_wrong_tokens_is_told_to_wait_and_a_right_one_opens(site: Site) -> None:
+def test_wrong_tokens_are_rate_limited_and_correct_token_signs_in(site: Site) -> None:
     client = site.client()
     responses = [client.post("/sign-in", json={"token": f"wrong {n}"}) for n in range(15)]
     assert [response.status_code for response in responses] == [403] * 10 + [429] * 5
@@ -132,13 +132,13 @@ def test_a_flood_of_wrong_tokens_is_told_to_wait_and_a_right_one_opens(site: Sit
     assert client.post("/sign-in", json={"token": "wrong"}).status_code == 403
 
 
-def test_wrong_tokens_at_the_same_time_pass_no_bound(site: Site) -> None:
+def test_simultaneous_wrong_tokens_do_not_pass_limit(site: Site) -> None:
     async def flood() -> list[int]:
         transport = httpx2.ASGITransport(site.app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            asked = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
-            return [response.status_code for response in await asyncio.gather(*asked)]
+            requests = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
+            return [response.status_code for response in await asyncio.gather(*requests)]
 
-    with ThreadPoolExecutor(1) as pool:  # where no other loop runs, such as that of a browser
+    with ThreadPoolExecutor(1) as pool:  # in a thread without another event loop
         statuses = pool.submit(lambda: asyncio.run(flood())).result()
     assert sorted(statuses) == [403] * 10 + [429] * 5

@@ -1,4 +1,4 @@
-"""A copy of a campaign, made while it is served."""
+"""Backups of a campaign while it is served."""
 
 import os
 import sqlite3
@@ -28,22 +28,20 @@ from tests.helpers import WORDS, code_of, message
 
 
 def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
+    """Read all rows of all tables."""
     with reading(campaign.engine) as connection:
         tables = metadata.sorted_tables
         found = {table.name: connection.execute(select(table).order_by(*table.primary_key)).all() for table in tables}
     return {name: [tuple(row) for row in rows] for name, rows in found.items()}
 
 
-def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_written(
-    address: str | Path, tmp_path: Path
-) -> None:
+def test_backup_contains_acknowledged_changes(address: str | Path, tmp_path: Path) -> None:
     campaign, copied = campaign_at(address, (2, 1), raters=2), tmp_path / "copy.db"
     vote_on_all(campaign, raters=1)
     if isinstance(address, Path):
-        assert address.with_name("c.db-wal").stat().st_size  # so that a copy of the file alone would lack votes
+        assert address.with_name("c.db-wal").stat().st_size  # so that a plain copy of the file would miss votes
     acknowledged = rows_of(campaign)
-    with campaign.engine.connect() as connection:  # which has the right to write
+    with campaign.engine.connect() as connection:  # this transaction has the write lock
         connection.exec_driver_sql("UPDATE campaign SET paused = TRUE")
         backup_campaign(address, copied)
     vote_on_all(campaign, raters=2)
@@ -55,9 +53,7 @@ def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_writt
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
 
 
-def test_a_full_disk_spoils_no_copy_of_a_campaign_on_a_server(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_no_broken_backup(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign_at(database, (2,), raters=1).close()
 
     def fill(connection: Any, record: Any) -> None:
@@ -69,7 +65,7 @@ def test_a_full_disk_spoils_no_copy_of_a_campaign_on_a_server(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_copied_is_refused(path: Path) -> None:
+def test_invalid_backups_raise(path: Path) -> None:
     campaign_at(path, (1,)).close()
     copy, other = path.with_name("copy.db"), path.with_name("other.db")
     assert code_of(backup_campaign, "postgresql://eve:secret@127.0.0.1:1/pets", copy) == "database-failed"
@@ -87,7 +83,7 @@ def test_what_cannot_be_copied_is_refused(path: Path) -> None:
     open_campaign(copy)
 
 
-def test_a_damaged_campaign_takes_no_place_of_a_good_copy(path: Path) -> None:
+def test_damaged_campaign_does_not_replace_good_backup(path: Path) -> None:
     campaign_at(path, (2,) * 200).close()
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
@@ -102,8 +98,8 @@ def test_a_damaged_campaign_takes_no_place_of_a_good_copy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock"])
-def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(path: Path, ending: str) -> None:
-    """A log that is overwritten while its campaign is open loses what was acknowledged."""
+def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) -> None:
+    """Overwriting the log of an open campaign would lose acknowledged changes."""
     campaign = campaign_at(path, (2,), raters=1)
     vote_on_all(campaign, raters=1)
     place = path.with_name(f"c.db{ending}")
@@ -117,14 +113,14 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(path: Path, ending:
 
 
 def campaign_of(path: Path, *, raters: int) -> Path:
-    """A campaign in which some of two raters have voted."""
+    """Create a campaign where some of two raters have voted."""
     campaign = campaign_at(path, (2, 1), raters=2, golden_share=0)
     vote_on_all(campaign, raters=raters)
     campaign.close()
     return path
 
 
-def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(path: Path) -> None:
+def test_backup_replaces_only_earlier_copy(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(campaign_of(path, raters=1), copy)
     for _ in range(2):
@@ -133,26 +129,26 @@ def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(path: Path) 
         vote_on_all(campaign, raters=2, now=2e9)
     before = path.read_bytes()
     assert message(backup_campaign, copy, path, force=True) == (
-        "file is a campaign with answers, and is not replaced\n"
+        "file is a campaign with answers, so it is not replaced\n"
         f"  where:   {path}\n"
         "  found:   3 answers missing from the new file\n"
         "  fix:     choose another name, or delete the file"
     )
     assert path.read_bytes() == before
-    with closing(open_campaign(copy)) as campaign:  # somebody goes on in the copy
+    with closing(open_campaign(copy)) as campaign:  # a rater continues in the copy
         vote_on_all(campaign, raters=2, now=3e9)
     assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
     assert {one.name for one in path.parent.iterdir()} == {"c.db", "copy.db"}
 
 
 def change_answers(path: Path, person: int, answer: int) -> None:
-    """Change what somebody said of the task that they have finished last."""
+    """Change a person's answers to their last finished task."""
     with closing(open_campaign(path)) as campaign:
         turn = last_turn(campaign, person)
         give(campaign, person, turn, answer, now=2e9, revision=turn.rows[0].revision)
 
 
-def test_no_copy_takes_the_place_of_answers_that_were_changed_since(path: Path) -> None:
+def test_backup_does_not_replace_changed_answers(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(campaign_of(path, raters=1), copy)
     change_answers(path, 2, MAYBE)
@@ -160,12 +156,14 @@ def test_no_copy_takes_the_place_of_answers_that_were_changed_since(path: Path) 
     assert code_of(backup_campaign, copy, path, force=True) == "output-is-campaign"
     assert path.read_bytes() == before
     change_answers(copy, 2, NO)
-    assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"  # as often changed, to another one
+    assert (
+        code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
+    )  # changed equally often, to another answer
     change_answers(path, 2, MAYBE)
     backup_campaign(path, copy, force=True)
 
 
-def test_what_experts_brought_along_and_changed_is_not_overwritten(path: Path) -> None:
+def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
     copy, golden = path.with_name("copy.db"), tasks_of(2, prefix="g")
     experts = Votes.from_columns(golden.questions, *np.array([[0], [0], [YES]]), ("eve",), WORDS)
     campaign_at(path, (1,), golden=(2,), experts=experts).close()
@@ -173,19 +171,19 @@ def test_what_experts_brought_along_and_changed_is_not_overwritten(path: Path) -
     with closing(open_campaign(path)) as campaign:
         turn_of(campaign, 1)
         with reading(campaign.engine) as connection:
-            (known,) = connection.scalars(select(answers.c.question))
-        save_answers(campaign, 1, [GivenAnswer(known, NO, revision=1)], NOW)
+            (question,) = connection.scalars(select(answers.c.question))
+        save_answers(campaign, 1, [GivenAnswer(question, NO, revision=1)], NOW)
     assert "\n  found:   1 answer missing from the new file\n" in message(backup_campaign, copy, path, force=True)
 
 
-def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: str, path: Path) -> None:
+def test_backup_from_server_does_not_replace_other_answers(database: str, path: Path) -> None:
     campaign_at(database, (1,), raters=1).close()
     assert code_of(backup_campaign, database, campaign_of(path, raters=1), force=True) == "output-is-campaign"
     for force in (False, True):
         backup_campaign(database, path.with_name("copy.db"), force=force)
 
 
-def test_a_copy_is_made_anew_in_a_folder_of_any_name(tmp_path: Path) -> None:
+def test_backup_can_be_repeated_in_folder_with_special_name(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"\xff # %41")
     folder.mkdir()
     campaign = campaign_at(folder / "c.db", (2,), raters=1)

@@ -1,6 +1,6 @@
-"""How a campaign's database is opened: what is no whole campaign is refused in one message, and left as it is.
+"""Opening the database of a campaign: damaged or other files raise one error, and are not changed.
 
-And how long a change waits for another one.
+Changes wait for each other for a limited time.
 """
 
 import os
@@ -61,7 +61,7 @@ def path(path: Path) -> Path:
 
 
 def beside(path: Path, ending: str = "-wal") -> Path:
-    """A file beside a campaign, such as its log."""
+    """Return the path of a file beside a campaign, such as its log."""
     return path.with_name(f"{path.name}{ending}")
 
 
@@ -88,9 +88,7 @@ def execute(path: Path, *statements: str) -> None:
         ("ALTER TABLE images DROP COLUMN original", FAULT.format(NO_COLUMNS, "images.original")),
     ],
 )
-def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
-    address: str | Path, statement: str, expected: str
-) -> None:
+def test_unknown_form_is_neither_opened_nor_upgraded(address: str | Path, statement: str, expected: str) -> None:
     campaign = campaign_at(address, (1,), raters=1)
     with campaign.engine.begin() as connection:
         connection.execute(text(statement))
@@ -99,7 +97,7 @@ def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
         assert message(function, address) == expected.replace("FILE", str(address))
 
 
-def test_a_form_may_be_null(path: Path) -> None:
+def test_null_form_raises(path: Path) -> None:
     execute(path, "DROP TABLE alembic_version", "CREATE TABLE alembic_version (version_num)")
     execute(path, "INSERT INTO alembic_version VALUES (NULL)")
     assert message(open_campaign, path) == FORM.format("None").replace("FILE", str(path))
@@ -131,12 +129,12 @@ def test_a_form_may_be_null(path: Path) -> None:
         ),
     ],
 )
-def test_a_campaign_without_readable_settings_is_not_opened(path: Path, statement: str, expected: str) -> None:
+def test_unreadable_settings_raise(path: Path, statement: str, expected: str) -> None:
     execute(path, statement)
     assert message(open_campaign, path) == expected.replace("FILE", str(path))
 
 
-def test_errors_of_the_database_are_told_in_one_form(path: Path) -> None:
+def test_database_errors_are_data_errors(path: Path) -> None:
     def fail() -> None:
         with database_errors("c.db"):
             raise NoResultFound("No row was found when one was required")
@@ -150,14 +148,14 @@ def test_errors_of_the_database_are_told_in_one_form(path: Path) -> None:
 
 
 def read_all(path: Path) -> int:
-    """Read what status and export read; the number of votes."""
+    """Read what status and export read; return the number of votes."""
     with using_campaign(path) as campaign:
         progress_of(campaign, 1e9)
         return len(export_votes(campaign).votes)
 
 
 @pytest.mark.parametrize("statement", [None, "CREATE TABLE cats (name)", "CREATE TABLE campaign (id)"])
-def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statement: str | None) -> None:
+def test_database_of_another_program_is_not_changed(tmp_path: Path, statement: str | None) -> None:
     path = tmp_path / "other.db"
     path.touch()
     if statement is not None:
@@ -169,7 +167,7 @@ def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statem
     assert not list(tmp_path.glob("*.db-*"))
 
 
-def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(path: Path) -> None:
+def test_campaign_and_backup_use_write_ahead_log(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
     for place in (path, copy):
@@ -179,8 +177,8 @@ def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(pa
 
 
 @contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without the rights of root, to whom all is allowed."""
+def drop_root() -> Iterator[None]:
+    """Drop the rights of root, which can do everything."""
     if os.geteuid():
         yield
         return
@@ -192,46 +190,42 @@ def as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("folder", [0o555, 0o777])
-def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_left_beside_it(
-    path: Path, memory_folder: Path, folder: int
-) -> None:
-    read_all(path)  # which imports what nobody may read
+def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder: Path, folder: int) -> None:
+    read_all(path)  # imports modules that nobody else can read
     memory_folder.chmod(0o755)
     fixed, copies = memory_folder / "fixed", memory_folder / "copies"
     fixed.mkdir()
     copies.mkdir()
     copies.chmod(0o777)
-    kept = Path(shutil.copy(path, fixed / "100 %? #.db"))
-    kept.chmod(0o444)
+    copied = Path(shutil.copy(path, fixed / "100 %? #.db"))
+    copied.chmod(0o444)
     fixed.chmod(folder)
-    with as_nobody():
-        assert read_all(kept) == 6
-        backup_campaign(kept, copies / "copy.db")
+    with drop_root():
+        assert read_all(copied) == 6
+        backup_campaign(copied, copies / "copy.db")
         assert read_all(copies / "copy.db") == 6
         with using_campaign(copies / "copy.db") as campaign:
             add_person(campaign, "zoe")
 
         def write() -> None:
-            with using_campaign(kept) as campaign:
+            with using_campaign(copied) as campaign:
                 add_person(campaign, "zoe")
 
         assert message(write) == (
             "database of the campaign cannot be used\n"
-            f"  where:   {kept}\n"
+            f"  where:   {copied}\n"
             "  found:   attempt to write a readonly database\n"
             "  fix:     make the file and its folder writable"
         )
-        assert [one.name for one in fixed.iterdir()] == [kept.name]
+        assert [one.name for one in fixed.iterdir()] == [copied.name]
     fixed.chmod(0o777)
 
 
 @pytest.mark.parametrize(("folder", "file"), [(0o555, 0o666), (0o777, 0o444)])
-def test_a_campaign_that_may_not_be_written_is_not_served(
-    path: Path, memory_folder: Path, folder: int, file: int
-) -> None:
+def test_read_only_campaign_is_not_served(path: Path, memory_folder: Path, folder: int, file: int) -> None:
     path.chmod(file)
     memory_folder.chmod(folder)
-    with as_nobody():
+    with drop_root():
         assert message(only_process(path).__enter__) == (
             "campaign file is read-only, so it cannot be served or upgraded\n"
             f"  where:   {path}\n"
@@ -241,19 +235,17 @@ def test_a_campaign_that_may_not_be_written_is_not_served(
     memory_folder.chmod(0o755)
 
 
-def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, memory_folder: Path) -> None:
+def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memory_folder: Path) -> None:
     memory_folder.chmod(0o755)
     path.chmod(0o644)
     with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
-        with as_nobody(), using_campaign(path) as read:
+        with drop_root(), using_campaign(path) as read:
             assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
 
 
-def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "_PATIENCE", 50)
+def test_change_on_server_does_not_wait_forever(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_LOCK_TIMEOUT", 50)
     campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with changing(campaign) as change:
         change.person(2)
@@ -261,7 +253,7 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
             other.person(2)
 
 
-def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: str | Path) -> None:
+def test_database_errors_contain_no_values(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1)
     with pytest.raises(SQLAlchemyError) as caught, reading(campaign.engine) as connection:
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
@@ -269,7 +261,7 @@ def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: s
 
 
 def overwrite(path: Path, start: int, content: bytes) -> None:
-    """As `dd conv=notrunc` does: the file stays, and is as long."""
+    """Overwrite a file in place, like `dd conv=notrunc`; its length stays."""
     with path.open("r+b") as file:
         file.seek(start)
         file.write(content)
@@ -284,7 +276,7 @@ def delete(*endings: str) -> Callable[[Path], None]:
 
 
 def delete_logs_and_read(path: Path) -> None:
-    """Another process opens the file, and makes logs of its own."""
+    """Delete the logs, and let another process create new ones."""
     delete("-wal", "-shm")(path)
     subprocess.run([sys.executable, "-m", "reassess", "status", path], check=True, capture_output=True)
 
@@ -301,7 +293,7 @@ def size(path: Path) -> int:
 _CHANGED = "was changed by another program since it was opened"
 _LOG_CHANGED = r"has a log \(-wal\) that another program changed since it was opened"
 _NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
-# What may befall a served file, by how it is told.
+# Changes of a served file, by error message.
 _FILE_CHANGES: dict[str, Callable[[Path], object]] = {
     "another campaign": lambda path: path.write_bytes((path.parent / "other.db").read_bytes()),
     "an earlier copy": lambda path: path.write_bytes((path.parent / "earlier.db").read_bytes()),
@@ -329,8 +321,8 @@ _LOG_CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize(
     ("found", "how"), [*((_CHANGED, how) for how in _FILE_CHANGES), *((_NO_LOG, how) for how in _LOSSES)]
 )
-def test_a_served_file_that_somebody_touches_takes_no_further_change(path: Path, found: str, how: str) -> None:
-    """What it acknowledged then would be lost. What it acknowledged before is not, if the log was deleted."""
+def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str, how: str) -> None:
+    """Later changes would be lost. Earlier changes are saved if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
     with only_process(path), using_campaign(path) as campaign:
@@ -345,17 +337,17 @@ def test_a_served_file_that_somebody_touches_takes_no_further_change(path: Path,
 
 
 def names_if_killed(path: Path) -> set[str]:
-    """The people of what is left of a served file if its server is killed now."""
+    """Return the people in a served file if its server were killed now."""
     for ending in ("", "-wal"):
-        if (left := beside(path, ending)).exists():
-            shutil.copy(left, path.with_name(f"killed.db{ending}"))
+        if (side_file := beside(path, ending)).exists():
+            shutil.copy(side_file, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
-        export_votes(killed)  # an error if it is damaged
+        export_votes(killed)  # raises if it is damaged
         return {one.name for one in people_of(killed)}
 
 
 def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
-    """Add people, and keep a copy of the log as it is after the half of them."""
+    """Add people, and copy the log after half of them."""
     for number in range(count):
         add_person(campaign, f"{number}")
         if number == count // 2:
@@ -363,25 +355,25 @@ def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
-def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, how: str) -> None:
-    """It loses no more than a server that is killed, and the file is whole."""
+def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
+    """It loses at most what a killed server loses, and the file is intact."""
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
         _LOG_CHANGES[how](path)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
-        kept = names_if_killed(path)
+        names = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)
-        assert {one.name for one in people_of(campaign)} == kept
-    assert "yan" not in kept
-    assert ("0" in kept) == (how not in ("zeros", "empty"))
-    assert ("19" in kept) == (how == "head")
+        assert {one.name for one in people_of(campaign)} == names
+    assert "yan" not in names
+    assert ("0" in names) == (how not in ("zeros", "empty"))
+    assert ("19" in names) == (how == "head")
 
 
-def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
-    """Within the same tick of the clock by which files have their time."""
+def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
+    """Within one tick of the clock for file times."""
     with only_process(path), using_campaign(path) as campaign:
         log = beside(path)
         for number in range(20):
@@ -399,7 +391,7 @@ def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
-def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(path: Path, how: str) -> None:
+def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) -> None:
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
 
@@ -416,7 +408,7 @@ def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(path: 
 
 
 def restart_in_the_index(path: Path) -> None:
-    """Leave what a process leaves that is killed while it restarts the log: only the index says that it is empty."""
+    """Imitate a kill during a log restart: only the index says that the log is empty."""
     with beside(path, "-shm").open("r+b") as index:
         words = np.frombuffer(index.read(48), "<u4").copy()
         words[4] = 0  # commits
@@ -427,10 +419,10 @@ def restart_in_the_index(path: Path) -> None:
             second = (second + other + first) % 2**32
         words[10:] = first, second
         index.seek(0)
-        index.write(words.tobytes() * 2 + bytes(4))  # and nothing of it has been moved into the file
+        index.write(words.tobytes() * 2 + bytes(4))  # no page of it was moved into the file
 
 
-def test_a_kill_while_the_log_restarts_stops_no_later_server(path: Path) -> None:
+def test_kill_during_log_restart_stops_no_later_server(path: Path) -> None:
     with using_campaign(path) as other:
         add_person(other, "xia")
         with reading(other.engine) as connection:
@@ -442,7 +434,7 @@ def test_a_kill_while_the_log_restarts_stops_no_later_server(path: Path) -> None
             assert {"xia", "zoe", "yan"} <= names_if_killed(path)
 
 
-def test_a_closed_campaign_has_no_file_open(path: Path) -> None:
+def test_closed_campaign_has_no_open_file(path: Path) -> None:
     with only_process(path):
         before = len(list(Path("/proc/self/fd").iterdir()))
         for number in range(5):
@@ -451,8 +443,8 @@ def test_a_closed_campaign_has_no_file_open(path: Path) -> None:
         assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Path) -> None:
-    """A change of the server after it would be lost with it."""
+def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
+    """Later changes of the server would be lost, too."""
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         before = size(beside(path))
@@ -465,8 +457,8 @@ def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Pat
         assert {"zoe"} == {one.name for one in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
 
 
-def test_what_another_program_has_not_committed_yet_is_no_damage(path: Path) -> None:
-    """Also if the change of the server that ends meanwhile wrote nothing."""
+def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
+    """Also if a change of the server wrote nothing."""
     many = (
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
     )
@@ -490,13 +482,13 @@ def test_what_another_program_has_not_committed_yet_is_no_damage(path: Path) -> 
 
 
 def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
-    """Another process that changes the campaign so often."""
+    """Start another process that changes the campaign `count` times."""
     many = "from reassess import annotation as a; import sys; c = a.open_campaign(sys.argv[1])\n"
     many += "for n in range(int(sys.argv[3])): a.add_people(c, [f'{sys.argv[2]} {n} {k}' for k in range(8)])\n"
     return subprocess.Popen([sys.executable, "-c", many, path, name, str(count)])
 
 
-def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
+def test_threads_continue_after_log_restart(path: Path) -> None:
     with only_process(path), using_campaign(path) as campaign:
         heads = set()
 
@@ -511,8 +503,8 @@ def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
         assert len(names_if_killed(path)) == 3 + 400
 
 
-def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -> None:
-    """A process that closes a file loses the locks that it has on it, but SQLite has none on its log."""
+def test_checking_log_keeps_locks_of_database(path: Path) -> None:
+    """Closing a file releases the process's locks on it, but SQLite takes no lock on the log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
     with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
         beside(path).read_bytes()
@@ -521,8 +513,8 @@ def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -
         change.note(1e9, "pause")
 
 
-def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them(path: Path) -> None:
-    """Also beyond the length at which SQLite moves the log into the file."""
+def test_other_processes_and_server_change_file_together(path: Path) -> None:
+    """Also when the log is long enough for SQLite to move it."""
     with only_process(path), using_campaign(path) as campaign:
         other = run_many(path, "other", 120)
         for number in range(250):
@@ -535,8 +527,8 @@ def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them
         assert len(people_of(campaign)) == 3 + 120 * 8 + 500
 
 
-def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -> None:
-    """Also where SQLite reads all that is asked for."""
+def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
+    """Also if SQLite can read all requested rows."""
     with using_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
     execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
@@ -549,11 +541,11 @@ def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -
         assert message(read).startswith("campaign file is damaged\n")
 
 
-def test_a_campaign_whose_file_is_gone_takes_no_change(path: Path) -> None:
+def test_campaign_without_file_rejects_changes(path: Path) -> None:
     moved = path.with_name("moved.db")
     with using_campaign(path) as campaign:
         path.rename(moved)
-        for _ in range(2):  # the second time, another file is in its place
+        for _ in range(2):  # the second time, another file replaces it
             with pytest.raises(store.UnavailableError, match="was moved, deleted or replaced since it was opened"):
                 add_person(campaign, "zoe")
             shutil.copy(moved, path)

@@ -1,4 +1,4 @@
-"""Experts answer golden questions in the page: the truth follows, and what is known of raters follows from it."""
+"""Experts answer golden questions in a campaign: truths and rater accuracy follow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,8 +34,8 @@ LATER = NOW + 1e6
 
 
 @pytest.fixture
-def made(address: str | Path) -> Callable[..., Campaign]:
-    """Makes a campaign with golden tasks of some sizes; what is asked of its rater, ann, is golden if it can be."""
+def make_campaign(address: str | Path) -> Callable[..., Campaign]:
+    """Create campaigns with golden tasks of some sizes, where the rater ann gets golden tasks if possible."""
 
     def make(*golden: int, **options: Any) -> Campaign:
         campaign = campaign_at(address, (2,), golden=golden, golden_share=0.9, **options)
@@ -46,15 +46,15 @@ def made(address: str | Path) -> Callable[..., Campaign]:
 
 
 def practised(campaign: Campaign) -> PracticeResult | None:
-    """How ann answered in the practice round."""
+    """Return the practice result of ann."""
     (result,) = [one.practice for one in progress_of(campaign, NOW).raters if one.name == "ann"]
     return result
 
 
-def test_without_a_truth_no_rater_is_asked_a_golden_question_and_votes_of_experts_stay(
-    made: Callable[..., Campaign],
+def test_golden_questions_without_truth_are_not_asked(
+    make_campaign: Callable[..., Campaign],
 ) -> None:
-    campaign = made(1, 2, experts=None)
+    campaign = make_campaign(1, 2, experts=None)
     assert [len(turn.rows) for turn in answer_all(campaign, 1, YES)] == [2]
     expert = add_person(campaign, "kim", "expert")
     assert len(answer_all(campaign, expert, YES)) == 2
@@ -65,18 +65,18 @@ def test_without_a_truth_no_rater_is_asked_a_golden_question_and_votes_of_expert
     )
 
 
-@pytest.mark.parametrize(("said", "passes"), [(MAYBE, True), (NO, False)])
-def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the_bar(
-    made: Callable[..., Campaign], said: int, passes: bool
+@pytest.mark.parametrize(("value", "passes"), [(MAYBE, True), (NO, False)])
+def test_practice_shows_truths_and_admits_raters_who_reach_bar(
+    make_campaign: Callable[..., Campaign], value: int, passes: bool
 ) -> None:
-    """All practice questions are of one image of which the one class is invalid, and the other valid."""
-    campaign = made(2, 2, 2, practice=2, bar=0.5)
+    """The practice questions are about one image with a valid and an invalid class."""
+    campaign = make_campaign(2, 2, 2, practice=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
         assert turn.practice
-        given = [said if said == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
-        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, given, strict=True)]
-        assert save_answers(campaign, 2, [first], NOW) == {}  # not before all of it is answered
+        values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
+        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, values, strict=True)]
+        assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
         assert truths == {row.question: row.class_id for row in turn.rows}
         assert save_answers(campaign, 2, [GivenAnswer(first.question, YES, revision=1)], NOW)
@@ -88,11 +88,11 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
         admit(campaign, 2, NOW)
         assert practised(campaign).passed is None
     answer_all(campaign, 2, YES)
-    assert len(export_votes(campaign).rater_golden) == 2  # of the one golden task that is not for practice
+    assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
 
 
-def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=1.0)
+def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     right = [2 * row.class_id for row in turn.rows]
     assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
@@ -105,8 +105,8 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(made: Call
     assert not turn_of(campaign, 2).practice
 
 
-def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=1.0)
+def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
@@ -114,7 +114,7 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(made: Callab
     assert not turn_of(campaign, 2, LATER).practice
 
 
-def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str | Path) -> None:
+def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
     campaign = campaign_at(
         address, (1,), per_question=9, golden_share=0, stop=StopRule(0.3, 0.7), golden=(2,), experts=None
     )
@@ -130,17 +130,19 @@ def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str |
 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
-def test_who_skips_all_practice_images_does_not_reach_the_bar(made: Callable[..., Campaign], bar: float) -> None:
-    campaign = made(2, 2, practice=1, bar=bar)
+def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
 
 
 @pytest.mark.parametrize(("bar", "passes"), [(0.7, True), (0.8, False)])
-def test_a_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], bar: float, passes: bool) -> None:
-    """Also if some of it was answered."""
-    campaign = made(2, 2, 2, practice=2, bar=bar)
+def test_skipped_practice_image_counts_as_maybe(
+    make_campaign: Callable[..., Campaign], bar: float, passes: bool
+) -> None:
+    """Also if some questions were answered."""
+    campaign = make_campaign(2, 2, 2, practice=2, bar=bar)
     broken = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
     skip_task(campaign, 2, broken.task, NOW)
@@ -152,8 +154,8 @@ def test_a_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign],
     assert practised(campaign) == PracticeResult(BalancedAccuracy(1.5, 1.5, 2, 2), passes)
 
 
-def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=0.5)
+def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
     skip_task(campaign, 2, turn.task, NOW)
@@ -162,9 +164,9 @@ def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
 
-def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Callable[..., Campaign]) -> None:
-    """Their answers do not end it, and could be changed after."""
-    campaign = made(2, 2, practice=1, bar=0.5)
+def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callable[..., Campaign]) -> None:
+    """Answers do not end such turns, and can still be changed."""
+    campaign = make_campaign(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
     assert give(campaign, 2, turn, YES) == {}
@@ -175,10 +177,10 @@ def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Call
 
 
 @pytest.mark.parametrize("bar", [None, 0.7])
-def test_practice_begins_once_experts_have_answered_or_skipped_its_tasks(
-    made: Callable[..., Campaign], bar: float | None
+def test_practice_begins_after_experts_answer_or_skip_its_tasks(
+    make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = made(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
     assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
     expert = add_person(campaign, "kim", "expert")
@@ -209,9 +211,9 @@ def why_waiting(campaign: Campaign) -> str | None:
     return progress_of(campaign, NOW).practice.waits_for
 
 
-def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaign]) -> None:
-    """Experts say yes to all; an owner can admit raters, and an expert can change an answer."""
-    campaign = made(2, 2, practice=1, bar=0.7, experts=None)
+def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
+    """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
+    campaign = make_campaign(2, 2, practice=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == (
@@ -227,8 +229,8 @@ def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaig
     assert turn_of(campaign, 1).practice
 
 
-def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1)
+def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = turn_of(campaign, expert)

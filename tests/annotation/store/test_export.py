@@ -1,4 +1,4 @@
-"""What is exported: votes in the order in which they came, original labels, and what people suggested."""
+"""The export: votes in order of arrival, original labels, and suggestions."""
 
 from pathlib import Path
 
@@ -23,22 +23,22 @@ from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, rat
 def rows_of(votes: Votes) -> list[tuple[object, ...]]:
     items, seconds = votes.items, votes.seconds
     return [
-        (items.images[items.image_ids[row]], int(items.class_ids[row]), *said)
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), *vote)
         for row in range(len(items))
-        for said in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
+        for vote in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
     ]
 
 
-def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Path) -> None:
+def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None:
     campaign = campaign_at(address, (2, 1), raters=3, golden_share=0)
     for rater, seconds in ((3, None), (2, 1.5)):
         while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
             save_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
     votes = export_votes(campaign, names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
-        (image, class_id, said)
+        (image, class_id, vote)
         for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
-        for said in (("rater 3", "yes"), ("rater 2", "maybe"))
+        for vote in (("rater 3", "yes"), ("rater 2", "maybe"))
     ]
     assert np.isnan(votes.seconds).tolist() == [True, False] * 3
     assert votes.items.classes == CLASSES
@@ -46,8 +46,8 @@ def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Pat
 
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba"])
-def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(address: str | Path, names: str) -> None:
-    lists = [[names.index(name)] for name in "eba"]  # of another list of classes, too
+def test_original_labels_of_all_images_are_exported(address: str | Path, names: str) -> None:
+    lists = [[names.index(name)] for name in "eba"]  # also with another class list
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
     campaign = campaign_at(address, (1, 1, 1), original=labels)
     exported = export_votes(campaign)
@@ -56,7 +56,7 @@ def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(addr
     assert not campaign.original_votes
 
 
-def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> None:
+def test_suggestions_count_people(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=3, golden_share=0)
     for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
         turn = turn_of(campaign, rater)
@@ -66,10 +66,10 @@ def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> Non
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
 
 
-def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) -> None:
+def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
     *raters, suggesting = raters_of(5)
-    later = NOW + 100  # when leases have ended
+    later = NOW + 100  # after the leases
     task = turn_of(campaign, suggesting).task
     suggest(campaign, suggesting, task, 5, NOW)
     skip_task(campaign, suggesting, task, NOW)

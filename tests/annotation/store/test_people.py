@@ -1,4 +1,4 @@
-"""Links, sessions, consent, and what is deleted."""
+"""Links, sessions, consent, and deleted people."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,13 +42,13 @@ _MONTH = 30 * 24 * 3600
 
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
-    """A campaign whose people are asked for their consent first."""
+    """A campaign with a consent text."""
     create_campaign(address, CampaignPlan(tasks_of(2), consent="We keep your votes."))
     return open_campaign(address)
 
 
 def signed_in(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
-    """A person who has agreed to take part, and the secret of their session."""
+    """Return a person who has consented, and the secret of their session."""
     person = add_person(campaign, name)
     secret = sign_in(campaign, make_link(campaign, person, NOW), NOW)
     assert secret is not None
@@ -57,7 +57,7 @@ def signed_in(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
     return person, secret
 
 
-def test_a_session_ends_after_a_month_or_by_signing_out(campaign: Campaign) -> None:
+def test_session_ends_after_a_month_or_sign_out(campaign: Campaign) -> None:
     person, secret = signed_in(campaign)
     own = person_of_session(campaign, secret, NOW)
     assert (own.id, own.name, own.role, own.consented) == (person, "ann", "rater", True)
@@ -67,7 +67,7 @@ def test_a_session_ends_after_a_month_or_by_signing_out(campaign: Campaign) -> N
     assert person_of_session(campaign, secret, NOW) is None
 
 
-def test_forged_replaced_and_revoked_tokens_do_not_sign_in_and_none_is_stored(campaign: Campaign) -> None:
+def test_forged_replaced_and_revoked_tokens_do_not_sign_in(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
     first = make_link(campaign, person, NOW)
     secret = sign_in(campaign, first, NOW)
@@ -76,8 +76,8 @@ def test_forged_replaced_and_revoked_tokens_do_not_sign_in_and_none_is_stored(ca
     assert [sign_in(campaign, token, NOW) for token in (first, second + "A")] == [None, None]
     other = sign_in(campaign, second, NOW)
     with reading(campaign.engine) as connection:
-        kept = str([connection.execute(select(table)).all() for table in (people, sessions, log)])
-    assert [one for one in (first, second, secret, other) if one in kept] == []
+        rows = str([connection.execute(select(table)).all() for table in (people, sessions, log)])
+    assert [one for one in (first, second, secret, other) if one in rows] == []
     revoke_link(campaign, person, NOW)
     assert person_of_session(campaign, other, NOW) is None
     assert sign_in(campaign, second, NOW) is None
@@ -100,12 +100,12 @@ def test_people_who_change_each_other_do_not_deadlock(campaign: Campaign, change
     assert [one.linked for one in people_of(campaign)] == [change is make_link] * 2
 
 
-def test_a_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("reassess.annotation.store.people.changing")
     assert sign_in(campaign, "wrong", NOW) is None
 
 
-def test_a_deleted_name_is_nowhere_and_votes_stay(campaign: Campaign) -> None:
+def test_deleted_name_disappears_and_votes_stay(campaign: Campaign) -> None:
     person, secret = signed_in(campaign, "Ann Example")
     turn = turn_of(campaign, person)
     save_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
@@ -116,7 +116,7 @@ def test_a_deleted_name_is_nowhere_and_votes_stay(campaign: Campaign) -> None:
     assert export_votes(campaign, names=True).votes.raters == (f"deleted {person}",)
 
 
-def test_the_only_owner_stays(campaign: Campaign) -> None:
+def test_only_owner_cannot_be_deleted(campaign: Campaign) -> None:
     owner = add_person(campaign, "kim", "owner")
     assert message(delete_person, campaign, owner, NOW) == (
         "the only owner cannot be deleted\n  found:   kim\n  fix:     invite another owner first"
@@ -125,13 +125,13 @@ def test_the_only_owner_stays(campaign: Campaign) -> None:
     assert message(revoke_link, campaign, owner, NOW, owner) == (
         "the link of the only owner cannot be revoked\n  found:   kim\n  fix:     invite another owner first"
     )
-    revoke_link(campaign, owner, NOW)  # by the command line, which can make a new one
+    revoke_link(campaign, owner, NOW)  # the command line can make a new link
     make_link(campaign, add_person(campaign, "lee", "owner"), NOW)
     delete_person(campaign, owner, NOW)
     assert [person.name for person in people_of(campaign)] == [f"deleted {owner}", "lee"]
 
 
-def test_names_of_others_or_of_nobody_are_refused(campaign: Campaign) -> None:
+def test_existing_and_unknown_names_raise(campaign: Campaign) -> None:
     add_person(campaign, "ann")
     assert code_of(add_person, campaign, "ann") == "duplicate-person"
     for name in (" ", "Ann", "\u0430nn"):
@@ -141,8 +141,8 @@ def test_names_of_others_or_of_nobody_are_refused(campaign: Campaign) -> None:
     )
     assert message(find_person, campaign, "anna").endswith("\n  fix:     did you mean ann?")
     add_people(campaign, [f"r{number}" for number in range(20)])
-    assert "\n  allowed: ann, r0, " in (told := message(find_person, campaign, "bo"))
-    assert "r10 and 9 more\n" in told
+    assert "\n  allowed: ann, r0, " in (error := message(find_person, campaign, "bo"))
+    assert "r10 and 9 more\n" in error
     assert message(make_link, campaign, 99, NOW) == "unknown person\n  found:   person 99"
 
 
@@ -159,8 +159,8 @@ def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -
     campaign, other = open_campaign(database), open_campaign(database)
     later: list[Any] = []
 
-    def begin_the_other(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
-        if statement.startswith("INSERT INTO people") and given["name"] == "bob":  # when ann is added
+    def begin_the_other(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("INSERT INTO people") and parameters["name"] == "bob":  # while ann is added
             later.append(pool.submit(message, add_people, other, ["bob", "ann"]))
             waiting(other, 1)
 
@@ -172,7 +172,7 @@ def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -
     other.close()
 
 
-def test_a_deleted_person_gets_an_unused_name(campaign: Campaign) -> None:
+def test_deleted_person_gets_unused_name(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
     add_person(campaign, f"deleted {person}")
     delete_person(campaign, person, NOW)
@@ -181,7 +181,7 @@ def test_a_deleted_person_gets_an_unused_name(campaign: Campaign) -> None:
     assert people_of(campaign)[0].name == f"deleted {person}-again"
 
 
-def test_only_a_waiting_rater_is_admitted(campaign: Campaign) -> None:
+def test_only_waiting_raters_can_be_admitted(campaign: Campaign) -> None:
     assert message(admit, campaign, 99, NOW) == "unknown person\n  found:   person 99"
     for name, role in (("ann", "rater"), ("eva", "expert")):
         assert message(admit, campaign, add_person(campaign, name, role), NOW) == (
@@ -194,14 +194,14 @@ def test_only_a_waiting_rater_is_admitted(campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize("change", ["UPDATE log SET what = 'nothing'", "DELETE FROM log"])
-def test_the_log_only_grows(campaign: Campaign, change: str) -> None:
+def test_log_is_append_only(campaign: Campaign, change: str) -> None:
     person = add_person(campaign, "ann", now=NOW)
     make_link(campaign, person, NOW + 1)
     with pytest.raises(DatabaseError, match="the log only grows"), changing(campaign) as changed:
         changed.connection.execute(text(change))
     with reading(campaign.engine) as connection:
-        said = [(row.what, row.person, row.detail) for row in connection.execute(select(log).order_by(log.c.id))]
-    assert said == [
+        entries = [(row.what, row.person, row.detail) for row in connection.execute(select(log).order_by(log.c.id))]
+    assert entries == [
         ("create", None, {}),
         ("add", None, {"person": person, "role": "rater"}),
         ("link", None, {"person": person}),

@@ -1,4 +1,4 @@
-"""However many answers there are, what a rater asks and says reads a few rows of each table."""
+"""Requests of raters read a few rows of each table, for any number of answers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from reassess.annotation import next_turn
 from reassess.core import StopRule
 from tests.annotation.campaigns import campaign_at, vote_on_all
 
-# Tables that grow with the images or the answers, and the indexes that hold a few of their rows.
+# Tables that grow with images or answers, and their partial indexes.
 _LARGE = ("answers", "images", "log", "questions", "tasks", "turns")
 _FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
 
-def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
+def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
     campaign = campaign_at(
         tmp_path / "c.db", (3,) * 6, raters=3, per_question=3, stop=StopRule(0.1, 0.9), golden_share=0.3
     )
@@ -37,6 +37,6 @@ def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
 
 
 def scanned(plan: Sequence[str]) -> list[str]:
-    """The steps of a plan that read all rows of a table that grows."""
+    """Return the steps of a query plan that scan a growing table."""
     scans = [step for step in plan if step.startswith("SCAN ") and step.split()[1].partition("_")[0] in _LARGE]
     return [step for step in scans if not step.endswith(_FEW)]

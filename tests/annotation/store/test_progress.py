@@ -1,4 +1,4 @@
-"""How far a campaign is: what is counted by the database equals what follows from the export."""
+"""The progress of a campaign: counts of the database equal counts of the export."""
 
 from pathlib import Path
 
@@ -30,27 +30,27 @@ HOUR = 3600.0
 
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
-    """A campaign of three questions for two raters, and an expert."""
+    """A campaign with three questions, two raters and an expert."""
     campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
     for rater in raters_of(2):
         make_link(campaign, rater, NOW)
     return campaign
 
 
-def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -> None:
+def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
     progress = progress_of(campaign, NOW)
     assert (progress.questions, progress.open, progress.votes, progress.votes_needed) == (3, 3, 0, 6)
     assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
-    assert (expert.name, expert.role, expert.votes, expert.given) == ("eve", "expert", 0, 5)
-    assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
+    assert (expert.name, expert.role, expert.votes, expert.n_answers) == ("eve", "expert", 0, 5)
+    assert (progress.golden, expert.last) == (5, None)  # of imported answers
     assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
     assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
 
 
-def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None:
-    """Three votes in the 5 hours since the first one: three more take 5 hours."""
+def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
+    """Three votes took 5 hours, so three further votes take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = progress_of(campaign, NOW + 5 * HOUR)
     assert (progress.open, progress.votes, progress.votes_needed) == (3, 3, 3)
@@ -64,17 +64,15 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
 
 
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
-def test_how_practice_went_is_told_of_each_rater(
-    path: Path, bar: float | None, passed: tuple[bool | None, bool | None]
-) -> None:
-    """One is right twice of four and says maybe once, one is never right, and one has answered half of it."""
+def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
+    """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
     campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
-    for name, said in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
+    for name, values in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
-        while said:
+        while values:
             turn = turn_of(campaign, number)
             rows = sorted(turn.rows, key=lambda row: row.class_id)
-            save_answers(campaign, number, [GivenAnswer(row.question, said.pop(0)) for row in rows], NOW)
+            save_answers(campaign, number, [GivenAnswer(row.question, values.pop(0)) for row in rows], NOW)
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
@@ -87,12 +85,12 @@ def test_how_practice_went_is_told_of_each_rater(
 @pytest.mark.parametrize(
     ("seconds", "median"), [(2.25, 2.3), (2.35, 2.4), (0.05, 0.1), (2.2499, 2.2), (2.2501, 2.3), (3600.5, 3600.0)]
 )
-def test_the_half_of_a_tenth_of_a_second_is_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
+def test_half_tenths_of_a_second_are_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
     vote_on_all(campaign, raters=1, seconds=seconds)
     assert progress_of(campaign, NOW).raters[1].seconds == median
 
 
-def test_the_median_time_is_that_of_known_times_to_a_tenth_of_a_second(campaign: Campaign) -> None:
+def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> None:
     vote_on_all(campaign, raters=1)
     with campaign.engine.begin() as connection:
         numbers = connection.scalars(select(answers.c.id).where(answers.c.person == 2)).all()
@@ -101,8 +99,8 @@ def test_the_median_time_is_that_of_known_times_to_a_tenth_of_a_second(campaign:
     assert progress_of(campaign, NOW).raters[1].seconds == 4.0
 
 
-def test_flags_are_those_of_raters_on_the_export(path: Path) -> None:
-    """Four raters: one knows the truth, one guesses, one says yes to all but golden questions, one has answered few."""
+def test_flags_equal_flags_of_export(path: Path) -> None:
+    """Four raters: one knows the truth, one guesses, one answers yes except to golden questions, one answers few."""
     campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, per_question=4, golden_share=0.7)
     rng, names = np.random.default_rng(0), image_addresses(campaign)
     for number, most in zip(raters_of(4), (999, 999, 999, 12), strict=True):
@@ -121,7 +119,7 @@ def test_flags_are_those_of_raters_on_the_export(path: Path) -> None:
     assert list(found.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
 
 
-def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign) -> None:
+def test_few_golden_answers_flag_nobody_as_uninformative(campaign: Campaign) -> None:
     answer_all(campaign, 2, MAYBE)
     exported = export_votes(campaign)
     measured = golden_votes(exported.golden, exported.rater_golden)
@@ -130,7 +128,7 @@ def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign
     assert progress_of(campaign, NOW).raters[1].flags == ("few",)
 
 
-def test_without_golden_answers_one_answer_alone_is_flagged(path: Path) -> None:
+def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
     campaign = campaign_at(path, (1,) * 30, golden=(2,), experts=None)
     assert add_person(campaign, "ann") == 1
     add_person(campaign, "bo")

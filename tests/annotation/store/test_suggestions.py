@@ -1,4 +1,4 @@
-"""A class that a rater sees is a new question for others."""
+"""Suggested classes become new questions for other raters."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,10 +45,10 @@ from tests.annotation.campaigns import (
 from tests.helpers import code_of, message
 
 
-def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(path: Path) -> None:
+def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
     campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    for class_id in (5, 5, 1):  # the last is asked about already
+    for class_id in (5, 5, 1):  # the last class is already a question
         suggest(campaign, 2, turn.task, class_id, NOW)
     assert set(states(campaign)) == {0, 1, 5}
     give(campaign, 2, turn, YES)
@@ -58,7 +58,7 @@ def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(pa
     assert votes_of(campaign)[-1] == ("m0.png", 5, [("rater 3", "yes"), ("rater 4", "yes")])
 
 
-def test_what_cannot_be_suggested_is_refused(path: Path) -> None:
+def test_invalid_suggestions_raise(path: Path) -> None:
     campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
@@ -66,13 +66,13 @@ def test_what_cannot_be_suggested_is_refused(path: Path) -> None:
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:
-    """Why each question that is no golden one has ended, by class."""
+    """Return why each main question ended, by class."""
     with reading(campaign.engine) as connection:
         return {row.class_id: row.ended for row in connection.execute(select(questions).where(~questions.c.golden))}
 
 
 def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
-    """Whether a class is among what somebody is asked until nothing is left; they answer all else."""
+    """Return whether a person is asked about a class; they answer all other questions."""
     while isinstance(turn := next_turn(campaign, person, NOW), Turn):
         if class_id in [row.class_id for row in turn.rows]:
             return True
@@ -80,7 +80,7 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     return False
 
 
-def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_included_again(
+def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
@@ -96,15 +96,15 @@ def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_inc
     assert is_asked(campaign, 3, 5)
 
 
-def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
+def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
-    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
-    suggest(campaign, 2, shown[2].task, 4, NOW)
-    suggest(campaign, 2, shown[2].task, 5, NOW)
+    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    suggest(campaign, 2, turns_[2].task, 4, NOW)
+    suggest(campaign, 2, turns_[2].task, 5, NOW)
     assert is_asked(campaign, 4, 4)
     exclude_rater(campaign, 2, NOW)
-    assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one is on somebody's screen
-    suggest(campaign, 3, shown[3].task, 5, NOW)
+    assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one question is on a person's screen
+    suggest(campaign, 3, turns_[3].task, 5, NOW)
     assert states(campaign)[5] is None
     exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] == "withdrawn"
@@ -114,9 +114,7 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
 
 
 @pytest.mark.parametrize("excluded", [False, True])
-def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_others(
-    address: str | Path, excluded: bool
-) -> None:
+def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, excluded: bool) -> None:
     campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     suggest(campaign, 2, first.task, 5, NOW)
@@ -133,13 +131,13 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     assert is_asked(campaign, 4, 5)
     with reading(campaign.engine) as connection:
         question = connection.scalar(select(questions.c.id).where(questions.c.class_id == 5))
-    save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # which their page held still
+    save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # their page still had the task
     exclude_rater(campaign, 3, NOW + 100)
     include_rater(campaign, 3, NOW + 100)
     assert 5 not in export_votes(campaign).votes.items.class_ids
 
 
-def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path) -> None:
+def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> None:
     campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
@@ -154,8 +152,8 @@ def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path
     assert [(one.class_id, one.people) for one in export_votes(campaign).suggestions] == [(5, 1)]
 
 
-def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
-    """Twice is once; and what is asked already, and what others suggested before, is in it too."""
+def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
+    """Duplicates are logged once; suggestions of existing questions are logged, too."""
     campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
@@ -165,34 +163,34 @@ def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
     assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 
-def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
+def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
     campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
-    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
-    def note(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
-            locked.extend(given.values())
+            locked.extend(parameters.values())
 
     other = open_campaign(database)
     event.listen(other.engine, "before_cursor_execute", note)
     with ThreadPoolExecutor(2) as pool:
         with changing(campaign) as change:
             change.lock_campaign()
-            first = pool.submit(suggest, campaign, 2, shown[2].task, 5, NOW)
+            first = pool.submit(suggest, campaign, 2, turns_[2].task, 5, NOW)
             waiting(campaign, 1)
-            second = pool.submit(suggest, other, 3, shown[3].task, 5, NOW)
+            second = pool.submit(suggest, other, 3, turns_[3].task, 5, NOW)
             waiting(campaign, 2)
         first.result()
         second.result()
     with reading(campaign.engine) as connection:
-        (made,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
-    assert locked == [made]
+        (new_task,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
+    assert locked == [new_task]
     other.close()
 
 
 @pytest.mark.parametrize("votes", [True, False])
-def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(address: str | Path, votes: bool) -> None:
+def test_original_label_informs_suggested_classes_too(address: str | Path, votes: bool) -> None:
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
     options = {"golden": (3, 3), "practice": 1, "golden_share": 0, "original": original, "original_votes": votes}
@@ -208,7 +206,7 @@ def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(addre
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
     with reading(campaign.engine) as connection:
         of = {row[:2]: row[2:] for row in connection.execute(found.where(~questions.c.golden))}
-    (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # those of the file
+    (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # imported questions
     assert ((no, yes) == (None, None)) != votes
     priors = {(f"m{image}.png", c): (no, yes)[(image, c) == (0, 5)] for image in (0, 1) for c in (4, 5)}
     assert {key: prior for key, (prior, _) in of.items()} == priors | {("m2.png", 4): None, ("m2.png", 5): None}

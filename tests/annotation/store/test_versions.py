@@ -1,4 +1,4 @@
-"""The form of a campaign's tables: noted, checked when it is opened, and brought to that of today."""
+"""The form of a campaign's tables: stored, checked when the campaign is opened, and upgraded."""
 
 import shutil
 import sys
@@ -28,14 +28,14 @@ def has_added_columns(engine: Engine) -> bool:
 
 
 def differences(engine: Engine) -> list[object]:
-    """What tables have that the schema has not, and the other way round."""
+    """Return the differences between tables and schema."""
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         return compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
 
 
-def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
-    """form_N.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
+def test_schema_changes_need_new_form_and_migration() -> None:
+    """form_N.txt lists the columns, indexes and unique columns of each table; each form has its own file."""
     tables = []
     for table in schema.metadata.sorted_tables:
         columns = [f"{column.name} {column.type}{'?' * bool(column.nullable)}" for column in table.columns]
@@ -48,7 +48,7 @@ def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
 
 @pytest.fixture
 def older(address: str | Path) -> str | Path:
-    """A campaign with votes, of the form before the last one."""
+    """A campaign with votes, in the form before the latest form."""
     campaign = campaign_at(address, (2, 1), raters=2)
     vote_on_all(campaign, raters=2)
     with campaign.engine.begin() as connection:
@@ -59,7 +59,7 @@ def older(address: str | Path) -> str | Path:
     return address
 
 
-def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | Path) -> None:
+def test_earlier_form_is_upgraded_with_votes(older: str | Path) -> None:
     assert message(open_campaign, older) == (
         "campaign was created by an earlier version of reassess\n"
         f"  where:   {older}\n"
@@ -80,9 +80,7 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
         engine.dispose()
 
 
-def test_an_upgrade_that_fails_changes_nothing(
-    older: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_upgrade_changes_nothing(older: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
     monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
     last = tmp_path / "migrations 100 %" / "versions" / f"form_{FORM}.py"
@@ -104,7 +102,7 @@ def test_an_upgrade_that_fails_changes_nothing(
     assert upgrade_campaign(older)[1] == FORM
 
 
-def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_form_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.db"
     campaign_at(path, (1,), raters=1).close()
     monkeypatch.setattr(schema, "FORM", "0000")
@@ -118,7 +116,7 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
         )
 
 
-def test_without_alembic_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_alembic_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "alembic", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'reassess\[annotate\]'"):
         upgrade_campaign(tmp_path / "c.db")

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from reassess.formats.files import read_lines
-from tests.cleaning.simulated import simulated, wrong_labels
+from tests.cleaning.simulated import simulate, wrong_labels
 from tests.helpers import Needs, Runner, document_of, output_of, results_of, write_csv
 
 NAMES = ("cat", "dog", "eel")
@@ -22,7 +22,7 @@ CALL = ["clean", "all.npz", "--original", "train.csv", "-o", "clean.txt"]
 def training(folder: Path) -> Path:
     """Ninety images of which nine labels are wrong, what a model says of all and of two folds, and checked labels."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(COUNT, 3, 4.0, rng)
+    scores, truth = simulate(COUNT, 3, 4.0, rng)
     labels = wrong_labels(truth, 3, 0.1, "uniform", rng)
     images = np.array([f"{NAMES[label]}/{row}.png" for row, label in enumerate(labels)])
     named = list(zip(images, (NAMES[label] for label in labels), strict=True))

@@ -75,7 +75,7 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
         "95 %: Wilson intervals, over images",
         "soft: no model can exceed 0.8833",
         "no original: original labels are missing",
-        "no recall at size: some images have more labels than the file has ids for each (1)",
+        "no recall at size: some images have more labels than predicted ids (1)",
         "next: reassess report poor.csv --benchmark benchmark -o report.html",
     ]
 

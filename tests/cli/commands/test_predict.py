@@ -78,7 +78,7 @@ def test_pictures_that_are_passed_over_are_counted_once(pets: Path, run: Runner,
     images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
     write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
     result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
-    warning = "Warning: pets/images: passed over 2 pictures of formats that are not read: 2 .heic\n"
+    warning = "Warning: pets/images: skipped 2 images in unsupported formats: 2 .heic\n"
     assert (result.code, result.err) == (0, warning)
 
 
@@ -141,15 +141,17 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Runner, monkeypatch: pytest.
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     stopped = run(*argv)
     assert (stopped.code, Path("model.npy").exists()) == (130, False)
-    assert stopped.err == "\nStopped.\nmodel.npy.unfinished has what was finished; the same call goes on from there.\n"
+    assert (
+        stopped.err == "\nStopped.\nmodel.npy.unfinished contains the finished part; run the same again to continue.\n"
+    )
     monkeypatch.undo()
     monkeypatch.chdir(pets)
     assert run(*argv[:-4], "--batch-size", "3", "-o", "model.npy").err == (
         "Error: interrupted run had other settings\n  where:   model.npy.unfinished\n"
         "  found:   batch_size: 2 before, 3 now\n"
-        "  fix:     call it as before to go on, or begin anew: rm -r model.npy.unfinished\n"
+        "  fix:     use the same settings to continue, or start again: rm -r model.npy.unfinished\n"
     )
-    assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
+    assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: continues after 1 of 1 shard"
 
 
 def test_a_file_for_all_models_is_of_those_that_take_one(
@@ -194,7 +196,7 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         (
             f"predict {MODEL} -o pets/scores.npy --benchmark pets",
             1,
-            "in a benchmark folder, a file scores is another part of it\n  where:   pets/scores.txt",
+            "in a benchmark folder, the file scores is another part\n  where:   pets/scores.txt",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
         "val/cat/x.png         cat     val/dog/z.webp    dog         exact\n"
         "train/cat/again.bmp   cat     train/dog/0.png   dog         exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
-        "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
+        "cannot be read: dog/cut.png of val (not an image in a known format)\n"
         "exact: has a pixel-identical copy; near: has only similar copies; other label:\n"
         "  has a duplicate with another label, so one of them may be wrong\n"
     )
@@ -72,7 +72,7 @@ def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
         "unreadable": 1,
         "empty": 1,
         "tiny": 0,
-        "unreadable_images": [{"image": "dog/cut.png", "reason": "this is no picture of a known format"}],
+        "unreadable_images": [{"image": "dog/cut.png", "reason": "not an image in a known format"}],
     }
     assert results["duplicates"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_label": 1}
     assert {name: results[name] for name in ("output", "near", "rows", "groups", "largest_group", "smallest_side")} == {

@@ -55,7 +55,7 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
         "raters": None,
         "experts": None,
         "predictions": {
-            "a.csv": [{"class": 2, "name": "plate", "known": None}, {"class": 0, "name": "cup", "known": "valid"}],
+            "a.csv": [{"class": 2, "name": "plate", "kind": None}, {"class": 0, "name": "cup", "kind": "valid"}],
             "b.csv": None,
         },
     }
@@ -110,11 +110,11 @@ def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Pa
     lines = output_of(run(*argv)).splitlines()
     assert lines[:3] == ["image      a.jpg", "original   unknown", "valid      unknown: label sets are missing"]
     assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann:", "yes", "1", "yes"]
-    assert lines[7:] == ["", "scores are missing: reassess aggregate makes them of votes"]
+    assert lines[7:] == ["", "scores are missing: run reassess aggregate"]
     Path("farm/votes.csv").unlink()
     assert run(*argv).out.splitlines()[-2:] == [
-        "scores are missing: reassess aggregate makes them of votes",
-        "votes are missing: reassess propose, tasks, annotate; "
+        "scores are missing: run reassess aggregate",
+        "votes are missing: run reassess propose, tasks and annotate; "
         "or write votes.csv, with image, class (or none), rater, answer",
     ]
 

@@ -230,5 +230,5 @@ def test_images_that_the_benchmark_lacks_are_warned_of_and_its_own_are_called_as
     Path("candidates.csv").write_text(text)
     result = run(*ARGV, "--benchmark", "pets")
     assert result.code == 0
-    assert result.err == ("Warning: candidates.csv: 1 of 2 images not in the folder of images of pets: b.png\n")
+    assert result.err == ("Warning: candidates.csv: 1 of 2 images not in the image folder of pets: b.png\n")
     assert [image for _, image, *_ in lines_of()] == ["b.png", "a.png", "a.png"], "in the order of the file's names"

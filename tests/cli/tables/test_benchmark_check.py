@@ -37,8 +37,9 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "",
         "missing how to get it",
         "classes write classes.txt, one name a line",
-        "scores reassess aggregate makes them of votes",
-        "votes reassess propose, tasks, annotate; or write votes.csv, with image, class (or none), rater, answer",
+        "scores run reassess aggregate",
+        "votes run reassess propose, tasks and annotate; "
+        "or write votes.csv, with image, class (or none), rater, answer",
         "golden write golden.csv, with the experts' votes",
         "rater-golden write rater-golden.csv, with the raters' votes on the questions of golden",
         "groups write groups.csv, with the columns class and group",
@@ -46,7 +47,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "",
         "ready: evaluate, compare, report, show, predict, scan, clean, propose",
         "not ready: aggregate, raters (votes missing); labels (scores missing); curve (scores missing, golden missing)",
-        "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
+        "1 image twice in images, with different case or slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
         "not parts of a benchmark: notes.md",
@@ -88,7 +89,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None
     assert {one["command"]: one for one in results["commands"]}["labels"] == {
         "command": "labels",
         "ready": False,
-        "missing": [{"part": "scores", "made_by": "reassess aggregate makes them of votes"}],
+        "missing": [{"part": "scores", "made_by": "run reassess aggregate"}],
     }
     assert results["mismatches"][0] == {
         "thing": "image",

@@ -1,4 +1,4 @@
-"""The web application of a campaign: its pages and their requests."""
+"""The web application of a campaign: its pages and the requests that they send."""
 
 from reassess.errors import MissingPackageError
 

@@ -1,4 +1,4 @@
-"""The application that serves the pages of one campaign."""
+"""The ASGI application that serves the pages of one campaign."""
 
 import logging
 import os
@@ -18,11 +18,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from reassess.annotation.app import owner_page, rating_page, sign_in
-from reassess.annotation.app.security import SecureHeaders, Tries
+from reassess.annotation.app.security import SecureHeaders, SignInLimit
 from reassess.annotation.app.sign_in import Site
 from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_whole, reading
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_integrity, reading
 from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.practice import practice_size
 from reassess.annotation.store.shown_items import mark_of
@@ -35,7 +35,7 @@ _logger = logging.getLogger("reassess.annotation")
 def make_app(
     campaign: Campaign, images: ImageSource | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
-    """The pages of a campaign as an ASGI application; `DataError` if its file is damaged."""
+    """Create the ASGI application of a campaign's pages; `DataError` if the campaign file is damaged."""
     app = Starlette(
         routes=[
             *sign_in.ROUTES,
@@ -53,9 +53,9 @@ def make_app(
         },
     )
     with reading(campaign.engine) as connection:
-        check_whole(connection, "quick_check")
-    finish_counting(campaign)  # after the exclusion of a rater that a kill interrupted
-    app.router.redirect_slashes = False  # a redirect would repeat the name that the client uses for the site
+        check_integrity(connection, "quick_check")
+    finish_counting(campaign)  # a killed process may not have finished recounting after an exclusion
+    app.router.redirect_slashes = False  # a redirect would contain the host name that the client sent
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -65,10 +65,10 @@ def make_app(
     )
     app.state.site = Site(campaign, clock, mark=mark_of(campaign), practice=practice_size(campaign))
     app.state.images = None if images is None else CampaignImages(images)
-    app.state.classes = None  # their JSON, once it was sent
+    app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
-    app.state.tries = Tries()
-    app.state.limit = Semaphore(os.cpu_count() or 1)  # so that requests for images do not delay answers
+    app.state.tries = SignInLimit()
+    app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
     return app
 
 
@@ -81,10 +81,10 @@ async def _refuse_data(_: Request, error: ReassessError) -> Response:
 
 
 async def _defer(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
-    """The database is full, locked or unreachable. Nothing was changed, and pages try again."""
+    """Answer 503 if the database is full, locked or unreachable: nothing has changed, and pages try again."""
     _logger.error("database of the campaign cannot be used: %s", getattr(error, "orig", error))
-    return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
+    return JSONResponse({"error": "the campaign cannot be read or changed right now; please try again later"}, 503)
 
 
 async def _fail(*_: object) -> Response:
-    return JSONResponse({"error": "the server could not do this; its log says why"}, 500)
+    return JSONResponse({"error": "internal error; see the log of the server"}, 500)

@@ -1,4 +1,4 @@
-"""The owner page: the progress of the campaign and of its people, and what the owner can change."""
+"""The owner page: the progress of a campaign and its people, and the actions of the owner."""
 
 import logging
 import re
@@ -31,7 +31,7 @@ from reassess.annotation.store.owner_lists import (
     uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit, delete_person, make_link, revoke_link
-from reassess.annotation.store.shown_items import shown_classes
+from reassess.annotation.store.shown_items import class_infos
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import some
@@ -44,8 +44,8 @@ _logger = logging.getLogger("reassess.annotation")
 
 _OWNERS = ("owner",)
 _ROLES = ("rater", "expert", "owner")
-_ROWS = 25  # of a page of a list
-_PAUSES = (1.0, 5.0, 25.0)  # seconds between tries to count votes while the database is busy
+_ROWS = 25  # per page of a list
+_PAUSES = (1.0, 5.0, 25.0)  # seconds between tries to recount votes while the database is busy
 _PERSON_ACTIONS: dict[str, Callable[..., object]] = {
     "exclude": partial(exclude_rater, finish=False),
     "include": partial(include_rater, finish=False),
@@ -53,12 +53,12 @@ _PERSON_ACTIONS: dict[str, Callable[..., object]] = {
     "revoke": revoke_link,
     "delete": delete_person,
 }
-_ACTIONS = {  # the text of each kind of log entry
+_ACTIONS = {  # text of each kind of log entry
     "create": "created the campaign",
     "pause": "paused the campaign",
     "resume": "resumed the campaign",
     "add": "added {person} as {role}",
-    "simulate": "added {person} as {role}, a program",
+    "simulate": "added {person} as {role} (simulated)",
     "link": "made a link for {person}",
     "revoke": "revoked the link of {person}",
     "admit": "admitted {person}",
@@ -70,7 +70,7 @@ _ACTIONS = {  # the text of each kind of log entry
     "suggest": "suggested {classes} for {image}",
     "skip": "skipped {image}",
     "export": "exported the votes{names}",
-    "change": "changed an answer from {was} to {answer}: {classes} in {image}",
+    "change": "changed the answer for {classes} in {image} from {was} to {answer}",
 }
 
 
@@ -85,35 +85,42 @@ class _ListPage:
 
 
 def _page(caller: Caller) -> Response:
-    from reassess.annotation.store.progress import progress_of  # loads numba, which would delay the start of a server
+    # This imports numba, which would delay the start of the server.
+    from reassess.annotation.store.progress import progress_of
 
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)
-    classes = {one.id: one.name for one in shown_classes(campaign)}
-    names = {one.id: one.name for one in progress.raters}
+    classes = {info.id: info.name for info in class_infos(campaign)}
+    names = {person.id: person.name for person in progress.raters}
     log = _list_page(caller, "log", last_entries)
-    shown = {
+    context = {
         "title": campaign.name or "A campaign",
         "csrf": csrf_of(caller.secret),
-        "own": caller.person.id,
+        "own_id": caller.person.id,
         "progress": progress,
-        "parts": _parts(progress),
-        "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
-        "practised": any(one.practice for one in progress.raters),
+        "states": _question_states(progress),
+        "matrices": {
+            person.id: _shares(person.confusion.tolist()) for person in progress.raters if person.confusion.any()
+        },
+        "practised": any(person.practice for person in progress.raters),
         "skipped": some([name for name, _ in progress.skipped], most=3),
         "at_least": campaign.at_least,
-        "split": _list_page(caller, "split", lambda of, most, skip: split_golden(of)[skip : skip + most]),
+        "split": _list_page(caller, "split", _split_golden),
         "disputed": _list_page(caller, "disputed", disputed_golden),
         "uncertain": _list_page(caller, "questions", uncertain_questions),
         "classes": classes,
         "log": log,
-        "entries": [_format_log_entry(one, names, classes) for one in log.rows],
+        "entries": [_format_log_entry(entry, names, classes) for entry in log.rows],
         "time": _format_time,
         "truths": VALIDITY,
         "answers": KNOWN_ANSWERS,
         "roles": _ROLES,
     }
-    return render(caller.request, "owner.html", shown)
+    return render(caller.request, "owner.html", context)
+
+
+def _split_golden(campaign: Campaign, limit: int, skip: int) -> Sequence[Any]:
+    return split_golden(campaign)[skip : skip + limit]
 
 
 def _pause_or_resume(change: Callable[..., object], caller: Caller, _: Empty) -> Response:
@@ -122,7 +129,7 @@ def _pause_or_resume(change: Callable[..., object], caller: Caller, _: Empty) ->
 
 
 def _invite(caller: Caller, body: Invitation) -> Response:
-    """Make a link for a new person, or a new link for a person of the campaign."""
+    """Create a link for a new person, or a new link for an existing person."""
     person = body.person
     if person is None:
         assert body.name is not None
@@ -141,7 +148,7 @@ def _change_person(caller: Caller, body: PersonNumber) -> Response:
 
 
 def _finish_counting(campaign: Campaign) -> None:
-    """Recount votes, with new tries while the database is busy; the next such request or start counts the rest."""
+    """Recount votes, and try again while the database is busy; a later request or start counts the rest."""
     for seconds in (*_PAUSES, 0.0):
         try:
             finish_counting(campaign)
@@ -152,34 +159,34 @@ def _finish_counting(campaign: Campaign) -> None:
 
 
 def _export(caller: Caller, body: Export) -> Response:
-    """The folder of the export, as a zip file."""
-    with TemporaryDirectory() as place:
-        folder = Path(place) / "export"
+    """Export the votes as a zip file of the folder."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "export"
         export_campaign(caller.campaign, folder, names=body.names, now=caller.now, by=caller.person.id)
-        packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
-    with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
-    return Response(packed, media_type="application/zip", headers=with_name)
+        archive = Path(shutil.make_archive(str(folder), "zip", temporary, folder.name)).read_bytes()
+    headers = {"Content-Disposition": 'attachment; filename="export.zip"'}
+    return Response(archive, media_type="application/zip", headers=headers)
 
 
-def _list_page(caller: Caller, name: str, listed: Callable[[Campaign, int, int], Sequence[Any]]) -> _ListPage:
-    """The page of a list that the address names, as in ``owner?log=25``; other lists stay where they are."""
+def _list_page(caller: Caller, name: str, read: Callable[[Campaign, int, int], Sequence[Any]]) -> _ListPage:
+    """Read the page of a list whose first row is in the address, as in ``owner?log=25``."""
     request = caller.request
     start = request.query_params.get(name, "0")
     if not re.fullmatch("[0-9]{1,9}", start):
         raise HTTPException(400, f"{name} must be the number of rows to skip, from 0 to 999999999")
 
-    def starting(row: int) -> str:
+    def address(row: int) -> str:
         return f"owner?{request.url.include_query_params(**{name: row}).query}"
 
     skip = int(start)
-    rows = listed(caller.campaign, _ROWS + 1, skip)
-    before = starting(max(0, skip - _ROWS)) if skip else None
-    after = starting(skip + _ROWS) if len(rows) > _ROWS else None
+    rows = read(caller.campaign, _ROWS + 1, skip)
+    before = address(max(0, skip - _ROWS)) if skip else None
+    after = address(skip + _ROWS) if len(rows) > _ROWS else None
     return _ListPage(rows[:_ROWS], skip + 1, before, after)
 
 
 def _format_log_entry(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str]) -> tuple[str, str, str]:
-    """Time, person and action of a log entry; a person added since the names were read has a number."""
+    """Format a log entry as time, person and action; a person who is not in `names` has a number."""
 
     def name(person: int) -> str:
         return names.get(person, f"person {person}")
@@ -191,25 +198,25 @@ def _format_log_entry(entry: LogEntry, names: Mapping[int, str], classes: Mappin
         "answer": answer,
         "names": lambda has_names: " with rater names" if has_names else "",
     }
-    words = {kind: formats.get(kind, str)(one) for kind, one in entry.detail.items()}
-    asked = {"image": entry.image, "classes": ", ".join(classes[one] for one in entry.class_ids)}
+    detail = {key: formats.get(key, str)(value) for key, value in entry.detail.items()}
+    question = {"image": entry.image, "classes": ", ".join(classes[class_id] for class_id in entry.class_ids)}
     who = "command line" if entry.who is None else name(entry.who)
-    return _format_time(entry.at), who, _ACTIONS.get(entry.what, entry.what).format(**words, **asked)
+    return _format_time(entry.at), who, _ACTIONS.get(entry.what, entry.what).format(**detail, **question)
 
 
-def _parts(progress: "Progress") -> list[tuple[str, int, float]]:
-    """The states of questions: name, number, and share in percent."""
-    every = max(progress.questions, 1)
+def _question_states(progress: "Progress") -> list[tuple[str, int, float]]:
+    """List the states of questions: name, number of questions, and share in percent."""
+    total = max(progress.questions, 1)
     states = [
         ("with all their votes", progress.closed_by_votes),
         ("closed by the stop rule", progress.closed_by_rule),
         ("open", progress.open),
     ]
-    return [(name, count, 100 * count / every) for name, count in states]
+    return [(name, count, 100 * count / total) for name, count in states]
 
 
-def _matrix(confusion: list[list[int]]) -> list[list[Proportion]]:
-    """The share of each answer to golden questions of each truth."""
+def _shares(confusion: list[list[int]]) -> list[list[Proportion]]:
+    """Compute the share of each answer to golden questions, per truth."""
     return [[Proportion(count, sum(row)) for count in row] for row in confusion]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reassess.annotation.app.request_bodies import HeldTasks, PostedAnswers, SkippedTask, SuggestedClass
+from reassess.annotation.app.request_bodies import Answers, HeldTasks, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.own_progress import own_progress
-from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
+from reassess.annotation.store.shown_items import class_infos, find_example, save_hash, stored_image
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
@@ -32,11 +32,11 @@ def _back(caller: Caller, body: HeldTasks) -> Response:
     return JSONResponse({"task": None if turn is None else _to_json(turn)})
 
 
-def _answers(caller: Caller, body: PostedAnswers) -> Response:
-    given = [GivenAnswer(one.question, one.answer, one.seconds, one.revision) for one in body.answers]
-    truths = save_answers(caller.campaign, caller.person.id, given, caller.now, reveal=body.reveal)
-    kept = [[one.question, one.revision] for one in given]
-    return JSONResponse({"kept": kept, "truths": {str(question): truth for question, truth in truths.items()}})
+def _answers(caller: Caller, body: Answers) -> Response:
+    answers = [GivenAnswer(sent.question, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
+    truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal=body.reveal)
+    saved = [[answer.question, answer.revision] for answer in answers]
+    return JSONResponse({"saved": saved, "truths": {str(question): truth for question, truth in truths.items()}})
 
 
 def _skip(caller: Caller, body: SkippedTask) -> Response:
@@ -55,12 +55,12 @@ def _progress(caller: Caller) -> Response:
 
 def _classes(caller: Caller) -> Response:
     state = caller.request.app.state
-    if state.classes is None:  # they never change, and 21,000 of them take a second
-        each = [
-            {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
-            for one in shown_classes(caller.campaign)
+    if state.classes is None:  # classes never change, and 21,000 classes take a second
+        classes = [
+            {**vars(info), "examples": [f"examples/{address}" for address in info.examples]}
+            for info in class_infos(caller.campaign)
         ]
-        state.classes = json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        state.classes = json.dumps(classes, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     body: bytes = state.classes
     headers = {"ETag": f'"{sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
     if caller.request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
@@ -78,28 +78,28 @@ def _thumbnail(caller: Caller) -> Response:
 
 def _stored_image(caller: Caller, **size: int) -> Response:
     images = caller.request.app.state.images
-    found = stored_image(caller.campaign, _address(caller))
-    if found is None or images is None:
+    image = stored_image(caller.campaign, _address(caller))
+    if image is None or images is None:
         raise HTTPException(404, "image not found")
     try:
-        content, media_type, digest = images.load(found.name, found.sha256, **size)
-    except DataError as error:  # not sent to the rater, since it names the file
+        content, media_type, digest = images.load(image.name, image.sha256, **size)
+    except DataError as error:  # it names the file, so it is not sent to the rater
         _logger.error("an image cannot be shown\n%s", error)
         raise HTTPException(404, "image cannot be shown") from error
-    if found.sha256 is None:
-        save_hash(caller.campaign, found.name, digest)
+    if image.sha256 is None:
+        save_hash(caller.campaign, image.name, digest)
     return _image_response(content, media_type)
 
 
 def _example(caller: Caller) -> Response:
-    found = find_example(caller.campaign, _address(caller))
-    if found is None:
+    example = find_example(caller.campaign, _address(caller))
+    if example is None:
         raise HTTPException(404, "image not found")
-    return _image_response(found.content, found.media_type)
+    return _image_response(example.content, example.media_type)
 
 
 def _address(caller: Caller) -> str:
-    """The address of an image: letters and digits only, since a database refuses some other characters."""
+    """Return the address of an image; 404 for other characters, since databases reject some of them."""
     address: str = caller.request.path_params["address"]
     if not (address.isascii() and address.isalnum()):
         raise HTTPException(404, "image not found")
@@ -122,7 +122,7 @@ def _to_json(turn: Turn) -> dict[str, Any]:
 ROUTES = [
     post_route("/next", HeldTasks, _next, _RATERS),
     post_route("/back", HeldTasks, _back, _RATERS),
-    post_route("/answers", PostedAnswers, _answers, _RATERS),
+    post_route("/answers", Answers, _answers, _RATERS),
     post_route("/skip", SkippedTask, _skip, _RATERS),
     post_route("/suggest", SuggestedClass, _suggest, _RATERS),
     get_route("/progress", _progress, _RATERS, is_limited=True),

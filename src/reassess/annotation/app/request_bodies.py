@@ -1,4 +1,4 @@
-"""The bodies of requests: each kind is declared once, and msgspec checks a body against its declaration."""
+"""The types of request bodies; msgspec checks each body against its type."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from reassess.errors import DataError
 from reassess.formats.json_files import unique_keys
 
 MOST_BYTES = 65_536
-_PATIENCE = 30.0  # seconds for a whole body; the page waits for 20
+_TIMEOUT = 30.0  # seconds for a whole body; the page waits for 20 seconds
 _Body = TypeVar("_Body", bound=Struct)
 
-StoredInteger = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # that an integer column of the database can store
-LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # of a task or question: that JavaScript can store
+StoredInteger = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # the range of an integer column of the database
+LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # a task or question; the range of integers in JavaScript
 Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
 
 
@@ -32,7 +32,7 @@ class SignIn(Struct):
 
 
 class HeldTasks(Struct):
-    """The tasks that a page has already."""
+    """The tasks that the page already has."""
 
     held: Annotated[list[LargeNumber], Meta(max_length=10)]
 
@@ -46,21 +46,21 @@ class Answer(Struct):
     seconds: Seconds | None = None
 
 
-class PostedAnswers(Struct):
-    """Several answers, and whether finished practice tasks are to be revealed."""
+class Answers(Struct):
+    """Several answers, and whether to reveal the experts' answers to finished practice tasks."""
 
     answers: Annotated[list[Answer], Meta(max_length=500)]
     reveal: bool = True
 
 
 class SkippedTask(Struct):
-    """A task that somebody skips."""
+    """A task whose image a person skips."""
 
     task: LargeNumber
 
 
 class SuggestedClass(Struct):
-    """A class that somebody suggests for the image of a task."""
+    """A class that a person suggests for the image of a task."""
 
     task: LargeNumber
     class_id: StoredInteger = msgspec.field(name="class")
@@ -85,18 +85,18 @@ class PersonNumber(Struct):
 
 
 class Export(Struct):
-    """Whether raters keep their names in an export."""
+    """The options of an export: whether raters keep their names."""
 
     names: bool = False
 
 
-async def read_body(request: Request, kind: type[_Body]) -> _Body:
-    """Read the JSON body of a request. A form of another site cannot send its content type."""
+async def read_body(request: Request, body_type: type[_Body]) -> _Body:
+    """Read a JSON body. It needs the content type of JSON, which forms on other sites cannot send."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the request body is not application/json")
     body = bytearray()
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             async for part in request.stream():
                 body += part
                 if len(body) > MOST_BYTES:
@@ -104,12 +104,12 @@ async def read_body(request: Request, kind: type[_Body]) -> _Body:
     except ClientDisconnect as error:  # the client does not get this response
         raise HTTPException(400, "the request body is incomplete") from error
     except TimeoutError:
-        detail = f"the request body took more than {_PATIENCE:.0f} seconds"
+        detail = f"the request body took more than {_TIMEOUT:.0f} seconds"
         raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
-        # msgspec alone would take the last of several equal keys.
+        # msgspec itself would accept a duplicate key, and use its last value.
         document = json.loads(body, object_pairs_hook=unique_keys("the request body"), parse_constant=_refuse_constant)
-        return msgspec.convert(document, kind)
+        return msgspec.convert(document, body_type)
     except DataError:
         raise
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors

@@ -1,4 +1,4 @@
-"""Headers that protect the pages, the token that a change needs, and a rate limit for wrong links."""
+"""Security headers, CSRF tokens, and a rate limit for wrong links."""
 
 import math
 from collections import deque
@@ -27,16 +27,17 @@ _HEADERS = {
 
 
 class SecureHeaders:
-    """Middleware: pages load nothing from other sites, and no other site can embed them.
+    """Middleware with headers: pages load nothing from other sites, and other sites cannot embed them.
 
-    Browsers store no response without permission. They store scripts and styles, and check each time for changes.
+    Browsers cache scripts and styles, but check each time for changes. They cache other responses only if a route
+    allows it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer a request, and add the headers."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,57 +50,57 @@ class SecureHeaders:
 
 
 def csrf_of(secret: str) -> str:
-    """Compute the token that pages of a session send; the secret cannot be computed from it."""
+    """Compute the CSRF token of a session; it does not reveal the secret."""
     return sha256(f"csrf{secret}".encode()).hexdigest()
 
 
 def check_csrf(request: Request, secret: str) -> None:
-    """Refuse a request that no page of this session sent, with status 403."""
+    """Refuse a request with status 403 unless a page of this session sent it."""
     token = request.headers.get("X-CSRF-Token", "")
     if not compare_digest(token.encode(), csrf_of(secret).encode()):
         raise HTTPException(403, "the page belongs to another session: reload it")
 
 
-_NETWORK_BITS = 64  # leading bits of an IPv6 address; the owner of the network chooses the others
+_NETWORK_BITS = 64  # leading bits of an IPv6 address that identify a network; its owner chooses the other bits
 
 
 @dataclass
-class Tries:
+class SignInLimit:
     """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
-    per_address: int = 10  # IPv6 addresses of one network with 64 bits count as one
-    in_total: int = 300  # also the most that are stored
+    per_address: int = 10  # all IPv6 addresses of a network count as one address
+    in_total: int = 300  # also the maximum number of stored tries
     seconds: float = 60.0
     _wrong: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
     def count(self, address: str, now: float) -> int:
-        """Count a try as wrong, and return 0; after too many, return the seconds to wait, and count nothing.
+        """Count a try as wrong and return 0; after too many wrong tries, return the seconds to wait instead.
 
-        A try counts before it is known whether it is wrong, so that many tries at once are not all answered.
+        A try counts before its token is checked, so that many tries at the same time cannot pass the limit.
         """
         while self._wrong and not 0 <= now - self._wrong[0][0] < self.seconds:
             self._wrong.popleft()
         origin = _origin(address)
         all_times = [at for at, _ in self._wrong]
-        own_times = [at for at, of in self._wrong if of == origin]
-        for times, most in ((own_times, self.per_address), (all_times, self.in_total)):
-            if len(times) >= most:
-                return max(1, math.ceil(times[-most] + self.seconds - now))
+        own_times = [at for at, try_origin in self._wrong if try_origin == origin]
+        for times, limit in ((own_times, self.per_address), (all_times, self.in_total)):
+            if len(times) >= limit:
+                return max(1, math.ceil(times[-limit] + self.seconds - now))
         self._wrong.append((now, origin))
         return 0
 
     def take_back(self, address: str, now: float) -> None:
-        """Remove a try that was correct."""
-        if (one := (now, _origin(address))) in self._wrong:
-            self._wrong.remove(one)
+        """Remove a counted try whose token was correct."""
+        if (counted := (now, _origin(address))) in self._wrong:
+            self._wrong.remove(counted)
 
 
 def _origin(address: str) -> str:
-    """The part of an address that one owner's addresses share."""
+    """Return the network of an IPv6 address, where one owner has many addresses; or an IPv4 address."""
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return address
-    if not isinstance(found, IPv6Address):
+    if not isinstance(ip, IPv6Address):
         return address
-    return str(found.ipv4_mapped or int(found) >> 128 - _NETWORK_BITS)
+    return str(ip.ipv4_mapped or int(ip) >> 128 - _NETWORK_BITS)

@@ -1,4 +1,4 @@
-"""The server of a campaign's pages."""
+"""The HTTP server of a campaign's pages."""
 
 import logging
 import socket
@@ -17,18 +17,18 @@ from reassess.annotation.addresses import root_path_of
 from reassess.errors import DataError
 
 _PROXY = "127.0.0.1"  # the address of a trusted proxy
-_MOST_HEAD = 16_384  # bytes of a request before its body, as in nginx and Node.js
-_MOST_HEADERS = 100
-_MOST_REQUEST = 1 << 20  # bytes; the application reads smaller bodies
-_MOST_WAITING = 16  # requests of a connection before the response to the first
-_MOST_CONNECTIONS = 800  # of the usual 1,024 open files of a process
-_HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # from the start of a request
+_MAX_HEAD = 16_384  # bytes of a request before its body; the limit of nginx and Node.js
+_MAX_HEADERS = 100
+_MAX_REQUEST = 1 << 20  # bytes; the application has a lower limit for bodies
+_MAX_PIPELINE = 16  # requests on a connection that wait for a response
+_MAX_CONNECTIONS = 800  # a process can usually open 1,024 files
+_HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # time limits, from the start of a request
 _LOG_FORMATS = {
     "uvicorn": DefaultFormatter("%(levelprefix)s %(message)s"),
     "uvicorn.access": AccessFormatter('%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'),
 }
-_TURN = 0.001  # seconds until a thread yields: requests often wait for the database and for one another
-_GRACE = 10  # seconds for running requests when the server stops
+_SWITCH_SECONDS = 0.001  # until a thread yields; short, since requests often wait for the database and for each other
+_GRACE_SECONDS = 10  # for running requests when the server stops
 
 
 def serve(
@@ -39,11 +39,11 @@ def serve(
     root_path: str | None = None,
     started: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages until the process is told to stop; `started` gets the address.
+    """Serve pages until the process is stopped; `started` receives the address.
 
-    `port` 0 is any free port. `root_path` is the path where a proxy shows the pages, such as ``/rating`` or ``/``; None
-    without a proxy. A proxy on this machine tells the address and scheme of the client, which count only with a root
-    path. The log has no part of an address after its ``?``. Requests that are too large or too slow are cut off.
+    `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
+    None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
+    machine. The log omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
         app if root_path is None else _BehindProxy(app),
@@ -54,21 +54,20 @@ def serve(
         ws="none",
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listening:
         started(f"http://{name}:{listening.getsockname()[1]}/")
-        sys.setswitchinterval(_TURN)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
 
 
 def _log_to_stderr() -> None:
-    """Log as uvicorn does, but not on standard output, where programs read the address.
-
-    uvicorn's own way closes the handlers of all other libraries, and absl's closes a stream that is not its own.
-    """
+    """Log in uvicorn's format, but not to standard output, where programs read the address."""
+    # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
+    # that belongs to others.
     for name, formatter in _LOG_FORMATS.items():
         logger, handler = logging.getLogger(name), logging.StreamHandler()
         handler.setFormatter(formatter)
@@ -78,7 +77,7 @@ def _log_to_stderr() -> None:
 
 
 class _Connection(HttpToolsProtocol):  # httptools has no types
-    """A connection with limits on the size and time of a request, which uvicorn does not have.
+    """A connection with limits that uvicorn does not have, on the size and time of a request.
 
     The head of a request is everything before its body.
     """
@@ -90,7 +89,7 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
         self._limit(_HEAD_SECONDS)
-        if len(self.connections) > _MOST_CONNECTIONS:
+        if len(self.connections) > _MAX_CONNECTIONS:
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,10 +101,10 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
             self._limit(_HEAD_SECONDS)
         self._bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._bytes > _MOST_HEAD and not self.transport.is_closing():
+        if self._in_head and self._bytes > _MAX_HEAD and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
-        elif self._bytes > _MOST_REQUEST:
+        elif self._bytes > _MAX_REQUEST:
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -113,15 +112,15 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
         self._head = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header; also after a body."""
+        """Add a header, which can also follow a body."""
         self._head += len(name) + len(value)
-        if self._head + len(self.url) > _MOST_HEAD or len(self.headers) >= _MOST_HEADERS:
+        if self._head + len(self.url) > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
             self._is_large = True
             raise ValueError("too large")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if len(self.pipeline) >= _MOST_WAITING:
+        if len(self.pipeline) >= _MAX_PIPELINE:
             raise ValueError("too many requests without waiting for a response")
         super().on_headers_complete()
         self._in_head = False
@@ -133,7 +132,7 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
         self._limit(None)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse a request; one that is too large has its own status."""
+        """Refuse a request: with status 431 if it is too large, otherwise 400."""
         if self._is_large:
             self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
@@ -141,20 +140,20 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
             super().send_400_response(msg)
 
     def _limit(self, seconds: float | None) -> None:
-        """Close the connection after some seconds, unless called again."""
+        """Close the connection after some seconds, unless this is called again before; None sets no limit."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
 class _BehindProxy:
-    """An application that takes address and scheme of a client from a proxy on this machine."""
+    """Middleware that reads the client's address and scheme from the headers of a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer a request with the client's own address and scheme."""
         if scope["client"] and scope["client"][0] == _PROXY:
             headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
             if _is_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
@@ -165,21 +164,21 @@ class _BehindProxy:
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text is an IP address; the log shows no other text from a header."""
+    """Return whether a text is an IP address; the log shows no other text from a header."""
     try:
         ip_address(text)
     except ValueError:
         return False
-    return "%" not in text  # any text may follow it
+    return "%" not in text  # any text may follow a %
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        if not host or not host.isprintable():  # an empty name would be every address of this machine
+        if not host or not host.isprintable():  # an empty name would mean all addresses of this machine
             raise ValueError("no name")
         listening = socket.create_server((host, port), family=family, backlog=2048)
-        # Connections inherit this option. asyncio sets it only on sockets of its own, and without it a response waits
+        # Connections inherit this option. asyncio sets it only on sockets that it creates. Without it, a response waits
         # up to 40 ms for the client's acknowledgement of the first part.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
@@ -194,8 +193,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """Remove the part after ? from the address in an entry of the access log."""
+    """Remove the part of an address after ? from an entry of the access log."""
     if isinstance(record.args, tuple):
-        cut: list[Any] = [str(one).partition("?")[0] if place == 2 else one for place, one in enumerate(record.args)]
-        record.args = tuple(cut)
+        values: list[Any] = list(record.args)
+        values[2:3] = [str(address).partition("?")[0] for address in values[2:3]]
+        record.args = tuple(values)
     return True

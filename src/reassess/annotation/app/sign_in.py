@@ -1,4 +1,4 @@
-"""Signing in with a personal link, giving consent, signing out; and which routes are for whom."""
+"""Signing in and out, consent, and routes that check the role of the caller."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,7 +19,7 @@ from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, p
 
 _Body = TypeVar("_Body", bound=Struct)
 _EVERYBODY = ("rater", "expert", "owner")
-_MODULES = (  # imported by the script of the rating page
+_MODULES = (  # scripts that the rating page imports
     *("breaks.js", "class_ranking.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js"),
     *("progress.js", "rows.js", "server.js", "settings.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
 )
@@ -27,31 +27,31 @@ _MODULES = (  # imported by the script of the rating page
 
 @dataclass(frozen=True)
 class Site:
-    """What all routes share."""
+    """The state that all routes share."""
 
     campaign: Campaign
-    clock: Callable[[], float]  # seconds
-    mark: str  # differs between campaigns
-    practice: int  # tasks of the practice round
+    clock: Callable[[], float]  # returns seconds
+    mark: str  # a text that differs between campaigns
+    practice: int  # number of practice tasks
 
     @property
     def cookie(self) -> str:
-        """The name of the cookie; two campaigns on one machine use different ones."""
+        """The name of the session cookie; campaigns on one machine have different names."""
         return f"reassess-{self.mark}"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A signed-in person who sends a request."""
+    """A signed-in person and their request."""
 
     request: Request
     person: Person
-    secret: str  # of the session
+    secret: str  # secret of the session
     now: float
 
     @property
     def site(self) -> Site:
-        """What all routes share."""
+        """The state that all routes share."""
         site: Site = self.request.app.state.site
         return site
 
@@ -64,25 +64,25 @@ class Caller:
 def get_route(
     path: str, answer: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
 ) -> Route:
-    """A GET route for some roles; if it is limited, for as many requests at a time as there are processors."""
+    """Create a GET route for some roles; `is_limited`: at most one request per processor at a time."""
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if is_limited else nullcontext():
-            return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
+            return await run_in_threadpool(lambda: answer(_check_caller(request, roles)))
 
     return Route(path, endpoint)
 
 
 def post_route(
-    path: str, kind: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
+    path: str, body_type: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
-    """A POST route for some roles: its body is of a kind, and comes from a page of the caller's session."""
+    """Create a POST route for some roles; it checks the body and the CSRF token."""
 
     async def endpoint(request: Request) -> Response:
-        body = await read_body(request, kind)
+        body = await read_body(request, body_type)
 
         def work() -> Response:
-            caller = _admitted(request, roles)
+            caller = _check_caller(request, roles)
             check_csrf(request, caller.secret)
             return answer(caller, body)
 
@@ -91,14 +91,14 @@ def post_route(
     return Route(path, endpoint, methods=["POST"])
 
 
-def render(request: Request, template: str, shown: dict[str, Any]) -> Response:
-    """A page from a template."""
-    page: Response = request.app.state.templates.TemplateResponse(request, template, shown)
+def render(request: Request, template: str, context: dict[str, Any]) -> Response:
+    """Render a template as a page."""
+    page: Response = request.app.state.templates.TemplateResponse(request, template, context)
     return page
 
 
 def _caller_of(request: Request) -> Caller | None:
-    """Who sends a request; None if they are not signed in. It reads the database."""
+    """Return the caller of a request; None if they are not signed in. This reads the database."""
     site: Site = request.app.state.site
     secret = request.cookies.get(site.cookie, "")
     now = site.clock()
@@ -106,7 +106,7 @@ def _caller_of(request: Request) -> Caller | None:
     return None if person is None else Caller(request, person, secret, now)
 
 
-def _admitted(request: Request, roles: tuple[str, ...]) -> Caller:
+def _check_caller(request: Request, roles: tuple[str, ...]) -> Caller:
     caller = _caller_of(request)
     if caller is None:
         raise HTTPException(401, "you are not signed in: open your personal link")
@@ -121,7 +121,7 @@ async def _page(request: Request) -> Response:
         return _redirect(request, "sign-in")
     if caller.person.role == "owner":
         return _redirect(request, "owner")
-    shown = {
+    context = {
         "title": _title(caller.campaign),
         "consent": caller.campaign.consent,
         "csrf": csrf_of(caller.secret),
@@ -129,7 +129,7 @@ async def _page(request: Request) -> Response:
         "practice": caller.site.practice,
         "modules": _MODULES,
     }
-    return render(request, "rate.html", shown)
+    return render(request, "rate.html", context)
 
 
 async def _sign_in_page(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Campaign files: only one process serves a file; copies while it is served; upgrades from an earlier version."""
+"""Campaign files: the lock of the serving process, backups, and upgrades from an earlier version."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import (
     ALLOW_WRITING,
-    ONLY_HERE,
+    EXCLUSIVE_FILES,
     RESTORE,
     UnavailableError,
     connect,
@@ -30,13 +30,13 @@ from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
 from reassess.text import counted
 
-_BESIDE = ("-wal", "-shm", "-journal", ".lock")
-# Answers of people, except experts' answers from the plan that were not changed; programs of `simulate` are not people.
-_GIVEN = """
+_ENDINGS = ("-wal", "-shm", "-journal", ".lock")
+# Count answers of people. Unchanged answers of experts from the plan and answers of simulated raters do not count.
+_COUNT_ANSWERS = """
 SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
 AND person NOT IN (SELECT json_extract(detail, '$.person') FROM log WHERE what = 'simulate')
 """
-_MISSING = """
+_MISSING_FROM_OTHER = """
 AND NOT EXISTS (
     SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
     AND (same.revision > answers.revision
@@ -45,16 +45,15 @@ AND NOT EXISTS (
 """
 
 
-def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
-    """Raise `OutputError` if a new campaign cannot replace the one at an address.
+def check_replaceable(address: str | Path, new: Path | None = None) -> None:
+    """Raise `OutputError` if the campaign at an address is open, has answers of people, or is on a server.
 
-    That is a campaign that is open, or has answers of people, or is on a server. Answers that the campaign `instead`,
-    which will replace it, also has do not count.
+    `new` is the campaign that will replace it; answers that are also in `new` do not count.
     """
     if is_server(address):
         with database_errors(address), opened(address) as engine:
-            is_held = inspect(engine).has_table(schema.campaign.name)
-        if is_held:
+            has_campaign = inspect(engine).has_table(schema.campaign.name)
+        if has_campaign:
             raise OutputError(
                 "output-is-campaign",
                 "database already contains a campaign",
@@ -63,58 +62,59 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
             )
         return
     path = Path(address)
-    _refuse_place(path)
-    given = 0
+    _check_place(path)
+    count = 0
     if exists(path) and path.is_file():
         with database_errors(path), connect(path) as connection:
-            given = _answers(connection, instead)
-    if given:
+            count = _count_answers(connection, new)
+    if count:
         raise OutputError(
             "output-is-campaign",
-            "file is a campaign with answers, and is not replaced",
+            "file is a campaign with answers, so it is not replaced",
             where=path,
-            found=counted(given, "answer") + ("" if instead is None else " missing from the new file"),
+            found=counted(count, "answer") + ("" if new is None else " missing from the new file"),
             fix="choose another name, or delete the file",
         )
 
 
-def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
-    """Number of answers of people that another campaign does not have; 0 if the file is not a campaign."""
+def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> int:
+    """Count answers of people that are not in another campaign; 0 if the file is not a campaign."""
     try:
-        if instead is not None:
-            connection.execute("ATTACH ? AS other", (file_uri(instead),))
-        (given,) = connection.execute(_GIVEN + ("" if instead is None else _MISSING)).fetchone()
+        if excluding is not None:
+            connection.execute("ATTACH ? AS other", (file_uri(excluding),))
+        (count,) = connection.execute(_COUNT_ANSWERS + ("" if excluding is None else _MISSING_FROM_OTHER)).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):
             raise
         return 0
-    return int(given)
+    return int(count)
 
 
 @contextmanager
 def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Write a campaign file, as `writing` does.
+    """Write a campaign file atomically, like `writing`; raise if a log is beside the old file.
 
-    A campaign that is open, or was not closed, has its newest answers in a log beside its file. The new file would take
-    over that log.
+    An open campaign has its newest answers in a log beside its file. SQLite would use that log for the new file.
     """
-    _refuse_place(path)
+    _check_place(path)
     with writing(path, force=force) as temporary:
-        beside = [Path(f"{temporary}{ending}") for ending in _BESIDE]
+        side_files = [Path(f"{temporary}{ending}") for ending in _ENDINGS]
         try:
             yield temporary
-            if any(map(exists, beside)):  # SQLite reports nothing if it closes a file and cannot move its log into it
+            if any(
+                map(exists, side_files)
+            ):  # SQLite closed the file without moving the log into it, and without an error
                 raise OSError("no room for the log of the database in its file")
-            refuse_answered(path, temporary)
-        except (sqlite3.Error, UnavailableError) as error:  # such as a full disk
+            check_replaceable(path, temporary)
+        except (sqlite3.Error, UnavailableError) as error:  # for example a full disk
             raise OSError(str(getattr(error, "orig", error))) from error
         finally:
-            for left in beside:
-                left.unlink(missing_ok=True)
+            for file in side_files:
+                file.unlink(missing_ok=True)
 
 
-def _refuse_place(path: Path) -> None:
-    for ending in _BESIDE:
+def _check_place(path: Path) -> None:
+    for ending in _ENDINGS:
         if os.path.realpath(path).endswith(ending):
             raise OutputError(
                 "reserved-name",
@@ -129,24 +129,24 @@ def _refuse_place(path: Path) -> None:
             "a campaign with this name is open, or was not closed",
             where=path,
             found=f"{log.name}, with its newest answers",
-            fix="stop its server; after a kill, reassess status closes it; or choose another name",
+            fix="stop its server; if it was killed, run reassess status to close the file; or choose another name",
         )
 
 
-_PATIENCE = 1.0  # seconds: other processes hold the lock for a moment with each change
+_LOCK_TIMEOUT = 1.0  # seconds; other processes hold the lock briefly during each change
 
 
 @contextmanager
 def only_process(address: str | Path) -> Iterator[None]:
-    """Be the only process that serves or upgrades an SQLite file; on a database server there may be several.
+    """Lock an SQLite file, so that only this process serves or upgrades it.
 
-    The lock is beside the real file, not beside a link to it.
+    A database server needs no lock. The lock file is beside the real file, not beside a link to it.
     """
     if is_server(address):
         yield
         return
     path = os.path.realpath(existing(address))
-    if (names := Path(path).stat().st_nlink) > 1:  # each would have its own log of answers
+    if (names := Path(path).stat().st_nlink) > 1:  # SQLite would keep a separate log of answers for each name
         raise DataError(
             "several-links",
             "campaign file has several names",
@@ -156,11 +156,11 @@ def only_process(address: str | Path) -> Iterator[None]:
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
     with database_errors(address), opened(address) as engine, reading(engine) as connection:
-        form_of(connection, address)  # an error if this is not a campaign, before a lock is created beside it
+        form_of(connection, address)  # raises if this is not a campaign, before a lock file is created beside it
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
-        lock = take_lock(Path(f"{path}.lock"), patience=_PATIENCE)
+        lock = take_lock(Path(f"{path}.lock"), patience=_LOCK_TIMEOUT)
     except LockedError as error:
         raise DataError(
             "in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
@@ -174,20 +174,21 @@ def only_process(address: str | Path) -> Iterator[None]:
             fix=ALLOW_WRITING,
         ) from error
     with lock:
-        ONLY_HERE.add(path)
+        EXCLUSIVE_FILES.add(path)
         try:
             yield
         finally:
-            ONLY_HERE.discard(path)
+            EXCLUSIVE_FILES.discard(path)
 
 
-_ROWS = 10_000  # copied at a time
+_ROWS = 10_000  # copied per statement
 
 
 def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
-    """Copy a campaign into an SQLite file: everything that was acknowledged before. Nobody has to wait.
+    """Copy a campaign into an SQLite file, while raters work.
 
-    With `force`, replace a file, unless it is a campaign with answers of people that the copy does not have.
+    The copy contains all changes that were acknowledged before. With `force`, replace a file, unless it is a campaign
+    with answers of people that are not in the copy.
     """
     if is_server(address):
         _copy_from_server(str(address), Path(path), force=force)
@@ -199,7 +200,7 @@ def _copy_file(address: Path, path: Path, *, force: bool) -> None:
     if os.path.realpath(path) == os.path.realpath(address):
         raise OutputError("output-is-input", "copy would replace the campaign", where=path, fix="choose another name")
     with database_errors(address), connect(existing(address)) as source:
-        source.execute("SELECT id FROM campaign")  # an error if it is not a campaign
+        source.execute("SELECT id FROM campaign")  # raises if the file is not a campaign
         with writing_campaign(path, force=force) as temporary, connect(temporary) as target:
             source.backup(target)
             (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
@@ -221,7 +222,7 @@ def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
 
 
 def _copy_rows(source: Connection, target: Connection) -> None:
-    """Create the tables of a campaign, and copy all rows of another one."""
+    """Create the tables of a campaign, and copy all rows of another campaign."""
     metadata.create_all(target)
     note_form(target)
     streaming = source.execution_options(stream_results=True)
@@ -234,10 +235,10 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> tuple[str, str]:
-    """Copy a campaign, then give it the tables of this version, completely or not at all.
+    """Copy a campaign to `backup`, then upgrade its tables to this version, completely or not at all.
 
-    Return the form of the tables before and after. Without a `backup` no copy is made. `force` is that of
-    `backup_campaign`.
+    Return the form of the tables before and after. Without `backup`, no copy is made; `force` lets the copy replace a
+    file, as in `backup_campaign`.
     """
     with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command

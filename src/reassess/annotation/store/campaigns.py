@@ -1,11 +1,16 @@
 """An open campaign, and its transactions.
 
-All transactions take locks in the same order, so that no two wait for each other: a person with their cursor; an image
-that may get a task; tasks by number; the campaign, if golden answers are counted (raters share the lock, experts do
-not) or a task is added. Nobody waits for the cursors of others. The lock on a person also fixes whether their votes
-count until the transaction ends. Rows that refer to a locked row can still be added. Names and tokens are keys, and
-PostgreSQL makes a change of a key wait for rows that refer to it, such as log entries by that person; so such a change
-first locks both people, by number. On SQLite only one transaction can write at a time.
+All transactions take locks in the same order, so that there are no deadlocks:
+
+1. a person, with their cursor
+2. an image that may get a new task
+3. tasks, by number
+4. the campaign, if golden answers are counted or a task is added. Raters share this lock, experts do not.
+
+No transaction waits for the cursor of another person. While a person is locked, nobody can exclude or include them.
+Rows that refer to a locked row can still be added. Names and tokens are unique keys; on PostgreSQL, changing a key
+waits for new rows that refer to the person, such as log entries. So such a change locks both people first, by number.
+On SQLite, only one transaction can write at a time.
 """
 
 import os
@@ -28,8 +33,8 @@ from reassess.core import StopRule
 from reassess.errors import DataError, at
 from reassess.text import counted
 
-_MOST = 1_000  # values in a statement
-_AFTER_ALL = (1 << 31) - 1  # beyond all cursors
+_CHUNK = 1_000  # maximum number of values in a statement
+_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
 
 
 @dataclass(frozen=True)
@@ -37,23 +42,23 @@ class Campaign:
     """An open campaign."""
 
     engine: Engine
-    name: str  # raters see it at the top of the page
+    name: str  # shown at the top of the rating page
     rules: Rules
     bar: float | None
     at_least: int | None  # experts who must agree; None: more than half of those who answered
     original_votes: bool  # whether each original label counts as one vote
     consent: str  # text that people must agree to first; may be empty
     images: str | None  # folder or archive of the images; None if unknown
-    settings: dict[str, Any]  # of the benchmark, as in its benchmark.json
-    gate: AbstractContextManager[Any]
+    settings: dict[str, Any]  # settings of the benchmark, as in its benchmark.json
+    gate: AbstractContextManager[Any]  # entered for each change
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all database connections."""
         self.engine.dispose()
 
 
 def open_campaign(address: str | Path) -> Campaign:
-    """Open a campaign: an SQLite file, or an address that begins with ``postgresql://``."""
+    """Open a campaign: an SQLite file, or a database with an address like ``postgresql://...``."""
     engine = open_engine(existing(address))
     try:
         with database_errors(address), at(shown_address(address)), reading(engine) as connection:
@@ -95,7 +100,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         )
     except DataError:
         raise
-    except (TypeError, ValueError) as error:  # SQLite allows text in a column of numbers
+    except (TypeError, ValueError) as error:  # SQLite allows text in columns of numbers
         raise DataError(
             "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE
         ) from error
@@ -103,17 +108,17 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
 
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
-    """Open a campaign for a block; database errors in the block become errors of this package."""
+    """Open a campaign for a block; database errors in the block become `DataError`."""
     with database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
 
-_HAS_LAPSED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
+_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
 _GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
 _PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
-        _HAS_LAPSED.label("has_lapsed"),
+        _HAS_EXPIRED.label("has_expired"),
         _GOLDEN.label("golden"),
     )
     .select_from(people)
@@ -124,7 +129,7 @@ _PERSON = (
 )
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _CAMPAIGN_UNLOCKED = select(schema.campaign.c.id)
-_CAMPAIGN_WITH_OTHERS = select(schema.campaign.c.id).with_for_update(read=True)
+_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
@@ -148,11 +153,11 @@ _LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=b
 
 @dataclass
 class Transaction:
-    """A transaction."""
+    """A transaction that changes a campaign."""
 
     connection: Connection
     campaign: Campaign
-    reopened: list[int] = field(default_factory=list)  # positions of main tasks that are free again
+    reopened: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
 
     @property
     def rules(self) -> Rules:
@@ -160,47 +165,51 @@ class Transaction:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """Lock a person and their cursor; return both, with everything that their next turn depends on."""
-        found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
-        if found is None:
+        """Lock a person and their cursor; return both, and what else their next turn depends on."""
+        row = self.connection.execute(_PERSON, {"number": number}).one_or_none()
+        if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {number}")
-        return found
+        return row
 
     def person_with(self, number: int, by: int | None) -> Row[Any]:
-        """Lock a person and whoever changes their name or link (`by`), in the order of their numbers."""
-        locked = {each: self.person(each) for each in sorted({number, number if by is None else by})}
+        """Lock a person, and the owner who changes their name or link (`by`), in the order of their numbers."""
+        locked = {person: self.person(person) for person in sorted({number, number if by is None else by})}
         return locked[number]
 
     def lock(self, numbers: Iterable[int]) -> None:
-        """Lock tasks, before reading anything about them."""
+        """Lock tasks. Call this before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
-            for some in in_parts(sorted(set(numbers))):
-                self.connection.execute(_LOCKED, {"numbers": some}).all()
+            for chunk in in_chunks(sorted(set(numbers))):
+                self.connection.execute(_LOCKED, {"numbers": chunk}).all()
 
-    def lock_campaign(self, *, with_others: bool = False) -> None:
-        """Let no other transaction change a truth or add a task; `with_others`: others may count answers meanwhile."""
+    def lock_campaign(self, *, is_shared: bool = False) -> None:
+        """Prevent other transactions from changing a truth or adding a task.
+
+        With `is_shared`, other transactions can count answers at the same time.
+        """
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
+            self.connection.execute(_CAMPAIGN_SHARED if is_shared else _CAMPAIGN).all()
 
-    def pass_campaign(self) -> None:
-        """Take as long as `lock_campaign`, without a lock."""
+    def imitate_campaign_lock(self) -> None:
+        """Take as long as `lock_campaign`, without a lock, so that the time does not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN_UNLOCKED).all()
 
-    def reserve(self, shown: Sequence[int], places: int) -> None:
-        """Add reserved places on questions that are voted on, or remove them."""
-        if shown:
-            self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
+    def reserve(self, question_ids: Sequence[int], places: int) -> None:
+        """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
+        if question_ids:
+            self.connection.execute(_RESERVE, {"numbers": question_ids, "places": places})
 
-    def renew(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
-        """Update for how many raters tasks are free: each of their open questions needs a place.
+    def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
+        """Update how many further raters can get each task.
 
-        `reopened`: raters who passed these tasks may get them now, even if the tasks were free for others before.
-        Golden tasks take the same time, but nothing is stored for them.
+        Every open question of the task needs a free place. `reopened`: raters whose cursors have passed these tasks can
+        get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
+        for them.
         """
-        for some in in_parts(sorted(set(numbers))):
+        for chunk in in_chunks(sorted(set(numbers))):
             places = []
-            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2, 3)):
+            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)):
                 number, kind, position, before = task
                 is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
@@ -209,31 +218,31 @@ class Transaction:
                     places.append({"number": number, "places": free})
                 if free and (reopened or (is_main and not before)):
                     self.reopened.append(position if is_main else _AFTER_ALL)
-            self.note_free(places)
+            self.store_free(places)
 
-    def note_free(self, places: Sequence[Mapping[str, int]]) -> None:
-        """Store for how many raters tasks are free."""
+    def store_free(self, places: Sequence[Mapping[str, int]]) -> None:
+        """Store how many further raters can get each task."""
         if places:
             self.connection.execute(_FREE, places)
 
     def lower_cursors(self) -> None:
-        """Move cursors back to a task that is open again, except cursors that another transaction has locked."""
+        """Move cursors back to the first reopened task, except cursors that another transaction has locked."""
         if self.reopened:
             self.connection.execute(_LOWER, {"least": min(self.reopened)})
 
-    def note(self, now: float, what: str, by: int | None = None, **detail: Any) -> None:
-        """Write a log entry; `by` is None for the command line."""
-        self.connection.execute(log.insert(), {"at": now, "person": by, "what": what, "detail": detail})
+    def note(self, now: float, action: str, by: int | None = None, **detail: Any) -> None:
+        """Write a log entry; `by` is the person who acts, None for the command line."""
+        self.connection.execute(log.insert(), {"at": now, "person": by, "what": action, "detail": detail})
 
 
-def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Split numbers into parts that fit a statement."""
-    return (numbers[start : start + _MOST] for start in range(0, len(numbers), _MOST))
+def in_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Split numbers into chunks that fit into one statement."""
+    return (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
 
 
 @contextmanager
 def changing(campaign: Campaign) -> Iterator[Transaction]:
-    """Run a block as one transaction; nothing changes if it raises."""
+    """Run a block as one transaction; if it raises, nothing changes."""
     with campaign.gate, campaign.engine.begin() as connection:
         change = Transaction(connection, campaign)
         yield change
@@ -241,7 +250,7 @@ def changing(campaign: Campaign) -> Iterator[Transaction]:
 
 
 def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
-    """Pause the campaign: no new tasks, but answers to shown tasks are saved."""
+    """Pause the campaign: people get no new tasks, but answers to current tasks are saved."""
     _set_paused(campaign, True, now, by)
 
 
@@ -252,8 +261,8 @@ def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
 
 def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
     with changing(campaign) as change:
-        other = update(schema.campaign).where(schema.campaign.c.paused != paused)
-        is_other = bool(change.connection.execute(other.values(paused=paused)).rowcount)
-        if is_other:
+        pausing = update(schema.campaign).where(schema.campaign.c.paused != paused).values(paused=paused)
+        is_new = bool(change.connection.execute(pausing).rowcount)
+        if is_new:
             change.note(now, "pause" if paused else "resume", by)
-    return is_other
+    return is_new

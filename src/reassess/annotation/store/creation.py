@@ -1,4 +1,4 @@
-"""The creation of a campaign from its plan."""
+"""Creating a campaign from its plan."""
 
 from collections.abc import Collection, Iterator
 from itertools import chain
@@ -14,15 +14,15 @@ from reassess.annotation.addresses import is_server
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import current_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
+from reassess.annotation.store.campaign_files import check_replaceable, writing_campaign
 from reassess.annotation.store.database import database_errors, enable_wal, opened
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import Kind, Role, Stage, note_form
 from reassess.core import Tasks
 from reassess.errors import at
 
-_ADDRESS = 16  # bytes
-_LARGEST_ID = 1 << 48  # fits JavaScript's numbers
+_ADDRESS = 16  # bytes of the random address of an image
+_LARGEST_ID = 1 << 48  # in the range of integers in JavaScript
 
 
 def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
@@ -30,7 +30,7 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
 
     With `force`, replace a file, unless it is a campaign with answers of people.
     """
-    refuse_answered(address)
+    check_replaceable(address)
     if is_server(address):
         with database_errors(address), opened(address) as engine, engine.begin() as connection:
             _fill(connection, plan, now)
@@ -43,10 +43,10 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
 
 def random_ids(count: int) -> list[int]:
     """Draw distinct random numbers, in random order."""
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[randbelow(_LARGEST_ID)] = None
-    return list(found)
+    ids: dict[int, None] = {}
+    while len(ids) < count:
+        ids[randbelow(_LARGEST_ID)] = None
+    return list(ids)
 
 
 def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
@@ -68,8 +68,8 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     _insert(connection, schema.images, images)
     _insert(connection, schema.unasked, _unasked(plan, number))
     _insert(connection, schema.classes, list(_classes(plan, parts)))
-    pictures = [{**vars(each), "address": token_hex(_ADDRESS)} for each in plan.examples]
-    _insert(connection, schema.examples, pictures)
+    examples = [{**vars(example), "address": token_hex(_ADDRESS)} for example in plan.examples]
+    _insert(connection, schema.examples, examples)
     valid = float(current_model([], counts, []).prior[1])
     for part in parts:
         questions = _questions(plan, part, valid)
@@ -82,7 +82,7 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
             _insert_experts(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))  # without statistics, a server would read whole tables for each task
+        connection.execute(text("ANALYZE"))  # without statistics, PostgreSQL would read whole tables for each task
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -91,30 +91,30 @@ def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> N
 
 
 def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
-    """The original label of each image; None if unknown."""
+    """Return the original label of each image; None if unknown."""
     if plan.original is None:
         return [None] * len(images)
     class_ids = plan.original.indices.tolist()
     return [class_ids[row] if row >= 0 else None for row in plan.original.find(images).tolist()]
 
 
-def _unasked(plan: CampaignPlan, asked: Collection[str]) -> list[dict[str, Any]]:
-    """The original labels of images without questions."""
+def _unasked(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[str, Any]]:
+    """List the original labels of images without questions."""
     if plan.original is None:
         return []
     labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
-    return [{"name": name, "original": label} for name, label in labels if name not in asked]
+    return [{"name": name, "original": label} for name, label in labels if name not in with_questions]
 
 
 def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """All classes of the list; without a list, the classes of questions and examples."""
+    """Yield all classes of the class list; without a list, the classes of questions and examples."""
     classes = plan.tasks.questions.classes
-    shown = np.array([each.class_id for each in plan.examples], np.int64)
+    example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
         range(classes.count or 0)
-        or np.unique(np.concatenate([shown, *(part.questions.class_ids for part in parts)])).tolist()
+        or np.unique(np.concatenate([example_ids, *(part.questions.class_ids for part in parts)])).tolist()
     )
-    numbers: dict[str, int] = {}  # of the ancestors of classes
+    numbers: dict[str, int] = {}  # by ancestor in the hierarchy
     for class_id in ids:
         yield {
             "id": class_id,
@@ -131,7 +131,7 @@ def _ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
 
 
 def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
-    """Tasks in the order of the seed."""
+    """List tasks, with positions drawn by the seed."""
     golden = part is plan.golden_tasks
     kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
@@ -139,43 +139,44 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
     columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
     names, sample = part.questions.images, part.sample
-    drawn = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
-    chances = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in drawn]
-    strata = [None if row < 0 or sample is None else sample.strata[row] for row in drawn]
+    sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
+    probabilities = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in sample_rows]
+    strata = [None if row < 0 or sample is None else sample.strata[row] for row in sample_rows]
     return [
         {
-            "id": own,
+            "id": task,
             "image": number[names[image]],
             "kind": kind,
             "position": position,
             "free": free,
-            "probability": chances[image],
+            "probability": probabilities[image],
             "stratum": strata[image],
         }
-        for own, image, kind, position in columns
+        for task, image, kind, position in columns
     ]
 
 
 def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
-    """The questions of tasks in their order, without votes."""
-    golden, asked = part is plan.golden_tasks, part.questions
-    truths = plan.truth if golden else [None] * len(asked)
-    columns = zip(random_ids(len(asked)), asked.class_ids.tolist(), truths, plan.priors(asked), strict=True)
+    """List the questions of tasks, in their order."""
+    golden, questions = part is plan.golden_tasks, part.questions
+    truths = plan.truth if golden else [None] * len(questions)
+    ids, class_ids = random_ids(len(questions)), questions.class_ids.tolist()
+    columns = zip(ids, class_ids, truths, plan.priors(questions), strict=True)
     return [
         {
-            "id": own,
+            "id": question,
             "class_id": class_id,
             "golden": golden,
             "truth": truth,
             "prior": prior,
             "valid": valid if prior is None else prior,
         }
-        for own, class_id, truth, prior in columns
+        for question, class_id, truth, prior in columns
     ]
 
 
 def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
-    """Insert experts, and their answers to the golden questions with these numbers."""
+    """Insert experts and their answers; `numbers` are the ids of the golden questions."""
     expert_answers = plan.expert_answers
     person = {}
     with at("the experts' votes"):

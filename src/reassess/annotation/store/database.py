@@ -1,4 +1,4 @@
-"""How a campaign's database is opened: an SQLite file, or PostgreSQL."""
+"""Opening the database of a campaign: an SQLite file, or PostgreSQL."""
 
 import json
 import os
@@ -25,37 +25,38 @@ WaitedTooLongError = exc.TimeoutError
 ALLOW_WRITING = "make the file and its folder writable"
 RESTORE = "use a copy by reassess annotate backup"
 _STOP = f"stop its server, and {RESTORE}"
-ONLY_HERE: set[str] = set()  # real paths of files that only this process serves or upgrades
-_CONNECTIONS = 8  # open connections of a process to a server; a new connection is slower than a request
-_PATIENCE = 10_000  # milliseconds that a writer waits for another
-_PAGES = 1_000  # size of a log that SQLite moves into the file
-_CHANGES, _BYTES = 25, 8 << 20  # changes or size of a log that a serving process moves into the file
+EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
+_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
+_LOCK_TIMEOUT = 10_000  # milliseconds that a writer waits for another writer
+_PAGES = 1_000  # SQLite moves a log of this size into the file
+_CHANGES, _BYTES = 25, 8 << 20  # the serving process moves a log into the file after this number of changes or bytes
 
 
 class Gate:
-    """Lets one change of an SQLite file pass at a time, and none after the file or its log was replaced.
+    """A gate that lets one change of an SQLite file pass at a time.
 
-    SQLite would not notice that, and acknowledged changes would be lost. Only the process that serves the file moves
-    the log into it. So the gate refuses changes once anything else has changed the size or time of the file, or the
-    content of the log. It looks before each change, and again before the change is acknowledged.
+    It refuses changes after the file or its log was replaced. SQLite does not notice a replaced file or log, and
+    acknowledged changes would be lost. Only the process that serves the file moves the log into it. So the gate refuses
+    changes if another program has changed the size or time of the file, or the content of the log. It checks before
+    each change, and again before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
         self._engine, self._path, self._lock, self._changes = engine, path, Lock(), 0
         with closing(engine.raw_connection()) as connection:
             self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-            if path in ONLY_HERE:  # wait for another process that is moving the log
+            if path in EXCLUSIVE_FILES:  # waits for another process that is moving the log
                 _, pages, _ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-        self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in ONLY_HERE else None
+        self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in EXCLUSIVE_FILES else None
         self._is_log_changed, self._rows, self._has_written = False, 0, False
-        self._seen = self._look()
+        self._state = self._read_state()
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "commit", self._commit)
         if self._log is not None:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=_PATIENCE / 1000):
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT / 1000):
             raise WaitedTooLongError("the database accepts no change of this process")
         try:
             self._check()
@@ -73,21 +74,21 @@ class Gate:
         finally:
             self._lock.release()
 
-    def _look(self) -> "_Seen":
+    def _read_state(self) -> "_State":
         file = _stat(self._path)
-        if not self._has_log:  # such as a read-only file
-            return _Seen(_inode(file), None, None)
-        content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in ONLY_HERE else None
-        return _Seen(_inode(file), content, (_inode(_stat(f"{self._path}-wal")), _inode(_stat(f"{self._path}-shm"))))
+        if not self._has_log:  # for example a read-only file
+            return _State(_inode(file), None, None)
+        content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in EXCLUSIVE_FILES else None
+        return _State(_inode(file), content, (_inode(_stat(f"{self._path}-wal")), _inode(_stat(f"{self._path}-shm"))))
 
     def _begin(self, connection: Connection) -> None:
-        """Look again once the transaction may write."""
+        """Check again once the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
         self._check()
         self._rows, self._has_written = _changed_rows(connection), False
         self._changes += 1
-        pages = 0 if self._path in ONLY_HERE or is_locked(f"{self._path}.lock") else _PAGES
+        pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _PAGES
         if connection.info.get("pages") != pages:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
@@ -96,44 +97,44 @@ class Gate:
         if not connection.get_execution_options().get("reading"):
             self._has_written = _changed_rows(connection) != self._rows
 
-    def _check(self, **how: bool) -> None:
-        """Refuse a change if the file or its log was changed by others, and save what the log still has."""
+    def _check(self, **options: bool) -> None:
+        """Refuse a change if another program changed the file or its log; save what the log still contains."""
         if self._log is not None:
-            self._is_log_changed |= not self._log.is_kept(**how)
-        found = self._look()
-        if self._is_log_changed or found != self._seen:
-            gone = sqlite3.OperationalError(f"{self._path} {found.fault(self._seen)}")
+            self._is_log_changed |= not self._log.is_intact(**options)
+        state = self._read_state()
+        if self._is_log_changed or state != self._state:
+            error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
             self._move_log()
             if self._log is not None and self._is_log_changed and not self._log.has_lost_header():
                 self._log.cut()
-            raise UnavailableError("BEGIN IMMEDIATE", None, gone)
+            raise UnavailableError("BEGIN IMMEDIATE", None, error)
 
     def _move_log(self) -> None:
-        """Move the log into the file; also a deleted log that this process still has open, unless replaced."""
-        found, log = self._look(), _stat(f"{self._path}-wal")
-        is_there = found == self._seen
-        if is_there:  # SQLite would also move damaged pages
+        """Move the log into the file; also a deleted log that is still open, unless another log replaced it."""
+        state, log = self._read_state(), _stat(f"{self._path}-wal")
+        is_unchanged = state == self._state
+        if is_unchanged:  # SQLite would also move damaged pages
             may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
         else:
-            may_move = found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size)
+            may_move = state._replace(log=self._state.log) == self._state and (log is None or not log.st_size)
         if may_move:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
-            if is_there:
+            if is_unchanged:
                 set_time_back(self._path)
-                self._seen = self._look()
+                self._state = self._read_state()
 
 
-class _Seen(NamedTuple):
-    """The identity of an SQLite file and its log."""
+class _State(NamedTuple):
+    """The state of an SQLite file and its log."""
 
-    place: tuple[int, int] | None
+    inode: tuple[int, int] | None
     content: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
     log: tuple[Any, ...] | None
 
-    def fault(self, before: "_Seen") -> str:
-        """Return what has changed since."""
-        if self.place != before.place:
+    def describe_change(self, before: "_State") -> str:
+        """Describe what has changed since an earlier state."""
+        if self.inode != before.inode:
             return "was moved, deleted or replaced since it was opened"
         if self.log != before.log:
             return "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
@@ -143,27 +144,26 @@ class _Seen(NamedTuple):
 
 
 def _changed_rows(connection: Connection) -> int:
-    """Rows that a connection has changed since it was opened; SQLite writes nothing if there are none."""
+    """Count the rows that a connection has changed; without changes, SQLite writes nothing."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
 def _stat(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path)  # noqa: PTH116 - a third of the time
+        return os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat
     except OSError:
         return None
 
 
-def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
-    return found and (found.st_dev, found.st_ino)
+def _inode(stat: os.stat_result | None) -> tuple[int, int] | None:
+    return stat and (stat.st_dev, stat.st_ino)
 
 
 def open_engine(campaign: str | Path) -> Engine:
-    """Open the engine of a campaign.
+    """Create the SQLAlchemy engine of a campaign.
 
-    SQLite waits for the disk at each commit, so acknowledged changes survive a kill and a power failure. A writing
-    transaction takes the right to write when it begins, and waits up to 10 seconds for it, so no two wait for each
-    other.
+    SQLite syncs each commit to the disk, so acknowledged changes survive a kill and a power failure. A writing
+    transaction takes the write lock at its start, and waits up to 10 seconds for it, so there are no deadlocks.
     """
     text = str(campaign)
     if is_server(text):
@@ -172,20 +172,20 @@ def open_engine(campaign: str | Path) -> Engine:
         try:
             url = make_url(text)
             if "@" in (url.host or ""):
-                raise ValueError("the end of a password was taken for the host")
-        except (ArgumentError, ValueError):  # it may contain a part of a password
+                raise ValueError("the host contains the end of a password")
+        except (ArgumentError, ValueError):  # the error may contain a part of a password
             raise DataError(
                 "wrong-address",
                 "not the address of a database",
                 where=shown_address(campaign),
-                allowed="postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password",
+                allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
             pool_size=_CONNECTIONS,
             max_overflow=0,
-            pool_timeout=_PATIENCE / 1000,
-            connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
+            pool_timeout=_LOCK_TIMEOUT / 1000,
+            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT}"},
             hide_parameters=True,
         )
     url = URL.create("sqlite", database=file_uri(text), query={"uri": "true"})
@@ -197,7 +197,7 @@ def open_engine(campaign: str | Path) -> Engine:
 
 @contextmanager
 def opened(campaign: str | Path) -> Iterator[Engine]:
-    """Open the engine of a campaign for a block. At its end SQLite moves the write-ahead log into the file."""
+    """Open the engine of a campaign for a block; at its end, SQLite moves the log into the file."""
     engine = open_engine(campaign)
     try:
         yield engine
@@ -211,20 +211,20 @@ def connect(path: str | Path) -> "closing[sqlite3.Connection]":
 
 
 def enable_wal(path: Path) -> None:
-    """Enable SQLite's write-ahead log, so that reads do not wait for writes; the file remembers it."""
+    """Enable SQLite's write-ahead log in a file, so that reads do not wait for writes."""
     with connect(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
 def existing(campaign: str | Path) -> str | Path:
-    """Return the address of an existing campaign; `DataError` if the file is missing, since SQLite would create it."""
-    if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - of a name too long, a Path raises an error
+    """Return an address; `DataError` if its file does not exist, since SQLite would create it."""
+    if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         return campaign
     if exists(campaign):
         kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
         raise DataError(
             "not-a-campaign",
-            f"{kind} was given instead of a campaign",
+            f"path is {kind}, not a campaign",
             where=campaign,
             fix="choose the file of a campaign",
         )
@@ -239,9 +239,9 @@ def existing(campaign: str | Path) -> str | Path:
 
 
 def reading(engine: Engine, *, once: bool = False) -> Connection:
-    """Open a read-only connection to the state at its start; `once`: for one statement."""
+    """Open a connection that reads a fixed state of the database; `once`: for one statement only."""
     connection = engine.connect()
-    if engine.dialect.name == "postgresql":  # otherwise each statement sees later commits
+    if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
         connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
     return connection.execution_options(reading=True)
 
@@ -252,31 +252,31 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        found = str(getattr(error, "orig", None) or error).strip()
+        cause = str(getattr(error, "orig", None) or error).strip()
         raise DataError(
             "database-failed",
             "database of the campaign cannot be used",
             where=shown_address(campaign),
-            found=found,
-            fix=next((fix for text, fix in _FIXES.items() if text in found), None),
+            found=cause,
+            fix=next((fix for text, fix in _FIXES.items() if text in cause), None),
         ) from error
 
 
-def check_whole(connection: Connection, check: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged, by `quick_check` or the slower `integrity_check`."""
+def check_integrity(connection: Connection, check: str) -> None:
+    """Raise `DataError` if an SQLite file is damaged; `check` is quick_check or integrity_check."""
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
-        if found != "ok":
+        result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
+        if result != "ok":
             path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
-            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=found, fix=RESTORE)
+            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE)
 
 
 def forbids_writing(error: DBAPIError) -> bool:
-    """Whether a database refused a change because it is read-only for this user."""
+    """Return whether a database refused a change because it is read-only for this user."""
     return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
 
 
-_READ_ONLY = ("25006", "42501")  # PostgreSQL: a read-only transaction, and a missing right
+_READ_ONLY = ("25006", "42501")  # PostgreSQL: a read-only transaction, a missing permission
 _FIXES = {
     "is locked": "try again once the other process has ended",
     "not a database": "choose the file of a campaign",
@@ -294,14 +294,14 @@ _FIXES = {
 
 
 def file_uri(path: str | Path) -> str:
-    """The address of a file for SQLite.
+    """Return the URI of a file for SQLite.
 
-    A read-only file cannot have a log, and is read as it is, unless another process keeps a log beside it.
+    A read-only file cannot have a log. So it is opened as immutable, unless another process has a log beside it.
     """
     file = Path(os.path.realpath(path))
-    may_write = all(os.access(place, os.W_OK) for place in (file, file.parent))
-    is_fixed = file.exists() and not may_write and not file.with_name(f"{file.name}-wal").exists()
-    return f"file:{quote(os.fsencode(file))}{'?immutable=1' if is_fixed else ''}"
+    is_writable = all(os.access(path, os.W_OK) for path in (file, file.parent))
+    is_immutable = file.exists() and not is_writable and not file.with_name(f"{file.name}-wal").exists()
+    return f"file:{quote(os.fsencode(file))}{'?immutable=1' if is_immutable else ''}"
 
 
 def _from_json(text: str) -> Any:
@@ -321,6 +321,6 @@ def _begin(connection: Connection) -> None:
 
 
 def _prepare(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions begin explicitly, not at the first change
-    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE}"):
+    connection.isolation_level = None  # transactions start with an explicit BEGIN
+    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_LOCK_TIMEOUT}"):
         connection.execute(f"PRAGMA {setting}")

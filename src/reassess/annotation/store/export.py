@@ -1,4 +1,4 @@
-"""The votes of a campaign, and suggested classes."""
+"""Reading the votes of a campaign, and the suggested classes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.database import check_whole, forbids_writing, reading
+from reassess.annotation.store.database import check_integrity, forbids_writing, reading
 from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
@@ -29,7 +29,7 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.shown_items import classes_of
 from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Votes
 
-_ROWS = 100_000  # read at a time
+_ROWS = 100_000  # to read at a time
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class QuestionState:
 
 @dataclass(frozen=True)
 class Exported:
-    """The votes of a campaign, and what else it has collected."""
+    """The votes of a campaign, and everything else to export."""
 
     votes: Votes  # counted votes
     golden: Votes | None  # experts' votes on golden questions, also those for practice
@@ -63,7 +63,7 @@ class Exported:
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
     questions: tuple[QuestionState, ...]
-    not_needed: int  # answers to questions that had enough votes
+    not_needed: int  # answers to questions that already had enough votes
     skipped: int  # answers about images that their rater skipped
     withdrawn: int  # answers to withdrawn questions
     excluded: int  # answers of excluded raters
@@ -75,25 +75,25 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     finish_counting(campaign)
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        check_whole(connection, "integrity_check")
-        answered = _Answers(connection, classes, names=names)
-        golden, rater_golden = answered.golden()
-        every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
+        check_integrity(connection, "integrity_check")
+        reader = _AnswerReader(connection, classes, names=names)
+        golden, rater_golden = reader.golden()
+        all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
-        def count(*which: Any) -> int:
-            number: int = connection.execute(every.where(*which)).scalar_one()
+        def count(*conditions: Any) -> int:
+            number: int = connection.execute(all_answers.where(*conditions)).scalar_one()
             return number
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
         return Exported(
-            votes=answered.votes(COUNTED),
+            votes=reader.votes(COUNTED),
             golden=golden,
             rater_golden=rater_golden,
             sample=_sample(connection, golden),
             original=_original(connection, classes),
-            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
-            questions=tuple(QuestionState(*row) for row in connection.execute(_ASKED)),
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTIONS)),
+            questions=tuple(QuestionState(*row) for row in connection.execute(_QUESTION_STATES)),
             not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
             skipped=uncounted(~NOT_SKIPPED),
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
@@ -103,7 +103,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
 
 
 def note_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
-    """Note an export in the log, except in a campaign that the command line can only read."""
+    """Note an export in the log, unless the command line exports a read-only campaign."""
     try:
         with changing(campaign) as change:
             change.note(now, "export", by, names=names)
@@ -113,14 +113,14 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
 
 
 def golden_votes_of(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
-    """The experts' and the raters' votes on golden questions."""
+    """Read the experts' and the raters' votes on golden questions."""
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        return _Answers(connection, classes, names=False).golden()
+        return _AnswerReader(connection, classes, names=False).golden()
 
 
-class _Answers:
-    """Answers, sorted by image, class and time."""
+class _AnswerReader:
+    """A reader of answers as votes, sorted by image, class and time."""
 
     def __init__(self, connection: Connection, classes: Classes, *, names: bool) -> None:
         self.connection, self.classes = connection, classes
@@ -139,9 +139,9 @@ class _Answers:
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
 
-    def votes(self, *which: Any) -> Votes:
-        """Some of the answers as votes."""
-        columns = _columns(self.connection, _ANSWERS.where(*which))
+    def votes(self, *conditions: Any) -> Votes:
+        """Read the answers that meet some conditions as votes."""
+        columns = _columns(self.connection, _ANSWERS.where(*conditions))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
         is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
         raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
@@ -163,24 +163,24 @@ _ANSWERS = select(
 NOT_SKIPPED = ~exists().where(
     turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
 )
-# Counted answers; those of an excluded rater may not be recounted yet.
+# Answers that count; answers of an excluded rater may not be recounted yet.
 COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
 OF_RATERS = people.c.role == Role.RATER, ~people.c.excluded
-_SUGGESTED = (
+_SUGGESTIONS = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions.join(tasks).join(images).join(people))
     .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
-_ASKED = (
+_QUESTION_STATES = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
     .select_from(questions.join(tasks).join(images))
     .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(images.c.id, questions.c.class_id)
 )
 
-_DRAWN = (
+_DRAWN_IMAGES = (
     select(images.c.name, tasks.c.probability, tasks.c.stratum)
     .select_from(tasks.join(images))
     .where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), tasks.c.probability.is_not(None))
@@ -189,7 +189,7 @@ _DRAWN = (
 
 
 def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
-    """The columns of a query: float64, shape (columns, rows), with NaN for null."""
+    """Read the columns of a query as float64, shape (columns, rows), with NaN for null."""
     parts = [np.empty((len(query.selected_columns), 0))]
     for rows in connection.execute(query).partitions(_ROWS):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
@@ -197,8 +197,8 @@ def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float
 
 
 def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """The drawn images with experts' votes; they stand for drawn images that no expert has answered, too."""
-    rows = {row.name: row for row in connection.execute(_DRAWN)}
+    """The drawn images with experts' votes, which also represent drawn images that no expert has answered."""
+    rows = {row.name: row for row in connection.execute(_DRAWN_IMAGES)}
     if not rows or golden is None:
         return None
     sample = Sample(

@@ -8,23 +8,23 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.choosing import ASKED_OF
+from reassess.annotation.store.choosing import QUESTIONS_OF_TASK
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, State, answers, cursors, people, questions, tasks, turns
-from reassess.annotation.store.suggestions import renew_suggested
+from reassess.annotation.store.suggestions import update_suggested
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice
-from reassess.annotation.store.vote_counting import count_anew, count_golden, count_new, renew_truth
+from reassess.annotation.store.vote_counting import count_golden, count_new_votes, recount, update_truth
 from reassess.core import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-_MOST_CHANGES = 1_000  # of an answer, without the server; after the largest revision there could be no other
-_MOST_COUNTED = 100  # questions per transaction; others wait until it ends
+_MAX_CHANGES = 1_000  # of an answer between two requests; a huge revision would leave no room for later revisions
+_MAX_COUNTED = 100  # questions per transaction, since other transactions wait for it
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """An answer of a person to a question."""
+    """A person's answer to a question."""
 
     question: int
     answer: int  # 0 no, 1 maybe, 2 yes
@@ -39,28 +39,30 @@ class GivenAnswer:
 
 
 def save_answers(
-    campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float, *, reveal: bool = True
+    campaign: Campaign, person: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
-    """Save answers: when this returns, each is stored, and only once however often it is sent.
+    """Save answers, each once, even if a page sends it several times.
 
-    Of the answers of a person to a question, the one with the highest revision counts, and of equal revisions the
-    first. An answer to a question with enough votes is saved, but does not count. With `reveal`, practice tasks whose
-    questions all have an answer end, and the truths of their questions are returned; without it, their answers can
-    still be changed. Nothing is saved if a question was not shown to the person.
+    Nothing is saved if one answer is invalid. A question keeps a person's answer with the highest revision, and the
+    first of answers with the same revision. Answers to questions that have enough votes are saved, but do not count.
+    With `reveal`, practice tasks end once all their questions have answers; return the truths of their questions.
+    Without `reveal`, practice answers can still be changed. `DataError` if a question was not shown to the person.
     """
     with changing(campaign) as change:
         row = change.person(person)
         latest: dict[int, GivenAnswer] = {}
-        for one in given:
-            if one.question not in latest or one.revision > latest[one.question].revision:
-                latest[one.question] = one
+        for answer in new_answers:
+            if answer.question not in latest or answer.revision > latest[answer.question].revision:
+                latest[answer.question] = answer
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
             reveals = reveal and is_practice(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
-            kept = _AnswersToTask(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
-            kept.keep()
-            if reveals and kept.is_whole:
-                truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
+            task_answers = _AnswersToTask(
+                change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind)
+            )
+            task_answers.save()
+            if reveals and task_answers.is_complete:
+                truths |= {row.id: row.truth for row in task_answers.questions if row.truth is not None}
         return truths
 
 
@@ -72,43 +74,48 @@ class _AnswersToTask:
         change: Transaction,
         person: Row[Any],
         turn: Row[Any],
-        given: Mapping[int, GivenAnswer],
+        latest: Mapping[int, GivenAnswer],
         now: float,
         *,
         ends: bool,
     ) -> None:
         self.change, self.person, self.turn = change, person, turn
-        self.given, self.now, self.ends = given, now, ends
-        self.asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": turn.task}).all()
-        answered = [row for row in self.asked if row.id in given]
+        self.latest, self.now, self.ends = latest, now, ends
+        self.questions = change.connection.execute(
+            QUESTIONS_OF_TASK, {"person_id": person.id, "task_id": turn.task}
+        ).all()
+        answered = [row for row in self.questions if row.id in latest]
         for row in answered:
-            most = (row.revision or 0) + _MOST_CHANGES
-            if given[row.id].revision > most:
-                check_range(given[row.id].revision, 0, most, what="revision", where=f"question {row.id}")
+            limit = (row.revision or 0) + _MAX_CHANGES
+            if latest[row.id].revision > limit:
+                check_range(latest[row.id].revision, 0, limit, what="revision", where=f"question {row.id}")
         self.new = [row for row in answered if row.answer is None]
-        later = [row for row in answered if row.answer is not None and given[row.id].revision > row.revision]
-        self.changed = [] if _was_revealed(person, turn) else later
+        later = [row for row in answered if row.answer is not None and latest[row.id].revision > row.revision]
+        self.changed = [] if _is_revealed(person, turn) else later
         self.counted = [row.id for row in self.new if self._counts(row)]
-        answered_ids = {row.id for row in self.asked if row.answer is not None or row.id in given}
-        self.is_whole = answered_ids.issuperset(turn.shown)  # every shown question has an answer
+        answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest}
+        self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
 
     def _counts(self, row: Row[Any]) -> bool:
         excluded, recounted = self.person.excluded, self.person.recounted
-        stands = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
+        can_count = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
         return (
-            stands and not row.golden and row.ended is None and self.turn.state not in (State.SKIPPED, State.SUGGESTED)
+            can_count
+            and not row.golden
+            and row.ended is None
+            and self.turn.state not in (State.SKIPPED, State.SUGGESTED)
         )
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Store the answers, and update everything that depends on them."""
         self._insert()
         self._revise()
         self._update()
-        self._go_on()
+        self._update_turn()
 
     def _insert(self) -> None:
         rows = [
-            {**vars(self.given[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
+            {**vars(self.latest[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
             for row in self.new
         ]
         if rows:
@@ -116,105 +123,102 @@ class _AnswersToTask:
 
     def _revise(self) -> None:
         for row in self.changed:
-            one = self.given[row.id]
-            own = answers.c.person == self.person.id, answers.c.question == row.id
-            values = {"answer": one.answer, "seconds": one.seconds, "revision": one.revision}
-            self.change.connection.execute(update(answers).where(*own).values(**values))
-            self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
+            new = self.latest[row.id]
+            is_old = answers.c.person == self.person.id, answers.c.question == row.id
+            values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
+            self.change.connection.execute(update(answers).where(*is_old).values(**values))
+            self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=new.answer)
 
     def _update(self) -> None:
-        """Update the truth, the rater's counts, or the votes on the question.
-
-        A rater's answer takes the work for both its rater and its question, golden or not, so that the time does not
-        tell golden questions.
-        """
+        """Update the truth of the questions, the counts of the rater, or the votes."""
+        # The work for a rater's answer is the same for golden and main questions, so that the time does not reveal
+        # golden questions.
         change, kind = self.change, self.turn.kind
         _lock_campaign(change, self.person, kind)
         if self.person.role == Role.EXPERT:
-            renew_truth(change, [*self.new, *self.changed], kind)
+            update_truth(change, [*self.new, *self.changed], kind)
         elif kind != Kind.PRACTICE:
             counts_by = [(row, row.answer, -1) for row in self.changed]
-            counts_by += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
+            counts_by += [(row, self.latest[row.id].answer, +1) for row in (*self.new, *self.changed)]
             counts = kind == Kind.GOLDEN and self.turn.state != State.SKIPPED
             count_golden(
                 change, [_golden_count(self.person.id, row, answer, more * counts) for row, answer, more in counts_by]
             )
             new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
             if new:
-                count_new(change, self.person.id, new, places=self._reserved(new))
-            other = [row.id for row in self.changed if self.given[row.id].answer != row.answer]
-            if other:
-                count_anew(change, other, self.person.id)
+                count_new_votes(change, self.person.id, new, places=self._reserved(new))
+            different = [row.id for row in self.changed if self.latest[row.id].answer != row.answer]
+            if different:
+                recount(change, different, self.person.id)
 
-    def _reserved(self, asked: Iterable[int]) -> list[int]:
-        """Questions where the turn has a reserved place."""
-        return [question for question in asked if self.turn.state == State.ASKED and question in self.turn.shown]
+    def _reserved(self, question_ids: Iterable[int]) -> list[int]:
+        """Filter questions where the turn has a reserved place."""
+        return [question for question in question_ids if self.turn.state == State.ASKED and question in self.turn.shown]
 
-    def _go_on(self) -> None:
-        """Free the places of answers that do not count; `_update` frees those of answers that count.
-
-        A turn ends with its last answer if `ends`; otherwise its lease starts again, unless it has expired.
-        """
+    def _update_turn(self) -> None:
+        """End the turn or renew its lease, and free the places of answers that do not count."""
+        # A turn ends with its last answer if `ends`; otherwise its lease starts again, unless it has expired. `_update`
+        # frees the places of answers that count.
         change, turn = self.change, self.turn
-        is_over = self.ends and self.is_whole
+        is_over = self.ends and self.is_complete
         if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
-            own = {"who": turn.person, "of_task": turn.task}
-            then = {"then": State.DONE if is_over else State.ASKED, "until": self.now + change.rules.lease}
-            change.connection.execute(_GO_ON, own | then)
-            settled = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
+            key = {"person_id": turn.person, "task_id": turn.task}
+            values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + change.rules.lease}
+            change.connection.execute(_CONTINUE, key | values)
+            freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
             if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
-                settled = []
-            change.reserve(self._reserved({row.id for row in self.new}.difference(settled)), -1)
-        change.renew([turn.task], reopened=bool(self.changed))
+                freed = []
+            change.reserve(self._reserved({row.id for row in self.new}.difference(freed)), -1)
+        change.update_free([turn.task], reopened=bool(self.changed))
 
 
 def _lock_campaign(change: Transaction, person: Row[Any], kind: str) -> None:
     if kind == Kind.MAIN:
-        change.pass_campaign()
+        change.imitate_campaign_lock()
     else:
-        change.lock_campaign(with_others=person.role != Role.EXPERT)
+        change.lock_campaign(is_shared=person.role != Role.EXPERT)
 
 
 def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
-    """An answer for `count_golden`; an answer to a main question has its likely truth, and counts for nobody."""
+    """Return an answer as a row for `count_golden`; main questions have a likely truth and no rater."""
     return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
-def _was_revealed(person: Row[Any], turn: Row[Any]) -> bool:
-    """Whether a practice turn has ended, so that the person has seen the experts' answers."""
+def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
+    """Return whether a practice turn has ended, so that the person has seen the experts' answers."""
     return turn.state == State.DONE and is_practice(person, turn.kind)
 
 
 def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
-    """Skip the image of a task: the person's answers about it are saved, but no longer count.
+    """Skip the image of a task: the person's answers about it stay, but no longer count.
 
-    It works after the lease has expired too, but not after the experts' answers were shown in practice.
+    This also works after the lease has expired, but not after the experts' answers were shown in practice.
     """
     with changing(campaign) as change:
         row = change.person(person)
         change.lock([task])
         turn = find_turn(change, person, task)
-        if turn.state in (State.SKIPPED, State.SUGGESTED) or _was_revealed(row, turn):
+        if turn.state in (State.SKIPPED, State.SUGGESTED) or _is_revealed(row, turn):
             return
         change.note(now, "skip", person, task=task)
         end_turn(change, turn, State.SKIPPED)
-        asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
-        answered = [each for each in asked if each.answer is not None]
+        rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": person, "task_id": task}).all()
+        answered = [question for question in rows if question.answer is not None]
         _lock_campaign(change, row, turn.kind)
         if row.role == Role.EXPERT:
-            renew_truth(change, answered, turn.kind)
+            update_truth(change, answered, turn.kind)
         elif turn.kind != Kind.PRACTICE and answered:
             more = -1 if turn.kind == Kind.GOLDEN else 0
-            count_golden(change, [_golden_count(person, each, each.answer, more) for each in answered])
-            count_anew(change, [each.id for each in answered], person)
-            change.renew([task], reopened=True)
+            count_golden(change, [_golden_count(person, question, question.answer, more) for question in answered])
+            recount(change, [question.id for question in answered], person)
+            change.update_free([task], reopened=True)
 
 
 def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
-    """Exclude a rater: no vote of theirs counts from now on, and their questions open again.
+    """Exclude a rater: their votes no longer count, and their questions open again.
 
-    Return whether they were included before. Without `finish`, `finish_counting` must open their questions. `by` is the
-    number of the owner who does this; None for the command line.
+    Return whether they were included before. Without `finish`, call `finish_counting` later to open their questions.
+    `by` is the number of the owner who does this; None for the command line.
     """
     return _set_excluded(campaign, person, True, now, by, finish)
 
@@ -248,75 +252,77 @@ def _end_turns(change: Transaction, person: int) -> None:
 
 
 def _continue_turns(change: Transaction, person: int) -> None:
-    """Let turns that an exclusion ended continue, as after an expired lease."""
-    own = turns.c.person == person, turns.c.state == State.EXCLUDED
-    change.connection.execute(update(turns).where(*own).values(state=State.EXPIRED))
+    """Treat turns that an exclusion ended as turns with an expired lease, so that they can continue."""
+    is_ended = turns.c.person == person, turns.c.state == State.EXCLUDED
+    change.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
     change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
 
 
 def finish_counting(campaign: Campaign) -> None:
-    """Recount votes that no process has recounted since a rater was excluded or included again.
+    """Recount the votes of raters who were excluded or included again, where this is not done yet.
 
-    Each transaction counts a few questions, so that nobody waits long. After a crash, the next call continues.
+    Each transaction counts a few questions, so that other transactions do not wait long. After a crash, the next call
+    continues.
     """
     with reading(campaign.engine) as connection:
-        left = connection.execute(select(people.c.id, people.c.excluded).where(people.c.recounted.is_not(None))).all()
-    for person, excluded in left:
+        pending = connection.execute(
+            select(people.c.id, people.c.excluded).where(people.c.recounted.is_not(None))
+        ).all()
+    for person, excluded in pending:
         task: int | None = -1
         while task is not None:
             begin = monotonic()
             with changing(campaign) as change:
                 task = _recount(change, person, excluded, task)
-            sleep((monotonic() - begin) / 2)  # others get the lock, which does not go to the one that waited longest
+            sleep((monotonic() - begin) / 2)  # lets other processes take the lock; SQLite has no queue for it
 
 
 def _recount(change: Transaction, person: int, excluded: bool, after: int) -> int | None:
-    """Recount some answers of a rater; after all answers, some of their suggestions, in tasks with larger numbers.
-
-    Return the number for the next call; None at the end, or if somebody has included or excluded the rater again.
-    """
+    """Recount some answers or suggestions of a rater; return `after` for the next call, or None."""
+    # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
+    # has included or excluded the rater again.
     row = change.person(person)
     if row.recounted is None or row.excluded != excluded:
         return None
-    theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
-    answered = change.connection.scalars(theirs.order_by(answers.c.question).limit(_MOST_COUNTED)).all()
-    own = update(people).where(people.c.id == person)
+    remaining = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
+    answered = change.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_COUNTED)).all()
+    update_person = update(people).where(people.c.id == person)
     if not answered:
-        last = renew_suggested(change, person, after, _MOST_COUNTED)
+        last = update_suggested(change, person, after, _MAX_COUNTED)
         if last is None:
-            change.connection.execute(own.values(recounted=None))
+            change.connection.execute(update_person.values(recounted=None))
         return last
-    change.connection.execute(own.values(recounted=answered[-1]))
-    asked = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
-    found = change.connection.execute(asked).all()
-    change.lock(question.task for question in found)
-    if found:
-        count_anew(change, [question.id for question in found])
-        change.renew([question.task for question in found], reopened=True)
+    change.connection.execute(update_person.values(recounted=answered[-1]))
+    main = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
+    rows = change.connection.execute(main).all()
+    change.lock(row.task for row in rows)
+    if rows:
+        recount(change, [row.id for row in rows])
+        change.update_free([row.task for row in rows], reopened=True)
     return -1
 
 
 _TURNS_OF = (
     select(questions.c.id.label("question"), tasks.c.kind, turns)
     .select_from(questions.join(tasks))
-    .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
+    .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("person_id")))
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)
     .with_for_update(of=tasks, key_share=True)
 )
-_GO_ON = (
+_CONTINUE = (
     update(turns)
-    .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))
-    .values(state=bindparam("then"), expires=bindparam("until"))
+    .where(turns.c.person == bindparam("person_id"), turns.c.task == bindparam("task_id"))
+    .values(state=bindparam("new_state"), expires=bindparam("end"))
 )
 
 
-def _turns_of(change: Transaction, person: int, given: Sequence[int]) -> list[Row[Any]]:
-    """A person's turns of the tasks with some questions, by task; the tasks are locked."""
-    found = change.connection.execute(_TURNS_OF, {"who": person, "numbers": given}).all()
-    unknown = set(given) - {row.question for row in found}
+def _turns_of(change: Transaction, person: int, question_ids: Sequence[int]) -> list[Row[Any]]:
+    """Read a person's turns of the tasks with some questions, by task, and lock the tasks."""
+    rows = change.connection.execute(_TURNS_OF, {"person_id": person, "numbers": question_ids}).all()
+    unknown = set(question_ids) - {row.question for row in rows}
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")
-    if others := [row.question for row in found if row.task is None]:
-        raise DataError("not-shown", "rater was not shown this question", found=f"question {min(others)}")
-    return list({row.task: row for row in found}.values())
+    if not_shown := [row.question for row in rows if row.task is None]:
+        raise DataError("not-shown", "rater was not shown this question", found=f"question {min(not_shown)}")
+    return list({row.task: row for row in rows}.values())

@@ -1,8 +1,8 @@
-"""The progress of one person, as their own page shows it.
+"""The progress of one person, for their own page.
 
-It tells nothing about golden questions. The number of images left falls by one with each image, golden or not. Answers
-are compared with the experts' only in practice: after any other comparison, a rater could change an answer, look again,
-and know whether the question is golden.
+It reveals nothing about golden questions. The number of images left falls by one after each image, golden or not.
+Answers are compared with the experts' answers only in practice. With any other comparison, a rater could change an
+answer, look again, and see whether the question is golden.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, cursors, people, questions, tasks, turns
 
-_RECENT = 30  # turns whose pace is the present one
-_FEWEST = 3  # turns with answers that tell a pace
-_LONGEST = 120.0  # seconds of an answer; longer times, such as breaks, count as this
+_RECENT = 30  # latest turns that the pace is measured on
+_MIN_TURNS = 3  # turns with answers needed to measure a pace
+_MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """How far a person is."""
+    """The progress of a person."""
 
     done: int  # images that they answered or skipped
-    left: int  # images still to come, at most, with those on their page; others may answer some of them first
-    pace: float | None  # seconds per image, lately; None after fewer than three images
+    left: int  # images left, at most, including images on their page; other raters may answer some of them first
+    pace: float | None  # recent seconds per image; None for fewer than three images
     answers: int
-    seconds: float | None  # for all answers, without breaks; None if no time is known
+    seconds: float | None  # total time of all answers, without breaks; None if unknown
     agreed: float  # answers in practice that agree with the experts; maybe counts half
     practised: int  # answers in practice
 
@@ -35,52 +35,52 @@ class OwnProgress:
 def own_progress(campaign: Campaign, person: int) -> OwnProgress:
     """Measure the progress of a person."""
     with reading(campaign.engine) as connection:
-        row = connection.execute(_PERSON, {"who": person}).one()
-        states = {each.state: each.n for each in connection.execute(_STATES, {"who": person})}
-        given = connection.execute(_GIVEN, {"who": person, "recent": row.turns - _RECENT}).one()
-        left = _left(connection, campaign, row)
-        practice = connection.execute(_PRACTICE, {"who": person}).one()
+        row = connection.execute(_PERSON, {"person_id": person}).one()
+        states = {state.state: state.n for state in connection.execute(_STATES, {"person_id": person})}
+        counts = connection.execute(_ANSWER_COUNTS, {"person_id": person, "recent": row.turns - _RECENT}).one()
+        turns_left = _left(connection, campaign, row)
+        practice = connection.execute(_PRACTICE, {"person_id": person}).one()
     return OwnProgress(
         done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
-        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + left,
-        pace=given.recent_seconds / given.recent_turns if given.recent_turns >= _FEWEST else None,
-        answers=given.answers,
-        seconds=given.seconds,
+        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
+        pace=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
+        answers=counts.answers,
+        seconds=counts.seconds,
         agreed=practice.agreed or 0.0,
         practised=practice.practised,
     )
 
 
 def _left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
-    """Number of turns that a person has not begun."""
+    """Count the turns that a person has not begun."""
     if person.excluded or person.stage == Stage.FAILED:
         return 0
-    free = {each.kind: each.n for each in connection.execute(_FREE, {"who": person.id})}
+    free = {row.kind: row.n for row in connection.execute(_FREE, {"person_id": person.id})}
     if person.role == Role.EXPERT:
-        return connection.scalar(_UNANSWERED, {"who": person.id}) or 0
-    first = free.get(Kind.PRACTICE, 0) if person.stage == Stage.PRACTICE else 0
-    main, golden, draw = free.get(Kind.MAIN, 0), free.get(Kind.GOLDEN, 0), person.draws + first
-    left = first
+        return connection.scalar(_UNANSWERED, {"person_id": person.id}) or 0
+    practice = free.get(Kind.PRACTICE, 0) if person.stage == Stage.PRACTICE else 0
+    main, golden, draw = free.get(Kind.MAIN, 0), free.get(Kind.GOLDEN, 0), person.draws + practice
+    turns_left = practice
     while main:
         if golden and campaign.rules.is_golden(person.id, draw):
             golden -= 1
         else:
             main -= 1
         draw += 1
-        left += 1
-    return left
+        turns_left += 1
+    return turns_left
 
 
 _PERSON = (
     select(people.c.id, people.c.role, people.c.stage, people.c.excluded, cursors.c.turns, cursors.c.draws)
     .join(cursors)
-    .where(people.c.id == bindparam("who"))
+    .where(people.c.id == bindparam("person_id"))
 )
-_OWN = turns.c.person == bindparam("who")
-_STATES = select(turns.c.state, func.count().label("n")).where(_OWN).group_by(turns.c.state)
-_SECONDS = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)
+_IS_OWN = turns.c.person == bindparam("person_id")
+_STATES = select(turns.c.state, func.count().label("n")).where(_IS_OWN).group_by(turns.c.state)
+_SECONDS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds)
 _IS_RECENT = and_(turns.c.number >= bindparam("recent"), answers.c.seconds.is_not(None))
-_GIVEN = (
+_ANSWER_COUNTS = (
     select(
         func.count().label("answers"),
         func.sum(_SECONDS).label("seconds"),
@@ -89,9 +89,9 @@ _GIVEN = (
     )
     .select_from(turns.join(questions, questions.c.task == turns.c.task))
     .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
-    .where(_OWN)
+    .where(_IS_OWN)
 )
-# Only of tasks whose truths the person has seen.
+# Answers in practice tasks whose truths the person has seen.
 _PRACTICE = (
     select(
         func.sum(case((answers.c.answer == 2 * questions.c.truth, 1.0), (answers.c.answer == 1, 0.5), else_=0.0)).label(
@@ -101,18 +101,18 @@ _PRACTICE = (
     )
     .select_from(turns.join(tasks).join(questions).join(people))
     .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
-    .where(_OWN, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE, people.c.role == Role.RATER)
+    .where(_IS_OWN, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE, people.c.role == Role.RATER)
     .where(questions.c.truth.is_not(None))
 )
-# Tasks that are free for a person who has not had them.
-_HAS_HAD = exists().where(_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)
+# Tasks that the person has not had, and can get.
+_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
 _FREE = (
     select(tasks.c.kind, func.count().label("n"))
     .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != Kind.MAIN, _IS_KNOWN)))
     .group_by(tasks.c.kind)
 )
-_THEIRS = exists().where(answers.c.question == questions.c.id, answers.c.person == bindparam("who"))
+_IS_ANSWERED = exists().where(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id"))
 _UNANSWERED = select(func.count()).where(
-    tasks.c.kind != Kind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_THEIRS)
+    tasks.c.kind != Kind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED)
 )

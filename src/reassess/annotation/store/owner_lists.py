@@ -1,4 +1,4 @@
-"""Lists for the owner: golden questions where people disagree, uncertain questions, and the log."""
+"""Lists on the owner page: golden questions with disagreement, uncertain questions, and the log."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,18 @@ class ListedQuestion:
     """A question in a list of the owner page."""
 
     image: str  # name of the image
-    address: str  # of the image
+    address: str  # address of the image
     class_id: int
-    truth: int | None  # of a golden question: 1 valid, 0 invalid
-    valid: float  # probability that the class is valid, by counted votes; meaningless for a golden question
+    truth: int | None  # 1 valid, 0 invalid; only for golden questions
+    valid: float  # probability that the class is valid, by counted votes; not for golden questions
     ended: str | None  # rule or votes; None while open
-    no: int  # number of this answer
+    no: int  # number of no answers
     maybe: int
     yes: int
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Number of each answer."""
+        """Numbers of no, maybe and yes answers."""
         return self.no, self.maybe, self.yes
 
 
@@ -37,55 +37,56 @@ class LogEntry:
 
     at: float  # seconds
     who: int | None  # number of the person; None for the command line
-    what: str  # the action
-    detail: dict[str, Any]  # its objects, such as the number of a person
-    image: str | None = None  # name of the image, if there is one
-    class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested one
+    what: str  # kind of the action
+    detail: dict[str, Any]  # objects of the action, such as the number of a person
+    image: str | None = None  # name of the image, if the action is about an image
+    class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested class
 
 
-def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
-    """Golden questions that fewer than half of the raters answered like the experts, the most disputed first.
+def disputed_golden(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
+    """List golden questions where fewer than half of the raters agree with the experts.
 
-    Practice questions are not listed, since their raters are still learning.
+    The most disputed questions come first. Practice questions are not listed, since raters are still learning in
+    practice.
     """
     golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
-    found = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
+    disputed = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
     most_disputed = (func.count() - _CORRECT).desc(), questions.c.id
-    return _listed(campaign, found.order_by(*most_disputed).limit(most).offset(skip))
+    return _read(campaign, disputed.order_by(*most_disputed).limit(limit).offset(skip))
 
 
 def split_golden(campaign: Campaign) -> list[ListedQuestion]:
-    """Golden questions where no more than half of the experts gave the answer that became the truth."""
-    found = _questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, NOT_SKIPPED)
-    found = found.having(func.count() >= 2 * _CORRECT)
-    return _listed(campaign, found.order_by(2 * _CORRECT - func.count(), questions.c.id))
+    """List golden questions whose truth at most half of the experts answered."""
+    split = _questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, NOT_SKIPPED)
+    split = split.having(func.count() >= 2 * _CORRECT)
+    return _read(campaign, split.order_by(2 * _CORRECT - func.count(), questions.c.id))
 
 
-def uncertain_questions(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
-    """Questions with votes, the most uncertain first."""
-    least = func.abs(questions.c.valid - 0.5), questions.c.id
-    few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most).offset(skip)
-    return _listed(campaign, _questions(questions.c.id.in_(few), COUNTED).order_by(*least))
+def uncertain_questions(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
+    """List questions with votes, most uncertain first."""
+    uncertainty = func.abs(questions.c.valid - 0.5), questions.c.id
+    ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(skip)
+    return _read(campaign, _questions(questions.c.id.in_(ids), COUNTED).order_by(*uncertainty))
 
 
-def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]:
-    """The latest entries of the log, the latest first."""
+def last_entries(campaign: Campaign, limit: int, skip: int = 0) -> list[LogEntry]:
+    """List the latest entries of the log, newest first."""
     with reading(campaign.engine) as connection:
-        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most).offset(skip)).all()
-        about = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
-        which = or_(questions.c.id.in_(about["question"]), questions.c.task.in_(about["task"]))
-        asked = connection.execute(
+        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(skip)).all()
+        ids = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
+        is_mentioned = or_(questions.c.id.in_(ids["question"]), questions.c.task.in_(ids["task"]))
+        mentioned = connection.execute(
             select(questions.c.id, questions.c.task, questions.c.class_id, images.c.name)
             .select_from(questions.join(tasks).join(images))
-            .where(which)
+            .where(is_mentioned)
             .order_by(questions.c.class_id)
         ).all()
     entries = []
     for row in rows:
-        of = [one for one in asked if row.detail.get("question") == one.id or row.detail.get("task") == one.task]
-        image = next((one.name for one in of), None)
+        own = [q for q in mentioned if row.detail.get("question") == q.id or row.detail.get("task") == q.task]
+        image = next((question.name for question in own), None)
         suggested = row.detail.get("class_id")
-        class_ids = tuple(one.class_id for one in of) if suggested is None else (suggested,)
+        class_ids = tuple(question.class_id for question in own) if suggested is None else (suggested,)
         entries.append(LogEntry(row.at, row.person, row.what, row.detail, image, class_ids))
     return entries
 
@@ -93,19 +94,19 @@ def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]
 _CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
 
 
-def _questions(*which: Any) -> Select[Any]:
-    """Questions with the number of each answer."""
+def _questions(*conditions: Any) -> Select[Any]:
+    """Select questions with the number of each answer."""
     image = images.c.name, images.c.address
-    shown = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
+    columns = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))
     return (
-        select(*shown, *counts)
+        select(*columns, *counts)
         .select_from(questions.join(answers).join(people).join(tasks).join(images))
-        .where(*which)
-        .group_by(questions.c.id, *shown)
+        .where(*conditions)
+        .group_by(questions.c.id, *columns)
     )
 
 
-def _listed(campaign: Campaign, found: Select[Any]) -> list[ListedQuestion]:
+def _read(campaign: Campaign, query: Select[Any]) -> list[ListedQuestion]:
     with reading(campaign.engine) as connection:
-        return [ListedQuestion(*row) for row in connection.execute(found)]
+        return [ListedQuestion(*row) for row in connection.execute(query)]

@@ -1,4 +1,4 @@
-"""Raters, experts and owners: their names, roles, sign-in links and sessions."""
+"""The people of a campaign: their names, roles, sign-in links and sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from reassess.annotation.person_names import check_name, refuse_alike
+from reassess.annotation.person_names import check_name, refuse_similar
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.practice import PRACTICE_TASKS
+from reassess.annotation.store.practice import PRACTICE_TASK_COUNT
 from reassess.annotation.store.schema import Role, Stage, cursors, golden_counts, log, people, sessions
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import nearest, some
 
-_MOST_NAMES = 12  # in a message
+_MAX_NAMES = 12  # in a message
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Person:
     name: str
     role: str
     stage: str  # of a rater: practice, rating, or failed (below the bar in practice)
-    excluded: bool  # whether their votes do not count
+    excluded: bool  # whether the owner has excluded their votes
     consented: bool  # whether they have agreed to the consent text
     linked: bool  # whether they have a valid link
 
@@ -54,28 +54,28 @@ def add_people(
 ) -> list[int]:
     """Add people, all or none; return their numbers.
 
-    The log marks `simulated` ones: they are programs, whose answers may be lost.
+    The log marks `simulated` people: `check_replaceable` does not protect their answers.
     """
-    added = []
+    numbers = []
     try:
         with changing(campaign) as change:
             change.lock_campaign()  # avoids a deadlock when two people add the same names
-            practice = role == Role.RATER and change.connection.scalar(PRACTICE_TASKS)
+            practice = role == Role.RATER and change.connection.scalar(PRACTICE_TASK_COUNT)
             for name in names:
                 person = insert_person(change.connection, name, role, Stage.PRACTICE if practice else Stage.RATING)
                 change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
-                added.append(person)
+                numbers.append(person)
     except IntegrityError as error:
         raise DataError("duplicate-person", "person already exists", found=name, fix="choose another name") from error
-    return added
+    return numbers
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
-    """Insert a person with all their counts; `DataError` for an invalid name."""
+    """Insert a person with a cursor and zero counts; `DataError` for an invalid name."""
     check_name(name)
-    refuse_alike(name, connection.scalars(select(people.c.name)).all())  # an open cursor would keep an old state
-    added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
-    person: int = connection.execute(added).scalar_one()
+    refuse_similar(name, connection.scalars(select(people.c.name)).all())  # an open result would keep an old state
+    insert = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
+    person: int = connection.execute(insert).scalar_one()
     connection.execute(cursors.insert().values(person=person))
     cells = [(truth, answer) for truth in range(len(VALIDITY)) for answer in range(len(KNOWN_ANSWERS))]
     counts = [{"person": person, "truth": truth, "answer": answer, "n": 0} for truth, answer in cells]
@@ -84,13 +84,13 @@ def insert_person(connection: Connection, name: str, role: str, stage: str) -> i
 
 
 def people_of(campaign: Campaign) -> list[Person]:
-    """All people of a campaign, by number."""
+    """List all people of a campaign, by number."""
     with reading(campaign.engine) as connection:
         return [person_of_row(row) for row in connection.execute(select(people).order_by(people.c.id))]
 
 
 def find_person(campaign: Campaign, name: str) -> Person:
-    """Find a person by name; `DataError` if there is none."""
+    """Find a person by name; `DataError` for an unknown name."""
     everybody = people_of(campaign)
     for person in everybody:
         if person.name == name:
@@ -99,14 +99,14 @@ def find_person(campaign: Campaign, name: str) -> Person:
     raise DataError(
         "unknown-person",
         "unknown person",
-        allowed=some(names, most=_MOST_NAMES) or "nobody",
+        allowed=some(names, most=_MAX_NAMES) or "nobody",
         found=name,
         fix=nearest(name, names) or "check the names in reassess status",
     )
 
 
 def consent(campaign: Campaign, person: int, now: float) -> None:
-    """Note that a person agrees to the consent text; the first time counts."""
+    """Store when a person agreed to the consent text; only the first time counts."""
     with changing(campaign) as change:
         if change.person(person).consented is None:
             change.connection.execute(update(people).where(people.c.id == person).values(consented=now))
@@ -114,7 +114,7 @@ def consent(campaign: Campaign, person: int, now: float) -> None:
 
 
 def admit(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
-    """Admit a rater who is in practice, or failed it."""
+    """Let a rater rate who is in practice, or failed it."""
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != Role.RATER or row.stage not in (Stage.FAILED, Stage.PRACTICE):
@@ -129,7 +129,7 @@ def admit(campaign: Campaign, person: int, now: float, by: int | None = None) ->
 
 
 def person_of_row(row: Row[Any]) -> Person:
-    """A person from a row of the table."""
+    """Convert a row of the table to a person."""
     return Person(
         id=row.id,
         name=row.name,
@@ -141,14 +141,14 @@ def person_of_row(row: Row[Any]) -> Person:
     )
 
 
-_SECRET = 32  # bytes
+_SECRET = 32  # bytes of a token or session secret
 SESSION_SECONDS = 30 * 24 * 3600.0
 
 
 def make_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> str:
-    """Create a sign-in token, and revoke the person's earlier link and sessions. Only the token's hash is stored.
+    """Create a sign-in token for a person, and revoke their earlier link and sessions.
 
-    The link is the address of the pages, ``sign-in#`` and the token.
+    The link is the address of the pages, followed by ``sign-in#`` and the token. Only the token's hash is stored.
     """
     token = token_urlsafe(_SECRET)
     with changing(campaign) as change:
@@ -176,22 +176,25 @@ def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = No
             change.note(now, "revoke", by, person=person)
 
 
-def ever_linked(campaign: Campaign) -> frozenset[int]:
-    """The numbers of people who have, or had, a link."""
+def invited_people(campaign: Campaign) -> frozenset[int]:
+    """Return the numbers of people who have, or once had, a link."""
     with reading(campaign.engine) as connection:
-        made = connection.scalars(select(log.c.detail).where(log.c.what == "link"))
-        return frozenset(detail["person"] for detail in made)
+        details = connection.scalars(select(log.c.detail).where(log.c.what == "link"))
+        return frozenset(detail["person"] for detail in details)
 
 
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
-    """Start a session, and return its secret; None for an unknown token, which delays no other change."""
-    found = select(people.c.id).where(people.c.token == _digest(token))
+    """Start a session and return its secret; None for an unknown token.
+
+    Unknown tokens are only read, so they do not delay other changes.
+    """
+    by_token = select(people.c.id).where(people.c.token == _digest(token))
     with reading(campaign.engine) as connection:
-        if connection.scalar(found) is None:
+        if connection.scalar(by_token) is None:
             return None
     secret = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        person = change.connection.scalar(found.with_for_update(key_share=True))
+        person = change.connection.scalar(by_token.with_for_update(key_share=True))
         if person is None:
             return None
         change.connection.execute(delete(sessions).where(sessions.c.expires < now))
@@ -210,14 +213,14 @@ def sign_out(campaign: Campaign, secret: str) -> None:
 _OF_SESSION = (
     select(people)
     .join(sessions, sessions.c.person == people.c.id)
-    .where(sessions.c.secret == bindparam("own"), sessions.c.expires > bindparam("now"))
+    .where(sessions.c.secret == bindparam("digest"), sessions.c.expires > bindparam("now"))
 )
 
 
 def person_of_session(campaign: Campaign, secret: str, now: float) -> Person | None:
-    """The person of a session; None if it has ended."""
+    """Return the person of a session; None if the session has ended."""
     with reading(campaign.engine, once=True) as connection:
-        row = connection.execute(_OF_SESSION, {"own": _digest(secret), "now": now}).one_or_none()
+        row = connection.execute(_OF_SESSION, {"digest": _digest(secret), "now": now}).one_or_none()
     return None if row is None else person_of_row(row)
 
 
@@ -227,21 +230,21 @@ def delete_person(campaign: Campaign, person: int, now: float, by: int | None = 
         row = change.person_with(person, by)
         _refuse_only_owner(change, row, "the only owner cannot be deleted")
         _set_token(change, person, None)
-        others_named = select(people.c.name).where(people.c.id != person)
-        taken = set(change.connection.scalars(others_named.where(people.c.name.startswith("deleted "))))
+        other_names = select(people.c.name).where(people.c.id != person)
+        used = set(change.connection.scalars(other_names.where(people.c.name.startswith("deleted "))))
         pseudonyms = (f"deleted {person}{'-again' * times}" for times in count())
-        nameless = {"name": next(name for name in pseudonyms if name not in taken), "consented": None}
-        change.connection.execute(update(people).where(people.c.id == person).values(**nameless))
+        values = {"name": next(name for name in pseudonyms if name not in used), "consented": None}
+        change.connection.execute(update(people).where(people.c.id == person).values(**values))
         change.note(now, "delete", by, person=person)
 
 
 _OWNERS = select(people.c.id).where(people.c.role == Role.OWNER, people.c.token.is_not(None))
 
 
-def _refuse_only_owner(change: Transaction, person: Row[Any], what: str) -> None:
-    others = _OWNERS.where(people.c.id != person.id)
-    if person.role == Role.OWNER and change.connection.scalar(others) is None:
-        raise DataError("only-owner", what, found=person.name, fix="invite another owner first")
+def _refuse_only_owner(change: Transaction, person: Row[Any], message: str) -> None:
+    other_owners = _OWNERS.where(people.c.id != person.id)
+    if person.role == Role.OWNER and change.connection.scalar(other_owners) is None:
+        raise DataError("only-owner", message, found=person.name, fix="invite another owner first")
 
 
 def _set_token(change: Transaction, person: int, token: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The practice round of a new rater, whose answers are used for nothing else."""
+"""The practice round of a new rater; raters' answers to its tasks are used only for practice."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,26 +21,26 @@ from reassess.numeric import BalancedAccuracy
 class PracticeResult:
     """The result of a rater's practice round."""
 
-    accuracy: BalancedAccuracy  # over practice questions, without those of skipped images
+    accuracy: BalancedAccuracy  # on practice questions; questions of skipped images count as maybe
     passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
 
     def to_json(self) -> dict[str, Any]:
-        """The object in JSON documents."""
+        """Convert to an object for JSON documents."""
         return {**self.accuracy.to_json(), "passed": self.passed}
 
 
 def practice_size(campaign: Campaign) -> int:
-    """Number of practice tasks."""
+    """Count the practice tasks."""
     with reading(campaign.engine) as connection:
-        size: int = connection.execute(PRACTICE_TASKS).scalar_one()
+        size: int = connection.execute(PRACTICE_TASK_COUNT).scalar_one()
     return size
 
 
 def practice_round(connection: Connection, bar: float | None) -> PracticeRound:
-    """The practice tasks of a campaign with this bar, and the truths that experts have given."""
+    """Read the practice round of a campaign with a bar, and the truths by experts so far."""
     truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
     return PracticeRound(
-        tasks=connection.scalar(PRACTICE_TASKS) or 0,
+        tasks=connection.scalar(PRACTICE_TASK_COUNT) or 0,
         unanswered=connection.scalar(_UNANSWERED) or 0,
         n_invalid=truths.get(0, 0),
         n_valid=truths.get(1, 0),
@@ -49,7 +49,7 @@ def practice_round(connection: Connection, bar: float | None) -> PracticeRound:
 
 
 def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
-    """End the practice round of a rater, who then rates or has failed."""
+    """End the practice round of a rater, and decide whether they can rate or have failed."""
     result = _result(change.connection.execute(_PRACTICE_ANSWERS.where(people.c.id == person.id)), change.campaign.bar)
     stage = Stage.FAILED if result.passed is False else Stage.RATING
     change.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
@@ -57,10 +57,10 @@ def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
 
 
 def practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
-    """Results of all raters who have begun practice, by number."""
+    """Compute the results of all raters who have begun practice, by number."""
     results = {}
-    for person, found in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
-        rows = list(found)
+    for person, group in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
+        rows = list(group)
         result = _result(rows, bar)
         # An earlier version of reassess may have decided by another rule.
         passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.passed or None)
@@ -70,13 +70,13 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
 
 _MAYBE = KNOWN_ANSWERS.index("maybe")
 _IS_PRACTICE = tasks.c.kind == Kind.PRACTICE
-PRACTICE_TASKS = select(func.count()).select_from(tasks).where(_IS_PRACTICE)  # their number
+PRACTICE_TASK_COUNT = select(func.count()).select_from(tasks).where(_IS_PRACTICE)
 _SKIPPED_BY_EXPERT = (
     exists()
     .where(turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED)
     .where(turns.c.person.in_(select(people.c.id).where(people.c.role == Role.EXPERT)))
 )
-_UNANSWERED = PRACTICE_TASKS.where(
+_UNANSWERED = PRACTICE_TASK_COUNT.where(
     ~exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None)), ~_SKIPPED_BY_EXPERT
 )
 _TRUTHS = (
@@ -85,7 +85,7 @@ _TRUTHS = (
     .where(_IS_PRACTICE)
     .group_by(questions.c.truth)
 )
-# Answers of raters to practice questions; also questions of skipped images.
+# Answers of raters to practice questions, and the questions of images that they skipped.
 _PRACTICE_ANSWERS = (
     select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)
     .select_from(turns.join(people).join(tasks).join(questions))
@@ -96,7 +96,8 @@ _PRACTICE_ANSWERS = (
 
 
 def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    """The result of a rater; questions of skipped images count as maybe, since raters could skip all but one image."""
+    """Compute the result of a rater; questions of skipped images count as maybe."""
+    # Otherwise a rater could skip all images except an easy one.
     answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for row in rows:
         if row.state == State.SKIPPED:

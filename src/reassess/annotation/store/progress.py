@@ -14,7 +14,7 @@ from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import check_whole, reading
+from reassess.annotation.store.database import check_integrity, reading
 from reassess.annotation.store.export import COUNTED, golden_votes_of
 from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.practice import PracticeResult, practice_results, practice_round
@@ -36,9 +36,9 @@ from reassess.errors import DataError
 from reassess.numeric import BalancedAccuracy
 
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
-_TENTHS = 10  # of a second: the precision of times
-_LONGEST = 3600.0  # seconds: longer times count as this
-_MEANINGS = {
+_TENTHS = 10  # per second: the precision of times
+_MAX_SECONDS = 3600.0  # per answer; longer times count as this
+_FLAG_MEANINGS = {
     "uninformative": "95 % interval of bits per vote includes 0",
     "one answer": "99 % of at least 20 votes are the same answer",
     "few": "under 20 golden votes for one truth, or on under 20 images",
@@ -56,13 +56,13 @@ class RaterProgress:
     excluded: bool
     linked: bool
     answers: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
-    given: int
+    n_answers: int  # all answers, also golden answers and answers that do not count
     seconds: float | None  # median time of an answer
-    confusion: npt.NDArray[np.int64]
+    confusion: npt.NDArray[np.int64]  # answers to golden questions, shape (truths, answers)
     golden: BalancedAccuracy  # of answers to golden questions, without practice
     practice: PracticeResult | None  # result of the practice round
     flags: tuple[str, ...]
-    last: float | None
+    last: float | None  # time of the last answer
 
     @property
     def votes(self) -> int:
@@ -70,7 +70,7 @@ class RaterProgress:
         return int(self.answers.sum())
 
     def to_json(self) -> dict[str, Any]:
-        """The object in JSON documents."""
+        """Convert to an object for JSON documents."""
         return {
             **vars(self),
             "votes": self.votes,
@@ -86,19 +86,19 @@ class RaterProgress:
 class Progress:
     """The progress of a campaign."""
 
-    name: str  # raters see it at the top of the page
+    name: str  # shown at the top of the rating page
     paused: bool
     now: float  # seconds
-    open: int
+    open: int  # open questions
     closed_by_rule: int
     closed_by_votes: int
     votes: int  # counted votes
     votes_needed: int  # at most
-    waiting: int  # open questions that nobody is left to answer
+    waiting: int  # open questions that no rater is left to answer
     last_hour: int  # votes of the last hour
     last_day: int  # votes of the last 24 hours
-    ends: float | None
-    skipped: tuple[tuple[str, int], ...]
+    ends: float | None  # expected end, in seconds
+    skipped: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
     golden_invalid: int
     golden_valid: int
     golden_unknown: int  # too few experts have answered
@@ -118,34 +118,34 @@ class Progress:
 
     @property
     def flag_notes(self) -> list[str]:
-        """What the flags of the raters mean."""
-        found = {flag for one in self.raters for flag in one.flags}
-        return [f"{flag}: {meaning}" for flag, meaning in _MEANINGS.items() if flag in found]
+        """Explanations of the raters' flags."""
+        flags = {flag for rater in self.raters for flag in rater.flags}
+        return [f"{flag}: {meaning}" for flag, meaning in _FLAG_MEANINGS.items() if flag in flags]
 
     def to_json(self) -> dict[str, Any]:
-        """The object in JSON documents."""
-        parts = {"practice": self.practice.to_json(), "raters": [one.to_json() for one in self.raters]}
+        """Convert to an object for JSON documents."""
+        parts = {"practice": self.practice.to_json(), "raters": [rater.to_json() for rater in self.raters]}
         return {**vars(self), "questions": self.questions, **parts}
 
 
 def progress_of(campaign: Campaign, now: float) -> Progress:
     """Measure the progress of a campaign and of its people; `DataError` if its file is damaged."""
     with reading(campaign.engine) as connection:
-        check_whole(connection, "quick_check")
+        check_integrity(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
         skipped = tuple((row.name, row.n) for row in connection.execute(_SKIPPED))
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
         waiting = connection.scalar(_WAITING) or 0
-        uncounted = (connection.scalar(_EXCLUDED) or 0) if connection.scalar(_RECOUNTED) else 0
+        excluded_votes = (connection.scalar(_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
         answered, confusion = _answers_by_person(connection, everybody, now), _confusion(connection, everybody)
         practice = practice_results(connection, campaign.bar)
-        practised = practice_round(connection, campaign.bar)
+        round_ = practice_round(connection, campaign.bar)
     raters = tuple(_raters(campaign, everybody, answered, confusion, practice))
-    every = [row for rows in answered.values() for row in rows]
+    answer_rows = [row for rows in answered.values() for row in rows]
     votes_needed = (
-        campaign.rules.per_question * closed[None].n - closed[None].votes + uncounted if None in closed else 0
+        campaign.rules.per_question * closed[None].n - closed[None].votes + excluded_votes if None in closed else 0
     )
     return Progress(
         name=campaign.name,
@@ -155,22 +155,22 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
             name: closed[why].n if why in closed else 0
             for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
         },
-        votes=sum(one.votes for one in raters),
+        votes=sum(rater.votes for rater in raters),
         votes_needed=votes_needed,
         waiting=waiting,
-        last_hour=sum(row.last_hour for row in every),
-        last_day=sum(row.last_day for row in every),
-        ends=None if waiting else _end(every, votes_needed, now),
+        last_hour=sum(row.last_hour for row in answer_rows),
+        last_day=sum(row.last_day for row in answer_rows),
+        ends=None if waiting else _end(answer_rows, votes_needed, now),
         skipped=skipped,
-        **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
+        **{f"golden_{name}": truths.get(truth, 0) for name, truth in _GOLDEN},
         golden_split=len(split_golden(campaign)),
-        practice=practised,
+        practice=round_,
         raters=raters,
     )
 
 
 def _answers_by_person(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
-    """Each person's answers, by answer and time."""
+    """Count each person's answers, grouped by answer and time taken."""
     answered: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
     created = connection.scalar(_CREATED)
     for row in connection.execute(_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
@@ -179,9 +179,9 @@ def _answers_by_person(connection: Connection, everybody: Sequence[Row[Any]], no
 
 
 def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
-    """Each person's answers to golden questions, by truth."""
+    """Count each person's answers to golden questions, by truth."""
     counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-    confusion = {row.id: own for row, own in zip(everybody, counts, strict=True)}
+    confusion = {row.id: matrix for row, matrix in zip(everybody, counts, strict=True)}
     for row in connection.execute(select(golden_counts)):
         confusion[row.person][row.truth, row.answer] = row.n
     return confusion
@@ -197,27 +197,27 @@ def _raters(
     answers_of = {number: _by_answer(rows) for number, rows in answered.items()}
     flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
     for row in everybody:
-        own = confusion[row.id]
+        matrix = confusion[row.id]
         yield RaterProgress(
             **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "excluded")},
             linked=row.token is not None,
             answers=answers_of[row.id],
-            given=sum(one.given for one in answered[row.id]),
+            n_answers=sum(group.n for group in answered[row.id]),
             seconds=_median(answered[row.id]),
-            confusion=own,
-            golden=BalancedAccuracy.of(own),
+            confusion=matrix,
+            golden=BalancedAccuracy.of(matrix),
             practice=practice.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
-            last=max((one.last for one in answered[row.id] if one.last is not None), default=None),
+            last=max((group.last for group in answered[row.id] if group.last is not None), default=None),
         )
 
 
 def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
-    """When all needed votes are in, at the pace of the last day, or since the first vote."""
+    """Estimate when all needed votes are given, at the pace of the last day, or since the first vote."""
     last_day = sum(row.last_day for row in rows)
-    begun = min((row.first for row in rows if row.first is not None), default=now)
-    taken = min(max(now - begun, 1.0), _DAY)
-    return now + needed * taken / last_day if last_day and needed * taken / last_day < _CENTURY else None
+    begin = min((row.first for row in rows if row.first is not None), default=now)
+    elapsed = min(max(now - begin, 1.0), _DAY)
+    return now + needed * elapsed / last_day if last_day and needed * elapsed / last_day < _CENTURY else None
 
 
 _GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
@@ -227,7 +227,7 @@ _QUESTIONS = (
     .group_by(questions.c.ended)
 )
 _CAN_RATE = people.c.role == Role.RATER, ~people.c.excluded, people.c.stage != Stage.FAILED, people.c.token.is_not(None)
-_HAVE_HAD = (
+_HAS_HAD = (
     exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
     exists().where(
         turns.c.task == questions.c.task,
@@ -239,7 +239,7 @@ _WAITING = (
     select(func.count())
     .select_from(questions)
     .where(~questions.c.golden, questions.c.ended.is_(None))
-    .where(~exists().where(*_CAN_RATE, *(~one.correlate(questions, people) for one in _HAVE_HAD)))
+    .where(~exists().where(*_CAN_RATE, *(~condition.correlate(questions, people) for condition in _HAS_HAD)))
 )
 _SKIPPED = (
     select(images.c.name, func.count().label("n"))
@@ -248,17 +248,17 @@ _SKIPPED = (
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )
-# Votes of excluded raters on open questions, not recounted yet.
-_RECOUNTED = select(exists().where(people.c.recounted.is_not(None)))
-_EXCLUDED = (
+# Votes of excluded raters on open questions that are not recounted yet.
+_IS_RECOUNTING = select(exists().where(people.c.recounted.is_not(None)))
+_EXCLUDED_VOTES = (
     select(func.count())
     .select_from(answers.join(people).join(questions))
     .where(people.c.excluded, answers.c.counted, questions.c.ended.is_(None))
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
 _CREATED = select(log.c.at).order_by(log.c.id).limit(1)
-_LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds) * _TENTHS
-_NEAREST = func.round(_LENGTH)  # a half is rounded up by SQLite, and to an even number by PostgreSQL
+_LENGTH = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds) * _TENTHS
+_NEAREST = func.round(_LENGTH)  # SQLite rounds a half up, PostgreSQL to an even number
 _ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
 
 
@@ -270,7 +270,7 @@ _ANSWER_COUNTS = select(
     answers.c.person,
     answers.c.answer,
     cast(_ROUNDED, Integer).label("tenths"),
-    func.count().label("given"),
+    func.count().label("n"),
     _sum().label("counted"),
     _sum(answers.c.at > bindparam("hour")).label("last_hour"),
     _sum(answers.c.at > bindparam("day")).label("last_day"),
@@ -280,7 +280,7 @@ _ANSWER_COUNTS = select(
 
 
 def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
-    """Number of each answer in counted votes."""
+    """Count each answer in counted votes."""
     counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
     for row in rows:
         counts[row.answer] += row.counted
@@ -288,23 +288,23 @@ def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
 
 
 def _median(rows: Sequence[Row[Any]]) -> float | None:
-    """Median time of answers, in seconds."""
-    known = sorted((row.tenths, row.given) for row in rows if row.tenths is not None)
-    if not known:
+    """Compute the median time of answers, in seconds."""
+    times = sorted((row.tenths, row.n) for row in rows if row.tenths is not None)
+    if not times:
         return None
-    tenths, counts = np.array(known).T
+    tenths, counts = np.array(times).T
     return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS
 
 
 def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """Flags by rater; a rater with few golden answers is not called uninformative."""
+    """Compute the flags of each rater; raters with few golden answers are not flagged as uninformative."""
     experts, raters = golden_votes_of(campaign)
-    found = rater_flags(None, answers_of)
+    flags_of = rater_flags(None, answers_of)
     if experts is not None and raters is not None:
-        with suppress(DataError):  # such as golden questions of one truth only
-            found = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
+        with suppress(DataError):  # for example golden questions of only one truth
+            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
     uninformative, _, few = FLAGS
     return {
         name: tuple(flag for flag in flags if flag != uninformative or few not in flags)
-        for name, flags in found.items()
+        for name, flags in flags_of.items()
     }

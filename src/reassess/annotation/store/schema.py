@@ -1,11 +1,10 @@
 """The tables of a campaign.
 
-A task is a group of questions on one image. A turn shows a rater the open questions of a task. It reserves a place on
-each question until the rater answers, skips the image, or the lease ends. A question stores its number of counted
-votes, so that no more votes count than are needed; later answers are saved, but do not count. Experts also answer
-golden questions, which gives their truth. Raters cannot recognise golden tasks: numbers of tasks and questions, and
-addresses of images, are random. Tasks of the kind `practice` are only for new raters, who then see the experts'
-answers.
+A task is a group of questions about one image. In a turn, a rater gets the open questions of a task. The turn reserves
+a place on each question until the rater answers it or skips the image, or until the lease ends. Each question counts
+its votes. Answers to a question that has enough votes are saved, but do not count. The answers of experts to a golden
+question decide its truth. Raters cannot recognise golden tasks, since the ids of tasks and questions and the addresses
+of images are random. Tasks of the kind `practice` are only for new raters, who see the experts' answers afterwards.
 """
 
 import re
@@ -60,14 +59,14 @@ class Stage:
 
 
 class State:
-    """States of turns. A suggested turn was never shown: the rater suggested the class themselves."""
+    """States of turns. The class of a suggested turn is not shown to the rater, who suggested it."""
 
     ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
 
 
-WITHDRAWN = "withdrawn"  # why a question ended that only excluded raters suggested
+WITHDRAWN = "withdrawn"  # reason why a question ended: only excluded raters suggested it
 
-_Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite uses an integer primary key as the order of the table
+_Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite stores rows in the order of an integer primary key
 
 metadata = MetaData(
     naming_convention={
@@ -80,7 +79,7 @@ metadata = MetaData(
 
 
 def _index_where(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    """Add an index of some rows."""
+    """Add an index of the rows that meet a condition."""
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -89,7 +88,7 @@ campaign = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False),
-    Column("per_question", Integer, nullable=False),  # votes; with a stop rule, at most
+    Column("per_question", Integer, nullable=False),  # votes per question; with a stop rule, the maximum
     Column("stop_low", Float),
     Column("stop_high", Float),
     Column("golden_share", Float, nullable=False),
@@ -100,9 +99,9 @@ campaign = Table(
     Column("golden_invalid", Integer, nullable=False, default=0),  # golden questions by truth, without practice
     Column("golden_valid", Integer, nullable=False, default=0),
     Column("at_least", Integer),  # experts who must agree; null: more than half
-    Column("bar", Float),  # share of practice answers that must agree with the experts
+    Column("bar", Float),  # balanced accuracy needed to pass practice
     Column("consent", String, nullable=False, default=""),  # text that people must agree to first
-    Column("settings", JSON, nullable=False),  # of the benchmark
+    Column("settings", JSON, nullable=False),  # settings of the benchmark
     Column("images", String),  # folder or archive of the images
     Column("classes", Integer),  # number of classes in the list; null without a list
     Column("has_local_ids", Boolean, nullable=False),  # whether ids are positions in one file's sorted names
@@ -127,7 +126,7 @@ images = Table(
     Column("original", Integer),  # class id; null if unknown
 )
 unasked = Table(
-    "unasked",  # images of the benchmark without questions, which keep their label
+    "unasked",  # images of the benchmark without questions, which keep their original label
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
@@ -149,8 +148,8 @@ tasks = Table(
     Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("free", Integer, nullable=False),  # number of further raters for all its open questions
-    Column("probability", Float),  # that its image was drawn; null if it was not drawn at random
+    Column("free", Integer, nullable=False),  # how many further raters can get the task
+    Column("probability", Float),  # probability that the image was drawn; null if it was not drawn at random
     Column("stratum", String),
     UniqueConstraint("kind", "position"),
 )
@@ -161,12 +160,12 @@ questions = Table(
     Column("id", _Large, primary_key=True, autoincrement=False),
     Column("task", _Large, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
-    Column("golden", Boolean, nullable=False),  # also practice: experts answer it, and no vote on it counts
-    Column("truth", Integer),  # of a golden one: 0 invalid, 1 valid; null while unknown
+    Column("golden", Boolean, nullable=False),  # whether experts answer it, also for practice; votes on it do not count
+    Column("truth", Integer),  # of a golden question: 0 invalid, 1 valid; null while unknown
     Column("votes", Integer, nullable=False, default=0),
     Column("reserved", Integer, nullable=False, default=0),
-    Column("prior", Float),  # probability of valid by the original label; null: the share of valid golden ones
-    Column("valid", Float, nullable=False),  # probability by counted votes; of a golden one, by some answers
+    Column("prior", Float),  # probability of valid, from the original label; null: the share of valid golden questions
+    Column("valid", Float, nullable=False),  # probability of valid, from counted votes; not used for golden questions
     Column("ended", String),  # rule, votes or withdrawn; null while open
 )
 people = Table(
@@ -178,9 +177,9 @@ people = Table(
     Column("stage", String, nullable=False, default=Stage.RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("excluded", Boolean, nullable=False, default=False),
-    # After an exclusion or inclusion, votes on questions up to this number are recounted; null: all.
+    # After an exclusion or inclusion: votes on questions up to this number are recounted; null: all votes.
     Column("recounted", _Large),
-    Column("consented", Float),  # time
+    Column("consented", Float),  # time of the consent
 )
 sessions = Table(
     "sessions",
@@ -195,15 +194,15 @@ cursors = Table(
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("position", Integer, nullable=False, default=0),  # where the search for the next main task starts
     Column("turns", Integer, nullable=False, default=0),  # number of turns
-    Column("draws", Integer, nullable=False, default=0),  # number of different tasks, which decides when one is golden
+    Column("draws", Integer, nullable=False, default=0),  # number of different tasks; it decides which tasks are golden
 )
 turns = Table(
     "turns",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("task", _Large, ForeignKey("tasks.id"), primary_key=True),
-    Column("number", Integer, nullable=False),  # counts the person's turns
-    Column("shown", JSON, nullable=False),  # questions
+    Column("number", Integer, nullable=False),  # number of earlier turns of the person
+    Column("shown", JSON, nullable=False),  # ids of the shown questions
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
@@ -227,7 +226,7 @@ suggestions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
-    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # was shown to them
+    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # a task that was shown to the person
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("at", Float, nullable=False),
     UniqueConstraint("person", "task", "class_id"),
@@ -245,11 +244,11 @@ log = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False),
-    Column("person", Integer, ForeignKey("people.id")),  # who did it; null for the command line
+    Column("person", Integer, ForeignKey("people.id")),  # person who acted; null for the command line
     Column("what", String, nullable=False),
     Column("detail", JSON, nullable=False),
 )
-_ONLY_GROWS = {
+_APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER log_no_{change} BEFORE {change} ON log BEGIN SELECT RAISE(ABORT, 'the log only grows'); END"
         for change in ("UPDATE", "DELETE")
@@ -261,13 +260,13 @@ _ONLY_GROWS = {
         "FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows()",
     ],
 }
-for _dialect, _statements in _ONLY_GROWS.items():
+for _dialect, _statements in _APPEND_ONLY.items():
     for _statement in _statements:
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-FORM = "0002"  # the last one in the folder `migrations`
-# The table of Alembic.
+FORM = "0002"  # the latest form in the folder `migrations`
+# Alembic's table with the current form.
 _forms = Table(
     "alembic_version",
     MetaData(),
@@ -277,27 +276,27 @@ _forms = Table(
 
 
 def note_form(connection: Connection) -> None:
-    """Note the form of tables that were just created."""
+    """Store the current form in a new campaign."""
     _forms.create(connection)
     connection.execute(_forms.insert().values(version_num=FORM))
 
 
 def check_form(connection: Connection, address: str | Path) -> None:
     """Raise `DataError` unless the tables have the current form and all columns."""
-    found, place = form_of(connection, address), shown_address(address)
-    if found != FORM:
+    form, place = form_of(connection, address), shown_address(address)
+    if form != FORM:
         raise DataError(
             "other-version",
-            f"campaign was created by {'an earlier' if found < FORM else 'a later'} version of reassess",
+            f"campaign was created by {'an earlier' if form < FORM else 'a later'} version of reassess",
             where=place,
             allowed=f"the form {FORM}",
-            found=f"the form {found}",
-            fix=f"reassess annotate backup {place} -o COPY --upgrade" if found < FORM else "install that version",
+            found=f"the form {form}",
+            fix=f"reassess annotate backup {place} -o COPY --upgrade" if form < FORM else "install that version",
         )
     tables = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
-    there = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
+    existing = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
     columns = [str(column) for table in metadata.sorted_tables for column in table.columns]
-    if missing := [column for column in columns if column not in there]:
+    if missing := [column for column in columns if column not in existing]:
         raise DataError(
             "damaged-campaign",
             "columns are missing in the tables of the campaign",
@@ -308,7 +307,7 @@ def check_form(connection: Connection, address: str | Path) -> None:
 
 
 def form_of(connection: Connection, address: str | Path) -> str:
-    """Return the form of the tables; `DataError` if it is unknown, or there is no campaign."""
+    """Read the form of the tables; `DataError` if it is unknown, or the file is not a campaign."""
     place, tables = shown_address(address), inspect(connection)
     if not all(tables.has_table(table.name) for table in (_forms, campaign)):
         raise DataError("not-a-campaign", "not a campaign", where=place, fix="reassess annotate create")

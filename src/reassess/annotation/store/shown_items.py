@@ -1,4 +1,4 @@
-"""The classes and images of a campaign, for raters and for files of votes."""
+"""Reading the classes and images of a campaign."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,43 +15,43 @@ from reassess.core import Classes
 
 
 @dataclass(frozen=True)
-class ShownClass:
-    """A class as raters see it."""
+class ClassInfo:
+    """A class with the texts and examples for raters."""
 
     id: int
-    name: str  # of a class with a wnid, the first word; without a name, its wnid or id
+    name: str  # the first word of a WordNet class; without a name, the wnid or id
     definition: str | None
-    synonyms: tuple[str, ...]  # of a class with a wnid, also its other words
-    examples: tuple[str, ...]  # addresses
-    path: tuple[int, ...]  # numbers of its ancestors in a hierarchy, the root first
+    synonyms: tuple[str, ...]  # also the other words of a WordNet class
+    examples: tuple[str, ...]  # addresses of example images
+    path: tuple[int, ...]  # numbers of the ancestors in a hierarchy, the root first
 
 
-def shown_classes(campaign: Campaign) -> list[ShownClass]:
-    """All classes of a campaign, by id."""
+def class_infos(campaign: Campaign) -> list[ClassInfo]:
+    """Read all classes of a campaign, by id."""
     with reading(campaign.engine) as connection:
-        pictures: dict[int, list[str]] = {}
-        found = select(examples.c.class_id, examples.c.address).order_by(examples.c.id)
-        for row in connection.execute(found):
-            pictures.setdefault(row.class_id, []).append(row.address)
+        addresses: dict[int, list[str]] = {}
+        all_examples = select(examples.c.class_id, examples.c.address).order_by(examples.c.id)
+        for row in connection.execute(all_examples):
+            addresses.setdefault(row.class_id, []).append(row.address)
         rows = connection.execute(select(classes).order_by(classes.c.id)).all()
-    shown = []
+    infos = []
     for row in rows:
         words = (row.name or row.wnid or str(row.id)).split(", ") if row.wnid else [row.name or str(row.id)]
-        shown.append(
-            ShownClass(
+        infos.append(
+            ClassInfo(
                 id=row.id,
                 name=words[0],
                 definition=row.definition,
                 synonyms=(*words[1:], *row.synonyms),
-                examples=tuple(pictures.get(row.id, ())),
+                examples=tuple(addresses.get(row.id, ())),
                 path=tuple(row.path or ()),
             )
         )
-    return shown
+    return infos
 
 
 def classes_of(campaign: Campaign) -> Classes:
-    """The class list of a campaign; without a list, only ids."""
+    """Read the class list of a campaign; without a list, classes have only ids."""
     with reading(campaign.engine) as connection:
         count, has_local_ids = connection.execute(
             select(schema.campaign.c.classes, schema.campaign.c.has_local_ids)
@@ -70,42 +70,42 @@ def classes_of(campaign: Campaign) -> Classes:
 
 
 def stored_image(campaign: Campaign, address: str) -> Row[Any] | None:
-    """The `name` and `sha256` of the image with an address; the hash is None until its file is read."""
+    """Find the `name` and `sha256` of the image with an address; the hash is None until the file is read."""
     with reading(campaign.engine) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
 def find_example(campaign: Campaign, address: str) -> ExampleImage | None:
-    """The example image with an address."""
+    """Find the example image with an address."""
     with reading(campaign.engine) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
     return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
 
 
 def save_hash(campaign: Campaign, name: str, digest: str) -> None:
-    """Store the hash of an image that has none; from now on the file must not change."""
+    """Store the hash of an image without a hash; from now on, the file must not change."""
     with changing(campaign) as change:
-        unknown = images.c.name == name, images.c.sha256.is_(None)
-        change.connection.execute(update(images).where(*unknown).values(sha256=digest))
+        is_unhashed = images.c.name == name, images.c.sha256.is_(None)
+        change.connection.execute(update(images).where(*is_unhashed).values(sha256=digest))
 
 
 def image_addresses(campaign: Campaign) -> dict[str, str]:
-    """The name of each image by its address."""
+    """Read the name of each image, by address."""
     with reading(campaign.engine) as connection:
-        found = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
-        return {row.address: row.name for row in found}
+        rows = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
+        return {row.address: row.name for row in rows}
 
 
 def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
-    """The known truths of golden questions, by image and class id."""
-    known = select(images.c.name, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
+    """Read the known truths of golden questions, by image and class id."""
+    with_truth = select(images.c.name, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
     with reading(campaign.engine) as connection:
-        rows = connection.execute(known.select_from(questions.join(tasks).join(images)))
+        rows = connection.execute(with_truth.select_from(questions.join(tasks).join(images)))
         return {(row.name, row.class_id): bool(row.truth) for row in rows}
 
 
 def mark_of(campaign: Campaign) -> str:
-    """A text that differs between campaigns: a hash of the random address of an image."""
+    """Return a text that differs between campaigns: a hash of the random address of an image."""
     with reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Classes that raters suggest for an image: each becomes a new question for others."""
+"""Classes that raters suggest for an image; each becomes a new question for other raters."""
 
 from typing import Any
 
@@ -22,76 +22,78 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.turns import find_turn
-from reassess.annotation.store.vote_counting import count_anew
+from reassess.annotation.store.vote_counting import recount
 from reassess.errors import DataError
 
-_MOST = 8  # suggestions of a rater per task
+_MAX_SUGGESTIONS = 8  # per rater and task
 
 
 def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
-    """Suggest a class for the image of a task. It is not a vote; others are asked about the class.
+    """Suggest a class for the image of a task, so that other raters are asked about the class.
 
-    A suggestion for a practice image is only noted.
+    A suggestion is not a vote. A suggestion for a practice image is saved, but nobody is asked about it.
     """
     with changing(campaign) as change:
         connection = change.connection
         row = change.person(person)
-        for is_so, why in (
+        for is_closed, reason in (
             (row.paused, "paused"),
             (row.excluded, "an excluded rater"),
             (row.stage == Stage.FAILED, "a rater who did not reach the bar"),
         ):
-            if is_so:
-                raise DataError("no-suggestions", "suggestions are closed", found=why)
+            if is_closed:
+                raise DataError("no-suggestions", "suggestions are closed", found=reason)
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
-        own = suggestions.c.person == person, suggestions.c.task == task
-        before = set(connection.scalars(select(suggestions.c.class_id).where(*own)))
+        is_own = suggestions.c.person == person, suggestions.c.task == task
+        before = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
         if class_id in before:
             return
-        if len(before) >= _MOST:
+        if len(before) >= _MAX_SUGGESTIONS:
             raise DataError(
                 "too-many",
                 "too many suggested classes for one image",
-                allowed=f"up to {_MOST}",
+                allowed=f"up to {_MAX_SUGGESTIONS}",
                 found=len(before) + 1,
             )
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
         change.note(now, "suggest", person, task=task, class_id=class_id)
-        image = connection.execute(_IMAGE, {"of_task": task}).one()  # locked, so nobody else adds a task to it
-        if image.kind == Kind.PRACTICE:  # used for nothing else
+        image = connection.execute(
+            _IMAGE, {"task_id": task}
+        ).one()  # also locks the image, so that nobody else adds a task
+        if image.kind == Kind.PRACTICE:  # practice images are used only for practice
             return
-        same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
-        asked_in = connection.scalar(same.where(tasks.c.image == image.id, questions.c.class_id == class_id))
-        # A person who suggests a class is not asked about it.
+        task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
+        existing = connection.scalar(task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id))
+        # A suggested turn keeps the person from being asked about their own suggestion.
         turn = {"person": person, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
-        if asked_in is None:
+        if existing is None:
             connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
             return
-        change.lock([asked_in])
-        own_turn = turns.c.task == asked_in, turns.c.person == person
-        suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == State.SUGGESTED
-        known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
-        if connection.scalar(known) is None:
+        change.lock([existing])
+        is_own_turn = turns.c.task == existing, turns.c.person == person
+        is_suggested = suggestions.c.class_id == class_id, turns.c.task == existing, turns.c.state == State.SUGGESTED
+        earlier = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*is_suggested)
+        if connection.scalar(earlier) is None:
             return
-        # It replaces a turn that ended without an answer.
-        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([State.EXPIRED, State.EXCLUDED])))
-        if connection.scalar(select(turns.c.task).where(*own_turn)) is None:
-            connection.execute(turns.insert().values(task=asked_in, **turn))
-            _renew(change, asked_in)
+        # The suggested turn replaces a turn that ended without an answer.
+        connection.execute(delete(turns).where(*is_own_turn, turns.c.state.in_([State.EXPIRED, State.EXCLUDED])))
+        if connection.scalar(select(turns.c.task).where(*is_own_turn)) is None:
+            connection.execute(turns.insert().values(task=existing, **turn))
+            _update_withdrawn(change, existing)
 
 
 _IMAGE = (
     select(images.c.id, images.c.original, tasks.c.kind)
     .join(tasks, tasks.c.image == images.c.id)
-    .where(tasks.c.id == bindparam("of_task"))
+    .where(tasks.c.id == bindparam("task_id"))
     .with_for_update(of=images, key_share=True)
 )
 
 
 def _ask(change: Transaction, image: Row[Any], class_id: int) -> int:
-    """Ask about a class in a new task, the last one."""
+    """Add a task that asks about a class, after all other tasks; return its id."""
     change.lock_campaign()
     connection = change.connection
     ((task,), (question,)) = random_ids(1), random_ids(1)
@@ -102,8 +104,8 @@ def _ask(change: Transaction, image: Row[Any], class_id: int) -> int:
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
     prior = _prior(change, image, class_id)
     valid = float(current_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
-    asked = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
-    connection.execute(questions.insert().values(id=question, **asked))
+    row = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
+    connection.execute(questions.insert().values(id=question, **row))
     return task
 
 
@@ -115,37 +117,40 @@ _GOLDEN_LABELS = (
 
 
 def _prior(change: Transaction, image: Row[Any], class_id: int) -> float | None:
-    """Probability of valid before any vote, by the original label of the image, if that counts as a vote."""
+    """Estimate the probability of valid from the original label, if original labels count as votes."""
     if not change.campaign.original_votes or image.original is None:
         return None
     labels = [(row[0], row[1]) for row in change.connection.execute(_GOLDEN_LABELS)]
     return probability_by_label(labels)[class_id == image.original]
 
 
-def renew_suggested(change: Transaction, person: int, after: int, most: int) -> int | None:
-    """Withdraw suggestions of an excluded rater that nobody has begun to answer, and nobody else has suggested.
+def update_suggested(change: Transaction, person: int, after: int, limit: int) -> int | None:
+    """Withdraw suggestions of an excluded rater that nobody is answering and no other rater has suggested.
 
-    A question returns once a person who suggested it is included. This handles up to `most` tasks with numbers above
-    `after`, and returns the last number, or None if no task is left.
+    A question comes back when a person who suggested it is included again. This updates up to `limit` tasks with
+    numbers above `after`; it returns the last number, or None if no task is left.
     """
-    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after)
-    found = change.connection.scalars(own.order_by(turns.c.task).limit(most)).all()
-    change.lock(found)
-    for task in found:
-        _renew(change, task)
-    return found[-1] if found else None
+    suggested_tasks = select(turns.c.task).where(
+        turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after
+    )
+    task_ids = change.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(limit)).all()
+    change.lock(task_ids)
+    for task in task_ids:
+        _update_withdrawn(change, task)
+    return task_ids[-1] if task_ids else None
 
 
-def _renew(change: Transaction, task: int) -> None:
-    its = questions.c.task == task
+def _update_withdrawn(change: Transaction, task: int) -> None:
+    """Withdraw the question of a suggested task, or ask it again."""
+    in_task = questions.c.task == task
     is_suggested = exists().where(
         turns.c.task == task, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
-    withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
-    ask = update(questions).where(its, questions.c.ended == WITHDRAWN, is_suggested)
+    withdraw = update(questions).where(in_task, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
+    ask_again = update(questions).where(in_task, questions.c.ended == WITHDRAWN, is_suggested)
     change.connection.execute(withdraw.values(ended=WITHDRAWN))
-    asked = change.connection.scalars(ask.values(ended=None).returning(questions.c.id)).all()
-    if asked:  # somebody may have answered since it was withdrawn
-        count_anew(change, asked)
-    change.renew([task])
+    reopened = change.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
+    if reopened:  # people may have answered after it was withdrawn
+        recount(change, reopened)
+    change.update_free([task])

@@ -1,4 +1,4 @@
-"""Turns: a person gets a task; a turn ends with the last answer, when the image is skipped, or with its lease."""
+"""Turns. A person gets a task; the turn ends with the last answer, a skipped image, or the end of its lease."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,62 +7,65 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.choosing import ASKED_OF, ChosenTask, choose_task, first_place, is_left
+from reassess.annotation.store.choosing import QUESTIONS_OF_TASK, ChosenTask, choose_task, first_place, is_left
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice, practice_round
 from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
 from reassess.errors import DataError
 
-_MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
+_MAX_TURNS = 2  # of a person at a time: the turn on the screen, and the next turn
 
-# Why a person gets no task now; `experts`: practice waits for their answers.
+# Why a person gets no task now; `experts`: the practice round waits for experts' answers.
 Reason = Literal["consent", "paused", "excluded", "failed", "experts", "waiting", "finished"]
 
 
 @dataclass(frozen=True)
-class ShownRow:
-    """A row of a shown task."""
+class TaskRow:
+    """A question of a task, as a row of the rating page."""
 
     question: int
     class_id: int
     answer: int | None = None  # 0 no, 1 maybe, 2 yes
-    revision: int = 0  # of their next answer
+    revision: int = 0  # revision of the next answer
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A task as it is shown to a person."""
+    """A task that a person gets, with their answers so far."""
 
     task: int
     image: str  # address of the image
-    rows: tuple[ShownRow, ...]  # in an order that tells nothing
-    practice: bool = False  # whether they see the experts' answers afterwards
-    number: int = 0  # number of earlier turns
+    rows: tuple[TaskRow, ...]  # in random order
+    practice: bool = False  # whether the person sees the experts' answers afterwards
+    number: int = 0  # number of earlier turns of the person
 
 
 def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | Reason:
-    """The next task for a person, whose page already has the tasks in `held`; experts get golden tasks."""
+    """Give a person the next task, or the reason why they get no task; experts get golden tasks.
+
+    The person's page already has the tasks in `held`.
+    """
     while True:
         with changing(campaign) as change:
-            shown = _next_turn(change, person, now, held)
-        if shown is not None:
-            return shown
+            turn = _next_turn(change, person, now, held)
+        if turn is not None:
+            return turn
         end_expired_turns(campaign, now)
 
 
 def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
-    """The task that a person answered last, with their answers; the page already has the tasks in `held`.
+    """Return the task that a person answered last and that is not in `held`, with their answers.
 
-    Skipped images are passed over. None if there is none, or while they get no tasks.
+    None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
     with changing(campaign) as change:
         row = change.person(person)
-        turn = change.connection.execute(_LAST, {"who": person, "held": held}).first()
-        return None if turn is None or _why_blocked(change, row) is not None else _again(change, turn, row)
+        turn = change.connection.execute(_LAST, {"person_id": person, "held": held}).first()
+        return None if turn is None or _why_blocked(change, row) is not None else _load_turn(change, turn, row)
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
-    """End turns with an expired lease, and turns whose lease ends too late because the clock was set back."""
+    """End turns with an expired lease, or a lease that is too long because the clock was set back."""
     with reading(campaign.engine) as connection:
         late = _late(connection, campaign, now)
     for turn in late:
@@ -74,81 +77,84 @@ def end_expired_turns(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(change: Transaction, person: int, task: int) -> Row[Any]:
-    """A person's turn of a task, with the task's kind; `DataError` if it was not shown to them."""
-    turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
+    """Find a person's turn of a task, with the kind of the task; `DataError` if they never got the task."""
+    turn = change.connection.execute(_TURN, {"person_id": person, "task_id": task}).one_or_none()
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task}")
     return turn
 
 
 def end_turn(change: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn; if it had not ended, free its places on questions without an answer."""
-    change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
+    """End a turn, and free its places on questions without an answer, unless it had already ended."""
+    change.connection.execute(_END, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != State.ASKED:
         return
-    asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
-    change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
-    change.renew([turn.task], reopened=state == State.EXPIRED)
+    rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": turn.person, "task_id": turn.task}).all()
+    change.reserve([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
+    change.update_free([turn.task], reopened=state == State.EXPIRED)
 
 
-# Conditions of indexes have no parameters, here and in choosing.py: a prepared plan could not use the index.
+# Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
+# index for prepared statements.
 _IS_ASKED = turns.c.state == literal_column(f"'{State.ASKED}'")
-_OWN = turns.c.person == bindparam("who")
-_TURN = select(turns, tasks.c.kind).join(tasks).where(_OWN, tasks.c.id == bindparam("of_task"))
+_IS_OWN = turns.c.person == bindparam("person_id")
+_TURN = select(turns, tasks.c.kind).join(tasks).where(_IS_OWN, tasks.c.id == bindparam("task_id"))
 _WITH_TASKS = select(
     *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
 _FINISHED = turns.c.state == State.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
-_LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
+_LAST = _WITH_TASKS.where(_IS_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
 _BEGUN_OR_LATE = (
-    select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
+    select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_IS_OWN, _IS_LATE)).order_by(turns.c.number)
 )
-_OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
-_IS_LAPSED = turns.c.state == literal_column(f"'{State.EXPIRED}'")
-_LAPSED = _WITH_TASKS.where(_OWN, _IS_LAPSED, tasks.c.id.not_in(bindparam("held", expanding=True)))
-_END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
+_TURN_WITH_TASK = _WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
+_IS_EXPIRED = turns.c.state == literal_column(f"'{State.EXPIRED}'")
+_EXPIRED = _WITH_TASKS.where(_IS_OWN, _IS_EXPIRED, tasks.c.id.not_in(bindparam("held", expanding=True)))
+_END = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(state=bindparam("new_state"))
 _BEGIN_AGAIN = (
     update(turns)
-    .where(_OWN, turns.c.task == bindparam("of_task"))
-    .values(number=bindparam("next"), state=State.ASKED, expires=bindparam("until"))
+    .where(_IS_OWN, turns.c.task == bindparam("task_id"))
+    .values(number=bindparam("new_number"), state=State.ASKED, expires=bindparam("end"))
 )
 _MOVE = (
     update(cursors)
-    .where(cursors.c.person == bindparam("who"))
+    .where(cursors.c.person == bindparam("person_id"))
     .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + bindparam("drawn"))
 )
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    rows: Sequence[Row[Any]] = connection.execute(_LATE, _at(campaign, now)).all()
+    rows: Sequence[Row[Any]] = connection.execute(_LATE, _lease_bounds(campaign, now)).all()
     return rows
 
 
-def _at(campaign: Campaign, now: float) -> dict[str, float]:
-    """Bounds of the end of a lease that has not expired."""
+def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
+    """Return the earliest and latest possible end of a lease that has not expired."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
 def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | Reason | None:
-    """The next turn; None if some leases have expired, and must be released first."""
+    """Return the next turn or the reason for none; None if expired turns must be released first."""
     row = change.person(person)
     if (reason := _why_blocked(change, row)) is not None:
         return reason
-    begun = change.connection.execute(_BEGUN_OR_LATE, {"who": person, **_at(change.campaign, now)}).all()
+    begun = change.connection.execute(
+        _BEGUN_OR_LATE, {"person_id": person, **_lease_bounds(change.campaign, now)}
+    ).all()
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
         if turn.task not in held:
-            own = change.connection.execute(_OWN_WITH_TASK, {"who": person, "of_task": turn.task}).one()
-            return _again(change, own, row)
-    if len(begun) >= _MOST_HELD:
+            with_task = change.connection.execute(_TURN_WITH_TASK, {"person_id": person, "task_id": turn.task}).one()
+            return _load_turn(change, with_task, row)
+    if len(begun) >= _MAX_TURNS:
         return "waiting"
-    held = sorted(set(held) - {turn.task for turn in begun})  # their lease has expired
-    if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
-        return again
+    held = sorted(set(held) - {turn.task for turn in begun})  # only tasks whose lease has expired
+    if row.has_expired and (resumed := _resume(change, row, held, now + change.rules.lease)) is not None:
+        return resumed
     if row.stage == Stage.PRACTICE and practice_round(change.connection, change.campaign.bar).waits_for is not None:
         return "waiting" if begun else "experts"
     choice = choose_task(change, row, held)
@@ -161,12 +167,12 @@ def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]
         return "waiting" if begun or is_left(change, row) else "finished"
     _begin(change, row, choice, now + change.rules.lease)
     place = first_place(change, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
-    change.connection.execute(_MOVE, {"who": person, "place": place, "drawn": 1})
-    return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
+    change.connection.execute(_MOVE, {"person_id": person, "place": place, "drawn": 1})
+    return _make_turn(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 
 def _why_blocked(change: Transaction, person: Row[Any]) -> Reason | None:
-    """Why a person gets no task, whatever is left."""
+    """Return why a person gets no task, even if tasks are left; None if they can get tasks."""
     if change.campaign.consent and person.consented is None:
         return "consent"
     if person.excluded:
@@ -177,52 +183,55 @@ def _why_blocked(change: Transaction, person: Row[Any]) -> Reason | None:
 
 
 def _begin(change: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
-    """Begin a turn, which reserves a place on each shown main question."""
-    task, shown = choice.task, [row.id for row in choice.rows]
-    state = {"number": person.turns, "shown": shown, "state": State.ASKED, "expires": expires}
+    """Begin a turn, and reserve a place on each of its main questions."""
+    task, question_ids = choice.task, [row.id for row in choice.rows]
+    values = {"number": person.turns, "shown": question_ids, "state": State.ASKED, "expires": expires}
     if task.turn_state is None:
-        change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **state})
+        change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **values})
     else:
-        again = turns.c.person == person.id, turns.c.task == task.id
-        change.connection.execute(update(turns).where(*again).values(**state))
-    change.reserve(shown, 1)
-    change.note_free([{"number": task.id, "places": choice.free}])
+        is_old = turns.c.person == person.id, turns.c.task == task.id
+        change.connection.execute(update(turns).where(*is_old).values(**values))
+    change.reserve(question_ids, 1)
+    change.store_free([{"number": task.id, "places": choice.free}])
 
 
 def _resume(change: Transaction, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
-    """Show a person a task again whose lease expired, whatever others have answered since.
-
-    If main tasks went to others, but golden ones never did, an expired lease would tell which it was.
-    """
-    for turn in change.connection.execute(_LAPSED.order_by(turns.c.number), {"who": person.id, "held": held}).all():
+    """Give a person again a task whose lease expired, even if others have answered it meanwhile."""
+    # Golden tasks come back after an expired lease. So main tasks must come back, too, or this would reveal golden
+    # tasks.
+    for turn in change.connection.execute(
+        _EXPIRED.order_by(turns.c.number), {"person_id": person.id, "held": held}
+    ).all():
         if is_practice(person, turn.kind):
             continue
         change.lock([turn.task])
-        rows = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": turn.task}).all()
-        left = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
-        if not left:
+        rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": person.id, "task_id": turn.task}).all()
+        open_ids = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
+        if not open_ids:
             continue
-        own = {"who": person.id, "of_task": turn.task, "next": person.turns, "until": expires}
-        change.connection.execute(_BEGIN_AGAIN, own)
-        change.connection.execute(_MOVE, {"who": person.id, "place": person.position, "drawn": 0})
-        change.reserve(left, 1)
-        change.renew([turn.task])
-        return _shown(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
+        params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": expires}
+        change.connection.execute(_BEGIN_AGAIN, params)
+        change.connection.execute(_MOVE, {"person_id": person.id, "place": person.position, "drawn": 0})
+        change.reserve(open_ids, 1)
+        change.update_free([turn.task])
+        return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
     return None
 
 
-def _again(change: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
-    """A turn with the answers so far."""
-    rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
-    shown = [row for row in rows if row.id in turn.shown]
-    return _shown(turn, shown, turn.number, practice=is_practice(person, turn.kind))
+def _load_turn(change: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
+    """Load a turn with the person's answers so far."""
+    rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": turn.person, "task_id": turn.task}).all()
+    shown_rows = [row for row in rows if row.id in turn.shown]
+    return _make_turn(turn, shown_rows, turn.number, practice=is_practice(person, turn.kind))
 
 
 def is_practice(person: Row[Any], kind: str) -> bool:
-    """Whether a task is practice for a person; experts answer practice tasks like other golden ones."""
+    """Return whether a task is practice for a person; for experts it is a golden task."""
     return kind == Kind.PRACTICE and person.role == Role.RATER
 
 
-def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int, *, practice: bool) -> Turn:
-    each = (ShownRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows)
-    return Turn(task.id, task.address, tuple(each), practice=practice, number=number)
+def _make_turn(task: Row[Any], rows: Iterable[Row[Any]], number: int, *, practice: bool) -> Turn:
+    task_rows = (
+        TaskRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows
+    )
+    return Turn(task.id, task.address, tuple(task_rows), practice=practice, number=number)

@@ -1,4 +1,4 @@
-"""Which answers count as votes, and when a question has enough votes."""
+"""Counting answers as votes, until a question has enough votes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
 from reassess.annotation.running_posterior import current_model, probability_valid, truth_of
-from reassess.annotation.store.campaigns import Transaction, in_parts
+from reassess.annotation.store.campaigns import Transaction, in_chunks
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -24,9 +24,9 @@ from reassess.annotation.store.schema import (
 )
 from reassess.core import RaterModel
 
-# An answer of a rater who is not excluded, about an image that they did not skip, to a question that they did not
-# suggest. After an inclusion, it counts once its question is recounted.
-_STANDING = and_(
+# Whether an answer can count as a vote: its rater is not excluded, did not skip the image, and did not suggest the
+# question. After a rater is included again, the answer can count once its question is recounted.
+_CAN_COUNT = and_(
     ~people.c.excluded,
     func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
@@ -38,14 +38,14 @@ _ANSWERS = (
     select(
         *questions.c["id", "golden", "prior"],
         *answers.c["person", "answer", "counted"],
-        *(answers.c.id.label("number"), _STANDING.label("stands")),
+        *(answers.c.id.label("number"), _CAN_COUNT.label("can_count")),
     )
     .select_from(questions)
     .outerjoin(
         answers,
         and_(
             answers.c.question == questions.c.id,
-            or_(~questions.c.golden, answers.c.person.between(bindparam("first"), bindparam("who"))),
+            or_(~questions.c.golden, answers.c.person.between(bindparam("first"), bindparam("person_id"))),
         ),
     )
     .outerjoin(people, people.c.id == answers.c.person)
@@ -58,8 +58,8 @@ _STATE = (
     .values(
         votes=bindparam("counted"),
         valid=bindparam("probability"),
-        ended=bindparam("why"),
-        reserved=questions.c.reserved - bindparam("back"),
+        ended=bindparam("ending"),
+        reserved=questions.c.reserved - bindparam("freed"),
     )
 )
 _COUNT = (
@@ -73,150 +73,154 @@ _COUNTS = (
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
-# Number of golden questions by truth, beside the raters' answers to them.
+# The raters' counts of golden answers, each with the numbers of golden questions by truth.
 _GOLDEN_ANSWERS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _COUNTS).outerjoin(_COUNTS, true())
 
 
-class _Votes(NamedTuple):
-    """Answers to a question in the order of arrival, and its prior probability."""
+class _QuestionVotes(NamedTuple):
+    """The answers to a question in the order of arrival, and its prior probability."""
 
     prior: float | None
     golden: bool
     votes: Sequence[Row[Any]]
 
-    def only(self, which: str) -> "_Votes":
-        """The answers where a column is true."""
-        return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
+    def where(self, column: str) -> "_QuestionVotes":
+        """Keep the answers where a column is true."""
+        return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
 
     def valid(self, model: RaterModel, votes: int | None = None) -> float:
-        """The probability by the first answers, or by all."""
+        """Compute the probability of valid from the first `votes` answers; by default, from all answers."""
         return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
-class _Known(NamedTuple):
-    """The rater model, and whether it is based on any golden question."""
+class _MeasuredRaters(NamedTuple):
+    """The current rater model, and whether it is based on golden questions."""
 
     model: RaterModel
-    golden: bool
+    is_measured: bool
 
 
-def count_new(change: Transaction, person: int, asked: Sequence[int], *, places: Sequence[int]) -> None:
-    """Count new votes of a rater on some questions, and free places on some of them.
+def count_new_votes(change: Transaction, person: int, question_ids: Sequence[int], *, places: Sequence[int]) -> None:
+    """Count new votes of a rater on questions, and free the places on the questions in `places`.
 
-    Golden questions have no votes, but take the same work, since the time would tell them.
+    Golden questions have no votes, but take the same work, so that the time does not reveal them.
     """
-    by_question = _votes_on(change, asked, person)
-    if any(vote.counted and not vote.stands for each in by_question.values() for vote in each.votes):
+    by_question = _votes_on(change, question_ids, person)
+    if any(vote.counted and not vote.can_count for question in by_question.values() for vote in question.votes):
         change.reserve(places, -1)
-        count_anew(change, asked)  # before the recount of an excluded rater comes to these questions
+        recount(change, question_ids)  # an excluded rater's votes are not recounted here yet
         return
-    counted = {question: each if each.golden else each.only("counted") for question, each in by_question.items()}
-    _settle(change, counted, _known(change, counted), places=places)
+    counted = {id_: votes if votes.golden else votes.where("counted") for id_, votes in by_question.items()}
+    _store_counts(change, counted, _measure_raters(change, counted), places=places)
 
 
-def count_anew(change: Transaction, asked: Sequence[int], person: int = 0) -> None:
-    """Recount answers to questions in the order of arrival, until there are enough.
+def recount(change: Transaction, question_ids: Sequence[int], person: int = 0) -> None:
+    """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
-    Answers to withdrawn or golden questions do not count. Golden ones take the same work, as in `count_new`.
+    Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
-    by_question = _votes_on(change, asked, person)
-    before = {vote.number for each in by_question.values() for vote in each.votes if vote.counted or each.golden}
-    standing = {question: each.only("stands") for question, each in by_question.items()}
-    known = _known(change, standing)
-    counted = {question: _enough(change, each, known) for question, each in standing.items()}
-    after = {vote.number for each in counted.values() for vote in each.votes}
+    by_question = _votes_on(change, question_ids, person)
+    before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.golden}
+    countable = {id_: votes.where("can_count") for id_, votes in by_question.items()}
+    raters = _measure_raters(change, countable)
+    counted = {id_: _needed_votes(change, votes, raters) for id_, votes in countable.items()}
+    after = {vote.number for votes in counted.values() for vote in votes.votes}
     for counts, numbers in ((False, before - after), (True, after - before)):
-        for some in in_parts(sorted(numbers)):
-            change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
-    _settle(change, counted, known)
+        for chunk in in_chunks(sorted(numbers)):
+            change.connection.execute(_COUNT, {"numbers": chunk, "counts": counts})
+    _store_counts(change, counted, raters)
 
 
-def _enough(change: Transaction, all_votes: _Votes, known: _Known) -> _Votes:
-    """The first votes until there are enough."""
-    for votes in range(len(all_votes.votes)):
-        if change.rules.ending(votes, all_votes.valid(known.model, votes), measured=known.golden) is not None:
-            return all_votes._replace(votes=all_votes.votes[:votes])
-    return all_votes
+def _needed_votes(change: Transaction, question: _QuestionVotes, raters: _MeasuredRaters) -> _QuestionVotes:
+    """Keep the first votes, until the question has enough."""
+    for n in range(len(question.votes)):
+        if change.rules.ending(n, question.valid(raters.model, n), is_measured=raters.is_measured) is not None:
+            return question._replace(votes=question.votes[:n])
+    return question
 
 
-def _votes_on(change: Transaction, asked: Sequence[int], person: int) -> dict[int, _Votes]:
-    """All answers to each question that is not withdrawn.
-
-    Any number of raters can answer a golden question. So only answers of `person` and of a few raters before them are
-    read: as many as another question has votes.
-    """
+def _votes_on(change: Transaction, question_ids: Sequence[int], person: int) -> dict[int, _QuestionVotes]:
+    """Read the answers to each question that is not withdrawn."""
+    # Any number of raters can answer a golden question. So only answers of `person` and of the people just before them
+    # are read, as many as a main question has votes.
     by_question = {}
-    own = {"who": person, "first": person - change.rules.per_question + 1}
-    found = change.connection.execute(_ANSWERS, {"numbers": asked, **own})
-    for question, group in groupby(found, key=itemgetter(0)):
+    params = {"numbers": question_ids, "person_id": person, "first": person - change.rules.per_question + 1}
+    for question, group in groupby(change.connection.execute(_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
-        by_question[question] = _Votes(rows[0].prior, rows[0].golden, [row for row in rows if row.number is not None])
+        votes = [row for row in rows if row.number is not None]
+        by_question[question] = _QuestionVotes(rows[0].prior, rows[0].golden, votes)
     return by_question
 
 
-def _settle(change: Transaction, counted: Mapping[int, _Votes], known: _Known, *, places: Sequence[int] = ()) -> None:
-    """Store the votes, probability and state of questions, and free some places."""
+def _store_counts(
+    change: Transaction,
+    counted: Mapping[int, _QuestionVotes],
+    raters: _MeasuredRaters,
+    *,
+    places: Sequence[int] = (),
+) -> None:
+    """Store the votes, probability and state of questions, and free the places on some of them."""
     states = []
-    for question, votes_on in counted.items():
-        valid = votes_on.valid(known.model)
-        votes = 0 if votes_on.golden else len(votes_on.votes)
-        why = None if votes_on.golden else change.rules.ending(votes, valid, measured=known.golden)
-        back = int(question in places and not votes_on.golden)
-        state = {"counted": votes, "probability": valid, "why": why, "back": back}
-        states.append({"question": question, **state})
+    for id_, question in counted.items():
+        valid = question.valid(raters.model)
+        votes = 0 if question.golden else len(question.votes)
+        ending = None if question.golden else change.rules.ending(votes, valid, is_measured=raters.is_measured)
+        freed = int(id_ in places and not question.golden)
+        states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
         change.connection.execute(_STATE, states)
 
 
-def _known(change: Transaction, by_question: Mapping[int, _Votes]) -> _Known:
-    """The rater model by golden answers so far; other raters count together."""
-    raters = sorted({vote.person for each in by_question.values() for vote in each.votes})
+def _measure_raters(change: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _MeasuredRaters:
+    """Estimate the model of the raters of some votes from golden answers; other raters count as one."""
+    raters = sorted({vote.person for question in by_question.values() for vote in question.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
-    return _Known(current_model(counts, truths, [0, *raters]), golden=any(truths))
+    return _MeasuredRaters(current_model(counts, truths, [0, *raters]), is_measured=any(truths))
 
 
 _COUNT_GOLDEN = (
     update(golden_counts)
     .where(
-        golden_counts.c.person == bindparam("who"),
-        golden_counts.c.truth == bindparam("is"),
-        golden_counts.c.answer == bindparam("with"),
+        golden_counts.c.person == bindparam("person_id"),
+        golden_counts.c.truth == bindparam("row_truth"),
+        golden_counts.c.answer == bindparam("row_answer"),
     )
-    .values(n=golden_counts.c.n + bindparam("more"))
+    .values(n=golden_counts.c.n + bindparam("increment"))
 )
 _ANSWERS_TO = (
     select(answers.c.answer, answers.c.person, people.c.role)
     .select_from(answers.join(people).join(questions))
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
-    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
+    .where(answers.c.question == bindparam("question_id"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
     .order_by(answers.c.id)
 )
 
 
 def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
-    """Add raters' answers to golden questions to their counts: rater, truth, answer, and +1, -1 or 0.
+    """Update the raters' counts of golden answers.
 
-    Answers without a truth are skipped. 0 changes nothing, and takes the same time.
+    A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows without a truth or an answer are
+    skipped. An increment of 0 changes nothing, but takes the same time.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
-    for person, truth, answer, more in changes:
+    for person, truth, answer, increment in changes:
         if truth is not None and answer is not None:
-            counts[person, truth, answer] += more
+            counts[person, truth, answer] += increment
     rows = [
-        {"who": person, "is": truth, "with": answer, "more": more}
-        for (person, truth, answer), more in sorted(counts.items())
+        {"person_id": person, "row_truth": truth, "row_answer": answer, "increment": increment}
+        for (person, truth, answer), increment in sorted(counts.items())
     ]
     if rows:
         change.connection.execute(_COUNT_GOLDEN, rows)
 
 
-def renew_truth(change: Transaction, asked: Sequence[Row[Any]], kind: str) -> None:
-    """Update the truth of golden questions after experts' answers, and the raters' counts by it."""
-    for row in asked:
-        rows = change.connection.execute(_ANSWERS_TO, {"of": row.id}).all()
-        experts = [each.answer for each in rows if each.role == Role.EXPERT]
+def update_truth(change: Transaction, golden: Sequence[Row[Any]], kind: str) -> None:
+    """Update the truth of golden questions, and the raters' counts, after answers of experts."""
+    for row in golden:
+        rows = change.connection.execute(_ANSWERS_TO, {"question_id": row.id}).all()
+        experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]
         truth = truth_of(experts, change.campaign.at_least)
         if truth == row.truth:
             continue
@@ -224,9 +228,9 @@ def renew_truth(change: Transaction, asked: Sequence[Row[Any]], kind: str) -> No
         if kind != Kind.GOLDEN:
             continue
         both = (row.truth, -1), (truth, +1)
-        for value, more in both:
+        for value, increment in both:
             if value is not None:
                 column = (campaign.c.golden_invalid, campaign.c.golden_valid)[value]
-                change.connection.execute(update(campaign).values({column: column + more}))
-        raters = [each for each in rows if each.role == Role.RATER]
-        count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
+                change.connection.execute(update(campaign).values({column: column + increment}))
+        raters = [answer for answer in rows if answer.role == Role.RATER]
+        count_golden(change, [(a.person, value, a.answer, increment) for a in raters for value, increment in both])

@@ -24,7 +24,7 @@ from reassess.evaluation import (
     exclusions,
     find_class_list,
     outcomes_table,
-    ranked,
+    sort_by_accuracy,
     summarize,
     summarize_verdicts,
 )
@@ -174,7 +174,7 @@ def _measure(
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
-                outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
+                outcome = judges.outcomes(predictions, sets, any_class_list=True, name=file, **joining)
                 judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
                 rest = outcome if excluded is None else outcome.excluding(excluded.images)
                 outcomes[cut][file] = rest
@@ -213,14 +213,14 @@ def _common(
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(summarize, labels=judges.sets[cut], scores=judges.scores, experts=judges.experts, top_k=top_k)
-        rankings[cut] = ranked({file: judge(each) for file, each in common.items()})
+        rankings[cut] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
     return rankings
 
 
 def _in_order(evaluations: Evaluations, common: dict[Cut, Evaluations] | Missing | None, cut: Cut) -> Evaluations:
     """The models in the order of their ranking, which is that on common images; as given where there is none."""
     if common is None:
-        return ranked(evaluations)
+        return sort_by_accuracy(evaluations)
     return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[cut]}
 
 

@@ -329,7 +329,7 @@ def _judged(
     joining = judges.joining(call)
     for file, predictions in each_prediction(call, files, judges):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
+            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, name=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
         warn_of_class_list(file, other, judges.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))

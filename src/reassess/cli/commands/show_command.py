@@ -17,7 +17,7 @@ from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
 from reassess.data import benchmark_names, part_path
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
-from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
+from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
 from reassess.text import some, together
 
 _MOST_CLASSES, _MOST_RATERS = 10, 5  # unless all are asked for: classes, and raters of each
@@ -116,20 +116,20 @@ def _missing(judges: Judges) -> list[str]:
 def _valid(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
-    return "; ".join(_named(labels.classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
+    return "; ".join(_named(labels.classes, i) for i in sheet.valid) or PREDICTIONS_IN_WORDS["no_class"]
 
 
 def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     """The classes that a model names, each with what is known of it."""
     if best is None:
         return "nothing: the image is not in the file"
-    known = {class_id: KNOWN_IN_WORDS[kind] for class_id, kind in sheet.known.items()}
+    known = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.kinds.items()}
     known |= dict.fromkeys(sheet.valid or (), "valid")
     words = (
-        KNOWN_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
+        PREDICTIONS_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
         for i in best
     )
-    return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
+    return "; ".join(words) or PREDICTIONS_IN_WORDS["no_class"]
 
 
 def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:

@@ -137,7 +137,7 @@ def print_progress(call: Call, progress: "Progress") -> None:
     call.note("seconds: median time of an answer; golden: answers to golden questions")
     call.note(f"balanced{', practice' if practised else ''}: {BALANCED}")
     call.note("95 %: interval over questions (Newcombe's hybrid score method)")
-    if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
+    if any(one.role == "expert" and one.n_answers and one.last is None for one in progress.raters):
         call.note("an expert without a last answer: the answers came with the campaign")
     if any(one.stage == "failed" and not one.excluded for one in progress.raters):
         call.note("failed: below the bar in practice; an owner can admit them")
@@ -206,7 +206,7 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
         "excluded" if one.excluded else one.stage,
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
-        f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
+        f"{one.n_answers:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
         percent(one.golden.value),
         percents(one.golden.interval),
         None if one.last is None else _time(one.last),

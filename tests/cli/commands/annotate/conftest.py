@@ -1,4 +1,4 @@
-"""What tests of a campaign's commands share: a benchmark with tasks, and a campaign with votes."""
+"""Fixtures of the campaign commands: a benchmark with tasks, and a campaign with votes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ def _golden(image: str) -> str:
 
 @pytest.fixture
 def pets(folder: Path, run: Runner) -> Path:
-    """The benchmark pets with eight images: four are in tasks, and experts know the other four."""
+    """The benchmark pets with eight images: four are in tasks, the other four have experts' answers."""
     write_files(
         folder,
         {
@@ -42,7 +42,7 @@ def create(pets: Path, run: Runner) -> Runner:
 
 @pytest.fixture
 def work() -> Callable[..., None]:
-    """Let the raters of pets.db say that every image is a cat and not a dog, until nothing is left."""
+    """Let the raters of pets.db answer that every image is a cat and not a dog, until no task is left."""
 
     def answer(now: float = 1e9) -> None:
         with annotation.using_campaign("pets.db") as campaign:
@@ -50,7 +50,9 @@ def work() -> Callable[..., None]:
                 while person.role == "rater" and isinstance(
                     turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
                 ):
-                    given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-                    annotation.save_answers(campaign, person.id, given, now)
+                    new_answers = [
+                        annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows
+                    ]
+                    annotation.save_answers(campaign, person.id, new_answers, now)
 
     return answer

@@ -1,4 +1,4 @@
-"""`reassess annotate backup`: a copy, and an upgrade after it."""
+"""`reassess annotate backup`: the copy, and the upgrade afterwards."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reassess.annotation.store import schema
 from tests.helpers import Runner, document_of, output_of
 
 
-def test_a_copy_is_a_campaign(create: Runner, run: Runner) -> None:
+def test_backup_is_a_campaign(create: Runner, run: Runner) -> None:
     create()
     result = run("annotate", "backup", "pets.db", "-o", "copy.db")
     size = Path("copy.db").stat().st_size
@@ -20,7 +20,7 @@ def test_a_copy_is_a_campaign(create: Runner, run: Runner) -> None:
     assert document["results"] == {"output": "copy.db", "bytes": size}
 
 
-def test_invalid_calls_are_refused(create: Runner, run: Runner) -> None:
+def test_invalid_calls_raise(create: Runner, run: Runner) -> None:
     create()
     Path("copy.db").write_text("kept")
     assert run("annotate", "backup", "pets.db", "-o", "copy.db").err.startswith("Error: output file exists\n")

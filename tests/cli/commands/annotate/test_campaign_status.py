@@ -1,4 +1,4 @@
-"""`reassess status` of a campaign: whole outputs, the same in a document, and the next step."""
+"""`reassess status` of a campaign: whole outputs, JSON, and the next step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def status(create: Runner, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """The status of a campaign with two raters, at the time 10^9 and some hours."""
+    """Run status on a campaign with two raters, some hours after the time 10^9."""
     monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
     assert create("--per-question", "3", "--golden-share", "0.9").code == 0
     assert run("annotate", "invite", "pets.db", "ann", "bob").code == 0
@@ -83,9 +83,9 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]
-    told = "83 (38 to 97), failed"
-    column = slice(heading.index("practice %") + len("practice %") - len(told), heading.index("practice %") + 10)
-    assert ann[column] == told
+    cell = "83 (38 to 97), failed"
+    column = slice(heading.index("practice %") + len("practice %") - len(cell), heading.index("practice %") + 10)
+    assert ann[column] == cell
     assert "practice: 4 questions, 1 valid, 3 invalid; bar 0.9 (balanced accuracy)" in lines
 
 
@@ -116,7 +116,7 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
         | dict.fromkeys(["bar", "waits_for", "blind_chances"]),
     }
     ann = {"id": 2, "name": "ann", "role": "rater", "stage": "rating", "excluded": False, "linked": True}
-    ann |= {"answers": [4, 0, 4], "votes": 8, "given": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}
+    ann |= {"answers": [4, 0, 4], "votes": 8, "n_answers": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}
     assert {name: raters[1][name] for name in ann} == ann
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from reassess import annotation
 from reassess.annotation.store import schema
-from reassess.annotation.store.shown_items import shown_classes
+from reassess.annotation.store.shown_items import class_infos
 from tests.helpers import Runner, document_of, message_of, output_of, picture, write_files
 
 
@@ -33,7 +33,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert following == "next: reassess annotate invite pets.db NAME..."
 
 
-def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, pets: Path) -> None:
+def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> None:
     write_files(
         pets, {"pets/consent.md": "We keep your votes.\nYou may leave.\n", "pets/benchmark.json": '{"name": "Cats?"}'}
     )
@@ -61,8 +61,8 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
         assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
         assert (campaign.at_least, campaign.original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
-        assert [len(one.examples) for one in shown_classes(campaign)] == [1, 1]
-        assert [one.path for one in shown_classes(campaign)] == [(0, 1), (0, 1)]
+        assert [len(one.examples) for one in class_infos(campaign)] == [1, 1]
+        assert [one.path for one in class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
@@ -80,7 +80,7 @@ def test_seed_is_random_and_not_printed(create: Runner) -> None:
     assert {name: results[name] for name in expected} == expected
 
 
-def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Runner) -> None:
+def test_tasks_name_classes_known_only_by_wnid(create: Runner) -> None:
     Path("pets/classes.txt").write_text("n02123045\nn02110958\n")
     for file in ("pets/original.csv", "pets/golden.csv"):
         text = Path(file).read_text()
@@ -103,7 +103,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     )
 
 
-def test_earlier_probabilities_end_with_a_new_draw_and_raters_need_tasks(create: Runner) -> None:
+def test_new_draw_ends_earlier_probabilities_and_raters_need_tasks(create: Runner) -> None:
     golden = Path("pets/golden.csv")
     header, *lines = golden.read_text().splitlines()
     golden.write_text(f"{header},probability\n" + "".join(f"{line},0.5\n" for line in lines))
@@ -117,10 +117,10 @@ def test_earlier_probabilities_end_with_a_new_draw_and_raters_need_tasks(create:
     assert "no task is left for raters, since all questions are golden\n  where:   golden.jsonl\n" in refused.err
 
 
-def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
+def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Experts answer those for practice too, so each of the two drawn images stands for two of the four."""
+    """Experts also answer practice questions, so each of the two drawn images represents two of the four."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
@@ -150,8 +150,8 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
     with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
-            given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
-            annotation.save_answers(campaign, ida, given, 1e9)
+            new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+            annotation.save_answers(campaign, ida, new_answers, 1e9)
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
     table = pl.read_parquet("rated/golden.parquet")
@@ -184,7 +184,7 @@ def test_golden_tasks_of_a_file_stay_whole_unless_raters_could_recognise_them(cr
     assert golden() == {(0,), (1,), (2,), (3,)}
 
 
-def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
+def test_golden_questions_can_have_answers(create: Runner) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
         "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"
     )
@@ -198,12 +198,12 @@ def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
     ):
         assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
-    told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
-    assert [told[1], told[3]] == [
+    lines = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
+    assert [lines[1], lines[3]] == [
         "golden: 2 tasks, 3 questions (0 answered by experts)",
         "the stop rule closes no question until experts have answered: invite them first",
     ]
-    assert told[-1] == "next: reassess annotate invite pets.db NAME:expert..."
+    assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
 
 
 def test_disagreeing_experts_are_counted(create: Runner) -> None:
@@ -215,14 +215,14 @@ def test_disagreeing_experts_are_counted(create: Runner) -> None:
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
 
-def test_an_expert_with_two_answers_is_named_with_both_lines(create: Runner) -> None:
+def test_contradicting_expert_is_named_with_both_lines(create: Runner) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
     assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in message_of(create())
     assert not Path("pets.db").exists()
 
 
-def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Runner) -> None:
+def test_without_benchmark_raters_see_class_names_of_tasks(pets: Path, run: Runner) -> None:
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
     assert "images: 4, not hashed: serve needs --images\n" in output_of(run(*argv))
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
@@ -235,13 +235,13 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Runn
     )
 
 
-def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner, pets: Path) -> None:
+def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Path) -> None:
     (pets / "pets/classes.txt").unlink()
     (pets / "pets/original.csv").unlink()
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
     output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
-        assert [(one.id, one.name) for one in shown_classes(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
+        assert [(one.id, one.name) for one in class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
     assert exported.golden.items.class_ids.tolist() == [0, 2]
     assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]
@@ -261,7 +261,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner,
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )
-def test_invalid_options_are_refused(create: Runner, options: list[str], code: int, expected: str) -> None:
+def test_invalid_options_raise(create: Runner, options: list[str], code: int, expected: str) -> None:
     Path("items.csv").write_text("item,rater,answer\nx,eve,yes\n")
     Path("scale.csv").write_text("image,class,rater,answer\n4.png,cat,eve,1\n4.png,dog,eve,0\n")
     assert expected in message_of(create(*options), code)
@@ -273,10 +273,10 @@ def test_invalid_options_are_refused(create: Runner, options: list[str], code: i
     [
         ({"pets/consent.md": " \n\n"}, "consent text is empty\n  where:   pets/consent.md\n"),
         ({"pets/benchmark.json": '{"name": "a\\nb"}'}, "name contains an unusual character\n"),
-        ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also an image to rate\n"),
+        ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also in the campaign\n"),
     ],
 )
-def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[str, Any], expected: str) -> None:
+def test_invalid_folder_parts_raise(create: Runner, content: dict[str, Any], expected: str) -> None:
     write_files(Path(), content)
     assert message_of(create()).startswith(f"Error: {expected}")
     assert not Path("pets.db").exists()
@@ -291,7 +291,7 @@ def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[s
         ("pets/labels.csv", [], "pets/labels.csv"),
     ],
 )
-def test_invalid_outputs_are_refused_before_images_are_hashed(
+def test_invalid_outputs_raise_before_images_are_hashed(
     pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
 ) -> None:
     monkeypatch.setattr("reassess.annotation.hash_images", None)
@@ -302,7 +302,7 @@ def test_invalid_outputs_are_refused_before_images_are_hashed(
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
-def test_a_campaign_with_answers_is_kept(
+def test_campaign_with_answers_is_not_replaced(
     create: Runner, run: Runner, work: Callable[..., None], force: tuple[str, ...]
 ) -> None:
     Path("pets.db").write_text("replaced with --force only")
@@ -312,5 +312,5 @@ def test_a_campaign_with_answers_is_kept(
     run("annotate", "invite", "pets.db", "ann")
     work()
     before = Path("pets.db").read_bytes()
-    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, and is not replaced\n")
+    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, so it is not replaced\n")
     assert Path("pets.db").read_bytes() == before

@@ -15,7 +15,7 @@ def votes() -> int:
 
 @pytest.fixture
 def exclude(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
-    """The command, on a campaign with the votes of two raters."""
+    """Run the command on a campaign with the votes of two raters."""
     create("--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann", "bob", "ida:owner")
     work()
@@ -25,15 +25,15 @@ def exclude(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
 def test_excluded_votes_count_again_after_undo(exclude: Runner) -> None:
     done, undone = "excluded; their questions are open again", "included again"
     same = {"": "already excluded, so nothing changed", "--undo": "not excluded, so nothing changed"}
-    for option, names, told, left in (
+    for option, names, output, votes_after in (
         ("", ("ann",), [f"ann: {done}"], 8),
         ("", ("ann", "bob"), [f"ann: {same['']}", f"bob: {done}"], 0),
         ("--undo", ("ann", "bob"), [f"ann: {undone}", f"bob: {undone}"], 16),
         ("--undo", ("bob",), [f"bob: {same['--undo']}"], 16),
     ):
         result = exclude(*names, *filter(None, [option]))
-        assert (result.code, result.err, result.out.splitlines()) == (0, "", told)
-        assert votes() == left
+        assert (result.code, result.err, result.out.splitlines()) == (0, "", output)
+        assert votes() == votes_after
     document = document_of(exclude("bob", "--json"), "annotate")
     assert document["results"] == [{"name": "bob", "excluded": True, "changed": True}]
 

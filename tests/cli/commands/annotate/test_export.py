@@ -16,7 +16,7 @@ GOLDEN = ("--golden-share", "0.9")
 
 @pytest.fixture
 def export(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
-    """Runner a campaign with two raters into the folder rated; `made` are the options of create."""
+    """Export a campaign with two raters into the folder rated; `made` are the options of create."""
 
     def call(*options: str, made: tuple[str, ...] = GOLDEN, votes: bool = True) -> Run:
         if not Path("pets.db").exists():
@@ -34,7 +34,7 @@ def next_of(result: Run) -> str:
 
 
 def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[str, frozenset[int]]:
-    """The label sets that the next step makes."""
+    """Return the label sets of the next step."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
         result = run(*argv)
@@ -153,7 +153,7 @@ def test_without_votes_people_are_asked_next(export: Runner) -> None:
 
 
 def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) -> None:
-    """Also where both were moved together; and it says which place is wrong if only the images were."""
+    """Also if both were moved together. If only the images were moved, the error names the wrong place."""
     assert export().code == 0
     Path("moved").mkdir()
     for folder in ("pets", "rated"):

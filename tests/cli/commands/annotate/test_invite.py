@@ -46,7 +46,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
         stored = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
         assert link.partition("#")[2].encode() not in stored
     assert people() == [
-        ("eve", "expert", True),  # her answers came with the campaign
+        ("eve", "expert", True),  # her answers were imported
         *(("ann", "rater", True), ("bob", "rater", True), ("fay", "expert", True), ("kay", "owner", True)),
     ]
 
@@ -129,15 +129,13 @@ def test_invalid_addresses_are_usage_errors(run: Runner, address: str, wrong: st
         (["ann", "--revoke"], 1, "Error: unknown person\n  allowed: eve\n  found:   ann\n"),
     ],
 )
-def test_invalid_people_are_refused_and_nobody_is_added(
-    invite: Runner, argv: list[str], code: int, expected: str
-) -> None:
+def test_invalid_people_raise_and_nobody_is_added(invite: Runner, argv: list[str], code: int, expected: str) -> None:
     assert expected in message_of(invite(*argv), code)
     assert people() == [("eve", "expert", False)]
 
 
-def test_a_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.annotation.store.database._PATIENCE", 1)
+def test_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.annotation.store.database._LOCK_TIMEOUT", 1)
     with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
         error = message_of(invite("ann"))
     assert error.endswith("  found:   database is locked\n  fix:     try again once the other process has ended\n")

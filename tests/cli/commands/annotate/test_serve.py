@@ -1,4 +1,4 @@
-"""`reassess annotate serve` and `demo`: pages are there until Ctrl-C."""
+"""`reassess annotate serve` and `demo`: pages are served until Ctrl-C."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.helpers import Runner, message_of
 
 @contextmanager
 def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
-    """A command that runs until it is told to end, and its first lines."""
+    """Start a command that runs until it is stopped, and read its first lines."""
     command = [sys.executable, "-m", "reassess", "annotate", *argv]
     own = dict(os.environ)  # without the COLUMNS that readline sets, which Python does not see
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own)
@@ -35,7 +35,7 @@ def page(address: str) -> str:
         return response.read().decode()
 
 
-def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create: Runner, run: Runner) -> None:
+def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> None:
     create()
     with started("serve", "pets.db", "--address", "127.0.0.1:0", lines=2) as (process, (line, links)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
@@ -55,7 +55,7 @@ def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create
     assert "ann" in run("status", "moved.db").out
 
 
-def test_moved_images_are_found_and_shown_behind_a_proxy(create: Runner, run: Runner) -> None:
+def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
     assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))
@@ -91,10 +91,10 @@ def test_the_demo_prints_links_for_a_rater_and_the_owner() -> None:
         )
         assert lines[2] == "stop with Ctrl-C"
         client = PageClient(rater[1], rater[2])
-        shown = client.post("next", {"held": []})["task"]
-        assert shown["practice"]
-        assert len(shown["rows"]) == 5
-        assert client.fetch(shown["image"])
+        task = client.post("next", {"held": []})["task"]
+        assert task["practice"]
+        assert len(task["rows"]) == 5
+        assert client.fetch(task["image"])
         client.close()
         assert "Which shapes are there?" in page(f"{owner[1]}sign-in")
         process.send_signal(signal.SIGINT)

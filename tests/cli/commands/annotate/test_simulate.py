@@ -1,4 +1,4 @@
-"""`reassess annotate simulate`: programs rate in a copy; votes, hours and label accuracy."""
+"""`reassess annotate simulate`: simulated raters, votes, hours and label accuracy."""
 
 import re
 import time
@@ -19,25 +19,25 @@ def simulate(run: Runner) -> Runner:
 
 
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
-    """Image, class and votes of each question."""
+    """Return image, class and votes of each question."""
     with annotation.using_campaign(path) as campaign:
         votes = annotation.export_votes(campaign, names=True).votes
-    asked = votes.items
+    items = votes.items
     return [
-        (asked.images[asked.image_ids[row]], int(asked.class_ids[row]), tuple(sorted(votes.on(row))))
-        for row in range(len(asked))
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.on(row))))
+        for row in range(len(items))
     ]
 
 
 def results_of(result: Run) -> Any:
-    """The results of a simulation; em may warn about so few votes."""
+    """Return the results of a simulation; em may warn about few votes."""
     assert all(
         line.startswith(("Warning: the votes do not support em", "Warning: em ")) for line in result.err.splitlines()
     )
     return document_of(replace(result, err=""), "annotate")["results"]
 
 
-def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> None:
+def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "2", "--golden-share", "0")
     before = Path("pets.db").read_bytes()
     result = simulate("--raters", "2", "--seconds", "900", "-o", "tried.db")
@@ -77,13 +77,11 @@ def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> 
         "expert_answers": 0,
     }
     for _ in range(2):
-        told = simulate("--raters", "1", "--force", "-o", "tried.db")
-        assert (told.code, "8 questions still open: more raters are needed (--raters)\n" in told.out) == (0, True)
+        output = simulate("--raters", "1", "--force", "-o", "tried.db")
+        assert (output.code, "8 questions still open: more raters are needed (--raters)\n" in output.out) == (0, True)
 
 
-def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
-    create: Runner, run: Runner, simulate: Runner
-) -> None:
+def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "1", "--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann")
     with annotation.using_campaign("pets.db") as campaign:
@@ -99,12 +97,12 @@ def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate:
     create("--practice", "1", "--bar", "1", "--per-question", "1")
     result = simulate("--raters", "2", "--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1", "-o", "tried.db")
     assert result.out.splitlines()[1] == "practice: 1 of 2 raters below the bar, without votes"
-    told = "failed: below the bar in practice; an owner can admit them\n"
-    assert told in run("status", "tried.db").out
+    note = "failed: below the bar in practice; an owner can admit them\n"
+    assert note in run("status", "tried.db").out
     assert "failed" not in run("status", "pets.db").out
 
 
-def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
+def test_invalid_calls_raise_and_answers_of_people_stay(
     create: Runner, run: Runner, work: Callable[..., None], simulate: Runner
 ) -> None:
     create("--per-question", "1")
@@ -118,10 +116,10 @@ def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
     assert Path("tasks.jsonl").read_bytes() == before
     Path("pets.db").rename("empty.db")
     create("--per-question", "1")
-    run("annotate", "invite", "pets.db", "simulated 1")  # whatever they are called
+    run("annotate", "invite", "pets.db", "simulated 1")  # with any names
     work()
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
-        "Error: file is a campaign with answers, and is not replaced\n"
+        "Error: file is a campaign with answers, so it is not replaced\n"
     )
 
 

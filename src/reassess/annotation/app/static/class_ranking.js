@@ -1,18 +1,18 @@
-// Classes by a part of one of their names, also with a typing error, and classes that are near in a hierarchy.
+// Search for classes by a part of a name, allowing typing errors, and for classes that are near in a hierarchy.
 //
-// It has no page, so that it can be measured: among 21,000 classes a search takes some ten milliseconds.
+// This module needs no page, so that a test can measure it: a search among 21,000 classes takes about ten milliseconds.
 
-// Places of the typed text in a name, the best first: the last word of an English name says what a thing is.
+// Positions of the typed text in a name, the best first: the last word of an English name says what a thing is.
 const PLACES = [["\n", "\n"], [" ", "\n"], ["\n", " "], [" ", " "], ["\n", ""], [" ", ""], ["", ""]];
-const SHORT = 4; // letters of a word; a shorter one has no typing errors
-const LONG = 6; // from here on a word may have two
-const OTHER = 0.01; // errors that a word of another name counts more than one of the first name
-const LENGTH = 0.001; // errors per letter that a name's word is longer or shorter
-const MOST_LETTERS = 60; // of a typed word
-const CLOSE = 1; // a near class has a common ancestor that is the parent of the parent of one of both, or nearer
+const SHORT = 4; // letters: a shorter word may have no typing error
+const LONG = 6; // letters: a word of this length or more may have two typing errors
+const SYNONYM = 0.01; // errors added for a word of a synonym
+const LENGTH = 0.001; // errors added per letter of difference in length
+const MOST_LETTERS = 60; // letters of a typed word that are compared
+const CLOSE = 1; // steps from the deeper parent to the common ancestor, at most, of two near classes
 
 export class ClassRanking {
-  #classes; // {one, text, words, own}; words are positions in #words, the `own` first ones those of its first name
+  #classes; // {info, text, words, count}: words are positions in #words; the first `count` of them are from the name
   #words = []; // {word, letters}
 
   constructor(classes) {
@@ -21,71 +21,76 @@ export class ClassRanking {
       if (!positions.has(word)) positions.set(word, this.#words.push({ word, letters: lettersOf(word) }) - 1);
       return positions.get(word);
     };
-    this.#classes = classes.map((one) => {
-      const text = ["", one.name, ...one.synonyms, ""].join("\n").toLowerCase();
-      const own = new Set(wordsOf(one.name.toLowerCase()));
-      return { one, text, words: [...new Set([...own, ...wordsOf(text)])].map(position), own: own.size };
+    this.#classes = classes.map((info) => {
+      const text = ["", info.name, ...info.synonyms, ""].join("\n").toLowerCase();
+      const nameWords = new Set(wordsOf(info.name.toLowerCase()));
+      const words = [...new Set([...nameWords, ...wordsOf(text)])].map(position);
+      return { info, text, words, count: nameWords.size };
     });
   }
 
-  // Classes whose names contain a text, all without a text; if there are none, classes with similar names. The best come first.
+  // Find classes whose names contain a text (all classes for an empty text), or else classes with similar names. The
+  // best matches come first.
   find(typed) {
     const text = typed.trim().toLowerCase();
-    if (!text) return this.#classes.map(({ one }) => one);
+    if (!text) return this.#classes.map(({ info }) => info);
     const places = PLACES.map(() => []);
-    for (const each of this.#classes) {
-      if (!each.text.includes(text)) continue;
-      places[PLACES.findIndex(([before, after]) => each.text.includes(before + text + after))].push(each.one);
+    for (const { info, text: names } of this.#classes) {
+      if (!names.includes(text)) continue;
+      places[PLACES.findIndex(([before, after]) => names.includes(before + text + after))].push(info);
     }
-    const found = places.flat();
-    return found.length ? found : this.#findSimilar(wordsOf(text));
+    const matches = places.flat();
+    return matches.length ? matches : this.#findSimilar(wordsOf(text));
   }
 
-  // Each typed word must be similar to a word of a class. Fewer errors are better, and then words of the same length.
+  // Find classes where each typed word is similar to some word of the class. Fewer errors come first, then words of the
+  // same length.
   #findSimilar(typed) {
     const errors = typed.map((word) => this.#errorsOf(word.slice(0, MOST_LETTERS)));
-    const found = [];
-    for (const { one, words, own } of this.#classes) {
-      const least = (of) => Math.min(...words.map((word, place) => of[word] + (place < own ? 0 : OTHER)));
-      const sum = errors.reduce((total, of) => total + least(of), 0);
-      if (sum < Infinity) found.push([sum, one]);
+    const matches = [];
+    for (const { info, words, count } of this.#classes) {
+      const fewest = (ofTyped) => Math.min(...words.map((word, i) => ofTyped[word] + (i < count ? 0 : SYNONYM)));
+      const sum = errors.reduce((total, ofTyped) => total + fewest(ofTyped), 0);
+      if (sum < Infinity) matches.push([sum, info]);
     }
-    return found.sort(([a], [b]) => a - b).map(([, one]) => one);
+    return matches.sort(([a], [b]) => a - b).map(([, info]) => info);
   }
 
-  // How far each word of the names is from a typed word.
+  // Count the errors between a typed word and each word of the names.
   #errorsOf(typed) {
     const most = typed.length < SHORT ? 0 : typed.length < LONG ? 1 : 2;
     const letters = lettersOf(typed);
-    return this.#words.map(({ word, letters: its }) => {
-      if (countBits(letters & ~its) > most) return Infinity;
+    return this.#words.map(({ word, letters: wordLetters }) => {
+      if (countBits(letters & ~wordLetters) > most) return Infinity;
       return countErrors(typed, word, most) + LENGTH * Math.abs(word.length - typed.length);
     });
   }
 
-  // Other classes that are near some classes in the hierarchy, the nearest first.
+  // Find classes that are near the classes with these ids in the hierarchy, the nearest first.
   near(ids) {
-    const paths = this.#classes.filter(({ one }) => ids.has(one.id)).map(({ one }) => one.path).filter(Boolean);
-    const steps = (path) => Math.min(...paths.map((other) => stepsUp(path, other)));
-    const found = this.#classes.filter(({ one }) => one.path && !ids.has(one.id)).map(({ one }) => [steps(one.path), one]);
-    const close = found.filter(([up]) => up <= CLOSE);
-    return close.sort(([a], [b]) => a - b).map(([, one]) => one);
+    const classes = this.#classes.map(({ info }) => info).filter(({ path }) => path);
+    const paths = classes.filter(({ id }) => ids.has(id)).map(({ path }) => path);
+    const steps = (path) => Math.min(...paths.map((idPath) => stepsUp(path, idPath)));
+    const candidates = classes.filter(({ id }) => !ids.has(id)).map((info) => [steps(info.path), info]);
+    const close = candidates.filter(([up]) => up <= CLOSE);
+    return close.sort(([a], [b]) => a - b).map(([, info]) => info);
   }
 }
 
 const wordsOf = (text) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 
-// Steps from the deeper parent of two classes to their deepest common ancestor. A path has the ancestors of a class, the
-// root first; a common root alone is not near, unless it is the parent of both.
-function stepsUp(path, other) {
+// Count the steps from the deeper parent of two classes to their deepest common ancestor. A path lists the ancestors of
+// a class, the root first. Infinity if only the root is common, unless it is the parent of both classes.
+function stepsUp(path1, path2) {
   let common = 0;
-  while (common < path.length && path[common] === other[common]) common += 1;
-  const steps = Math.max(path.length, other.length) - common;
+  while (common < path1.length && path1[common] === path2[common]) common += 1;
+  const steps = Math.max(path1.length, path2.length) - common;
   return common > Math.min(steps, 1) ? steps : Infinity;
 }
 
-// The fewest errors (a letter too many, missing, wrong, or two exchanged) that turn the beginning of a name's word into a
-// typed word; Infinity if more than `most`. It is the beginning, since the rater may type on.
+// Count the fewest errors (a letter too many, missing, wrong, or two letters exchanged) that turn the beginning of a
+// word into a typed word; Infinity if more than `most`. Only the beginning is compared, since the rater may still be
+// typing.
 export function countErrors(typed, word, most) {
   if (word.length < typed.length - most) return Infinity;
   const length = Math.min(word.length, typed.length + most);
@@ -107,7 +112,8 @@ export function countErrors(typed, word, most) {
   return fewest > most ? Infinity : fewest;
 }
 
-// Which letters a word has, as bits. A letter that only the typed word has is an error, which saves most comparisons.
+// Return the letters of a word as bits. A letter that is only in the typed word is an error, so most words need no
+// further comparison.
 function lettersOf(word) {
   let letters = 0;
   for (let place = 0; place < word.length; place += 1) letters |= 1 << word.charCodeAt(place) % 32;
@@ -116,6 +122,6 @@ function lettersOf(word) {
 
 function countBits(bits) {
   let count = 0;
-  for (let left = bits; left; left &= left - 1) count += 1;
+  for (let rest = bits; rest; rest &= rest - 1) count += 1;
   return count;
 }

@@ -1,28 +1,29 @@
-// Find a class by a part of one of its names, or near other classes.
+// The dialog to suggest a class: search by a part of a name, or among similar classes.
 import { ClassRanking } from "./class_ranking.js";
 import { nameOf } from "./rows.js";
 
 const MOST = 30;
 const MOST_NEAR = 8;
 
-const dialog = document.querySelector("#other");
-const text = document.querySelector("#other-text");
-const list = document.querySelector("#other-list");
-const notice = document.querySelector("#other-notice");
+const dialog = document.querySelector("#suggest");
+const text = document.querySelector("#suggest-text");
+const list = document.querySelector("#suggest-list");
+const notice = document.querySelector("#suggest-notice");
 
 let ranking = null; // of all classes
 let size = 0;
-let asked = new Set(); // ids of the classes that are shown already
-let found = [];
+let listed = new Set(); // ids of the classes in the image's list
+let results = [];
 let current = 0;
-let chosen = () => {};
+let onChoose = () => {};
 
-// Ask for a class that is not shown yet. `choose` gets its id and name, and returns an error message or null.
-export function ask(classes, shown, choose) {
-  ranking ??= new ClassRanking(classes.map((one) => ({ ...one, name: nameOf(one, one.id) })));
+// Open the dialog for a class that is not in the image's list. `choose` receives the id and name of the chosen class;
+// it returns an error message or null.
+export function open(classes, listedIds, choose) {
+  ranking ??= new ClassRanking(classes.map((info) => ({ ...info, name: nameOf(info, info.id) })));
   size = classes.length;
-  asked = shown;
-  chosen = choose;
+  listed = listedIds;
+  onChoose = choose;
   text.value = "";
   dialog.showModal();
   search();
@@ -31,74 +32,75 @@ export function ask(classes, shown, choose) {
 
 function search() {
   const typed = text.value.trim().toLowerCase();
-  const fitting = ranking.find(typed);
-  const groups = typed ? groupsOf(typed, fitting) : groupsWithout(fitting);
-  found = groups.flatMap(([, classes]) => classes);
+  const matches = ranking.find(typed);
+  const groups = typed ? groupsFor(matches) : groupsWithoutText(matches);
+  results = groups.flatMap(([, classes]) => classes);
   let number = 0;
   list.replaceChildren(...groups.flatMap(([title, classes]) => {
-    const options = classes.map((one) => option(one, number++, title ? "" : typed));
+    const options = classes.map((info) => option(info, number++, title ? "" : typed));
     return title && options.length ? [heading(title), ...options] : options;
   }));
-  notice.textContent = groups[0][1].length ? "" : whyNone(typed, fitting);
+  notice.textContent = groups[0][1].length ? "" : explainEmpty(typed, matches);
   mark(0);
 }
 
-// The classes that fit the text, and then classes that are similar to the best of them.
-function groupsOf(typed, fitting) {
-  const matches = newOnes(fitting).slice(0, MOST);
-  const best = fitting.slice(0, 1);
-  const similar = newOnes(ranking.near(new Set(best.map(({ id }) => id)))).filter((one) => !matches.includes(one));
-  return [[null, matches], [`Similar to ${best[0]?.name}`, similar.slice(0, MOST_NEAR)]];
+// Group the classes that match the text, and classes similar to the best match.
+function groupsFor(matches) {
+  const selectable = withoutListed(matches).slice(0, MOST);
+  const best = matches.slice(0, 1);
+  const near = withoutListed(ranking.near(new Set(best.map(({ id }) => id))));
+  const similar = near.filter((info) => !selectable.includes(info));
+  return [[null, selectable], [`Similar to ${best[0]?.name}`, similar.slice(0, MOST_NEAR)]];
 }
 
-// Without a text: classes that are similar to those of the image, and then others.
-function groupsWithout(all) {
-  const similar = newOnes(ranking.near(asked)).slice(0, MOST_NEAR);
-  const others = newOnes(all).filter((one) => !similar.includes(one)).slice(0, MOST);
-  return similar.length ? [["Similar to the classes of this image", similar], ["Other classes", others]] : [[null, others]];
+// Without a text: group classes similar to the classes in the image's list, and other classes.
+function groupsWithoutText(all) {
+  const similar = withoutListed(ranking.near(listed)).slice(0, MOST_NEAR);
+  const rest = withoutListed(all).filter((info) => !similar.includes(info)).slice(0, MOST);
+  return similar.length ? [["Similar to the classes of this image", similar], ["Other classes", rest]] : [[null, rest]];
 }
 
-const newOnes = (classes) => classes.filter(({ id }) => !asked.has(id));
+const withoutListed = (classes) => classes.filter(({ id }) => !listed.has(id));
 
-function whyNone(typed, fitting) {
-  if (size === asked.size) return "All classes are in the list already.";
+function explainEmpty(typed, matches) {
+  if (size === listed.size) return "All classes are already in the list.";
   if (!typed) return "";
-  return fitting.length ? `${fitting[0].name} is already in the list.` : "No class found.";
+  return matches.length ? `${matches[0].name} is already in the list.` : "No class found.";
 }
 
-function heading(words) {
-  return Object.assign(document.createElement("li"), { className: "heading", role: "presentation", textContent: words });
+function heading(title) {
+  return Object.assign(document.createElement("li"), { className: "heading", role: "presentation", textContent: title });
 }
 
-// The name of a class, another name if the text is in that, and below them the definition.
-function option(one, number, typed) {
-  const has = (name) => name.toLowerCase().includes(typed);
-  const other = has(one.name) ? null : (one.synonyms.find(has) ?? one.synonyms[0]);
-  const [made, name, also, about] = ["li", "b", "span", "p"].map((tag) => document.createElement(tag));
-  name.textContent = one.name;
+// Make the option of a class: its name, a synonym if the name does not match the text, and the definition.
+function option(info, number, typed) {
+  const isMatch = (name) => name.toLowerCase().includes(typed);
+  const synonym = isMatch(info.name) ? null : (info.synonyms.find(isMatch) ?? info.synonyms[0]);
+  const [element, name, also, about] = ["li", "b", "span", "p"].map((tag) => document.createElement(tag));
+  name.textContent = info.name;
   also.className = "also";
-  also.textContent = other ? ` also: ${other}` : "";
-  about.textContent = one.definition ?? "";
-  made.id = `other-${number}`;
-  made.role = "option";
-  made.append(name, also, about);
-  made.addEventListener("click", () => choose(number));
-  return made;
+  also.textContent = synonym ? ` also: ${synonym}` : "";
+  about.textContent = info.definition ?? "";
+  element.id = `suggestion-${number}`;
+  element.role = "option";
+  element.append(name, also, about);
+  element.addEventListener("click", () => choose(number));
+  return element;
 }
 
 function mark(number) {
-  current = Math.min(Math.max(number, 0), found.length - 1);
+  current = Math.min(Math.max(number, 0), results.length - 1);
   const options = list.querySelectorAll("[role=option]");
-  options.forEach((one, row) => one.setAttribute("aria-selected", String(row === current)));
-  if (found.length) text.setAttribute("aria-activedescendant", `other-${current}`);
+  options.forEach((element, row) => element.setAttribute("aria-selected", String(row === current)));
+  if (results.length) text.setAttribute("aria-activedescendant", `suggestion-${current}`);
   else text.removeAttribute("aria-activedescendant");
   if (current > 0) options[current].scrollIntoView({ block: "nearest" });
   else list.scrollTop = 0;
 }
 
 async function choose(number) {
-  if (!found[number]) return;
-  const problem = await chosen(found[number].id, found[number].name);
+  if (!results[number]) return;
+  const problem = await onChoose(results[number].id, results[number].name);
   if (problem) notice.textContent = problem;
   else dialog.close();
 }

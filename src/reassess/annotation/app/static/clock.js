@@ -1,4 +1,4 @@
-// The time of an answer, without the time in which the page was hidden.
+// The time that an answer took, without the time when the page was hidden.
 
 let since = performance.now();
 let spent = 0;
@@ -8,7 +8,7 @@ document.addEventListener("visibilitychange", () => {
   since = performance.now();
 });
 
-// Seconds since the last lap.
+// Return the seconds since the last call.
 export function lap() {
   const now = performance.now();
   const seconds = (spent + (document.hidden ? 0 : now - since)) / 1000;

@@ -1,9 +1,9 @@
-// The image on the page.
+// Loading an image, and showing it on the page.
 import { reach } from "./server.js";
 
 const place = document.querySelector("#image");
 
-// An image, decoded before it is shown; null if the server cannot show it.
+// Load and decode an image; null if the server cannot show it.
 export async function load(address) {
   const image = new Image();
   image.alt = "The image to judge";
@@ -13,7 +13,7 @@ export async function load(address) {
     await image.decode();
     return image;
   } catch {
-    await reach(address); // raises an error if the connection is lost
+    await reach(address); // throws an error if the connection is lost
     return null;
   }
 }
@@ -23,8 +23,8 @@ export function show(image) {
     place.replaceChildren(image);
     return;
   }
-  const words = document.createElement("p");
-  words.className = "not-shown";
-  words.textContent = "This image cannot be shown. Press c to skip it.";
-  place.replaceChildren(words);
+  const message = document.createElement("p");
+  message.className = "not-shown";
+  message.textContent = "This image cannot be shown. Press c to skip it.";
+  place.replaceChildren(message);
 }

@@ -1,12 +1,12 @@
-// Answers that the server has not confirmed yet. Each is saved at once, and stays until the server has it.
+// Answers that the server has not confirmed yet. Each answer is saved at once, and stays until the server has it.
 //
-// They are in the browser's database, by person and question. So they survive a closed tab, and nobody sends the
-// answers of somebody else. A question has one answer here, the latest; by its revision the server knows whether it
-// has that answer already.
+// The browser's database stores them by person and question. So they survive a closed tab, and nobody sends the answers
+// of another person. Only the latest answer to a question is stored; its revision tells the server whether the answer
+// is new.
 import { post, Refused, SignedOut } from "./server.js";
 
 const SOON = 3; // seconds until unsent answers are sent
-const LATE = 15; // seconds at most between two tries
+const LATE = 15; // maximum seconds between tries
 
 const settled = (request) =>
   new Promise((resolve, reject) => {
@@ -18,38 +18,38 @@ export class Outbox {
   isLate = false; // whether the last try failed
   #database;
   #person;
-  #changed;
-  #signedOut;
-  #refused = new Map(); // rejected revisions by question; this page does not send them again
+  #onChange;
+  #onSignedOut;
+  #rejected = new Map(); // rejected revisions by question; this page does not send them again
   #fresh = new Map(); // unsent answers of this page, by question
   #sending = Promise.resolve();
   #timer = null;
   #pause = SOON;
 
-  // `changed` gets the numbers of unsent and of rejected answers; `signedOut` is called when the session has ended.
-  static async open(person, { changed, signedOut }) {
+  // `onChange` receives the numbers of unsent and of rejected answers; `onSignedOut` runs when the session has ended.
+  static async open(person, { onChange, onSignedOut }) {
     const request = indexedDB.open(`reassess ${location.pathname}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["person", "question"] });
     const outbox = new Outbox();
     outbox.#database = await settled(request);
     outbox.#person = person;
-    outbox.#changed = changed;
-    outbox.#signedOut = signedOut;
+    outbox.#onChange = onChange;
+    outbox.#onSignedOut = onSignedOut;
     return outbox;
   }
 
   async put(answer) {
     this.#fresh.set(answer.question, answer);
     await this.#write((store) => store.put({ ...answer, person: this.#person }));
-    this.#later();
+    this.#sendLater();
   }
 
-  async waiting() {
+  async unsent() {
     const store = this.#database.transaction("answers").objectStore("answers");
     return settled(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
   }
 
-  // Send the unsent answers; return whether all have arrived. Further tries follow until they have.
+  // Send the unsent answers; return whether the server has all of them. If not, try again later.
   send() {
     clearTimeout(this.#timer);
     this.#timer = null;
@@ -57,61 +57,62 @@ export class Outbox {
     return this.#sending;
   }
 
-  // Send the answers of this page now: it may be closed before it could read the database.
+  // Send the answers of this page now: the page may close before it can read the database.
   hurry() {
-    const given = [...this.#fresh.values()].filter((one) => !this.#isRefused(one));
-    if (given.length) this.#deliver(given).catch(() => {}); // a later try reports the failure
+    const answers = [...this.#fresh.values()].filter((answer) => !this.#isRejected(answer));
+    if (answers.length) this.#deliver(answers).catch(() => {}); // a later try reports the failure
   }
 
   async #sendAll() {
     try {
-      const given = (await this.waiting()).filter((one) => !this.#isRefused(one));
-      if (given.length) await this.#deliver(given);
+      const answers = (await this.unsent()).filter((answer) => !this.#isRejected(answer));
+      if (answers.length) await this.#deliver(answers);
       this.isLate = false;
       this.#pause = SOON;
     } catch (error) {
       this.isLate = true;
       this.#pause = Math.min(2 * this.#pause, LATE);
-      if (error instanceof SignedOut) this.#signedOut();
-      else this.#later();
+      if (error instanceof SignedOut) this.#onSignedOut();
+      else this.#sendLater();
     }
-    await this.#tell();
+    await this.#reportCounts();
     return !this.isLate;
   }
 
-  async #deliver(given) {
+  // Post answers, and remove those that the server has saved. If it rejects a group, post each answer separately.
+  async #deliver(stored) {
     try {
-      const answers = given.map(({ person, ...answer }) => answer);
-      const { kept } = await post("answers", { answers, reveal: false }, { keepalive: true });
-      await this.#remove(kept);
+      const answers = stored.map(({ person, ...answer }) => answer);
+      const { saved } = await post("answers", { answers, reveal: false }, { keepalive: true });
+      await this.#remove(saved);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (given.length === 1) this.#refuse(given[0], error);
-      else for (const one of given) await this.#deliver([one]);
+      if (stored.length === 1) this.#reject(stored[0], error);
+      else for (const answer of stored) await this.#deliver([answer]);
     }
   }
 
-  #refuse({ question, revision }, error) {
+  #reject({ question, revision }, error) {
     console.warn(`The server rejected the answer to question ${question}: ${error.message}`);
-    this.#refused.set(question, revision);
+    this.#rejected.set(question, revision);
   }
 
-  #isRefused({ question, revision }) {
-    return this.#refused.get(question) === revision;
+  #isRejected({ question, revision }) {
+    return this.#rejected.get(question) === revision;
   }
 
   // Delete the rejected answers.
   discard() {
-    return this.#remove([...this.#refused]);
+    return this.#remove([...this.#rejected]);
   }
 
-  // An answer that was changed meanwhile stays.
-  async #remove(kept) {
-    for (const [question, revision] of kept) {
+  // Remove answers up to a revision per question; an answer that has changed since then stays.
+  async #remove(revisions) {
+    for (const [question, revision] of revisions) {
       if (this.#fresh.get(question)?.revision <= revision) this.#fresh.delete(question);
     }
     await this.#write((store) => {
-      for (const [question, revision] of kept) {
+      for (const [question, revision] of revisions) {
         const key = [this.#person, question];
         const request = store.get(key);
         request.onsuccess = () => request.result?.revision <= revision && store.delete(key);
@@ -123,18 +124,18 @@ export class Outbox {
     const transaction = this.#database.transaction("answers", "readwrite", { durability: "strict" });
     change(transaction.objectStore("answers"));
     await settled(transaction);
-    await this.#tell();
+    await this.#reportCounts();
   }
 
-  // If the database cannot be read, the page keeps its last message.
-  async #tell() {
-    const given = await this.waiting().catch(() => null);
-    if (!given) return;
-    const refused = given.filter((one) => this.#isRefused(one)).length;
-    this.#changed({ waiting: given.length - refused, refused });
+  // Report how many answers are unsent and rejected. If the database cannot be read, the page keeps its last message.
+  async #reportCounts() {
+    const stored = await this.unsent().catch(() => null);
+    if (!stored) return;
+    const rejected = stored.filter((answer) => this.#isRejected(answer)).length;
+    this.#onChange({ unsent: stored.length - rejected, rejected });
   }
 
-  #later() {
+  #sendLater() {
     this.#timer ??= setTimeout(() => this.send(), 1000 * this.#pause);
   }
 }

@@ -1,30 +1,30 @@
-// The owner page: its buttons, and its numbers, which stay up to date.
+// The owner page: handles its buttons, and updates its numbers.
 import { post, reach, Refused, send, SignedOut } from "./server.js";
 
-const EVERY = 10_000; // milliseconds between two updates of the numbers
-const PATIENT = { patience: 120_000 }; // milliseconds that an update, or the work of a button, may take
+const EVERY = 10_000; // milliseconds between updates of the numbers
+const PATIENT = { patience: 120_000 }; // timeout in milliseconds: updates and actions may be slow
 const byId = (id) => document.getElementById(id);
 
 const isBusy = () => document.querySelector("[aria-busy], dialog[open]") !== null;
 const showNotice = (text) => (byId("notice").textContent = text);
 
-/** Return the result of some work; null if it fails, and the page says why. */
+/** Run some work and return its result. If it fails, show why and return null. */
 async function attempt(work) {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SignedOut) location.assign("./"); // leads to the page of the person who is signed in
-    else showNotice(error instanceof Refused ? error.message : "No connection, or the server cannot do this now.");
+    if (error instanceof SignedOut) location.assign("./"); // the server redirects to the page of the signed-in person
+    else showNotice(error instanceof Refused ? error.message : "No connection, or the server cannot do this right now.");
     return null;
   }
 }
 
-/** As `attempt`; meanwhile the button shows that it is busy, and other buttons do nothing. */
+/** Like `attempt`, but mark the button as busy until the work ends; other buttons are ignored meanwhile. */
 async function attemptFor(button, work) {
   button.setAttribute("aria-busy", "true");
-  const given = await attempt(work);
+  const result = await attempt(work);
   button.removeAttribute("aria-busy");
-  return given;
+  return result;
 }
 
 /** Ask the owner for confirmation, if the button needs one. */
@@ -43,7 +43,7 @@ function isSure(question, isDangerous) {
 
 let renewing = Promise.resolve();
 
-/** Update the numbers, after any update that has begun. */
+/** Update the numbers, after updates that are already running. */
 function renew() {
   renewing = renewing.then(() => attempt(update));
   return renewing;
@@ -56,7 +56,7 @@ async function update() {
   const text = await answer.text();
   if (!answer.ok || isBusy()) return;
   const page = new DOMParser().parseFromString(text, "text/html");
-  const open = [...document.querySelectorAll("details[open]")].map((one) => one.id);
+  const open = [...document.querySelectorAll("details[open]")].map((details) => details.id);
   const focused = document.activeElement?.getAttribute("aria-label");
   for (const part of document.querySelectorAll("[data-live]")) {
     part.replaceWith(document.adoptNode(page.getElementById(part.id)));
@@ -65,11 +65,11 @@ async function update() {
   if (focused) document.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** Make a link and show it once; return whether it was made. */
+/** Create a link and show it once; return whether it was created. */
 async function showLink(button, content, name) {
-  const made = await attemptFor(button, () => post("owner/invite", content, PATIENT));
-  if (!made) return false;
-  byId("link-text").value = new URL(made.link, document.baseURI).href;
+  const response = await attemptFor(button, () => post("owner/invite", content, PATIENT));
+  if (!response) return false;
+  byId("link-text").value = new URL(response.link, document.baseURI).href;
   byId("link-name").textContent = name;
   byId("link-copied").textContent = "";
   byId("link").showModal();
@@ -78,7 +78,7 @@ async function showLink(button, content, name) {
   return true;
 }
 
-/** Copy the link; without https, browsers allow only the older way, which copies what is selected. */
+/** Copy the link. Without https, browsers allow only the older command, which copies the selected text. */
 async function copyLink() {
   const field = byId("link-text");
   field.select();
@@ -88,7 +88,7 @@ async function copyLink() {
   byId("link-copied").textContent = isCopied ? "Copied." : "Not copied. Press Ctrl-C to copy the link.";
 }
 
-/** Save the votes as a file. */
+/** Download the votes as a zip file. */
 async function save(button, names) {
   const file = await attemptFor(button, async () => (await send("owner/export", { names }, PATIENT)).blob());
   if (!file) return;
@@ -103,7 +103,7 @@ async function save(button, names) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button || button.form || isBusy()) return;
-  const { do: what, person, link, export: kind, ask: question, danger } = button.dataset;
+  const { do: action, person, link, export: kind, ask: question, danger } = button.dataset;
   showNotice("");
   if (kind !== undefined) return save(button, kind === "names");
   if (button.id === "sign-out") {
@@ -112,9 +112,9 @@ document.addEventListener("click", async (event) => {
   }
   if (!(await isSure(question, danger !== undefined))) return;
   if (link) return showLink(button, { person: Number(link) }, button.dataset.name);
-  if (!what) return;
+  if (!action) return;
   const content = person ? { person: Number(person) } : {};
-  if (await attemptFor(button, () => post(`owner/${what}`, content, PATIENT))) await renew();
+  if (await attemptFor(button, () => post(`owner/${action}`, content, PATIENT))) await renew();
 });
 
 byId("link-copy").addEventListener("click", copyLink);
@@ -128,9 +128,9 @@ byId("invite").addEventListener("submit", async (event) => {
   if (await showLink(form.querySelector("button"), content, content.name)) form.reset();
 });
 
-async function keepUp() {
+async function renewRegularly() {
   if (!document.hidden && !isBusy()) await renew();
-  setTimeout(keepUp, EVERY);
+  setTimeout(renewRegularly, EVERY);
 }
 
-setTimeout(keepUp, EVERY);
+setTimeout(renewRegularly, EVERY);

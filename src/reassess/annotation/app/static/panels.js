@@ -1,8 +1,8 @@
-// The panels that replace an image, and messages beside it.
+// The panels that replace an image, and the messages of the rating page.
 
 const rating = document.querySelector("#rating");
 const panels = [...document.querySelectorAll("[data-panel]")];
-const [saving, notice, live] = ["#saving", "#notice", "#live"].map((one) => document.querySelector(one));
+const [saving, notice, live] = ["#saving", "#notice", "#live"].map((selector) => document.querySelector(selector));
 const LONG = 8_000; // milliseconds
 
 let timer = null;
@@ -15,12 +15,12 @@ export function showRating() {
 export function showPanel(name) {
   rating.hidden = true;
   for (const panel of panels) panel.hidden = panel.dataset.panel !== name;
-  const shown = document.querySelector(`[data-panel="${name}"]`);
-  shown.querySelector("button")?.focus();
-  announce(shown.querySelector("h2").textContent);
+  const panel = document.querySelector(`[data-panel="${name}"]`);
+  panel.querySelector("button")?.focus();
+  announce(panel.querySelector("h2").textContent);
 }
 
-// Show what is wrong, when nothing can be done but to load the page again.
+// Show an error after which the page must be reloaded.
 export function showTrouble(text) {
   document.querySelector("#trouble").textContent = text;
   showPanel("trouble");
@@ -39,22 +39,22 @@ export function showNotice(text) {
   timer = setTimeout(() => showNotice(""), LONG);
 }
 
-// For screen readers only.
+// Announce a text to screen readers only.
 export function announce(text) {
   live.textContent = text;
 }
 
-// Show the number of answers that are not on the server; rejected ones can be discarded.
-export function showUnsent({ waiting, refused }, outbox) {
+// Show how many answers are not on the server; the rater can discard rejected answers.
+export function showUnsent({ unsent, rejected }, outbox) {
   const texts = [];
-  if (waiting && outbox.isLate) texts.push(`${answers(waiting)} not sent yet`);
-  if (refused) texts.push(`The server rejected ${answers(refused)}.`);
+  if (unsent && outbox.isLate) texts.push(`${countAnswers(unsent)} not sent yet`);
+  if (rejected) texts.push(`The server rejected ${countAnswers(rejected)}.`);
   if (saving.firstChild?.textContent === texts.join(". ")) return;
   saving.replaceChildren(...(texts.length ? [texts.join(". ")] : []));
-  if (refused) saving.append(" ", discardButton(outbox));
+  if (rejected) saving.append(" ", discardButton(outbox));
 }
 
-const answers = (count) => `${count} ${count === 1 ? "answer" : "answers"}`;
+const countAnswers = (count) => `${count} ${count === 1 ? "answer" : "answers"}`;
 
 function discardButton(outbox) {
   const button = document.createElement("button");

@@ -1,47 +1,47 @@
-// How far a rater is: images done and left, the time that these take, and a summary at the end.
+// The progress of a rater: images done and left, the time needed for them, and a summary at the end.
 //
-// The server counts. Between its answers the page counts on, since each image is one less.
+// The server counts the images. Between its responses, the page updates the counts after each image.
 import { get } from "./server.js";
 
-const EVERY = 10; // images between two answers of the server
+const EVERY = 10; // images between requests for progress
 const summary = document.querySelector("#summary");
 
-let known = null; // the last answer of the server, counted on
-let steps = 0; // images since
+let progress = null; // the last response of the server, updated by the page
+let steps = 0; // images since that response
 
-// Ask the server; without a connection, its earlier answer stays.
+// Fetch the progress; without a connection, the earlier response stays.
 export async function renew() {
   try {
-    known = await get("progress");
+    progress = await get("progress");
   } catch {
     return;
   }
   steps = 0;
-  summary.textContent = summaryWords(known);
+  summary.textContent = summarize(progress);
 }
 
-// Count one more image; return whether it is time to ask the server again.
+// Count one more image; return whether the progress should be fetched again.
 export function step() {
-  if (known) known = { ...known, done: known.done + 1, left: Math.max(1, known.left - 1) };
+  if (progress) progress = { ...progress, done: progress.done + 1, left: Math.max(1, progress.left - 1) };
   steps += 1;
-  return steps >= EVERY || !known;
+  return steps >= EVERY || !progress;
 }
 
-// Images done and left; null if that is not known.
-export function words() {
-  if (!known) return null;
-  const { done, left, pace } = known;
+// Describe the images done and left; null if they are unknown.
+export function describe() {
+  if (!progress) return null;
+  const { done, left, pace } = progress;
   if (!left) return `${number(done)} done`;
   const time = pace === null ? "" : `, about ${duration(left * pace)} at this pace`;
   return `${number(done)} done, at most ${number(left)} left for you${time}`;
 }
 
-function summaryWords({ done, answers, seconds, agreed, practised }) {
+function summarize({ done, answers, seconds, agreed, practised }) {
   if (!answers) return "";
   const time = seconds === null ? "" : ` in ${duration(seconds)}`;
-  const own = `You gave ${many(answers, "answer")} about ${many(done, "image")}${time}.`;
-  if (!practised) return own;
-  return `${own} In practice, you agreed with the experts on ${agreed} of ${many(practised, "answer")}.`;
+  const text = `You gave ${many(answers, "answer")} about ${many(done, "image")}${time}.`;
+  if (!practised) return text;
+  return `${text} In practice, you agreed with the experts on ${agreed} of ${many(practised, "answer")}.`;
 }
 
 const number = (count) => count.toLocaleString("en");

@@ -1,7 +1,7 @@
 // The rating page: one image after another, with the classes that may be in it.
 //
-// The next image is fetched and decoded while the rater looks at this one. Each answer goes into the outbox at once.
-// Earlier images can be shown again; this one is put aside meanwhile.
+// The next image is fetched and decoded while the rater looks at the current image. Each answer goes into the outbox at
+// once. The rater can go back to earlier images; then the current image waits until the rater returns.
 import { noteWork } from "./breaks.js";
 import { lap } from "./clock.js";
 import * as image from "./image.js";
@@ -17,11 +17,11 @@ import { watchTabs } from "./tabs.js";
 import { Turns } from "./turns.js";
 import * as zoom from "./zoom.js";
 
-const AGAIN = 30; // seconds until the server is asked again when it had no task
-const LATE = 8; // seconds at most until the next try after a lost connection
-const SLOW = 300; // milliseconds after which the page says that it is waiting
-const SOON = 250; // milliseconds from the last answer to the next image, if the page goes on by itself
-const CALM = 500; // milliseconds afterwards without clicks: the second half of a double click may come that late
+const AGAIN = 30; // seconds between requests while the server has no task for the rater
+const LATE = 8; // maximum seconds between tries after a lost connection
+const SLOW = 300; // milliseconds until the page shows that it is loading
+const SOON = 250; // milliseconds from the last answer to the next image, if the page advances automatically
+const CALM = 500; // milliseconds without clicks after that, for the second half of a double click
 const MOST_BACK = 8; // images
 const [NO, YES] = [0, 2];
 
@@ -33,39 +33,39 @@ const stage = find("#stage");
 const advances = remember(find("#advance"), "advance", false);
 
 const classes = new Map();
-const rows = new Rows((row, value) => give([[row, value]]), showChosen);
+const rows = new Rows((row, value) => answer([[row, value]]), zoomCurrent);
 let outbox;
 let turns;
-let turn = null; // on the screen
-let ahead = []; // put aside while an earlier one is on the screen; the last of them is next
+let turn = null; // the turn on the screen
+let ahead = []; // later turns that wait while an earlier one is on the screen; the last one is next
 let timer = null;
 let pause = 1;
 let isBusy = false;
 let calmUntil = 0; // when clicks count again
-let isHere = true; // and not in another tab
+let isHere = true; // false while another tab is active
 
-// ---- from image to image
+// ---- moving between images
 
-// Show the image that was on the screen, or else the next one, with no image in hand.
+// Show the image that was on the screen before a reload, or else the next image.
 async function load() {
   clearTimeout(timer);
   [turn, ahead] = [null, []];
   turns.forget();
   try {
-    const found = await patiently(outbox.send().then(() => turns.stay()));
+    const response = await patiently(outbox.send().then(() => turns.stay()));
     pause = 1;
     if (!isHere) return;
     progress.renew().then(showStage);
-    if (found.reason) return rest(found.reason);
-    show(found);
-    if (!found.practice) turns.fetchAfter(found);
-    else if (found.isOver) await reveal();
+    if (response.reason) return showReason(response.reason);
+    show(response);
+    if (!response.practice) turns.fetchAfter(response);
+    else if (response.isOver) await reveal();
   } catch (error) {
     fail(error);
   }
 }
 
-// The result of a promise; the page says that it is waiting if that takes long.
+// Return the result of a promise; show the loading panel if it takes long.
 async function patiently(promise) {
   const slow = setTimeout(() => isHere && showPanel("loading"), SLOW);
   try {
@@ -75,10 +75,11 @@ async function patiently(promise) {
   }
 }
 
-function rest(why) {
+// Show why there is no task; some reasons may end, so try again later.
+function showReason(reason) {
   zoom.close();
-  showPanel(why);
-  if (["experts", "waiting", "paused"].includes(why)) timer = setTimeout(load, 1000 * AGAIN);
+  showPanel(reason);
+  if (["experts", "waiting", "paused"].includes(reason)) timer = setTimeout(load, 1000 * AGAIN);
 }
 
 function fail(error) {
@@ -93,7 +94,7 @@ function fail(error) {
   }
 }
 
-async function goOn() {
+async function goForward() {
   const sent = outbox.send();
   if (ahead.length) {
     show(ahead.pop());
@@ -113,8 +114,8 @@ async function goOn() {
   if (!ready.practice) turns.fetchAfter(ready, sent);
 }
 
-function show(shown) {
-  turn = shown;
+function show(newTurn) {
+  turn = newTurn;
   if (!turn.isLast) turns.arrive(turn);
   zoom.close();
   showRating();
@@ -134,7 +135,7 @@ function showStage() {
 function stageText() {
   const place = turn.number + 1;
   if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
-  if (!turn.isLast) return progress.words() ?? `Image ${place}`;
+  if (!turn.isLast) return progress.describe() ?? `Image ${place}`;
   const steps = 1 + ahead.filter(({ isLast }) => isLast).length;
   return `${steps === 1 ? "Previous image" : `${steps} images back`}: you can change your answers.`;
 }
@@ -145,22 +146,22 @@ function update() {
   next.firstElementChild.textContent = turn.practice && !turn.truths ? "Check answers" : "Next image";
 }
 
-// The enlarged view shows the chosen class too.
-function showChosen() {
-  zoom.ask(turn.truths ? null : rows.chosen);
+// The enlarged view also shows the current class.
+function zoomCurrent() {
+  zoom.setRow(turn.truths ? null : rows.currentRow);
 }
 
-// ---- what a rater does
+// ---- actions of a rater
 
-// Give some rows their answers; they share the time since the last answer.
-function give(pairs) {
+// Set the answers of some rows; the time since the last answer is divided equally among them.
+function answer(pairs) {
   if (turn.truths) return;
   showNotice("");
   const wasComplete = rows.isComplete;
   const changed = pairs.filter(([row, value]) => turn.rows[row].answer !== value);
   const seconds = changed.length ? Math.round((1000 * lap()) / changed.length) / 1000 : 0;
   for (const [row, value] of changed) save(turn.rows[row], value, seconds);
-  turn.current = pairs.at(-1)[0]; // chosen again if the rater comes back
+  turn.current = pairs.at(-1)[0]; // becomes the current row again if the rater comes back
   rows.answer(pairs.map(([row]) => row));
   update();
   noteWork(announce);
@@ -169,22 +170,22 @@ function give(pairs) {
   if (advances.checked && !wasComplete && !turn.isLast) once(advanceSoon);
 }
 
-function save(one, value, seconds) {
-  one.spent += seconds;
-  const { question, revision } = one;
-  outbox.put({ question, revision, answer: value, seconds: one.spent }).catch(showStorageError);
-  one.revision += 1;
-  one.answer = value;
+function save(row, value, seconds) {
+  row.spent += seconds;
+  const { question, revision } = row;
+  outbox.put({ question, revision, answer: value, seconds: row.spent }).catch(showStorageError);
+  row.revision += 1;
+  row.answer = value;
 }
 
-// Answer no for every class without an answer; except, perhaps, one.
-function answerRest(except = null) {
-  const others = rows.open.filter((row) => row !== except).map((row) => [row, NO]);
-  const pairs = except === null ? others : [...others, [except, YES]];
-  if (pairs.length) give(pairs);
+// Answer no for every class without an answer. If `yesRow` is given, answer yes for that row.
+function answerRest(yesRow = null) {
+  const noes = rows.open.filter((row) => row !== yesRow).map((row) => [row, NO]);
+  const pairs = yesRow === null ? noes : [...noes, [yesRow, YES]];
+  if (pairs.length) answer(pairs);
 }
 
-// One key or click too many does not answer for the next image: keys do nothing meanwhile, clicks for longer.
+// Keys are ignored during the wait, and clicks for longer, so that a surplus one does not answer for the next image.
 async function advanceSoon() {
   await new Promise((done) => setTimeout(done, SOON));
   await advance();
@@ -199,7 +200,7 @@ async function advance() {
     showNotice("Answer every class first.");
     rows.choose(rows.open[0]);
   } else if (turn.practice && !turn.truths) await reveal();
-  else await goOn();
+  else await goForward();
 }
 
 async function reveal() {
@@ -218,7 +219,7 @@ function showTruths() {
 }
 
 async function goBack() {
-  if (ahead.length >= MOST_BACK) return showNotice(`You can go back by ${MOST_BACK} images at most.`);
+  if (ahead.length >= MOST_BACK) return showNotice(`You can go back at most ${MOST_BACK} images.`);
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
   const last = await turns.last([...ahead, turn].filter(Boolean).map(({ task }) => task));
   if (!last) return showNotice("There is no image to go back to.");
@@ -229,7 +230,7 @@ async function goBack() {
 }
 
 function askSkip() {
-  if (turn.truths || (turn.isLast && rows.isComplete)) return showNotice("You have answered this image already.");
+  if (turn.truths || (turn.isLast && rows.isComplete)) return showNotice("You have already answered this image.");
   find("#skip-image").returnValue = "";
   find("#skip-image").showModal();
 }
@@ -238,11 +239,11 @@ async function sendSkip() {
   if (find("#skip-image").returnValue !== "skip") return;
   await post("skip", { task: turn.task });
   showNotice("Image skipped.");
-  await goOn();
+  await goForward();
 }
 
 async function signOut() {
-  if (!(await outbox.send())) return showNotice("Some answers are not sent yet. Please sign out once they are.");
+  if (!(await outbox.send())) return showNotice("Some answers are not sent yet. Please sign out after they are sent.");
   await post("sign-out");
   location.assign("sign-in");
 }
@@ -252,7 +253,7 @@ async function agree() {
   await load();
 }
 
-// One thing at a time: other keys and buttons do nothing meanwhile.
+// Run one action at a time: other keys and buttons are ignored until it ends.
 async function once(work) {
   if (isBusy) return;
   isBusy = true;
@@ -266,9 +267,9 @@ async function once(work) {
   }
 }
 
-// What the shortcuts of keys.js do, and the buttons with the same action.
+// The functions of the shortcuts in keys.js, and of the buttons with the same action.
 const ACTIONS = {
-  answer: (value) => give([[rows.current, value]]),
+  answer: (value) => answer([[rows.current, value]]),
   rest: () => answerRest(),
   only: () => answerRest(rows.current),
   next: () => once(advance),
@@ -287,7 +288,7 @@ const ACTIONS = {
 const BETWEEN = ["finished", "waiting", "paused"]; // panels from which a rater can go back
 const isPossible = (action) => action === "help" || isRating() || (action === "back" && BETWEEN.some(isShown));
 
-function pressed(action, key, target) {
+function onShortcut(action, key, target) {
   if (!isPossible(action)) return false;
   if (action === "next" && !isBusy && !rows.isComplete && target.closest("button")) return false; // Enter presses it
   if (!isBusy || action === "help" || action === "whole") ACTIONS[action](key);
@@ -312,11 +313,11 @@ function watchButtons() {
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", () => ACTIONS[button.dataset.action]());
   }
-  const others = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
-  for (const [id, action] of Object.entries(others)) find(`#${id}`).addEventListener("click", action);
+  const buttons = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
+  for (const [id, action] of Object.entries(buttons)) find(`#${id}`).addEventListener("click", action);
   find("#skip-image").addEventListener("close", () => once(sendSkip));
-  zoom.watch((value) => give([[rows.current, value]]), () => isRating() && rows.choose(rows.current));
-  listen(ACTIONS, pressed);
+  zoom.watch((value) => answer([[rows.current, value]]), () => isRating() && rows.choose(rows.current));
+  listen(ACTIONS, onShortcut);
 }
 
 async function begin() {
@@ -325,8 +326,8 @@ async function begin() {
   const person = find("meta[name=person]").content;
   try {
     outbox = await Outbox.open(person, {
-      changed: (count) => showUnsent(count, outbox),
-      signedOut: () => showPanel("signed-out"),
+      onChange: (counts) => showUnsent(counts, outbox),
+      onSignedOut: () => showPanel("signed-out"),
     });
   } catch {
     showStorageError();
@@ -338,7 +339,7 @@ async function begin() {
 
 async function start() {
   try {
-    for (const one of await get("classes")) classes.set(one.id, one);
+    for (const info of await get("classes")) classes.set(info.id, info);
   } catch (error) {
     fail(error);
     clearTimeout(timer);

@@ -1,7 +1,7 @@
-// The classes of an image, each with its answer.
+// The rows of the rating page: the classes of an image, each with its answer.
 
 const ANSWERS = ["no", "maybe", "yes"];
-const TRUTHS = [0, null, 1]; // the truth that each answer claims
+const TRUTHS = [0, null, 1]; // the truth that agrees with each answer; maybe has none
 const MOST_EXAMPLES = 6;
 
 const place = document.querySelector("#rows");
@@ -11,25 +11,25 @@ export class Rows {
   current = 0;
   #turn;
   #elements = [];
-  #changed;
+  #onChange;
 
-  // `answered` gets the number of a row and the answer whose button was pressed; `changed` is called when another row is
-  // chosen, or the chosen one gets an answer.
-  constructor(answered, changed) {
-    this.#changed = changed;
+  // `onAnswer` receives the number of a row and the answer of the pressed button. `onChange` runs when another row
+  // becomes current, or the current row gets an answer.
+  constructor(onAnswer, onChange) {
+    this.#onChange = onChange;
     place.addEventListener("click", (event) => {
       const element = event.target.closest(".row");
       if (!element || !this.#turn) return;
       const row = this.#elements.indexOf(element);
       const button = event.target.closest("button");
-      if (button) answered(row, Number(button.dataset.answer));
+      if (button) onAnswer(row, Number(button.dataset.answer));
       else this.choose(row);
     });
   }
 
   show(turn, classes) {
     this.#turn = turn;
-    this.#elements = turn.rows.map((row, number) => element(row, number, classes.get(row.class)));
+    this.#elements = turn.rows.map((row, number) => makeElement(row, number, classes.get(row.class)));
     place.classList.remove("revealed");
     place.replaceChildren(...this.#elements);
     place.scrollTop = 0;
@@ -50,54 +50,54 @@ export class Rows {
     element.classList.add("current");
     element.focus({ preventScroll: true });
     element.scrollIntoView({ block: "nearest" });
-    this.#changed();
+    this.#onChange();
   }
 
-  // Show the answers of some rows, and choose the next row without an answer; on an earlier image, the next row.
-  answer(answered) {
-    for (const row of answered) this.#mark(row);
-    const row = answered.at(-1);
+  // Show the answers of some rows, and choose the next row without an answer. On an earlier image, choose the next row.
+  answer(numbers) {
+    for (const row of numbers) this.#mark(row);
+    const row = numbers.at(-1);
     const next = this.open.find((number) => number > row) ?? this.open[0] ?? (this.#turn.isLast ? row + 1 : row);
     this.choose(Math.min(next, this.#elements.length - 1));
   }
 
-  // The rows without an answer.
+  // The numbers of the rows without an answer.
   get open() {
     const { rows } = this.#turn;
     return [...rows.keys()].filter((number) => rows[number].answer === null);
   }
 
-  // The chosen row: its number and name on the page, and its answer.
-  get chosen() {
+  // The current row: its number and name on the page, and its answer.
+  get currentRow() {
     const name = this.#elements[this.current].querySelector(".name span").textContent;
     return { number: this.current + 1, name, answer: this.#turn.rows[this.current].answer };
   }
 
-  // Show the experts' answers beside the rater's; return in words how often they agree.
+  // Show the experts' answers beside the rater's answers; return a text about how often they agree.
   reveal(truths) {
     place.classList.add("revealed");
-    const known = this.#turn.rows.filter((row) => row.question in truths);
-    const same = known.filter((row) => truths[row.question] === TRUTHS[row.answer]);
+    const withTruth = this.#turn.rows.filter((row) => row.question in truths);
+    const agreeing = withTruth.filter((row) => truths[row.question] === TRUTHS[row.answer]);
     this.#turn.rows.forEach((row, number) => {
       const line = this.#elements[number].querySelector(".truth");
-      const isSame = same.includes(row);
-      line.textContent = isSame ? "Experts agree." : `Experts answered ${truths[row.question] ? "yes" : "no"}.`;
-      line.classList.toggle("same", isSame);
-      line.hidden = !known.includes(row);
+      const agrees = agreeing.includes(row);
+      line.textContent = agrees ? "Experts agree." : `Experts answered ${truths[row.question] ? "yes" : "no"}.`;
+      line.classList.toggle("same", agrees);
+      line.hidden = !withTruth.includes(row);
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
-    if (!known.length) return "";
-    const half = known.filter((row) => TRUTHS[row.answer] === null).length / 2;
-    return `You agree with the experts on ${same.length + half} of ${known.length}${half ? " (maybe counts half)" : ""}.`;
+    if (!withTruth.length) return "";
+    const half = withTruth.filter((row) => TRUTHS[row.answer] === null).length / 2;
+    return `You agree with the experts on ${agreeing.length + half} of ${withTruth.length}${half ? " (maybe counts half)" : ""}.`;
   }
 
-  // Choose the first class with another answer by the experts; show all rows if there is room.
+  // Choose the first class where the experts disagree with the rater; show all rows if there is room.
   chooseDifferent() {
     place.scrollIntoView({ block: "end" });
-    this.choose(Math.max(0, this.#elements.findIndex((one) => one.querySelector(".truth:not(.same, [hidden])"))));
+    this.choose(Math.max(0, this.#elements.findIndex((element) => element.querySelector(".truth:not(.same, [hidden])"))));
   }
 
-  // The number of classes in words, for screen readers.
+  // The number of classes, as a text for screen readers.
   get size() {
     return `${this.#turn.rows.length} ${this.#turn.rows.length === 1 ? "class" : "classes"}`;
   }
@@ -112,38 +112,38 @@ export class Rows {
   }
 }
 
-export const nameOf = (found, id) => found?.name ?? `class ${id}`;
+export const nameOf = (info, id) => info?.name ?? `class ${id}`;
 
-function element(row, number, found) {
-  const made = template.cloneNode(true);
-  const [name, about, examples] = [".name", ".about", ".examples"].map((part) => made.querySelector(part));
+function makeElement(row, number, info) {
+  const element = template.cloneNode(true);
+  const [name, about, examples] = [".name", ".about", ".examples"].map((part) => element.querySelector(part));
   name.querySelector("kbd").textContent = number + 1;
-  name.querySelector("span").textContent = nameOf(found, row.class);
+  name.querySelector("span").textContent = nameOf(info, row.class);
   name.id = `name-${number}`;
   about.id = `about-${number}`;
-  made.setAttribute("aria-labelledby", name.id);
-  made.setAttribute("aria-describedby", about.id);
-  about.append(...aboutClass(found));
-  for (const address of (found?.examples ?? []).slice(0, MOST_EXAMPLES)) {
+  element.setAttribute("aria-labelledby", name.id);
+  element.setAttribute("aria-describedby", about.id);
+  about.append(...aboutClass(info));
+  for (const address of (info?.examples ?? []).slice(0, MOST_EXAMPLES)) {
     const image = new Image();
     image.loading = "lazy";
-    image.alt = `Example of ${nameOf(found, row.class)}`;
+    image.alt = `Example of ${nameOf(info, row.class)}`;
     image.src = address;
     examples.append(image);
   }
   examples.hidden = !examples.childElementCount;
-  return made;
+  return element;
 }
 
-// The definition and other names of a class.
-function aboutClass(found) {
-  const others = (found?.synonyms ?? []).join(", ");
+// Make the nodes that show the definition and the synonyms of a class.
+function aboutClass(info) {
+  const synonyms = (info?.synonyms ?? []).join(", ");
   const parts = [];
-  if (found?.definition) parts.push(found.definition);
-  if (others) {
+  if (info?.definition) parts.push(info.definition);
+  if (synonyms) {
     const also = document.createElement("span");
     also.className = "also";
-    also.textContent = `Also: ${others}`;
+    also.textContent = `Also: ${synonyms}`;
     parts.push(parts.length ? " " : "", also);
   }
   return parts;

@@ -1,21 +1,22 @@
-// Requests to the server, and the three ways they fail.
+// Requests to the server, and the three ways that a request can fail.
 
 export const NO_CONNECTION = "No connection. Please try again in a moment.";
 const PATIENCE = 20_000; // milliseconds
 
 export class SignedOut extends Error {} // the session has ended, or belongs to somebody else
 export class Refused extends Error {} // repeating the request would not help
-export class Unreachable extends Error {} // it may work later
+export class Unreachable extends Error {} // the request may succeed later
 
 const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
-// The JSON answer to a request; with `keepalive` it is sent even if the page is closed meanwhile.
+// Send a request, and return the JSON body of the response. With `keepalive`, the browser sends it even if the page
+// closes.
 export async function post(route, content, options) {
   const response = await send(route, content, options);
   return response.status === 204 ? {} : bodyOf(response);
 }
 
-// The response to a request; an error if the server refuses it.
+// Send a request, and return the response; throw an error if the server refuses it.
 export async function send(route, content = {}, options = {}) {
   const response = await reach(route, {
     method: "POST",
@@ -30,7 +31,7 @@ export async function send(route, content = {}, options = {}) {
 
 const bodyOf = (response) =>
   response.json().catch(() => {
-    throw new Unreachable("the response is not the server's");
+    throw new Unreachable("the response is not from this server");
   });
 
 export async function get(route) {
@@ -40,7 +41,7 @@ export async function get(route) {
   return response.json();
 }
 
-// The response, with any status below 500; `Unreachable` if there is none, or the server failed.
+// Return the response, with any status below 500; throw `Unreachable` without a response, or if the server failed.
 export async function reach(route, { patience = PATIENCE, ...options } = {}) {
   let response;
   try {

@@ -1,4 +1,4 @@
-// Settings that the browser remembers: checkboxes.
+// Checkboxes whose state the browser remembers.
 
 export function remember(checkbox, name, isOn) {
   const key = `reassess ${name}`;

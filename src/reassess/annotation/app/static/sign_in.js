@@ -1,4 +1,4 @@
-// The token of a personal link follows its #, which no browser sends. This script reads it, and signs in.
+// Sign in with the token of a personal link. The token is the part after #, which browsers never send to a server.
 import { post, Refused, SignedOut } from "./server.js";
 
 const link = document.querySelector("#link");
@@ -21,7 +21,7 @@ document.querySelector("#sign-in").addEventListener("submit", (event) => {
   signIn(link.value.trim().split("#").pop());
 });
 
-// Also if a link is opened in a tab that shows this page already: then only the part after the # changes.
+// If a link is opened in a tab that already shows this page, only the part after # changes.
 function followFragment() {
   const token = location.hash.slice(1);
   if (!token) return;

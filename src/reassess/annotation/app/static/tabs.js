@@ -1,13 +1,13 @@
-// Only the tab that was opened last is active, so that a rater sees each image once.
+// Keep only the last opened tab active, so that a rater sees each image once.
 
-// `changed` gets false when another tab becomes active, and true when the rater continues here.
-export function watchTabs(changed) {
+// `onChange` receives false when another tab becomes active, and true when the rater continues in this tab.
+export function watchTabs(onChange) {
   const tabs = new BroadcastChannel(`reassess ${location.pathname}`);
-  tabs.onmessage = () => changed(false);
+  tabs.onmessage = () => onChange(false);
   const takeOver = () => tabs.postMessage("here");
   document.querySelector("#here").addEventListener("click", () => {
     takeOver();
-    changed(true);
+    onChange(true);
   });
   takeOver();
 }

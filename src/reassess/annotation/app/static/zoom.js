@@ -1,19 +1,19 @@
-// The image enlarged in a dialog, which also shows the class that the next answer is for.
+// The enlarged image, in a dialog that also shows the class to answer next.
 
 const page = document.querySelector("#image");
 const dialog = document.querySelector("#zoomed");
 const view = document.querySelector("#zoom-view");
-const asked = document.querySelector("#zoom-asked");
+const question = document.querySelector("#zoom-question");
 const STEPS = [1, 1.5, 2, 3, 4, 6, 8]; // sizes, relative to the size that fits the window
 const PAN = 60; // pixels that an arrow key moves the image
 
 const isOpen = () => dialog.open;
 
 let scale = 1;
-let row = null; // what the next answer is for
+let row = null; // the row that the next answer is for
 let before = null; // {scale, part} while a key shows the whole image
 
-// Enlarge the image around the pointer, or around its middle; if it is enlarged already, close the dialog.
+// Enlarge the image around the pointer or its centre; if it is already enlarged, close the dialog.
 export function toggle(event) {
   if (isOpen()) close();
   else open(STEPS[2], event);
@@ -23,10 +23,10 @@ export function close() {
   dialog.close();
 }
 
-// Show the whole image as large as the window while a key is held; afterwards, what was there before.
+// Fit the whole image to the window while a key is held; then restore the earlier view.
 export function whole(isHeld) {
   if (isHeld && !before) {
-    before = isOpen() ? { scale, part: partAt(picture().getBoundingClientRect(), centre()) } : { scale: null };
+    before = isOpen() ? { scale, part: partAt(enlarged().getBoundingClientRect(), centre()) } : { scale: null };
     if (isOpen()) resize(1);
     else open(1);
   } else if (!isHeld && before) {
@@ -40,10 +40,10 @@ export function whole(isHeld) {
   }
 }
 
-// Zoom by some steps, so that the same part of the image stays at a point of the window.
+// Zoom by some steps, and keep the part of the image under a point of the window where it is.
 export function enlarge(steps, point = centre()) {
-  const larger = STEPS.find((one) => one > scale + 0.01) ?? STEPS.at(-1);
-  const smaller = STEPS.findLast((one) => one < scale - 0.01) ?? 1;
+  const larger = STEPS.find((step) => step > scale + 0.01) ?? STEPS.at(-1);
+  const smaller = STEPS.findLast((step) => step < scale - 0.01) ?? 1;
   zoomTo(steps > 0 ? larger : smaller, point);
 }
 
@@ -53,30 +53,30 @@ export function pan(across, down) {
   view.scrollTop += PAN * down;
 }
 
-// Note which class the next answer is for, and its answer; null if no answer is possible.
-export function ask(chosen) {
-  row = chosen;
+// Set the row that the next answer is for; null if no answer is possible.
+export function setRow(newRow) {
+  row = newRow;
   if (isOpen()) showRow();
 }
 
 function showRow() {
-  asked.hidden = !row;
+  question.hidden = !row;
   if (!row) return;
-  asked.querySelector("#zoom-class").textContent = row.name;
-  asked.querySelector("kbd").textContent = row.number;
-  for (const button of asked.querySelectorAll("button")) {
+  question.querySelector("#zoom-class").textContent = row.name;
+  question.querySelector("kbd").textContent = row.number;
+  for (const button of question.querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(Number(button.dataset.answer) === row.answer));
   }
 }
 
-// `answered` gets the answer whose button was pressed; `closed` is called when the dialog closes.
-export function watch(answered, closed) {
+// `onAnswer` receives the answer of a pressed button; `onClose` runs when the dialog closes.
+export function watch(onAnswer, onClose) {
   dialog.addEventListener("close", () => {
-    if (isOpen()) return; // opened again before the event came
+    if (isOpen()) return; // opened again before this event arrived
     before = null;
     view.replaceChildren();
-    for (const button of asked.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
-    closed();
+    for (const button of question.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
+    onClose();
   });
   page.addEventListener("click", toggle);
   addEventListener("resize", () => isOpen() && zoomTo(scale, centre()));
@@ -84,8 +84,8 @@ export function watch(answered, closed) {
     const button = target.closest("button");
     if (button?.dataset.zoom) enlarge(Number(button.dataset.zoom));
     if (!button?.dataset.answer) return;
-    view.focus(); // as on the page, where the next class gets the focus
-    answered(Number(button.dataset.answer));
+    view.focus(); // not on the button, since the next answer is for another class
+    onAnswer(Number(button.dataset.answer));
   });
   view.addEventListener("wheel", (event) => {
     event.preventDefault();
@@ -94,7 +94,7 @@ export function watch(answered, closed) {
   watchPointers();
 }
 
-// One pointer drags the image, two enlarge it: a mouse, a pen or fingers.
+// One pointer (mouse, pen or finger) drags the image; two pointers enlarge it.
 function watchPointers() {
   const down = new Map();
   view.addEventListener("pointerdown", ({ pointerId, button, clientX, clientY }) => {
@@ -107,7 +107,7 @@ function watchPointers() {
     const earlier = [...down.values()];
     down.set(pointerId, [clientX, clientY]);
     const now = [...down.values()];
-    const part = partAt(picture().getBoundingClientRect(), mean(earlier));
+    const part = partAt(enlarged().getBoundingClientRect(), mean(earlier));
     if (now.length === 2) resize((scale * span(now)) / (span(earlier) || 1));
     move(part, mean(now));
   });
@@ -115,12 +115,12 @@ function watchPointers() {
 }
 
 function open(size, event) {
-  const shown = page.querySelector("img");
-  if (!shown) return;
-  const part = event ? partAt(fitted(shown), [event.clientX, event.clientY]) : [0.5, 0.5];
+  const image = page.querySelector("img");
+  if (!image) return;
+  const part = event ? partAt(visibleBox(image), [event.clientX, event.clientY]) : [0.5, 0.5];
   const copy = new Image();
-  copy.src = shown.src;
-  copy.alt = shown.alt;
+  copy.src = image.src;
+  copy.alt = image.alt;
   copy.draggable = false;
   view.replaceChildren(copy);
   showRow();
@@ -130,26 +130,26 @@ function open(size, event) {
   view.focus();
 }
 
-const picture = () => view.firstElementChild;
+const enlarged = () => view.firstElementChild;
 
 function zoomTo(size, point) {
-  const part = partAt(picture().getBoundingClientRect(), point);
+  const part = partAt(enlarged().getBoundingClientRect(), point);
   resize(size);
   move(part, point);
 }
 
 function resize(size) {
   const { naturalWidth, naturalHeight } = page.querySelector("img");
-  const { style } = picture();
+  const { style } = enlarged();
   scale = Math.min(STEPS.at(-1), Math.max(1, size));
   const fit = Math.min(view.clientWidth / naturalWidth, view.clientHeight / naturalHeight);
   style.width = `${Math.floor(naturalWidth * fit * scale)}px`;
   style.height = `${Math.floor(naturalHeight * fit * scale)}px`;
 }
 
-// Scroll a part of the image to a point of the window, as far as possible.
+// Scroll so that a part of the image is at a point of the window, as far as possible.
 function move([across, down], [x, y]) {
-  const box = picture().getBoundingClientRect();
+  const box = enlarged().getBoundingClientRect();
   view.scrollLeft += box.left + across * box.width - x;
   view.scrollTop += box.top + down * box.height - y;
 }
@@ -160,8 +160,8 @@ const partAt = (box, [x, y]) => [(x - box.left) / box.width, (y - box.top) / box
 const mean = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
 const span = ([[x0, y0], [x1, y1]]) => Math.hypot(x1 - x0, y1 - y0);
 
-// The place of the image on the page, without the empty space beside it.
-function fitted(image) {
+// Return the box of the image on the page, without the empty space beside the image.
+function visibleBox(image) {
   const box = image.getBoundingClientRect();
   const fit = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
   const [width, height] = [fit * image.naturalWidth, fit * image.naturalHeight];

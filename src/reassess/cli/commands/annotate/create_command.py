@@ -172,7 +172,7 @@ def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None)
     """Raise, before any work, if a campaign cannot be written."""
     if benchmark is not None and isinstance(campaign, Path):
         check_place(campaign, benchmark)
-    annotation.refuse_answered(campaign)
+    annotation.check_replaceable(campaign)
     if isinstance(campaign, Path):
         check_output(campaign, force=call.force)
         call.note_outputs(campaign)

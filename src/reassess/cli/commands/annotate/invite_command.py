@@ -118,7 +118,7 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
 def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people; experts whose answers came with the campaign are in it already, and have no link yet."""
     known = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
-    linked = annotation.ever_linked(campaign)
+    linked = annotation.invited_people(campaign)
     if there := [name for name, person in known.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",

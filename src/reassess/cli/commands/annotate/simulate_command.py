@@ -107,7 +107,7 @@ def simulate(
         with annotation.using_campaign(campaign):  # so that errors name it, and not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
-            annotation.refuse_answered(output, copy)
+            annotation.check_replaceable(output, copy)
         with annotation.using_campaign(copy) as opened, counting(call) as progress:
             classes = annotation.classes_of(opened)
             known = (

@@ -1,4 +1,4 @@
-"""Pictures are opened by what they hold, not by their names, and never if they would fill the memory."""
+"""Image formats are recognized by content, and images that are too large are never decoded."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture, rgb
+from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image, to_rgb
 from tests.helpers import Refused
 from tests.pictures import claim, save
 
@@ -14,28 +14,28 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
-def test_known_formats_are_opened_whatever_the_suffix_says(tmp_path: Path, kind: str) -> None:
-    with open_picture(save(tmp_path / "x.png", format=kind)) as image:
+def test_known_formats_are_opened_with_any_suffix(tmp_path: Path, kind: str) -> None:
+    with open_image(save(tmp_path / "x.png", format=kind)) as image:
         assert image.convert("RGB").size == (400, 200)
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "PCX", "TGA"])
-def test_other_formats_are_no_pictures_whatever_the_suffix_says(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(OSError, match="cannot identify"), open_picture(save(tmp_path / "x.png", format=kind)):
+def test_other_formats_are_not_opened_with_any_suffix(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(OSError, match="cannot identify"), open_image(save(tmp_path / "x.png", format=kind)):
         pass
 
 
 @pytest.mark.parametrize("side", [10_001, 100_000])
-def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
+def test_too_large_image_raises_before_it_is_decoded(tmp_path: Path, side: int) -> None:
     message = "image is too large\n  allowed: at most 100,000,000 pixels"
-    with pytest.raises(TooLargeError, match=message), open_picture(claim(tmp_path / "x.png", side, side)):
+    with pytest.raises(TooLargeError, match=message), open_image(claim(tmp_path / "x.png", side, side)):
         pass
     assert MOST_PIXELS == 100_000_000
 
 
 def pixel(path: Path) -> Any:
-    with open_picture(path) as image:
-        return rgb(image).getpixel((0, 0))
+    with open_image(path) as image:
+        return to_rgb(image).getpixel((0, 0))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def pixel(path: Path) -> Any:
         ("JPEG", "CMYK", (0, 0, 0, 0), (255, 255, 255)),
     ],
 )
-def test_every_kind_of_picture_becomes_red_green_and_blue(
+def test_every_mode_is_converted_to_rgb(
     tmp_path: Path, kind: str, mode: str, colour: Any, expected: tuple[int, int, int]
 ) -> None:
     from PIL import Image
@@ -62,7 +62,7 @@ def test_every_kind_of_picture_becomes_red_green_and_blue(
 
 
 @pytest.mark.parametrize("transparency", [None, 0, b"\x00\x80"])
-def test_a_palette_is_looked_up_and_transparency_is_left_out(tmp_path: Path, transparency: Any) -> None:
+def test_palette_is_resolved_and_transparency_is_ignored(tmp_path: Path, transparency: Any) -> None:
     from PIL import Image
 
     image = Image.new("P", (8, 8), 0)
@@ -71,19 +71,19 @@ def test_a_palette_is_looked_up_and_transparency_is_left_out(tmp_path: Path, tra
     assert pixel(tmp_path / "x.png") == (200, 100, 50)
 
 
-def test_a_picture_is_not_turned(tmp_path: Path) -> None:
-    """As timm and torchvision read pictures when they evaluate a model."""
+def test_image_is_not_rotated(tmp_path: Path) -> None:
+    """timm and torchvision do not rotate images either when they evaluate a model."""
     from PIL import Image
 
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x0112] = 6  # rotate by 90 degrees
     Image.new("RGB", (40, 20)).save(tmp_path / "x.jpg", exif=exif)
-    with open_picture(tmp_path / "x.jpg") as image:
-        assert rgb(image).size == (40, 20)
+    with open_image(tmp_path / "x.jpg") as image:
+        assert to_rgb(image).size == (40, 20)
 
 
 @pytest.mark.parametrize(("mode", "found"), [("I", "32 bits"), ("F", "floats")])
-def test_values_without_a_known_range_are_refused(refused_text: Refused, tmp_path: Path, mode: str, found: str) -> None:
+def test_values_with_unknown_range_raise(refused_text: Refused, tmp_path: Path, mode: str, found: str) -> None:
     from PIL import Image
 
     Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")

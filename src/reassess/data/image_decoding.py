@@ -1,0 +1,107 @@
+"""Safe decoding of images: only known formats, whatever the suffix, and with limits on size."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.errors import DataError
+from reassess.text import in_bytes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+# Pillow chooses a format by the first bytes of a file, and its readers of some other formats run external programs.
+# MPO, a file of several JPEGs, is read as JPEG.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MOST_PIXELS = 100_000_000  # 300 MB in memory
+_MOST_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
+_PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
+EMPTY_FILE = "file is empty"
+
+
+class TooLargeError(DataError):
+    """An image has more pixels than the limit."""
+
+
+@contextmanager
+def open_image(file: Any) -> "Iterator[Image.Image]":
+    """Open an image; the pixels are decoded on first use."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked below
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except Image.DecompressionBombError as error:
+            match = _PIXELS.search(str(error))
+            raise _too_large(f"{int(match[1]):,} pixels" if match else str(error)) from error
+        with image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _too_large(f"{image.width * image.height:,} pixels")
+            yield image
+
+
+def check_file_size(size: int, where: object) -> None:
+    """Raise `DataError` if the file of an image has more bytes than the limit."""
+    if size > _MOST_BYTES:
+        raise DataError(
+            "too-large",
+            "image has too many bytes",
+            where=where,
+            allowed=f"up to {in_bytes(_MOST_BYTES)}",
+            found=in_bytes(size),
+            fix="check the file or archive: a small archive can declare any size",
+        )
+
+
+def _too_large(found: str) -> TooLargeError:
+    return TooLargeError(
+        "too-large",
+        "image is too large",
+        allowed=f"at most {MOST_PIXELS:,} pixels",
+        found=found,
+        fix="make the image smaller, or check the file: a small file can claim any size",
+    )
+
+
+def to_rgb(image: "Image.Image") -> "Image.Image":
+    """Convert an image to RGB: without transparency, and without rotation by its EXIF data.
+
+    For 16 bits per value, the upper eight bits are kept. Pillow would turn all values above 255 into white.
+    """
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        pixels = np.asarray(image)
+        return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")
+    check_pixel_values(image)
+    return image.convert("RGB")
+
+
+def check_pixel_values(image: "Image.Image") -> None:
+    """Raise `DataError` if the range of the pixel values is unknown: for floats, and for 32 bits."""
+    if image.mode in ("I", "F"):
+        kind = "32 bits" if image.mode == "I" else "floats"
+        raise DataError(
+            "unknown-range", "range of the pixel values is unknown", allowed="8 or 16 bits per value", found=kind
+        )
+
+
+def describe_error(error: Exception, size: int) -> str:
+    """Say why an image cannot be read, from the error and the size of the file in bytes."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, DataError):
+        return error.what if error.found is None else f"{error.what}: {error.found}"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image in a known format" if size else EMPTY_FILE
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"image is damaged: {error}"  # Pillow can raise any error for a damaged file

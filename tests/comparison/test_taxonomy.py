@@ -87,8 +87,8 @@ def test_missing_kinds_have_reasons_instead_of_counts() -> None:
         **taxonomy.counts,
         "not_asked_reason": "scores are missing",
         "never_rated_reason": "scores are missing",
-        "collapsed_reason": "no table of collapsed classes is at hand",
-        "same_group_reason": "no groups of classes are given",
+        "collapsed_reason": "table of collapsed classes is missing",
+        "same_group_reason": "groups of classes are missing",
         "examples": {kind: [] for kind in ERROR_KINDS} | {"remaining": [{"image": "a", "predicted": pot}]},
     }
     json.dumps(taxonomy.to_json(labels.classes), allow_nan=False)

@@ -155,7 +155,7 @@ def test_page_without_gallery_and_other_files_is_complete() -> None:
     assert Reader(text).open == []
     assert "Images to review" not in text
     assert "Not shown: scores are missing." in text
-    assert "1 of these images are not in the image folder" in " ".join(whole_page().split())
+    assert "Images not shown: 1 missing from the image folder." in " ".join(whole_page().split())
 
 
 def test_page_starts_with_the_summary() -> None:

@@ -71,7 +71,7 @@ def test_page_contains_images_and_counts_missing_ones(tmp_path: Path) -> None:
     assert counts == ShownMistakes(images=2, pictures=1, missing=1, unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
-    assert "1 of these images are not in the image folder" in html
+    assert "Images not shown: 1 missing from the image folder." in html
 
 
 def test_page_without_wrong_labels_raises(tmp_path: Path) -> None:

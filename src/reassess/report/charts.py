@@ -71,7 +71,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                 preferred = in_percent(share.value), bounds_in_percent(share.interval)
                 rows.append([preference.model, classes, judge, *counts, *preferred])
                 if classes == "all" and len(bars) < MOST_DRAWN:
-                    bars[f"{shortened(preference.model, _HALF)}, by {judge}"] = verdicts
+                    bars[f"{shortened(preference.model, _HALF)}, {judge}"] = verdicts
     if not any(verdicts.preferred.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {

@@ -67,8 +67,8 @@ _CHART_SECTIONS = {
     "model-or-label": (
         "Model or label?",
         "Where the model's first class and the original label differ and raters were asked about the model's class, "
-        "which of the two classes scores higher? Scores may count the original label itself as a vote; 'only raters' "
-        "does not.",
+        "which of the two classes scores higher? Scores may count the original label itself as a vote. 'Only raters' "
+        "leaves this vote out.",
     ),
     "labelling-bias": (
         "Labelling bias",

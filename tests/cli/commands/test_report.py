@@ -104,7 +104,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Runner) -> Non
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
     assert gallery["unreadable"] == 0
     if gallery["missing"]:
-        assert f"{gallery['missing']} of these images are not in the image folder" in " ".join(text.split())
+        assert f"Images not shown: {gallery['missing']} missing from the image folder." in " ".join(text.split())
 
 
 def test_bad_calls_are_refused_before_any_work(here: Path, run: Runner) -> None:

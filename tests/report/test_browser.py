@@ -293,7 +293,7 @@ def test_sections_are_blocks_in_reading_order(
         assert all(parts[0][3] <= part[1] + 1 for part in parts[1:]), "the heading comes first"
 
 
-def lines_of(view: Any, selector: str) -> list[list[str]]:
+def text_lines(view: Any, selector: str) -> list[list[str]]:
     """Return the lines of text of each element, as the browser breaks them."""
     return view.eval_on_selector_all(
         selector,
@@ -321,7 +321,7 @@ def test_long_names_break_between_their_parts_and_row_heights_are_whole_pixels(w
     heights = wide.eval_on_selector_all("tr", "(all) => all.map((r) => r.getBoundingClientRect().height)")
     assert any(heights)
     assert all(abs(height - round(height)) < 0.02 for height in heights)
-    names = lines_of(wide, "#headline > .scroll tbody th, #comparison .tables tbody th")
+    names = text_lines(wide, "#headline > .scroll tbody th, #comparison .tables tbody th")
     assert {"".join(lines) for lines in names} == set(LONG)
     assert any(len(lines) > 1 for lines in names)
     assert all(line[-1] in "_.-/" for lines in names for line in lines[:-1])
@@ -330,7 +330,7 @@ def test_long_names_break_between_their_parts_and_row_heights_are_whole_pixels(w
 def test_no_line_ends_between_a_number_and_its_unit(wide: Any) -> None:
     for width in range(320, 1400, 90):
         wide.set_viewport_size({"width": width, "height": 900})
-        texts = lines_of(wide, ".summary li, .words p, .notes li")
+        texts = text_lines(wide, ".summary li, .words p, .notes li")
         lines = [line for text in texts for line in text]
         assert lines
         assert not [line for line in lines if re.search(r"^\s*%|(^|\W)p( [=<])?\s*$", line)]

@@ -105,21 +105,21 @@ def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure
     assert diagonal.tolist() == [max(left, bottom), min(right, top)]
 
 
-def scatter_of(count: int) -> Any:
+def make_scatter(count: int) -> Any:
     points = [ModelPoint(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
     return partial(plot_scatter, points=points, level=None, label_set="x")
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
 def test_scatter_names_ten_models(models: int, name: str, draw_figure: DrawFigure) -> None:
-    axes = draw_figure(scatter_of(models), SQUARE)
+    axes = draw_figure(make_scatter(models), SQUARE)
     names = [text.get_text() for text in axes.texts if text.get_text().startswith("model")]
     assert len(names) == min(models, 10)
     assert name in names
 
 
 def test_leader_line_starts_at_the_label(draw_figure: DrawFigure) -> None:
-    axes = draw_figure(scatter_of(5), SQUARE)
+    axes = draw_figure(make_scatter(5), SQUARE)
     to_pixels = axes.transData.transform
     texts = [text for text in axes.texts if text.get_text().startswith("model")]
     leaders = [line for line in axes.lines if line.get_linewidth() == 0.6 and line.get_zorder() == 6]

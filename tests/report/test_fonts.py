@@ -21,7 +21,7 @@ def remove_from_fonts(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def save(path: Path, name: str) -> list[str]:
-    """Save a chart that has a name; return the warnings."""
+    """Save a chart whose title and bars have a name; return the warnings."""
     stacks = Stacks([name, f"{name} again"], {"a": [900, 1000]}, "images")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -13,5 +13,5 @@ def test_interval_has_two_columns_in_the_csv_file() -> None:
 
 
 def test_tiny_p_value_is_not_zero() -> None:
-    assert Column("p", P_VALUE).write(0.0) == "below 1e-300"
-    assert Column("p", P_VALUE).write(0.04321) == "0.043"
+    assert Column("p", P_VALUE).format_cell(0.0) == "below 1e-300"
+    assert Column("p", P_VALUE).format_cell(0.04321) == "0.043"

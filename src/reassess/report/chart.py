@@ -40,12 +40,12 @@ class Column:
         """Whether the column contains text, which is aligned to the left."""
         return self.form == TEXT
 
-    def write(self, cell: Cell) -> str:
+    def format_cell(self, cell: Cell) -> str:
         """Format a cell for the page."""
         if cell is None:
             return _NOTHING
         if isinstance(cell, tuple):
-            return " to ".join(map(self.write, cell))
+            return " to ".join(map(self.format_cell, cell))
         if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
             return f"below {_SMALLEST:g}"
         return percentage(cell) if self.form == PERCENT and not isinstance(cell, str) else format(cell, self.form)
@@ -72,7 +72,7 @@ class Table:
 
     def format_cells(self) -> list[list[str]]:
         """Format all cells for the page."""
-        return [[column.write(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+        return [[column.format_cell(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
 
     @property
     def csv_columns(self) -> list[str]:

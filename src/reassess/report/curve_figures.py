@@ -52,7 +52,7 @@ def _draw_line(
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
-    drawing.name(text, _farthest(along(at[_steady(curve)], _ANCHORS), others), color=colour)
+    drawing.name(text, _farthest_half(along(at[_steady(curve)], _ANCHORS), others), color=colour)
     if line.chosen is not None:
         _draw_chosen(drawing, line.chosen, colour)
 
@@ -113,7 +113,7 @@ def _steady(curve: Curve) -> npt.NDArray[np.bool_]:
     return curve.kept >= min(_STEADY, len(curve.golden))
 
 
-def _farthest(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
+def _farthest_half(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
     """Return the half of the anchors that is farthest from other curves, where a label is unambiguous."""
     if not others:
         return anchors
@@ -157,7 +157,7 @@ def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None
 
 
 def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
-    line = np.array([_at(subset) for subset in choice.frontier])
+    line = np.array([_position(subset) for subset in choice.frontier])
     steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
     drawing.axes.plot(*steps.T, color=_BEST, linewidth=1.6, zorder=3)
     drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
@@ -169,7 +169,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     subsets = [(choice.all_models, "all models", _ALL)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
     for subset, title, colour in subsets:
-        at = np.array([_at(subset)])
+        at = np.array([_position(subset)])
         drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
@@ -199,5 +199,5 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.line(ends, "-", places=16, color=_CHOSEN, linewidth=1.2, zorder=4)
 
 
-def _at(subset: ModelSubset) -> tuple[float, float]:
+def _position(subset: ModelSubset) -> tuple[float, float]:
     return subset.candidates, subset.recall.value or 0.0

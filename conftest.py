@@ -50,8 +50,9 @@ collect_ignore = [
 
 os.environ.pop("COLUMNS", None)  # readline sets it in the process that starts the workers of pytest-xdist
 
-settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("reassess")
+settings.register_profile("random", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)  # the same input in each run
+settings.load_profile("same" if os.environ.get("CI") else "random")
 
 _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 

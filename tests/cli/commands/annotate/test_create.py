@@ -61,8 +61,8 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
         assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
         assert (campaign.at_least, campaign.original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
-        assert [len(one.examples) for one in class_infos(campaign)] == [1, 1]
-        assert [one.path for one in class_infos(campaign)] == [(0, 1), (0, 1)]
+        assert [len(info.examples) for info in class_infos(campaign)] == [1, 1]
+        assert [info.path for info in class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
@@ -127,7 +127,8 @@ def test_golden_questions_keep_their_probability_until_export(
     lines = [json.loads(line) for line in Path("drawn.jsonl").read_text().splitlines()]
     digest = hashlib.sha256(Path("proposals.csv").read_bytes()).hexdigest()
     assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": [digest]}}
-    assert [(one["probability"], one["stratum"]) for one in lines[1:] if one.get("golden")] == [(0.5, "all")] * 2
+    golden = [task for task in lines[1:] if task.get("golden")]
+    assert [(task["probability"], task["stratum"]) for task in golden] == [(0.5, "all")] * 2
     assert create("--golden", "2", tasks="drawn.jsonl").err.endswith(
         "drawn.jsonl has golden questions already: remove --golden 2.\n"
     )
@@ -241,7 +242,7 @@ def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Pat
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
     output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
-        assert [(one.id, one.name) for one in class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
+        assert [(info.id, info.name) for info in class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
     assert exported.golden.items.class_ids.tolist() == [0, 2]
     assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]

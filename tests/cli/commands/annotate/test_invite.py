@@ -22,7 +22,7 @@ def signs_in(link: str) -> bool:
 
 def people() -> list[tuple[str, str, bool]]:
     with annotation.using_campaign("pets.db") as campaign:
-        return [(one.name, one.role, one.linked) for one in annotation.people_of(campaign)]
+        return [(person.name, person.role, person.linked) for person in annotation.people_of(campaign)]
 
 
 def links_of(result: Run) -> dict[str, str]:

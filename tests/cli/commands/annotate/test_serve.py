@@ -76,7 +76,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
     ("address", "expected"),
     [
         ("8000", "is not an address HOST:PORT or HOST:PORT/PATH."),
-        ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: after each slash letters, digits"),
+        ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: letters, digits"),
     ],
 )
 def test_invalid_addresses_are_usage_errors(run: Runner, address: str, expected: str) -> None:

@@ -62,8 +62,10 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
         for line in TREND.lines
     ]
     side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
-    mine = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
-    assert sorted(texts) == sorted([*slopes, mine, "equal accuracy by both labels", "the original labels: 90.02 %"])
+    user_model = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
+    assert sorted(texts) == sorted(
+        [*slopes, user_model, "equal accuracy by both labels", "the original labels: 90.02 %"]
+    )
     assert_no_overlap(axes)
 
 
@@ -82,13 +84,13 @@ def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "mine", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
+    "user_model", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
 )
-def test_axes_include_the_users_model_and_the_level(mine: Placement, draw: DrawLeaderboard) -> None:
-    axes = draw(TREND, mine, level=99.0)
+def test_axes_include_the_users_model_and_the_level(user_model: Placement, draw: DrawLeaderboard) -> None:
+    axes = draw(TREND, user_model, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    assert left < mine.entry.original < right
-    assert bottom < mine.entry.real < top
+    assert left < user_model.entry.original < right
+    assert bottom < user_model.entry.real < top
     assert bottom < 99.0 < top
 
 
@@ -116,8 +118,8 @@ def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLe
 
 
 def test_names_are_drawn_literally(tmp_path: Path, draw: DrawLeaderboard) -> None:
-    mine = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
-    axes = draw(TREND, mine)
+    user_model = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
+    axes = draw(TREND, user_model)
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")
     assert not text.get_parse_math()

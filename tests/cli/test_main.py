@@ -125,7 +125,7 @@ def test_an_interrupt_is_said_in_a_word(run: Runner, monkeypatch: pytest.MonkeyP
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate_command"), "load_judges", interrupted)
+    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate_command"), "load_evaluation_inputs", interrupted)
     result = run("evaluate", "a.npy")
     assert (result.code, result.out, result.err.strip()) == (130, "", "Stopped.")
 

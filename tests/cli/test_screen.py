@@ -117,7 +117,7 @@ def test_a_line_breaks_between_words_and_goes_on_further_in(
     width: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    screen.say("  where:   a-long-name.csv, row 3 of a table")
+    screen.print_text("  where:   a-long-name.csv, row 3 of a table")
     assert capsys.readouterr().out == expected
 
 
@@ -136,7 +136,7 @@ def test_five_notes_are_shown_an_equal_one_once(
 def test_notes_are_not_shown_to_who_asks_for_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(quiet=True)
     call.note("a")
-    call.tell("b")
+    call.info("b")
     call.print_notes()
     assert capsys.readouterr().out == ""
 
@@ -146,7 +146,7 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
     verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = Call(verbose=verbose)
-    assert (call.first_rows(3, 2, "classes"), call.first_rows(2, 2, "classes")) == (expected, 2)
+    assert (call.row_limit(3, 2, "classes"), call.row_limit(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 

@@ -13,7 +13,7 @@ import click
 
 from reassess import __version__
 from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
-from reassess.cli.screen import in_options, say
+from reassess.cli.screen import format_message, print_text
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 
@@ -48,24 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
         except click.Abort as stop:
             click.echo("Stopped.", err=True)
-            _say_notes(stop.__cause__)
+            _print_error_notes(stop.__cause__)
             return 130
         except click.exceptions.NoArgsIsHelpError as error:
-            say(error.format_message(), err=True)
+            print_text(error.format_message(), err=True)
             return error.exit_code
         except click.ClickException as error:
             if isinstance(error, click.UsageError) and error.ctx is not None:
-                say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
-            say(f"Error: {error.format_message()}", err=True)
+                print_text(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+            print_text(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except (ReassessError, MemoryError, OSError) as error:
-            say(f"Error: {in_options(_as_own(error))}", err=True)
-            _say_notes(error)
+            print_text(f"Error: {format_message(_convert_error(error))}", err=True)
+            _print_error_notes(error)
             return 1
     return result if isinstance(result, int) else 0
 
 
-def _as_own(error: ReassessError | MemoryError | OSError) -> ReassessError:
+def _convert_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
     """The error as one of this package."""
     if isinstance(error, ReassessError):
         return error
@@ -77,10 +77,10 @@ def _as_own(error: ReassessError | MemoryError | OSError) -> ReassessError:
     return OutputError("file-error", "file cannot be read or written", where=where, found=why)
 
 
-def _say_notes(error: BaseException | None) -> None:
+def _print_error_notes(error: BaseException | None) -> None:
     """Say what was noted of an error, such as what is kept of a run."""
     for note in getattr(error, "__notes__", ()):
-        say(note, err=True)
+        print_text(note, err=True)
 
 
 def _show_warning(
@@ -95,8 +95,8 @@ def _show_warning(
     """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
         if str(message) not in shown:
-            text = in_options(message) if isinstance(message, ReassessWarning) else message
-            say(f"Warning: {text}", err=True)
+            text = format_message(message) if isinstance(message, ReassessWarning) else message
+            print_text(f"Warning: {text}", err=True)
             shown.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

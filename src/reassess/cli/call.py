@@ -15,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import on_terminal, say, say_command
+from reassess.cli.screen import is_terminal, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import Printed
@@ -60,38 +60,40 @@ class Call:
     verbose: bool = False
     reading: Reading = field(default_factory=Reading)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
-    states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # of each input, as it was when it was read
+    input_states: dict[str, tuple[int, int] | None] = field(
+        default_factory=dict
+    )  # of each input, as it was when it was read
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    following: str | None = None
+    next_command: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
         """The file at a path, or of a known source, noted as an input; downloaded if need be."""
         if exists(source):
-            return self.read(name, Path(source))
+            return self.add_input(name, Path(source))
         from reassess.data import SOURCES, resolve
 
-        return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
+        return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
         from reassess.data import find
 
         path = find(name)
-        return None if path is None else self.read(name, path)
+        return None if path is None else self.add_input(name, path)
 
     def find_all(self, name: str) -> tuple[Path, ...] | None:
         """All files of a known source if this machine has them, noted as inputs."""
         from reassess.data import find_all
 
         paths = find_all(name)
-        return None if paths is None else tuple(self.read(name, path) for path in paths)
+        return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
-    def note_hashes(self, *names: str) -> None:
+    def print_inputs(self, *names: str) -> None:
         """Explain how inputs were read, and which files the user gave as `names`: hashes tell them from others."""
         for text in self.explanations:
-            self.tell(text)
+            self.info(text)
         digits = None if self.verbose else _DIGITS
         given = [entry for entry in self.inputs if entry["name"] in names]
         shown = given if self.verbose else given[:_MOST_NOTES]
@@ -99,15 +101,15 @@ class Call:
         if hidden := len(given) - len(shown):
             read.append(f"and {counted(hidden, 'more file')} (--verbose)")
         if read:
-            self.tell(f"read: {'; '.join(read)}")
+            self.info(f"read: {'; '.join(read)}")
 
-    def read(self, name: str, path: Path) -> Path:
+    def add_input(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path; `OutputError` if it is an output."""
-        self.keep(path)
+        self.check_not_output(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.states.setdefault(str(path), _state(path))
+            self.input_states.setdefault(str(path), _state(path))
         return path
 
     def check_output(
@@ -131,9 +133,9 @@ class Call:
                 from reassess.report.figures import check_packages
 
                 check_packages(suffix)
-            self.note_outputs(path)
+            self.add_outputs(path)
 
-    def note_outputs(self, *paths: Path) -> None:
+    def add_outputs(self, *paths: Path) -> None:
         """Note where results go; `OutputError` if two of them are one file."""
         for path in paths:
             for other in self.outputs:
@@ -146,7 +148,7 @@ class Call:
                     )
             self.outputs.append(path)
 
-    def keep(self, path: Path) -> None:
+    def check_not_output(self, path: Path) -> None:
         """Raise `OutputError` if an output would take the place of a file that is read, even with --force."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
@@ -154,24 +156,24 @@ class Call:
                     "output-is-input", "output file is also an input", where=output, fix="choose another name"
                 )
 
-    def tell(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Say what was done, or what a number rests on, unless asked to be quiet."""
         if not self.quiet:
-            say(text)
+            print_text(text)
 
-    def tell_first(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         """Say what is about to be done, unless a document is all that is printed."""
         if not self.json:
-            self.tell(text)
+            self.info(text)
 
     def note(self, text: str) -> None:
         """Explain a result at the end of all, if few notes come before or all are asked for; an equal one once."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def next(self, *words: object) -> None:
+    def suggest(self, *words: object) -> None:
         """Name the command to run next: in the last line, or in JSON as the key "next"."""
-        self.following = shlex.join(["reassess", *map(str, words)])
+        self.next_command = shlex.join(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the notes, and how many more there are; then the next command. A document has none of them."""
@@ -179,17 +181,17 @@ class Call:
             return
         shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
         for text in shown:
-            self.tell(text)
+            self.info(text)
         if hidden := len(self.notes) - len(shown):
-            self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-        if self.following is not None and not self.quiet:
-            say_command(f"next: {self.following}")
+            self.info(f"and {counted(hidden, 'more note')} (--verbose)")
+        if self.next_command is not None and not self.quiet:
+            print_command(f"next: {self.next_command}")
 
-    def first_rows(self, count: int, most: int, things: str) -> int:
+    def row_limit(self, count: int, most: int, things: str) -> int:
         """How many of so many rows to show; a note says how many are not."""
         if self.verbose or count <= most:
             return count
-        self.tell(f"the first {most} of {count:,} {things} (--verbose shows all)")
+        self.info(f"the first {most} of {count:,} {things} (--verbose shows all)")
         return most
 
     def record(self) -> dict[str, Any]:
@@ -202,7 +204,7 @@ class Call:
 
     def hashed_inputs(self) -> list[dict[str, str | None]]:
         """The files that were read, each with its SHA-256; `DataError` if one was changed since."""
-        for path, state in self.states.items():
+        for path, state in self.input_states.items():
             if _state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
@@ -218,8 +220,8 @@ class Call:
             "results": results,
             **others,
         }
-        if self.following is not None:
-            document["next"] = self.following
+        if self.next_command is not None:
+            document["next"] = self.next_command
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
@@ -269,9 +271,9 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
+def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     """The items one by one, with a bar on standard error if there are several and it is a terminal."""
-    if call.quiet or len(items) < 2 or not on_terminal(err=True) or os.environ.get("TERM") == "dumb":
+    if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -280,12 +282,12 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
 
 
 @contextmanager
-def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
 
     A bar shows how many are done in a second, and the time that is left; a total of 0 is unknown.
     """
-    if call.quiet or not on_terminal(err=True):
+    if call.quiet or not is_terminal(err=True):
         yield lambda *_: None
         return
     from rich.console import Console
@@ -306,7 +308,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
-def benchmark_words(benchmark: "Benchmark | None") -> list[str]:
+def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
     """The option that names a benchmark, for the next command."""
     named = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if named is None else ["--benchmark", str(named)]
@@ -336,7 +338,7 @@ def percents(interval: "Proportion | tuple[float, float] | None") -> Printed | N
     return None if bounds is None else Printed(percents_text(bounds), *(100 * bound for bound in bounds))
 
 
-def refuse_repeated(files: Iterable[str | Path]) -> None:
+def reject_repeated(files: Iterable[str | Path]) -> None:
     """Raise a usage error if a name is given twice, or two paths lead to one file."""
     seen: dict[str, str | Path] = {}
     for file in files:

@@ -79,19 +79,19 @@ def load_campaign_parts(
 ) -> CampaignParts:
     """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
     reader = PartReader(call, benchmark)
-    given = _read_tasks(call.read("tasks", tasks), reader.classes)
-    reader.given["tasks"] = tasks, given.questions
+    given = _read_tasks(call.add_input("tasks", tasks), reader.classes)
+    reader.parts["tasks"] = tasks, given.questions
     reader.recognize(reader.images, with_classes=True)
     reader.find_original(original)
     sample: Sample | None = None
     for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
-        if "golden" in reader.given or golden == NONE:
+        if "golden" in reader.parts or golden == NONE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
             found = read_golden(reader, path, once=True)
-            reader.given["golden" if isinstance(found, Votes) else "questions"] = path, found
+            reader.parts["golden" if isinstance(found, Votes) else "questions"] = path, found
             sample = sample or read_sample(path)
-    parts = reader.joined(share_images=False)
+    parts = reader.join(share_images=False)
     experts = _experts(parts, reader.files)
     if isinstance(given, Candidates):
         asked = make_tasks(parts["tasks"], golden=experts)
@@ -243,7 +243,7 @@ _PORT = 8000  # default of `serve`
 USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 
-def _parsed_address(text: str) -> str:
+def _parse_address(text: str) -> str:
     if not _is_address(text):
         with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
         if "://" not in text and _is_address(with_scheme):
@@ -252,7 +252,7 @@ def _parsed_address(text: str) -> str:
     return text.rstrip("/")
 
 
-PAGES = ParsedType("address", _parsed_address)
+PAGES = ParsedType("address", _parse_address)
 
 
 def serve_command_of(campaign: str | Path, address: str) -> str:

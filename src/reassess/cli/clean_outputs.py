@@ -8,7 +8,7 @@ import click
 
 from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
-from reassess.cli.call import Call, tracked
+from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
@@ -72,7 +72,7 @@ class CleaningOutputs:
             if self.page is None or self.images is None:
                 return None
             if cleaning.kept.all():
-                call.tell(f"{self.page} is not written: no label is wrong")
+                call.info(f"{self.page} is not written: no label is wrong")
                 return None
             record = call.record()
             places = {"images": str(self.images)}
@@ -86,7 +86,7 @@ class CleaningOutputs:
                 match=match,
                 **record,
                 force=call.force,
-                track=lambda names: tracked(call, names, "making thumbnails"),
+                track=lambda names: with_progress(call, names, "making thumbnails"),
             )
 
     def to_json(self, shown: ShownMistakes | None) -> dict[str, str | None]:
@@ -96,18 +96,18 @@ class CleaningOutputs:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptLabels:
     """The labels that --choose keeps, of the posterior method; both None by default, and for other methods.
 
-    >>> Kept.parse("precision=0.9"), Kept.parse("threshold=0.5")
-    (Kept(threshold=None, precision=0.9), Kept(threshold=0.5, precision=None))
+    >>> KeptLabels.parse("precision=0.9"), Kept.parse("threshold=0.5")
+    (KeptLabels(threshold=None, precision=0.9), KeptLabels(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Kept":
+    def parse(cls, text: str) -> "KeptLabels":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:

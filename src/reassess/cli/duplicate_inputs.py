@@ -8,7 +8,7 @@ from typing import Any
 
 from reassess.cleaning import groups_within
 from reassess.cli.call import Call
-from reassess.cli.judges import Judges
+from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.data import benchmark_names
@@ -30,8 +30,8 @@ class DuplicatesOption:
 
 def load_duplicates(call: Call, given: str, known: Sequence[str], benchmark: Benchmark) -> DuplicatesOption:
     """The duplicates that an option gives as ``FILE`` or ``FILE:SET``."""
-    path, name = _parted(given)
-    duplicates = read_duplicates(call.read("duplicates", path))
+    path, name = _split_set_name(given)
+    duplicates = read_duplicates(call.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
     with at(path):
@@ -58,14 +58,14 @@ def load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark)
     return [group for group in kept if len(group) > 1], len(lost)
 
 
-def _parted(given: str) -> tuple[Path, str | None]:
+def _split_set_name(given: str) -> tuple[Path, str | None]:
     """The file, and the name of the set behind a colon; a file whose own name holds one is taken as it is."""
     path, colon, name = given.rpartition(":")
     return (Path(path), name) if colon and name and path and not exists(given) else (Path(given), None)
 
 
 @dataclass(frozen=True)
-class Excluded:
+class ExcludedImages:
     """The images that are left out."""
 
     file: Path  # the table of duplicates
@@ -88,18 +88,18 @@ class Excluded:
         return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
-def load_excluded(call: Call, given: str, judges: Judges) -> Excluded:
+def load_excluded_images(call: Call, given: str, inputs: EvaluationInputs) -> ExcludedImages:
     """The images that `--duplicates` excludes."""
-    known = _known_images(judges)
-    match = judges.benchmark.match or "path"
-    loaded = load_duplicates(call, given, known, judges.benchmark)
+    known = _known_images(inputs)
+    match = inputs.benchmark.match or "path"
+    loaded = load_duplicates(call, given, known, inputs.benchmark)
     path, duplicates, name = loaded.file, loaded.duplicates, loaded.name
     if name is None:
-        return Excluded(path, None, (), 0, 0)
+        return ExcludedImages(path, None, (), 0, 0)
     with at(path):
-        images = benchmark_names(duplicates.duplicated_elsewhere(name), judges.benchmark)
+        images = benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
     there = set(image_keys(known, match))
-    return Excluded(
+    return ExcludedImages(
         file=path,
         name=name,
         images=images,
@@ -108,7 +108,7 @@ def load_excluded(call: Call, given: str, judges: Judges) -> Excluded:
     )
 
 
-def _known_images(judges: Judges) -> tuple[str, ...]:
+def _known_images(inputs: EvaluationInputs) -> tuple[str, ...]:
     """The names of all images of which something is known; one may stand twice."""
-    nouns = [*judges.sets.values(), *([] if judges.original is None else [judges.original])]
-    return (*judges.benchmark.images, *chain.from_iterable(noun.images for noun in nouns))
+    nouns = [*inputs.sets.values(), *([] if inputs.original is None else [inputs.original])]
+    return (*inputs.benchmark.images, *chain.from_iterable(noun.images for noun in nouns))

@@ -87,7 +87,7 @@ in_reading = partial(click.option, cls=Option, section=_READING)
 in_general = partial(click.option, cls=Option, section=_GENERAL)
 
 
-class _Taught(click.Command):
+class _CommandWithExamples(click.Command):
     """A command whose help ends with examples that run as they stand, and the page of the docs."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str], docs: str, **settings: Any) -> None:
@@ -103,7 +103,7 @@ class _Taught(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class Group(_Taught, click.Group):
+class Group(_CommandWithExamples, click.Group):
     """A group of commands."""
 
 
@@ -149,7 +149,7 @@ class LazyGroup(Group):
                 formatter.write_dl([(f"{name:{width}}", line) for name, line in lines.items()])
 
 
-class Command(_Taught):
+class Command(_CommandWithExamples):
     """A command whose help has its options in sections; only one that writes an output takes --force."""
 
     def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:

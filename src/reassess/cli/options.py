@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT, Call, benchmark_words, free_name
+from reassess.cli.call import OUTPUT, Call, benchmark_arguments, free_name
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -77,7 +77,7 @@ def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
     return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
 
 
-def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Note settings, and what the output was made from, in benchmark.json if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
         made_from = {str(one["name"]): str(one["sha256"]) for one in call.hashed_inputs()}
@@ -85,19 +85,19 @@ def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: s
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
-def next_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
+def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
     """Name the command that makes label sets from scores."""
-    words = benchmark_words(benchmark)
+    words = benchmark_arguments(benchmark)
     if threshold is not None:
         words += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
-        call.next("labels", scores, *words, "-o", free_name("labels.json"))
+        call.suggest("labels", scores, *words, "-o", free_name("labels.json"))
         return
     changes = ["--details", free_name("changed.csv")] if "original" in benchmark.sources else []
     if "labels" in benchmark.sources:
-        call.next("labels", *words, "-o", benchmark.sources["labels"], *changes, "--force")
+        call.suggest("labels", *words, "-o", benchmark.sources["labels"], *changes, "--force")
     else:
-        call.next("labels", *words, "-o", Path(scores).with_name("labels.csv"), *changes)
+        call.suggest("labels", *words, "-o", Path(scores).with_name("labels.csv"), *changes)
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
@@ -106,7 +106,7 @@ def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[
     return in_benchmark(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
-def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
+def label_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
     """The options that say by what images and models are judged; --labels may be given several times if asked."""
     labels = f"Label sets{'; repeatable' if several else ''}."
     default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
@@ -153,7 +153,7 @@ match_option = in_reading(
 )
 
 
-def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def join_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how images are joined: `match` and `ignore_unknown`."""
     return _with_options(
         command,

@@ -44,7 +44,7 @@ def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = Non
     """The images of a benchmark; say where they are if benchmark.json names another place."""
     path = part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
-        call.tell_first(f"images: {path} (by {benchmark.folder / SETTINGS_FILE})")
+        call.announce(f"images: {path} (by {benchmark.folder / SETTINGS_FILE})")
     return path
 
 
@@ -57,10 +57,10 @@ def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) ->
     source = benchmark.sources.get(part)
     if source is None:
         return None
-    return call.find(source) if source in SOURCES else call.read(part, Path(source))
+    return call.find(source) if source in SOURCES else call.add_input(part, Path(source))
 
 
-def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str | None = None) -> Path:
+def require_part(call: Call, benchmark: Benchmark | None, part: str, given: str | None = None) -> Path:
     """The file of a part without which the command cannot work."""
     if given is not None:
         return call.resolve(part, given)
@@ -71,7 +71,7 @@ def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str |
     return call.resolve(part, benchmark.sources[part])
 
 
-def matched(call: Call, benchmark: Benchmark) -> Benchmark:
+def with_match(call: Call, benchmark: Benchmark) -> Benchmark:
     """The benchmark, its images joined as --match says."""
     return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
@@ -84,7 +84,7 @@ class PartReader:
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
         self.call = call
-        self.given: dict[str, tuple[Path, Classed]] = {}  # what was read, and its file, by part; also "labels 2"
+        self.parts: dict[str, tuple[Path, Classed]] = {}  # what was read, and its file, by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
@@ -93,24 +93,24 @@ class PartReader:
     @property
     def benchmark(self) -> Benchmark:
         """The benchmark, its images joined as --match says; an empty one if it is unknown."""
-        return matched(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+        return with_match(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
         """All answers from invalid to valid, as --answers or the benchmark says; or else those of the votes read."""
         said = self.call.reading.answers or self.benchmark.answers
-        votes = next((noun for _, noun in self.given.values() if isinstance(noun, Votes)), None)
+        votes = next((noun for _, noun in self.parts.values() if isinstance(noun, Votes)), None)
         return said or (None if votes is None else golden_answers(votes))
 
     @property
     def files(self) -> dict[str, Path]:
         """The file of each part that was read."""
-        return {part: path for part, (path, _) in self.given.items()}
+        return {part: path for part, (path, _) in self.parts.items()}
 
     @property
     def images(self) -> tuple[str, ...]:
         """The images of all parts that were read; one may be named twice."""
-        return tuple(chain.from_iterable(noun.images for _, noun in self.given.values()))
+        return tuple(chain.from_iterable(noun.images for _, noun in self.parts.values()))
 
     def recognize(self, images: Sequence[str], *, with_classes: bool = False) -> None:
         """Where no benchmark was given, take the known one of these images."""
@@ -119,14 +119,14 @@ class PartReader:
 
     def _take(self, benchmark: Benchmark, *, with_classes: bool) -> None:
         """Take a benchmark, and its classes, which are noted as an input; None where they are not known."""
-        self._benchmark = matched(self.call, benchmark)
+        self._benchmark = with_match(self.call, benchmark)
         if not with_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
             self.call.find_all(source)
         elif source is not None:
-            self.call.read("classes", Path(source))
+            self.call.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
@@ -137,12 +137,12 @@ class PartReader:
             noun: Classed = read_votes(path, answers=self.answers, classes=self.classes)
         else:
             noun = reader(path, classes=self.classes)
-        self.given[part] = path, noun
+        self.parts[part] = path, noun
         return noun
 
-    def need(self, part: str, given: str | None = None) -> Any:
+    def require(self, part: str, given: str | None = None) -> Any:
         """Read a part without which the command cannot work: as given, or the benchmark's."""
-        return self.read(part, needed_part(self.call, self._benchmark, part, given))
+        return self.read(part, require_part(self.call, self._benchmark, part, given))
 
     def find(self, part: str, given: str | None = None) -> Any:
         """Read a part as given, or the benchmark's own if this machine has it; None for "none"."""
@@ -157,29 +157,29 @@ class PartReader:
             return found
         place = Path(images)
         if place.is_file():  # of a folder there is no hash
-            self.call.read("original", place)
+            self.call.add_input("original", place)
         with at(place):
             found = labels_from_folders(self.benchmark.images, self.classes)
-        self.given["original"] = place, found
+        self.parts["original"] = place, found
         return found
 
     def find_golden(self, golden: str | None) -> None:
         """Read the experts' votes, and those of the raters on the same items where their own file has them."""
-        if self.find("golden", golden) is not None and "votes" in self.given:
+        if self.find("golden", golden) is not None and "votes" in self.parts:
             own = Benchmark(sources=golden_sources(self.benchmark, golden))
             if (path := find_part(self.call, own, "rater-golden", None)) is not None:
                 self.read("rater-golden", path)
 
-    def refuse_two_kinds(self) -> None:
+    def check_kinds(self) -> None:
         """Refuse votes and golden answers where one is on (image, class) questions, and the other is not."""
-        check_one_kind({str(path): votes for path, votes in self.given.values() if isinstance(votes, Votes)})
+        check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
-    def _refuse_other_answers(self) -> None:
+    def _check_answers(self) -> None:
         """Refuse answers that no file of votes has: each was read by its own scale, as if none were given."""
         given, whose = self.call.reading.answers, "--answers"
-        if given is None and "votes" in self.given:
+        if given is None and "votes" in self.parts:
             given, whose = self.benchmark.answers, "benchmark.json"
-        votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
+        votes = {str(path): noun for path, noun in self.parts.values() if isinstance(noun, Votes)}
         if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
             raise DataError(
                 "unused-option",
@@ -190,15 +190,15 @@ class PartReader:
                 fix=f"correct the answers in {whose}, or leave them out",
             )
 
-    def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """The parts that were read, in one list of classes and with the benchmark's names of images.
 
         With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
         """
-        self._refuse_other_answers()
-        named = {f"{path} ({part})": noun for part, (path, noun) in self.given.items()}
+        self._check_answers()
+        named = {f"{path} ({part})": noun for part, (path, noun) in self.parts.items()}
         in_one = in_one_benchmark(named, self.benchmark, self.classes)
-        parts = dict(zip(self.given, in_one.values(), strict=True))
+        parts = dict(zip(self.parts, in_one.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if share_images:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)

@@ -27,7 +27,7 @@ _BOLD, _BOLD_END = "\x01", "\x02"
 _Columns = list[list[str]]  # each with its heading first
 
 
-def on_terminal(*, err: bool = False) -> bool:
+def is_terminal(*, err: bool = False) -> bool:
     """Whether a terminal shows standard output, or standard error."""
     stream = sys.stderr if err else sys.stdout
     return stream is not None and stream.isatty()  # None: closed
@@ -38,7 +38,7 @@ def output_width(*, err: bool = False) -> int:
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given) > 0:
         return int(given)
-    if on_terminal(err=err):
+    if is_terminal(err=err):
         try:
             return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _PIPED
         except (OSError, ValueError):  # not a terminal of the system
@@ -46,19 +46,19 @@ def output_width(*, err: bool = False) -> int:
     return _PIPED
 
 
-def say(text: str, *, err: bool = False) -> None:
+def print_text(text: str, *, err: bool = False) -> None:
     """Print a line or lines to standard output or standard error, broken between words; a longer word stays whole."""
     lines = plain(text).split("\n")
-    _print(lambda width: "\n".join(part for line in lines for part in _broken(line, width)), err=err)
+    _print(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
 
 
-def say_command(text: str) -> None:
+def print_command(text: str) -> None:
     """Print a command of the shell, whose lines go on after a backslash, so that it can be copied.
 
     An option and its value stay together.
     """
     line = _OPTION.sub(lambda found: found[0].replace(" ", _BLANK), plain(text))
-    _print(lambda width: " \\\n".join(_broken(line, width if len(line) <= width else width - 2)))
+    _print(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
 
 
 def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
@@ -66,7 +66,7 @@ def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
     click.echo(drawn(output_width(err=err)), err=err)
 
 
-def _broken(line: str, width: int) -> list[str]:
+def _wrap_line(line: str, width: int) -> list[str]:
     """The parts of a line, all but the first moved in; "97.5 %" and "p = 0.5" stay together."""
     if len(line) <= width:
         return [line.replace(_BLANK, " ")]
@@ -90,26 +90,26 @@ def print_table(
     break after a sign. If that is not enough, few rows become columns; otherwise the table comes in parts that all
     begin with its columns of text. On a terminal, the highest number of a column named in `best` is bold.
     """
-    breakable = _breakable if text_columns == 1 else str
+    breakable = _mark_breaks if text_columns == 1 else str
 
     def prepared(column: int, cell: str) -> str:
         is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
         return cell.replace(" ", _BLANK) if is_whole else breakable(cell)
 
-    texts = [[_breakable(plain(heading)) for heading in headings]]
+    texts = [[_mark_breaks(plain(heading)) for heading in headings]]
     for row in rows:
         cells = ("-" if cell is None else plain(str(cell)) for cell in row)
         texts.append([prepared(*cell) for cell in enumerate(cells)])
     if title is not None:
-        say(title)
+        print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
-    if on_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
+    if is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
         bold = [heading in best for heading in headings]
-        columns = [_with_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
-    _print(lambda width: "\n\n".join(_tables(columns, text_columns, width)))
+        columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
+    _print(lambda width: "\n\n".join(_split_to_fit(columns, text_columns, width)))
 
 
-def _with_bold(column: list[str]) -> list[str]:
+def _mark_bold(column: list[str]) -> list[str]:
     """The column with its highest number bold; as it is with a single number."""
     numbers = [_number(cell) for cell in column[1:]]
     known = [number for number in numbers if number is not None]
@@ -129,59 +129,61 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _breakable(text: str) -> str:
+def _mark_breaks(text: str) -> str:
     return _JOINTS.sub(_BREAK, text)
 
 
-def _tables(columns: _Columns, texts: int, width: int) -> list[str]:
+def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
     """The table; or several with some of the columns each, where one is too wide."""
-    if (table := _fitted(columns, texts, width)) is not None:
+    if (table := _fit_table(columns, texts, width)) is not None:
         return [table]
     if 0 < texts < len(columns) and len(columns[0]) <= 1 + _FEW_ROWS:
         turned = [list(row) for row in zip(*columns, strict=True)]
-        if (table := _fitted(turned, 1, width)) is not None:
+        if (table := _fit_table(turned, 1, width)) is not None:
             return [table]
     first = max(1, texts)
     parts = [columns[:first]]
-    if _fitted(parts[0], texts, width) is None:  # a name is wider than the output: it reaches over the edge
-        return [_drawn(columns, texts, _reduced(_least(columns, texts), texts, width), _GAPS[1])]
+    if _fit_table(parts[0], texts, width) is None:  # a name is wider than the output: it reaches over the edge
+        return [_render(columns, texts, _narrow(_minimum_widths(columns, texts), texts, width), _GAPS[1])]
     for column in columns[first:]:
-        if len(parts[-1]) > first and _fitted([*parts[-1], column], texts, width) is None:
+        if len(parts[-1]) > first and _fit_table([*parts[-1], column], texts, width) is None:
             parts.append(columns[:first])
         parts[-1].append(column)
-    return [_fitted(part, texts, width) or _drawn(part, texts, _least(part, texts), _GAPS[1]) for part in parts]
+    return [
+        _fit_table(part, texts, width) or _render(part, texts, _minimum_widths(part, texts), _GAPS[1]) for part in parts
+    ]
 
 
-def _fitted(columns: _Columns, texts: int, width: int) -> str | None:
+def _fit_table(columns: _Columns, texts: int, width: int) -> str | None:
     """The table if it fits, with broken headings and texts where it must; None if a word or number would break."""
-    whole = [max(map(_letters, column)) for column in columns]
-    for widths in (whole, _least(columns, texts)):
+    whole = [max(map(_display_width, column)) for column in columns]
+    for widths in (whole, _minimum_widths(columns, texts)):
         for gap in _GAPS:
-            more = width - _total(widths, gap)
+            more = width - _table_width(widths, gap)
             if more >= 0:
-                return _drawn(columns, texts, _widened(columns, widths, whole[:texts], more), gap)
+                return _render(columns, texts, _widen(columns, widths, whole[:texts], more), gap)
     return None
 
 
-def _total(widths: Sequence[int], gap: int) -> int:
+def _table_width(widths: Sequence[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _least(columns: _Columns, texts: int) -> list[int]:
+def _minimum_widths(columns: _Columns, texts: int) -> list[int]:
     """The least width of each column: its longest number, or the longest word of a text or heading."""
     least = []
     longest = _LONGEST if texts == 1 else sys.maxsize
     for i, column in enumerate(columns):
         words = re.split(f"[ {_BREAK}]", " ".join(column if i < texts else column[:1]))
         numbers = [] if i < texts else column[1:]
-        least.append(max([min(longest, max(map(_letters, words))), *map(_letters, numbers)]))
+        least.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
     return least
 
 
-def _widened(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more: int) -> list[int]:
+def _widen(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more: int) -> list[int]:
     """The widths with some letters more for texts, first where the most lines are."""
     widened = list(widths)
-    letters = [Counter(map(_letters, column)) for column in columns[: len(whole)]]
+    letters = [Counter(map(_display_width, column)) for column in columns[: len(whole)]]
     for _ in range(more):
         narrow = [i for i in range(len(whole)) if widened[i] < whole[i]]
         if not narrow:
@@ -191,15 +193,15 @@ def _widened(columns: _Columns, widths: Sequence[int], whole: Sequence[int], mor
     return widened
 
 
-def _reduced(widths: Sequence[int], texts: int, width: int) -> list[int]:
+def _narrow(widths: Sequence[int], texts: int, width: int) -> list[int]:
     """The widths with less for the widest text, so that the table fits but for words that are longer."""
     reduced = list(widths)
     widest = max(range(texts), key=lambda i: reduced[i])
-    reduced[widest] = max(_LONGEST, reduced[widest] - max(0, _total(widths, _GAPS[1]) - width))
+    reduced[widest] = max(_LONGEST, reduced[widest] - max(0, _table_width(widths, _GAPS[1]) - width))
     return reduced
 
 
-def _letters(text: str) -> int:
+def _display_width(text: str) -> int:
     """The width of a text on a terminal, where some signs take two columns."""
     if text.isascii():
         return len(text) - sum(map(text.count, (_BREAK, _BOLD, _BOLD_END)))
@@ -208,13 +210,13 @@ def _letters(text: str) -> int:
     return cell_len(text)
 
 
-def _drawn(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> str:
+def _render(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> str:
     """The table with columns of these widths; a word of several texts that is longer reaches over the edge."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
         cells = [
-            _wrapped(cell, width, fold=texts == 1) if i < texts or is_heading else [cell]
+            _wrap_cell(cell, width, fold=texts == 1) if i < texts or is_heading else [cell]
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         tall = max(map(len, cells))
@@ -223,24 +225,24 @@ def _drawn(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> st
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
                 line = k - tall + len(cell) if is_heading else k  # headings stand on the line below them
                 part = cell[line] if 0 <= line < len(cell) else ""
-                blank = " " * (width - _letters(part))
+                blank = " " * (width - _display_width(part))
                 parts.append(part + blank if i < texts else blank + part)
             lines.append((" " * gap).join(parts).rstrip())
         if is_heading:
-            lines.append("─" * _total(widths, gap))
+            lines.append("─" * _table_width(widths, gap))
     drawn = "\n".join(lines).replace(_BREAK, "").replace(_BLANK, " ")
     return drawn.replace(_BOLD, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
 
 
-def _wrapped(text: str, width: int, *, fold: bool) -> list[str]:
+def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
     """The lines of a cell; a word that is longer than the column breaks anywhere if it may."""
     lines, line = [], ""
     for piece in re.findall(f"[^ {_BREAK}]*[ {_BREAK}]|[^ {_BREAK}]+", text):
-        if line and _letters(line) + _letters(piece.rstrip()) > width:
+        if line and _display_width(line) + _display_width(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
-        while fold and _letters(piece.rstrip()) > width:
-            cut = next(n for n in range(len(piece), 0, -1) if n == 1 or _letters(piece[:n]) <= width)
+        while fold and _display_width(piece.rstrip()) > width:
+            cut = next(n for n in range(len(piece), 0, -1) if n == 1 or _display_width(piece[:n]) <= width)
             lines.append(piece[:cut])
             piece = piece[cut:]
         line += piece
@@ -270,7 +272,7 @@ OPTIONS = {
 }
 
 
-def fix_in_options(fix: Fix | str) -> str:
+def format_fix(fix: Fix | str) -> str:
     """A fix with its arguments as options."""
     return fix.render(_option) if isinstance(fix, Fix) else fix
 
@@ -280,8 +282,8 @@ def _option(name: str, value: object) -> str:
     return OPTIONS[name].format(text.strip('[]"').replace(", ", ","))
 
 
-def in_options(message: ReassessError | ReassessWarning) -> str:
+def format_message(message: ReassessError | ReassessWarning) -> str:
     """The text of an error or a warning, with its fix in options."""
     if message.fix is not None:
-        message.fix = fix_in_options(message.fix)
+        message.fix = format_fix(message.fix)
     return str(message)

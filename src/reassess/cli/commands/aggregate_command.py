@@ -10,17 +10,17 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import POOLING
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_inputs import OF_IMAGENET, MadeScores, make_scores
+from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
 from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import (
     answers_option,
     benchmark_option,
     golden_at_least_option,
-    keep_settings,
     match_option,
-    next_labels,
     output_option,
+    save_settings,
+    suggest_labels,
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
@@ -76,11 +76,11 @@ def aggregate(
     """
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
-    source = benchmark or (IMAGENET if method == OF_IMAGENET else Benchmark())
+    source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
     call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    made = make_scores(
+    made = compute_scores(
         call, source, votes, None if method == AUTO else method, given, check=partial(_check_output, output)
     )
     result = made.aggregation
@@ -92,9 +92,11 @@ def aggregate(
         else:
             write_posterior(output, result.posterior, force=call.force)
         how = call.reading
-        keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
+        save_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
-        next_labels(call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD)
+        suggest_labels(
+            call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
+        )
     _report(call, made, output)
 
 
@@ -104,8 +106,8 @@ def _check_output(output: Path, votes: Votes) -> None:
         suffix_of(output, TABLE_SUFFIXES, "a table")
 
 
-def _report(call: Call, made: MadeScores, output: Path) -> None:
-    name, votes, result = made.method, made.rated, made.aggregation
+def _report(call: Call, made: ComputedScores, output: Path) -> None:
+    name, votes, result = made.method, made.all_votes, made.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -121,27 +123,27 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
         return
     items = counted(len(result.posterior), "item" if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
-    call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
+    call.info(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
     if repeated := _repeated_votes(votes):
-        call.tell(f"{counted(repeated, 'vote')} by a rater who had voted on the same item before; each counts")
+        call.info(f"{counted(repeated, 'vote')} by a rater who had voted on the same item before; each counts")
     if made.by_golden_votes:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
-        call.tell(f"{what} no other votes: the raters' golden votes count for them")
+        call.info(f"{what} no other votes: the raters' golden votes count for them")
     if images:
         what = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
-        call.tell(f"{what} are decided by experts, since raters have not answered all of them")
+        call.info(f"{what} are decided by experts, since raters have not answered all of them")
     if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
-        call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
+        call.info(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.tell(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
+        call.info(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
     if prior is not None:
-        call.tell("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:
-        call.tell(result.by_experts.note)
+        call.info(result.by_experts.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+            call.info(f"{fact.replace('_', ' ')}: {_in_words(value)}")
 
 
 def _repeated_votes(votes: Votes) -> int:

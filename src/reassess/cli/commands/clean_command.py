@@ -9,16 +9,16 @@ import click
 import numpy as np
 
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
-from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, free_name, percent, refuse_repeated
-from reassess.cli.clean_outputs import CleaningOutputs, Kept
+from reassess.cli.call import FILE, OUTPUT, Call, benchmark_arguments, call_options, free_name, percent, reject_repeated
+from reassess.cli.clean_outputs import CleaningOutputs, KeptLabels
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.judges import load_original_judges
+from reassess.cli.evaluation_inputs import load_original_inputs
 from reassess.cli.options import ParsedType, benchmark_option, match_option, output_option, prediction_options
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import matched
-from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.screen import print_table, say
+from reassess.cli.part_inputs import with_match
+from reassess.cli.prediction_inputs import iter_predictions
+from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
 from reassess.data import benchmark_names
 from reassess.errors import DataError, at
@@ -56,7 +56,7 @@ _OF_KIND: dict[str | None, str] = {
 @click.option(
     "--choose",
     "kept",
-    type=ParsedType("threshold=P or precision=P", Kept.parse),
+    type=ParsedType("threshold=P or precision=P", KeptLabels.parse),
     metavar="threshold=P|precision=P",
     help="Of posterior: the least quality of a kept label, or the share of kept labels expected to be correct.  "
     f"[default: threshold={LEAST_QUALITY}]",
@@ -79,7 +79,7 @@ def clean(
     page: Path | None,
     images: Path | None,
     method: CleaningMethod,
-    kept: Kept | None,
+    kept: KeptLabels | None,
     benchmark: Benchmark | None,
     original: str | None,
     golden: str | None,
@@ -91,7 +91,7 @@ def clean(
     repetition; several repetitions or models count together. The folds and duplicates of a benchmark folder are
     checked: a file has one fold, and duplicates are in one fold.
     """
-    refuse_repeated(files)
+    reject_repeated(files)
     if benchmark is None and original is None:
         raise click.UsageError("Give the labels to clean: --original FILE, or --benchmark FOLDER.")
     for option, given in (("--choose", kept), ("--golden", golden)):
@@ -99,20 +99,20 @@ def clean(
             raise click.UsageError(f"{option} goes with --method posterior.")
     if method == "confident":
         check_packages("confident", "--method confident")
-    kept = kept or Kept()
+    kept = kept or KeptLabels()
     outputs = CleaningOutputs.checked(call, output, details, page, images, benchmark)
-    source = matched(call, benchmark or Benchmark())
-    judges = load_original_judges(call, source, original, golden)
-    if judges.original is None:
+    source = with_match(call, benchmark or Benchmark())
+    inputs = load_original_inputs(call, source, original, golden)
+    if inputs.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
-    _refuse_other_answers(judges.original, judges.files, judges.experts)
-    read = dict(each_prediction(call, files, judges))
-    folds = _load_folds(call, judges.benchmark)
-    groups = _load_duplicates(call, judges.benchmark, judges.original) if folds else []
-    how = judges.benchmark.match or "path"
-    held_out = HeldOutPredictions.of(read, judges.original, folds=folds, duplicates=groups, match=how)
-    checked = None if judges.experts is None else checked_truth(judges.experts)
-    cleaning = kept.find(held_out, method, checked, _load_sample(judges.files, judges.benchmark))
+    _check_answers(inputs.original, inputs.files, inputs.experts)
+    read = dict(iter_predictions(call, files, inputs))
+    folds = _load_folds(call, inputs.benchmark)
+    groups = _load_duplicates(call, inputs.benchmark, inputs.original) if folds else []
+    how = inputs.benchmark.match or "path"
+    held_out = HeldOutPredictions.of(read, inputs.original, folds=folds, duplicates=groups, match=how)
+    checked = None if inputs.experts is None else checked_truth(inputs.experts)
+    cleaning = kept.find(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
     shown = outputs.write(call, cleaning, how)
     if not outputs.lists_kept and not cleaning.kept.all():
         _next(call, output, benchmark)
@@ -122,22 +122,22 @@ def clean(
         return
     _print(call, cleaning, outputs, repetitions=held_out.repetitions)
     if shown is not None:
-        call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a thumbnail")
+        call.info(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("predictions", "original", "golden", "folds", "duplicates")
+    call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 
 def _next(call: Call, output: Path, benchmark: Benchmark | None) -> None:
     """Let people check the labels: in a campaign, if the images are known."""
     if benchmark is None or "images" not in benchmark.sources:
-        call.next("tasks", output, *benchmark_words(benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest("tasks", output, *benchmark_arguments(benchmark), "-o", free_name("tasks.jsonl"))
     else:
-        call.next("annotate", "create", free_name(f"{output.stem}.db"), output, *benchmark_words(benchmark))
+        call.suggest("annotate", "create", free_name(f"{output.stem}.db"), output, *benchmark_arguments(benchmark))
 
 
-def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
+def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
     """Refuse an answer that was taken as a class, as all are if the question names none, and that no label has."""
     if answers is None or answers.classes is None:
         return
@@ -166,7 +166,7 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
     source = benchmark.sources.get("folds")
     if source is None:
         return []
-    folds = read_folds(call.read("folds", Path(source)))
+    folds = read_folds(call.add_input("folds", Path(source)))
     with at(source):
         return [replace(folds, images=benchmark_names(folds.images, benchmark))]
 
@@ -191,25 +191,25 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     """Print the number of wrong labels, the worst of them, the usual mistakes, and the classes that lose most."""
     kept, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
     if outputs.lists_kept:
-        call.tell(f"{outputs.output}: {kept:,} of {images} kept, {percent(kept / len(cleaning))} %")
+        call.info(f"{outputs.output}: {kept:,} of {images} kept, {percent(kept / len(cleaning))} %")
     else:
-        call.tell(f"{outputs.output}: {len(cleaning) - kept:,} of {len(cleaning):,} labels are probably wrong")
+        call.info(f"{outputs.output}: {len(cleaning) - kept:,} of {len(cleaning):,} labels are probably wrong")
     if repetitions > 1:
-        call.tell(f"{repetitions} repetitions")
+        call.info(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.tell(_share_in_words(cleaning.noise))
-    call.tell("")
+        call.info(_share_in_words(cleaning.noise))
+    call.info("")
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
     named = cleaning.classes.label
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN)
-    mistakes = mistakes[: call.first_rows(len(mistakes), _SHOWN, "kinds of wrong labels")]
+    mistakes = mistakes[: call.row_limit(len(mistakes), _SHOWN, "kinds of wrong labels")]
     if mistakes:
         cells = [[named(truth), named(label), about(count), percent(share)] for truth, label, count, share in mistakes]
         print_table(["true class", "label", "images (estimate)", "% of the class"], cells, text_columns=2)
-        say("")
+        print_text("")
     lost = cleaning.by_class()
-    shown = call.first_rows(len(lost), _SHOWN, "classes")
+    shown = call.row_limit(len(lost), _SHOWN, "classes")
     rows = [
         [named(class_id), f"{count:,}", f"{wrong:,}", percent(wrong / count)] for class_id, count, wrong in lost[:shown]
     ]
@@ -221,14 +221,14 @@ def _print_worst(call: Call, cleaning: Cleaning) -> None:
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: call.first_rows(rows.size, _SHOWN, "wrong labels")]
+    rows = rows[: call.row_limit(rows.size, _SHOWN, "wrong labels")]
     named, cells = cleaning.classes.label, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
         better = named(suggested) if suggested >= 0 else None
         cells.append([cleaning.images[row], named(int(cleaning.class_ids[row])), better, _quality(quality)])
     print_table(["image", "label", "suggested", "label quality"], cells, text_columns=3)
-    say("")
+    print_text("")
 
 
 def _quality(quality: float) -> str | None:

@@ -20,8 +20,8 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated, tracked
-from reassess.cli.curve_inputs import CurveParts, load_curves
+from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
+from reassess.cli.curve_inputs import CurveParts, load_curve_parts
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import (
     STOP,
@@ -30,8 +30,8 @@ from reassess.cli.options import (
     benchmark_option,
     golden_at_least_option,
     match_option,
-    next_labels,
     output_option,
+    suggest_labels,
 )
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
@@ -129,7 +129,7 @@ def curve(
     _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    scores, known = load_curves(
+    scores, known = load_curve_parts(
         call,
         files,
         benchmark,
@@ -154,9 +154,9 @@ def curve(
     if judging is not None and judging.chosen is not None and judging.chosen.point.threshold is not None:
         own = files == () and benchmark is not None and benchmark.folder is not None
         if own and judging.curve.in_sample and golden is None and golden_at_least is None:
-            call.next("curve", *benchmark_words(benchmark), "--leave-out", "image", "--choose", goal)
+            call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
-            next_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
+            suggest_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
     if call.json:
         results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
@@ -166,7 +166,7 @@ def curve(
         for file, each in replays.items():
             click.echo()
             print_replays(call, file, each, stops)
-        if replays and known.rated is not known.votes:
+        if replays and known.all_votes is not known.votes:
             call.note("golden votes are not replayed: a golden question is never closed")
 
 
@@ -174,7 +174,7 @@ def _check_call(
     call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Refuse, before any work, what cannot be done."""
-    refuse_repeated(map(Path, files))
+    reject_repeated(map(Path, files))
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
@@ -189,14 +189,14 @@ def measure(
             file,
             scores,
             answers.golden,
-            votes=answers.rated,
+            votes=answers.all_votes,
             experts=answers.experts,
             rater_golden=answers.rater_golden,
             original=answers.original,
             leave_out=leave_out,
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
-            track=partial(tracked, call, what=f"{file}, made again"),
+            track=partial(with_progress, call, what=f"{file}, made again"),
         )
 
 
@@ -208,10 +208,14 @@ def _replay(
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
     with at(curve.file):
-        assert answers.rated is not None  # --stop needs votes
+        assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
         made = remake(
-            scores, answers.rated, experts=answers.experts, rater_golden=answers.rater_golden, original=answers.original
+            scores,
+            answers.all_votes,
+            experts=answers.experts,
+            rater_golden=answers.rater_golden,
+            original=answers.original,
         )
         if made.model is None:
             raise DataError(
@@ -224,7 +228,7 @@ def _replay(
         if first is not None:
             first = first.restrict(first.find(answers.votes.items))
         rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(tracked, call, what=f"{curve.file}, replayed")
+        track = partial(with_progress, call, what=f"{curve.file}, replayed")
         return replay_stops(answers.votes, made.model, rules, threshold=threshold, first=first, track=track)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, refuse_repeated
-from reassess.cli.duplicate_inputs import Excluded, load_excluded
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated
+from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.judges import Judges, load_judges
-from reassess.cli.options import joining_options, judge_options, part_option, prediction_options
-from reassess.cli.prediction_inputs import each_prediction, same_inputs
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
+from reassess.cli.options import join_options, label_options, part_option, prediction_options
+from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
 from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
@@ -63,7 +63,7 @@ def _numbers(
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @table_option
 @click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image; label errors are marked.")
-@partial(judge_options, several=True)
+@partial(label_options, several=True)
 @part_option("scores", "Scores")
 @click.option(
     "--threshold",
@@ -73,7 +73,7 @@ def _numbers(
     help="Judge by labels made from the scores at each threshold.",
 )
 @prediction_options
-@joining_options
+@join_options
 @click.option(
     "--top-k",
     callback=_numbers(click.IntRange(1), "1,5"),
@@ -112,80 +112,84 @@ def evaluate(
     _check_call(call, files, labels, thresholds, details, by)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(
+    inputs = load_evaluation_inputs(
         call, benchmark, labels[0] if labels else None, original, scores, thresholds, more_labels=labels[1:]
     )
-    excluded = None if duplicates is None else load_excluded(call, duplicates, judges)
+    excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
     with write_atomically():
-        measured, outcomes = _measure(call, files, judges, top_k, excluded)
+        measured, outcomes = _measure(call, files, inputs, top_k, excluded)
         if output is not None:
             accuracy_table(measured).write(output, force=call.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
-                judges.labels,
-                original=judges.original,
-                scores=judges.scores,
-                experts=judges.experts,
-                reviewed=judges.reviewed,
+                inputs.labels,
+                original=inputs.original,
+                scores=inputs.scores,
+                experts=inputs.experts,
+                reviewed=inputs.reviewed,
             )
             write_table(details, table, force=call.force)
     more = (
-        ["compare", *same_inputs(files)]
+        ["compare", *repeat_arguments(files)]
         if len(files) > 1
-        else ["report", *same_inputs(files), "-o", free_name("report.html")]
+        else ["report", *repeat_arguments(files), "-o", free_name("report.html")]
     )
-    call.next(*more)
+    call.suggest(*more)
     if call.json:
         results, beside = to_json(measured, by)
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
-    match = judges.benchmark.match or "path"
-    if len(labels) < 2 and (unrated := unrated_in_words(judges.labels, judges.original, judges.scores, match=match)):
-        call.tell(unrated)
+    match = inputs.benchmark.match or "path"
+    if len(labels) < 2 and (unrated := unrated_in_words(inputs.labels, inputs.original, inputs.scores, match=match)):
+        call.info(unrated)
     if excluded is not None:
-        call.tell(str(excluded))
+        call.info(str(excluded))
     if output is not None:
-        call.tell(f"{output}: {counted(len(files), 'model')}")
+        call.info(f"{output}: {counted(len(files), 'model')}")
     if details is not None:
-        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
-        call.tell(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
-    if judges.no_names and (by == "class" or details is not None):
-        call.tell(judges.no_names)
-    if judges.original is None and original is None and "original" in judges.benchmark.sources:
-        call.tell(
+        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
+        call.info(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+    if inputs.class_names_note and (by == "class" or details is not None):
+        call.info(inputs.class_names_note)
+    if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
+        call.info(
             "without the original labels nothing checks the order of rows and classes: "
-            f"reassess fetch {judges.benchmark.sources['original']}"
+            f"reassess fetch {inputs.benchmark.sources['original']}"
         )
-    call.note_hashes("labels", "original", "scores", "golden")
+    call.print_inputs("labels", "original", "scores", "golden")
 
 
 def _measure(
-    call: Call, files: tuple[Path, ...], judges: Judges, top_k: tuple[int, ...] | None, excluded: Excluded | None
+    call: Call,
+    files: tuple[Path, ...],
+    inputs: EvaluationInputs,
+    top_k: tuple[int, ...] | None,
+    excluded: ExcludedImages | None,
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
-    measured: dict[Cut, Evaluations] = {cut: {} for cut in judges.sets}
-    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
+    measured: dict[Cut, Evaluations] = {cut: {} for cut in inputs.sets}
+    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in inputs.sets}
     class_lists: dict[str, ClassList | None] = {}
-    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
-    joining = judges.joining(call)
-    for file, predictions in each_prediction(call, files, judges):
+    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in inputs.sets}
+    join_arguments = inputs.join_arguments(call)
+    for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
         with at(file):
-            for cut, sets in judges.sets.items():
-                outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
-                judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
+            for cut, sets in inputs.sets.items():
+                outcome = inputs.outcomes(predictions, sets, any_class_list=True, called=file, **join_arguments)
+                judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 rest = outcome if excluded is None else outcome.excluding(excluded.images)
                 outcomes[cut][file] = rest
                 measured[cut][file] = judge(rest)
                 if excluded is not None:
                     moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
-                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
-        warn_of_class_list(file, class_lists[file], judges.labels.classes, depth=2)
+                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
+        warn_of_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
-    common = _common(outcomes, judges, top_k)
-    reviewed = judges.reviewed
+    common = _common(outcomes, inputs, top_k)
+    reviewed = inputs.reviewed
     own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
     return Measured(
         own=own,
@@ -193,16 +197,16 @@ def _measure(
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
-        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
+        else {file: summarize_verdicts(last[file], reviewed, inputs.original) for file in next(reversed(own.values()))},
         orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
-        classes=judges.labels.classes,
+        classes=inputs.labels.classes,
         excluded=None if excluded is None else excluded.to_json(),
         moved=moved,
     ), last
 
 
 def _common(
-    outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
+    outcomes: dict[Cut, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
 ) -> dict[Cut, Evaluations] | Missing | None:
     """The models ranked on the images that all of them have seen; None if these are all images."""
     if len(next(iter(outcomes.values()))) == 1:
@@ -212,7 +216,7 @@ def _common(
         common = on_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
-        judge = partial(summarize, labels=judges.sets[cut], scores=judges.scores, experts=judges.experts, top_k=top_k)
+        judge = partial(summarize, labels=inputs.sets[cut], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
         rankings[cut] = ranked({file: judge(each) for file, each in common.items()})
     return rankings
 
@@ -240,8 +244,8 @@ def _check_call(
     by: str | None,
 ) -> None:
     """Refuse options that do not go together."""
-    refuse_repeated(files)
-    refuse_repeated(labels)
+    reject_repeated(files)
+    reject_repeated(labels)
     several = len(labels) > 1
     if several and thresholds is not None:
         raise click.UsageError("--threshold makes label sets from scores: it goes with one --labels.")

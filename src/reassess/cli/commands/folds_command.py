@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, benchmark_words, call_options, free_name
+from reassess.cli.call import Call, benchmark_arguments, call_options, free_name
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, match_option, output_option
-from reassess.cli.part_inputs import PartReader, matched
+from reassess.cli.part_inputs import PartReader, with_match
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
 from reassess.formats import write_folds
@@ -69,7 +69,7 @@ def folds(
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
     call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark, part="folds")
-    benchmark = matched(call, benchmark or Benchmark())
+    benchmark = with_match(call, benchmark or Benchmark())
     labels = _load_original(call, benchmark, original)
     duplicates = duplicates or benchmark.sources.get("duplicates")
     groups, others = ([], 0) if duplicates is None else load_groups(call, duplicates, labels, benchmark)
@@ -77,7 +77,7 @@ def folds(
     write_folds(output, made, force=call.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
-        call.next("clean", *held_out, *benchmark_words(benchmark), "-o", free_name("wrong.csv"))
+        call.suggest("clean", *held_out, *benchmark_arguments(benchmark), "-o", free_name("wrong.csv"))
     counts = _counts(made, labels)
     if call.json:
         call.print_document(
@@ -87,17 +87,17 @@ def folds(
     _print(call, made, labels, counts, output)
     if duplicates is not None:
         images = counted(_in_groups(groups), "duplicate image")
-        call.tell(f"{images} in {counted(len(groups), 'group')}, each in one fold")
+        call.info(f"{images} in {counted(len(groups), 'group')}, each in one fold")
     if others:
-        call.tell(f"{counted(others, 'duplicate image')} without a label")
-    call.note_hashes("original", "duplicates")
+        call.info(f"{counted(others, 'duplicate image')} without a label")
+    call.print_inputs("original", "duplicates")
 
 
 def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> LabelSets:
     reader = PartReader(call, benchmark)
     if reader.find_original(given) is None:
-        reader.need("original", given)
-    labels: LabelSets = reader.joined()["original"]
+        reader.require("original", given)
+    labels: LabelSets = reader.join()["original"]
     return labels
 
 
@@ -141,11 +141,11 @@ def _print(call: Call, made: Folds, labels: LabelSets, counts: npt.NDArray[np.in
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
         for fold, row in zip(made.values, counts, strict=True)
     ]
-    shown = call.first_rows(len(rows), _MOST_FOLDS, "folds")
+    shown = call.row_limit(len(rows), _MOST_FOLDS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:shown], text_columns=0)
     class_id, smallest = _smallest(labels)
-    call.tell(
+    call.info(
         f"{output}: {counted(len(made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} "
         f"in {counted(len(rows), 'fold')}"
     )
-    call.tell(f"the smallest class, {labels.classes.label(class_id)}, has {counted(smallest, 'image')}")
+    call.info(f"the smallest class, {labels.classes.label(class_id)}, has {counted(smallest, 'image')}")

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
+from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, reject_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.judges import judging
-from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option
+from reassess.cli.evaluation_inputs import judging
+from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
@@ -107,7 +107,7 @@ def labels(
     with write_atomically():
         if output is not None:
             write_labels(output, sets, force=call.force)
-            keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
+            save_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
         if details is not None and changes is not None:
             votes = parts.get("votes")
             if votes is not None:
@@ -115,7 +115,9 @@ def labels(
             write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-        call.next("evaluate", "FILE...", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
+        call.suggest(
+            "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
+        )
     unrated = None if known is None else len(sets) - len(parts["scores"].images)
     _report(call, output, threshold, sets, unrated, changes, details)
 
@@ -131,7 +133,7 @@ def _make(
 ) -> tuple[dict[str, Any], LabelSets]:
     """The scores, the original labels if there are any, and votes if asked for; and the label sets."""
     reader = PartReader(call, benchmark)
-    of_file = reader.need("scores", scores)
+    of_file = reader.require("scores", scores)
     reader.recognize(of_file.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # fetched if need be
@@ -142,7 +144,7 @@ def _make(
         reader.find("votes")
         if reader.find("rater-golden") is not None:  # experts' answers alone may be on images without scores
             reader.find_golden(None)
-    parts = reader.joined()
+    parts = reader.join()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, in_benchmark_classes(sets, reader.benchmark)
 
@@ -170,17 +172,17 @@ def _report(
         call.print_document("labels", results)
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
-    call.tell(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
-    call.tell(f"{counted(sets.empty_images, 'rated image')} without a label")
-    call.tell(
+    call.info(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
+    call.info(f"{counted(sets.empty_images, 'rated image')} without a label")
+    call.info(
         "unrated images are omitted"
         if unrated is None
         else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.tell(str(changes))
+        call.info(str(changes))
     if changes is not None and details is not None:
-        call.tell(f"{details}: {counted(len(changes), 'row')}")
+        call.info(f"{details}: {counted(len(changes), 'row')}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
@@ -189,14 +191,14 @@ def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) 
     for number, file in enumerate(files, 1):
         reader.read(f"labels {number}", call.resolve("labels", file))
     reader.recognize(reader.images)
-    return list(reader.joined(with_one_another=True).values())
+    return list(reader.join(with_one_another=True).values())
 
 
 def _compare(
     call: Call, files: tuple[str, ...], by: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Show how far every two label sets agree, and what changed between two."""
-    refuse_repeated(map(Path, files))
+    reject_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]

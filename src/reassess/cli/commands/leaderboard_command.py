@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, reject_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
@@ -19,7 +19,7 @@ from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.text import counted
 
-_GIVEN = "the given model"
+_UNNAMED_MODEL = "the given model"
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -29,7 +29,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise click.BadParameter(f"{text!r} is no regular expression: {error}.") from error
 
 
-def _placed(text: str) -> LeaderboardRow | Path:
+def _parse_placement(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
     given = [part.partition("=")[::2] for part in text.split(",")]
@@ -43,7 +43,7 @@ def _placed(text: str) -> LeaderboardRow | Path:
         original, real = 0.0, 0.0
     if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
         raise click.BadParameter(f"{text!r} are not two accuracies in percent, such as original=83.1,real=88.5")
-    return LeaderboardRow(model=_GIVEN, original=original, real=real)
+    return LeaderboardRow(model=_UNNAMED_MODEL, original=original, real=real)
 
 
 @click.command(
@@ -59,7 +59,7 @@ def _placed(text: str) -> LeaderboardRow | Path:
 @click.option(
     "--place",
     "placed",
-    type=ParsedType("file or accuracies", _placed),
+    type=ParsedType("file or accuracies", _parse_placement),
     metavar="FILE|original=P,real=P",
     help="Place models: those in a file like TABLE, or one by its two accuracies in percent.",
 )
@@ -92,9 +92,9 @@ def leaderboard(
     TABLE has the columns model, original and real, in percent; or is the output of evaluate --json; or, as two files,
     the results of timm by original labels and by ReaL. Several files make one leaderboard.
     """
-    refuse_repeated(files)
+    reject_repeated(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
+    board = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
     placements = place_models(board, _entries(call, placed))
     lines = fit_trend(board)
     if benchmark is None:
@@ -109,13 +109,15 @@ def leaderboard(
     else:
         print_leaderboard(call, lines, placements, own, limit)
         if output is not None:
-            call.tell(f"{output}: {counted(len(board), 'row')}")
+            call.info(f"{output}: {counted(len(board), 'row')}")
 
 
 def _entries(call: Call, placed: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
     if placed is None:
         return ()
-    return (placed,) if isinstance(placed, LeaderboardRow) else read_leaderboard(call.read("place", placed)).entries
+    return (
+        (placed,) if isinstance(placed, LeaderboardRow) else read_leaderboard(call.add_input("place", placed)).entries
+    )
 
 
 def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
@@ -124,7 +126,7 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     labels, original = reader.find("labels"), reader.find_original()
     if labels is None or original is None:
         return None
-    parts = reader.joined()
+    parts = reader.join()
     accuracy = original_level(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None

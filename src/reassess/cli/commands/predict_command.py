@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name
+from reassess.cli.call import FILE, Call, benchmark_arguments, call_options, free_name, progress_bars
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
-from reassess.cli.prediction_inputs import own_value
+from reassess.cli.prediction_inputs import value_for
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
@@ -110,13 +110,13 @@ def predict(
         if kind in ("onnx", "timm", "torchvision"):
             check_packages(kind, f"models of {kind}")
     check_packages("scan", "reading images")
-    call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
+    call.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
     if images is None and benchmark is not None:
         images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
-        call.read("images", images)
-    with counting(call) as progress:
+        call.add_input("images", images)
+    with progress_bars(call) as progress:
         results = run_models(
             sources,
             output,
@@ -126,20 +126,20 @@ def predict(
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
             force=call.force,
-            tell=call.tell_first,
+            tell=call.announce,
             progress=progress,
         )
     files = [result.file for result in results]
     if benchmark is None:
         are_known = benchmark_of(open_images(images).names).name if images is not None else ""
-        call.next("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+        call.suggest("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.next("evaluate", *files, *benchmark_words(benchmark))
+        call.suggest("evaluate", *files, *benchmark_arguments(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", free_name("wrong.html")] if "images" in benchmark.sources else []
-        call.next("clean", *files, *benchmark_words(benchmark), "-o", free_name("wrong.csv"), *page)
+        call.suggest("clean", *files, *benchmark_arguments(benchmark), "-o", free_name("wrong.csv"), *page)
     else:
-        call.next("propose", *files, *benchmark_words(benchmark), "-o", free_name("proposals.csv"))
+        call.suggest("propose", *files, *benchmark_arguments(benchmark), "-o", free_name("proposals.csv"))
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:
@@ -160,10 +160,10 @@ def _source(
         takers = [each for each in models if ModelSource(each).takes(option)]
         if takers and model not in takers:  # what is given for all is not for this one
             given = [text for text in given if text.startswith(f"{model}=")]
-        path = own_value(model, models, given, f"--{option}")
-        files[option] = None if path is None else call.read(option, Path(path))
+        path = value_for(model, models, given, f"--{option}")
+        files[option] = None if path is None else call.add_input(option, Path(path))
     if model.startswith("onnx:"):
-        call.read("model", Path(model.removeprefix("onnx:")))
+        call.add_input("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_output_classes(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
@@ -180,15 +180,15 @@ def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool
     for unreadable in lists:
         models = [one.model for one in results if one.unreadable == unreadable]
         click.echo()
-        shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "unreadable images")
+        shown = call.row_limit(len(unreadable), _MOST_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:shown], title=title, text_columns=2)
     if has_classes and any(one.file.suffix.lower() == ".npy" for one in results):
         call.note("columns of npy files: the benchmark's classes, in its order")
     for one in results:
-        call.tell(f"{one.file}: {_contents(one)}")
+        call.info(f"{one.file}: {_contents(one)}")
         if remarks := _remarks(one):
-            call.tell(f"{one.file}: {remarks}")
+            call.info(f"{one.file}: {remarks}")
 
 
 def _contents(result: ImagePredictions) -> str:

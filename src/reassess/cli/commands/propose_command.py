@@ -9,25 +9,25 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, free_name, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_arguments, call_options, free_name, reject_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, load_original_inputs, suggest_benchmark
 from reassess.cli.options import (
     ParsedType,
     benchmark_option,
-    joining_options,
+    join_options,
     output_option,
     part_option,
     prediction_options,
 )
-from reassess.cli.part_inputs import NONE, matched
-from reassess.cli.prediction_inputs import each_prediction, short_names
+from reassess.cli.part_inputs import NONE, with_match
+from reassess.cli.prediction_inputs import iter_predictions, short_names
 from reassess.cli.tables.propose_table import (
     lower,
     print_choice,
     print_result,
     print_unasked,
-    tell_written,
+    print_written,
     unasked_to_json,
     write_subsets,
 )
@@ -49,7 +49,7 @@ _GIVE = "give --benchmark FOLDER, or --original FILE; or --original none, if the
 _RECALL = "recall="
 
 
-def _parsed_recall(text: str) -> float:
+def _parse_recall(text: str) -> float:
     try:
         recall = float(text.removeprefix(_RECALL))
     except ValueError:
@@ -65,12 +65,12 @@ class _Models:
 
     call: Call
     files: tuple[Path, ...]
-    judges: Judges
+    inputs: EvaluationInputs
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        given = each_prediction(self.call, self.files, self.judges)
+        given = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, given, strict=True):
             self.detected[name] = predictions.detected
             yield name, predictions
@@ -101,7 +101,7 @@ class _Models:
 @click.option(
     "--choose",
     "recall",
-    type=ParsedType("recall=R", _parsed_recall),
+    type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
     help="Choose the models with few candidates that are shown to name this share of the valid golden classes.",
 )
@@ -125,7 +125,7 @@ class _Models:
 @part_option("original", "Original labels", condition="if no benchmark is given")
 @in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]")
 @prediction_options
-@joining_options
+@join_options
 @call_options
 def propose(
     call: Call,
@@ -150,31 +150,31 @@ def propose(
     --choose measures subsets of the models by golden answers, with the N of all models. --unasked lists what most
     models predict first; a benchmark's scores say which classes raters were asked about.
     """
-    refuse_repeated(files)
+    reject_repeated(files)
     _check_call(call, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
         _list_unasked(call, files, output, top_k, limit, benchmark, original)
         return
-    judges = _load_proposing(call, benchmark, original, golden, choose=recall is not None)
-    models = _Models(call, files, judges)
+    inputs = _load_proposing(call, benchmark, original, golden, choose=recall is not None)
+    models = _Models(call, files, inputs)
     result = propose_classes(
         models,
-        judges.original,
+        inputs.original,
         per_image=per_image,
-        benchmark=judges.benchmark,
-        match=judges.benchmark.match or "path",
+        benchmark=inputs.benchmark,
+        match=inputs.benchmark.match or "path",
         ignore_unknown=call.reading.ignore_unknown,
     )
     choice = None
-    if recall is not None and judges.experts is not None:
-        choice = choose_models(result, golden_truth(judges.experts), recall=recall)
+    if recall is not None and inputs.experts is not None:
+        choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
     candidates = _to_write(result, choice)
     _write(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
     _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
-        raise _not_shown(choice)
+        raise _recall_error(choice)
 
 
 def _check_call(
@@ -201,16 +201,16 @@ def _check_call(
 
 def _load_proposing(
     call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
-) -> Judges:
+) -> EvaluationInputs:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
-    by_default = benchmark is None and original is None
-    benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
-    judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
-    if by_default and judges.original is None:
+    is_default = benchmark is None and original is None
+    benchmark = with_match(call, IMAGENET if is_default else benchmark or Benchmark())
+    inputs = load_original_inputs(call, benchmark, original, golden, golden_needed=choose)
+    if is_default and inputs.original is None:
         raise DataError(
             "missing-original", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
         )
-    return replace(judges, by_default=by_default)
+    return replace(inputs, is_default=is_default)
 
 
 def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
@@ -247,14 +247,14 @@ def _report(
         call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
-        tell_written(call, written, candidates)
+        print_written(call, written, candidates)
     if choice is not None:
         print_choice(call, choice)
     print_result(call, result, detected, sources=choice is None)
-    call.note_hashes("original", "golden")
+    call.print_inputs("original", "golden")
 
 
-def _not_shown(choice: ModelChoice) -> DataError:
+def _recall_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
     if choice.target_recall == 1:  # no sample can show that nothing is missed
         more = ""
@@ -282,34 +282,34 @@ def _list_unasked(
     original: str | None,
 ) -> None:
     """Write the predicted classes that are in no label set and that raters were never asked about."""
-    judges = _load_asked(call, benchmark, original)
+    inputs = _load_scores(call, benchmark, original)
     unknown: dict[str, int] = {}
-    found = unasked_candidates(_judged(call, files, judges, unknown), judges.labels, judges.scores, top_k=top_k)
+    found = unasked_candidates(_iter_outcomes(call, files, inputs, unknown), inputs.labels, inputs.scores, top_k=top_k)
     write_candidates(output, found, limit=limit, force=call.force)
     if len(found):
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
     if call.json:
         call.print_document("propose", unasked_to_json(found, output, top_k, limit, unknown))
         return
     print_unasked(call, found, output, limit, unknown)
-    if judges.no_names and len(found):
-        call.note(judges.no_names)
-    call.note_hashes("labels", "original", "scores")
+    if inputs.class_names_note and len(found):
+        call.note(inputs.class_names_note)
+    call.print_inputs("labels", "original", "scores")
 
 
-def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -> Judges:
+def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
     """The labels, if there are any, and the scores, which say what raters were asked about."""
-    judges = load_judges(call, benchmark, None, original, labels_needed=False)
-    if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
-        with taken_for_imagenet(judges.by_default):
+    inputs = load_evaluation_inputs(call, benchmark, None, original, labels_needed=False)
+    if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
+        with suggest_benchmark(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
-                fix=_scores_made(judges.benchmark),
+                fix=_scores_made(inputs.benchmark),
             )
-    if not (judges.labels.images or judges.benchmark.images or judges.original):
-        part_path(judges.benchmark, "images", needed_by="propose")
-    return judges
+    if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
+        part_path(inputs.benchmark, "images", needed_by="propose")
+    return inputs
 
 
 def _scores_made(benchmark: Benchmark) -> str:
@@ -322,15 +322,15 @@ def _scores_made(benchmark: Benchmark) -> str:
     return f"write {folder / 'scores.csv'}, with the columns image, class and score"
 
 
-def _judged(
-    call: Call, files: tuple[Path, ...], judges: Judges, unknown: dict[str, int]
+def _iter_outcomes(
+    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Each model, its predictions and their outcomes; its number of unknown images goes into `unknown`."""
-    joining = judges.joining(call)
-    for file, predictions in each_prediction(call, files, judges):
+    join_arguments = inputs.join_arguments(call)
+    for file, predictions in iter_predictions(call, files, inputs):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
-        other = find_class_list(outcomes, judges.labels, judges.original)
-        warn_of_class_list(file, other, judges.labels.classes, depth=2)
+            outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, called=file, **join_arguments)
+        other = find_class_list(outcomes, inputs.labels, inputs.original)
+        warn_of_class_list(file, other, inputs.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

@@ -71,7 +71,7 @@ def raters(
         return
     print_reliability(call, result, measured_on)
     if output is not None:
-        call.tell(f"{output}: {counted(len(result.raters), 'rater')}")
+        call.info(f"{output}: {counted(len(result.raters), 'rater')}")
 
 
 def load_raters(
@@ -84,12 +84,12 @@ def load_raters(
 ) -> tuple[Votes, GoldenVotes | None]:
     """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
     reader = PartReader(call, benchmark)
-    main = reader.need("votes", votes)
+    main = reader.require("votes", votes)
     if isinstance(main.items, Questions):
         reader.recognize(main.images)
     reader.find_golden(golden)
-    reader.refuse_two_kinds()
-    parts = reader.joined()
+    reader.check_kinds()
+    parts = reader.join()
     main = parts["votes"]
     if "golden" not in parts:
         return main, None

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, percent, refuse_repeated, tracked
+from reassess.cli.call import FILE, Call, call_options, percent, reject_repeated, with_progress
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.judges import load_judges
-from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
+from reassess.cli.evaluation_inputs import load_evaluation_inputs
+from reassess.cli.options import join_options, label_options, output_option, prediction_options
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
-from reassess.cli.prediction_inputs import each_prediction, short_names
+from reassess.cli.prediction_inputs import iter_predictions, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
@@ -61,9 +61,9 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
     metavar="TABLE",
     help="Public results to place the models among, as for leaderboard; repeatable.",
 )
-@judge_options
+@label_options
 @prediction_options
-@joining_options
+@join_options
 @call_options
 def report(
     call: Call,
@@ -102,7 +102,7 @@ def report(
         files=file_of,
         **call.record(),
         force=call.force,
-        track=partial(tracked, call),
+        track=partial(with_progress, call),
     )
     if call.json:
         call.print_document("report", _to_json(findings, file_of, output, shown))
@@ -120,22 +120,22 @@ def _load_findings(
     tables: tuple[Path, ...],
 ) -> Findings:
     """Read the models, what judges them, and the benchmark's tables; a model has the short name of its file."""
-    refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, with_votes=True)
-    judges.note_tables(call)
+    reject_repeated(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs.add_class_tables(call)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
-    given = each_prediction(call, files, judges)
+    given = iter_predictions(call, files, inputs)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
-        judges.labels,
-        **judges.known,
-        threshold=judges.threshold,
+        inputs.labels,
+        **inputs.known,
+        threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
-        in_sample=judges.in_sample,
-        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        track=lambda items: tracked(call, items, "resampling raters"),
-        **judges.joining(call),
+        in_sample=inputs.in_sample,
+        leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
+        track=lambda items: with_progress(call, items, "resampling raters"),
+        **inputs.join_arguments(call),
     )
 
 
@@ -170,17 +170,17 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
     ]
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
-        call.tell(line)
+        call.info(line)
     for line in shared({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
-        call.tell(line)
-    call.tell(f"{output}: {counted(len(rows), 'model')} on one {'printed page' if short else 'page'}")
+        call.info(line)
+    call.info(f"{output}: {counted(len(rows), 'model')} on one {'printed page' if short else 'page'}")
     if short:
         return
     if without_names := class_names_missing(findings.benchmark, findings.classes):
-        call.tell(without_names)
+        call.info(without_names)
     if shown is None:
-        call.tell("mistakes are not shown: images are missing (--images DIR)")
+        call.info("mistakes are not shown: images are missing (--images DIR)")
         return
-    call.tell(f"mistakes: {counted(shown.images, 'entry', 'entries')}, {shown.pictures:,} with an image")
+    call.info(f"mistakes: {counted(shown.images, 'entry', 'entries')}, {shown.pictures:,} with an image")
     if shown.missing or shown.unreadable:
-        call.tell(f"without an image: {shown.missing:,} not in the folder, {shown.unreadable:,} unreadable")
+        call.info(f"without an image: {shown.missing:,} not in the folder, {shown.unreadable:,} unreadable")

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name
+from reassess.cli.call import FILE, Call, benchmark_arguments, call_options, free_name, progress_bars
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import NONE, PartReader, images_path
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
 from reassess.formats import write_duplicates
@@ -70,18 +70,18 @@ def scan(
     call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
-            call.read("images", source)
+            call.add_input("images", source)
     places, labels = _with_benchmark(call, sources, benchmark, original)
-    with counting(call) as progress:
+    with progress_bars(call) as progress:
         found = scan_images(
             places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
     write_duplicates(output, found.duplicates, force=call.force)
     if benchmark is not None and not sources and next(found.duplicates.differing_pairs(), None) is not None:
         campaign = free_name(f"{output.stem}.db")
-        call.next("annotate", "create", campaign, output, *benchmark_words(benchmark))
+        call.suggest("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
     elif benchmark is not None and found.duplicates.group_count():
-        call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
+        call.suggest("folds", *benchmark_arguments(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
     else:
@@ -135,19 +135,19 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     for each in scan.sets:
         faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append([each.name, f"{each.images:,}", *faults, *_cells(within[each.name], near, with_classes)])
-    for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
+    for pair in between[: call.row_limit(len(between), _MOST_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, also in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
     if differing := list(islice(_pairs(scan), _MOST_LISTED)):
-        say("")
-        shown = call.first_rows(len(differing), _MOST_DIFFERING, "pairs of duplicates with different labels")
+        print_text("")
+        shown = call.row_limit(len(differing), _MOST_DIFFERING, "pairs of duplicates with different labels")
         print_table(["image", "label", "duplicate", "its label", "kind"], differing[:shown], text_columns=5)
-    call.tell(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
+    call.info(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.tell(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
+        call.info(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if near:
         notes.append("near: has only similar copies")

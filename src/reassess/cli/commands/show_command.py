@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, reject_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
-from reassess.cli.options import judge_options, match_option, prediction_options
-from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.screen import print_table, say
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_benchmark
+from reassess.cli.options import label_options, match_option, prediction_options
+from reassess.cli.prediction_inputs import iter_predictions
+from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
 from reassess.data import benchmark_names, part_path
 from reassess.data.benchmark_folders import MADE_BY
@@ -29,7 +29,7 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
 )
 @click.argument("image")
 @click.argument("files", nargs=-1, type=FILE, metavar="[FILE...]")
-@judge_options
+@label_options
 @prediction_options
 @match_option
 @call_options
@@ -47,61 +47,61 @@ def show(
     the predictions of each FILE. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number at its
     end.
     """
-    refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, with_votes=True, labels_needed=False)
-    known = judges.labels
-    others = (judges.original, judges.scores, judges.votes, judges.experts)
+    reject_repeated(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, labels_needed=False)
+    known = inputs.labels
+    others = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(known) and all(part is None for part in others):
-        part_path(judges.benchmark, "labels", needed_by="show")
-    (image,) = benchmark_names([image], judges.benchmark)
+        part_path(inputs.benchmark, "labels", needed_by="show")
+    (image,) = benchmark_names([image], inputs.benchmark)
     held = [part.images for part in (known, *others) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(held))))
-    with taken_for_imagenet(judges.by_default):
+    with suggest_benchmark(inputs.is_default):
         sheet = image_sheet(
             image,
             labels=known,
-            original=judges.original,
-            scores=judges.scores,
-            votes=judges.votes,
-            experts=judges.experts,
-            predictions=dict(each_prediction(call, files, judges)),
+            original=inputs.original,
+            scores=inputs.scores,
+            votes=inputs.votes,
+            experts=inputs.experts,
+            predictions=dict(iter_predictions(call, files, inputs)),
         )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
     else:
-        _print(call, sheet, judges)
-        if notes := [*_missing(judges), *([judges.no_names] if judges.no_names else [])]:
+        _print(call, sheet, inputs)
+        if notes := [*_missing(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
             call.note("\n" + "\n".join(notes))
 
 
-def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
-    classes = judges.labels.classes
-    say(f"image      {sheet.image}")
-    say(f"original   {'unknown' if sheet.original is None else _named(classes, sheet.original)}")
-    say(f"valid      {_valid(sheet, judges.labels)}")
-    say("")
+def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
+    classes = inputs.labels.classes
+    print_text(f"image      {sheet.image}")
+    print_text(f"original   {'unknown' if sheet.original is None else _named(classes, sheet.original)}")
+    print_text(f"valid      {_valid(sheet, inputs.labels)}")
+    print_text("")
     if sheet.candidates is None:
-        say("The candidate classes are unknown: scores and votes are missing.")
+        print_text("The candidate classes are unknown: scores and votes are missing.")
     elif sheet.candidates:
-        score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
+        score = "probability" if inputs.scores is not None and inputs.scores.exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        shown = sheet.candidates[: call.first_rows(len(sheet.candidates), _MOST_CLASSES, "classes")]
+        shown = sheet.candidates[: call.row_limit(len(sheet.candidates), _MOST_CLASSES, "classes")]
         most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
-        print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
+        print_table(headings, [_row(one, sheet, inputs, most) for one in shown], text_columns=7)
         if sheet.raters:
             others = "; nobody chose a class that is not listed" if len(shown) == len(sheet.candidates) else ""
-            say(f"Raters chose one class per image{others}.")
+            print_text(f"Raters chose one class per image{others}.")
         if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
             call.note("--verbose names every rater")
     else:
-        say("The image is unrated: raters were not asked about any class.")
+        print_text("The image is unrated: raters were not asked about any class.")
     for file, best in sheet.predictions.items():
-        say(f"\n{file}: {_predicted(best, sheet, classes)}")
+        print_text(f"\n{file}: {_predicted(best, sheet, classes)}")
 
 
-def _missing(judges: Judges) -> list[str]:
+def _missing(inputs: EvaluationInputs) -> list[str]:
     """Which parts of the benchmark are missing, and how to get each."""
-    parts, benchmark = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}, judges.benchmark
+    parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
     missing = [part for part, noun in parts.items() if noun is None]
     if benchmark.folder is not None:
         return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _MOSTLY_THERE]
@@ -132,15 +132,15 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
     return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
 
 
-def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
+def _row(one: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most: int) -> list[str | None]:
     if sheet.raters is None:
         raters = [f"{rater}: {answer}" for rater, answer in one.votes]
     else:
         raters = [str(rater) for rater, _ in one.votes if rater is not None]
     return [
         str(one.class_id),
-        judges.labels.classes.label(one.class_id),
-        None if one.score is None else score_in_words(one.score, judges.threshold, digits=4),
+        inputs.labels.classes.label(one.class_id),
+        None if one.score is None else score_in_words(one.score, inputs.threshold, digits=4),
         "valid" if one.class_id in (sheet.valid or ()) else "",
         _vote_counts(one.votes, sheet.raters),
         some(raters, most=most),

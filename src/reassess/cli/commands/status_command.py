@@ -10,7 +10,7 @@ from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
 from reassess.cli.campaign_inputs import PLACE
 from reassess.cli.help_pages import Command
-from reassess.cli.screen import in_options, say
+from reassess.cli.screen import format_message, print_text
 from reassess.core import IMAGENET
 
 if TYPE_CHECKING:
@@ -38,18 +38,18 @@ def _show_benchmark(call: Call, place: str) -> int:
     from reassess.data import check_benchmark
 
     result = check_benchmark(place)
-    call.following = result.next_command
+    call.next_command = result.next_command
     if call.json:
         for one in result.parts:
             for path in one.paths:
                 if one.part != "images" and path.is_file():
-                    call.read(one.part, path)
+                    call.add_input(one.part, path)
         call.print_document("status", to_json(result))
     else:
         print_status(result)
-    errors = dict.fromkeys(map(in_options, result.errors))
+    errors = dict.fromkeys(map(format_message, result.errors))
     for error in errors:
-        say(f"Error: {error}", err=True)
+        print_text(f"Error: {error}", err=True)
     return 1 if errors else 0
 
 
@@ -59,7 +59,7 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
     command, *rest = _next_of(progress)
-    call.next("annotate", command, annotation.shown_address(campaign), *rest)
+    call.suggest("annotate", command, annotation.shown_address(campaign), *rest)
     if call.json:
         call.print_document("status", progress.to_json())
     else:

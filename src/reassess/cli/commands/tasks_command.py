@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
-from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
+from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
+from reassess.cli.call import FILE, Call, Range, benchmark_arguments, call_options, free_name
 from reassess.cli.campaign_inputs import GOLDEN, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
@@ -125,7 +125,7 @@ def tasks(
     images_of, given, experts, original = _read(call, candidates, benchmark, golden)
     asked = given.questions
     source = images_of.sources.get("hierarchy")
-    tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
+    tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), asked.classes)
     sample = None
     if isinstance(golden, int):
         seed = secrets.randbits(_SEED_BITS) if seed is None else seed
@@ -150,14 +150,14 @@ def tasks(
     if stop is not None:
         each = _until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
-        path = call.read("votes", seconds)
+        path = call.add_input("votes", seconds)
         with at(path):
             seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
     write_tasks(output, made, force=call.force)
     made = made.only(~made.golden_rows)
     effort = made.effort(each, seconds)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
-    call.next("annotate", "create", free_name("campaign.db"), output, *benchmark_words(benchmark))
+    call.suggest("annotate", "create", free_name("campaign.db"), output, *benchmark_arguments(benchmark))
     if call.json:
         results = {
             "output": str(output),
@@ -173,15 +173,15 @@ def tasks(
     else:
         _print(call, made, effort, output, per_question, stop)
         if drawn.sample is not None:
-            call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
-            call.tell("experts' answers decide the labels of golden images")
+            call.info(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
+            call.info("experts' answers decide the labels of golden images")
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
-            call.tell(f"{are} not in the tasks: the campaign mixes them in")
+            call.info(f"{are} not in the tasks: the campaign mixes them in")
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
-            call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("original", "golden", "hierarchy", "votes")
+            call.info(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
+        call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
 def _read(
@@ -189,16 +189,16 @@ def _read(
 ) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
     """The benchmark of the images, the candidates, experts' votes on golden ones, and original labels for a draw."""
     reader = PartReader(call, benchmark)
-    given = read_candidates(call.read("candidates", candidates), reader.classes)
-    reader.given["candidates"] = candidates, given.questions
+    given = read_candidates(call.add_input("candidates", candidates), reader.classes)
+    reader.parts["candidates"] = candidates, given.questions
     reader.recognize(given.questions.images, with_classes=True)
     if isinstance(golden, int) and ORIGINAL_SOURCE not in given.sources:
         reader.find_original()
     source = None if isinstance(golden, int) else golden
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
         found = read_golden(reader, path)
-        reader.given["golden"] = path, found if isinstance(found, Votes) else with_unanswered(None, found)
-    parts = reader.joined(share_images=False)
+        reader.parts["golden"] = path, found if isinstance(found, Votes) else with_unanswered(None, found)
+    parts = reader.join(share_images=False)
     given = replace(given, questions=parts["candidates"])
     return reader.benchmark, given, parts.get("golden"), parts.get("original")
 
@@ -211,7 +211,7 @@ def _until_closed(
     source = benchmark or Benchmark()
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
-    made = make_scores(call, source, earlier, None, NO_OPTIONS)
+    made = compute_scores(call, source, earlier, None, NO_OPTIONS)
     if made.aggregation.model is None:
         raise DataError(
             "missing-rater-model",
@@ -226,18 +226,18 @@ def _print(call: Call, made: Tasks, effort: Effort, output: Path, per_question: 
     kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in made.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
-    call.tell(
+    call.info(
         f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
         f"{counted(effort.images, 'image')}"
     )
     held = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
-    call.tell(f"tasks with {'; with '.join(held)}")
+    call.info(f"tasks with {'; with '.join(held)}")
     each = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions
         each = f"about {counted(effort.votes, 'vote')} ({mean:.2f} per question, closed at {stop.low:g}, {stop.high:g})"
     if effort.hours is None:
-        call.tell(f"{each}; for hours, give --seconds")
+        call.info(f"{each}; for hours, give --seconds")
     else:
         hours = f"{effort.hours:,.1f}" if effort.hours >= _SHOWN else f"less than {_SHOWN}"
-        call.tell(f"{each}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")
+        call.info(f"{each}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

@@ -9,7 +9,7 @@ import numpy as np
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
     Comparison,
@@ -81,7 +81,7 @@ def print_compared(call: Call, findings: Findings) -> None:
     if len(findings.panel.models) == 2:
         _print_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
-        say(f"models cannot be compared: {findings.ranking}")
+        print_text(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
@@ -89,9 +89,9 @@ def print_compared(call: Call, findings: Findings) -> None:
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
     for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.tell(line)
+        call.info(line)
     for line in not_shared_in_words(findings.panel):
-        call.tell(line)
+        call.info(line)
     for line in _footnotes(findings):
         call.note(line)
 
@@ -107,10 +107,10 @@ def comparison_table(findings: Findings) -> ResultTable:
 
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
-    say(pair.verdict)
+    print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
-        say(probability_in_words(pair, uncertainty))
-    say(f"a: {pair.a}\nb: {pair.b}\n")
+        print_text(probability_in_words(pair, uncertainty))
+    print_text(f"a: {pair.a}\nb: {pair.b}\n")
     _pair_table(pair).print()
 
 
@@ -142,9 +142,9 @@ def _difference_in_points(part: Paired | AccuracyChange) -> Printed | None:
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
     _ranking_table(ranking, uncertainty, judge).print()
     for pair in ranking.neighbours:
-        say(pair.verdict)
+        print_text(pair.verdict)
     for line in gaps_in_words(ranking):
-        say(line)
+        print_text(line)
 
 
 def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> ResultTable:
@@ -179,7 +179,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
     for part in preferences:
         cells = [part.model, f"{part.total.images:,}", f"{part.total.by_scores.preferred.n:,}"]
         rows.append([*cells, *_verdicts(part.total.by_scores), *(_verdicts(part.total.by_raters) if alone else [])])
-    say("")
+    print_text("")
     print_table(headings, rows)
 
 
@@ -207,7 +207,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         for group, part in {"all": bias.total, **bias.by_group}.items()
     ]
     headings = ["labelling bias", "of", "images", "original %", "95 %", "chance %", "p", "raters %"]
-    say("")
+    print_text("")
     print_table(headings, rows, text_columns=2)
 
 

@@ -31,38 +31,38 @@ def print_curves(
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = answers.golden
     pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
-    call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
+    call.info(f"{pairs} on {images}, {golden.positives:,} of them valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.tell(golden.by_experts.note)
-    _tell_of_golden_votes(call, answers)
+        call.info(golden.by_experts.note)
+    _print_golden_votes(call, answers)
     if golden.unrated:
         pairs = counted(golden.unrated, "golden pair")
-        call.tell(f"not used: {pairs} on images where raters have not answered all golden pairs")
+        call.info(f"not used: {pairs} on images where raters have not answered all golden pairs")
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
-        call.tell("in-sample: the scores were made with the golden answers that judge them")
+        call.info("in-sample: the scores were made with the golden answers that judge them")
         if not left_out:
             call.note("(--leave-out image makes them again without the image that is judged)")
     unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
     if left_out and unmoved:
-        call.tell(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
+        call.info(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")
         unrated = "left out" if answers.original is None else "given their original label"
         call.note(f"labels and empty images: of all images, those never rated being {unrated}")
 
 
-def _tell_of_golden_votes(call: Call, answers: CurveParts) -> None:
+def _print_golden_votes(call: Call, answers: CurveParts) -> None:
     """Say where golden votes count, and how many they are: of more votes come better scores than others have."""
-    votes, rated = answers.votes, answers.rated
-    if votes is None or rated is None or rated is votes:
+    votes, all_votes = answers.votes, answers.all_votes
+    if votes is None or all_votes is None or all_votes is votes:
         return
-    asked, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, rated))
+    asked, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
     what = counted(scored - asked, "golden item has", "golden items have")
-    each = (len(rated) - len(votes)) / (scored - asked)
+    each = (len(all_votes) - len(votes)) / (scored - asked)
     others = f", where others have {len(votes) / asked:.1f} votes" if asked else ""
-    call.tell(f"{what} golden votes alone: {each:.1f} each{others}")
+    call.info(f"{what} golden votes alone: {each:.1f} each{others}")
 
 
 def _row(one: MeasuredCurve) -> list[str | None]:
@@ -111,7 +111,7 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], asked: S
     print_table(headings, [_replay_row(one) for one in replays])
     for one in replays:
         if one.rule in asked:
-            call.tell(
+            call.info(
                 f"{file}, closed at {_bounds(one.rule)}: {percent(one.share_taken)} % of {one.votes:,} votes are "
                 f"taken; {one.changed.mean():,.1f} of {one.questions:,} questions are decided otherwise than by all "
                 f"votes ({one.changed.min():,} to {one.changed.max():,})"

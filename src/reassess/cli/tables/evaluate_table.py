@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
@@ -67,13 +67,13 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
     Of models on different images there are two: on the images that all have seen, and each on its own, unranked.
     """
     if isinstance(measured.common, Missing):
-        say(f"no ranking: {measured.common}")
+        print_text(f"no ranking: {measured.common}")
     elif measured.common is not None:
         images = next(iter(next(iter(measured.common.values())).values())).images
-        say(f"on the {counted(images, 'image')} that all files contain:")
+        print_text(f"on the {counted(images, 'image')} that all files contain:")
         _table(measured, measured.common, ranked=True).print()
     if measured.common is not None:
-        say("each file on its own images (not a ranking: the images differ):")
+        print_text("each file on its own images (not a ranking: the images differ):")
     _table(measured, measured.own, ranked=measured.common is None).print()
     if measured.excluded is not None:
         _print_moved(call, measured)
@@ -107,7 +107,7 @@ def _print_moved(call: Call, measured: Measured) -> None:
             judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
             cells = [f"{result.excluded:,}", percent(moved.everything), percent(moved.rest), points, bounds]
             rows.append([file, *([judge] if several else []), *cells])
-    say("")
+    print_text("")
     numbers = ["excluded", f"top-{k} % of all", "of the rest", "change", "95 %"]
     print_table(["file", *(["labels"] if several else []), *numbers], rows, text_columns=1 + several)
     call.note("change: in points; 95 %: Newcombe intervals, over images")
@@ -169,13 +169,13 @@ def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | No
         elif by == "class":
             _print_by_class(call, file, result, classes)
     for line in shared({file: result.detected for file, result in ranking.items()}):
-        call.tell(line)
+        call.info(line)
     for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
-        call.tell(line)
+        call.info(line)
     for line in shared({file: label_errors_in_words(result) for file, result in ranking.items()}):
-        call.tell(line)
+        call.info(line)
     if others := "; ".join(_on_scored_images(ranking)):
-        call.tell(f"original accuracy on the scored images: {others}")
+        call.info(f"original accuracy on the scored images: {others}")
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -222,7 +222,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
         [file, f"{sum(of_file[kind] or 0 for kind in kinds):,}", *(_count(of_file[kind]) for kind in kinds)]
         for file, of_file in counts.items()
     ]
-    say("")
+    print_text("")
     print_table(["file", "mistakes", *(MISTAKES_IN_WORDS[kind] for kind in kinds)], rows)
 
 
@@ -231,7 +231,7 @@ def _count(count: int | None) -> str | None:
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
-    say("")
+    print_text("")
     top_k = list(result.real)
     rows = []
     for size, part in result.by_label_count.items():
@@ -245,11 +245,11 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
 
 def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
     """The classes of the lowest accuracy come first; those without an image last."""
-    say("")
+    print_text("")
     rows = []
     entries = result.per_class.to_json(classes, most=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = percent(Proportion(entry["hits"], entry["images"]))
@@ -279,7 +279,7 @@ def _note_cuts(call: Call, rankings: Mapping[Cut, Evaluations]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = counted(result.scorable, "image")
-        call.tell(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")
+        call.info(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")
 
 
 def _print_multi_label(
@@ -293,7 +293,7 @@ def _print_multi_label(
         if by_class and part.by_class is not None:
             _print_multi_label_classes(file, part, classes)
     for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
-        call.tell(line)
+        call.info(line)
     for line in _multi_label_footnotes(reviewed):
         call.note(line)
 

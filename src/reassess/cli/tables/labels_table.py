@@ -8,7 +8,7 @@ import click
 
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
@@ -79,7 +79,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        shown = call.first_rows(len(changes), _MOST_CLASSES, "classes")
+        shown = call.row_limit(len(changes), _MOST_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), shown)],
@@ -119,7 +119,7 @@ def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
     counts = agreement.crosstab
     rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
     words = [name.replace("_", " ") for name in CROSSTAB]
-    say(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
+    print_text(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
@@ -131,7 +131,7 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    shown = call.first_rows(len(entries), _MOST_CLASSES, "classes")
+    shown = call.row_limit(len(entries), _MOST_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:shown]],
@@ -163,9 +163,9 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """How the order of the models moves between label sets, and on which images each rests."""
-    say(f"orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    print_text(f"orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _read_and_not_scored(rankings):
-        call.tell(line)
+        call.info(line)
     for line in _footnotes(orders):
         call.note(line)
 

@@ -90,9 +90,9 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
-    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
+    call.info(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
     for reason, count in board.rows_dropped.items():
-        call.tell(f"{counted(count, 'row')} dropped: {reason}")
+        call.info(f"{counted(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
@@ -198,7 +198,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     for placement in placements:
         if str(placement.entry) in there:
             yield f"{placement.entry}: the leaderboard has a row with this name, which counts as another model"
-        yield from _judged(placement)
+        yield from _iter_outcomes(placement)
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
         yield f"no row in {' or '.join(empty)}"
 
 
-def _judged(placement: Placement) -> Iterator[str]:
+def _iter_outcomes(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (

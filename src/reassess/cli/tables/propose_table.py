@@ -22,32 +22,32 @@ _OF_KIND = {
 }
 
 
-def tell_written(call: Call, output: Path, candidates: Candidates) -> None:
+def print_written(call: Call, output: Path, candidates: Candidates) -> None:
     """Say what was written."""
     images = len(candidates.questions.images)
     mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
-    call.tell(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
+    call.info(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
 
 
 def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str], *, sources: bool) -> None:
     """Print which images need no question, how many candidates each source names, and how the files were read."""
-    _tell_images(call, result)
+    _print_images(call, result)
     if sources:
         _print_sources(call, result)
-    _tell_models(call, result, detected)
+    _print_models(call, result, detected)
 
 
-def _tell_images(call: Call, result: ProposalResult) -> None:
+def _print_images(call: Call, result: ProposalResult) -> None:
     aside = counted(len(result.set_aside), "image needs", "images need")
-    call.tell(f"{aside} no question: all models agree with the original label")
+    call.info(f"{aside} no question: all models agree with the original label")
     if result.without_original:
-        call.tell(f"{counted(result.without_original, 'image')} without an original label")
+        call.info(f"{counted(result.without_original, 'image')} without an original label")
     if result.unseen:
-        call.tell(f"{counted(result.unseen, 'known image')} not predicted by any model")
+        call.info(f"{counted(result.unseen, 'known image')} not predicted by any model")
     if result.without_class:
         images = counted(result.without_class, "image")
-        call.tell(f"{images} without a candidate: no original label, and no model's first class is one of the classes")
-    call.tell(
+        call.info(f"{images} without a candidate: no original label, and no model's first class is one of the classes")
+    call.info(
         f"N: the {result.most_probable:,} most probable pairs of each model, for at most "
         f"{result.per_image:g} candidates per image"
     )
@@ -60,7 +60,7 @@ def _print_sources(call: Call, result: ProposalResult) -> None:
     own = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own[column], names[column]))
-    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by candidates that only one names")]
+    shown = models[: call.row_limit(len(models), _MOST_MODELS, "models, by candidates that only one names")]
     originals = [0] if result.is_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own[column]:,}"]
@@ -69,7 +69,7 @@ def _print_sources(call: Call, result: ProposalResult) -> None:
     print_table(["source", "scores", "candidates", "named by it only"], rows, text_columns=2)
 
 
-def _tell_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
+def _print_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
     """How the files were read, and which of their images are unknown or missing; equal texts once."""
     models = {model.name: model for model in result.models}
     told = [
@@ -82,7 +82,7 @@ def _tell_models(call: Call, result: ProposalResult, detected: Mapping[str, str]
         },
     ]
     for line in chain.from_iterable(map(shared, told)):
-        call.tell(line)
+        call.info(line)
 
 
 _MOST_SUBSETS = 10
@@ -119,58 +119,58 @@ def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> No
 
 def print_choice(call: Call, choice: ModelChoice) -> None:
     """Print the chosen models, the recall that is shown for them, and the subsets that were checked."""
-    _tell_chosen(call, choice)
-    call.tell(
+    _print_chosen(call, choice)
+    call.info(
         f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are not candidates: named by no model, "
         "and not original"
     )
-    shown = _some_of(call, choice)
+    shown = _shown_subsets(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
     titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
     rows = [(titles.get(subset, ""), subset) for subset in shown]
     everyone = choice.all_models.models
     print_table(
         _HEADINGS,
-        [[title, _names(call, subset, everyone), *_figures(subset)] for title, subset in rows],
+        [[title, _names(call, subset, everyone), *_subset_cells(subset)] for title, subset in rows],
         text_columns=2,
     )
-    call.tell(_searched(choice))
+    call.info(_search_in_words(choice))
     call.note(
         f"recall and precision: on the {counted(choice.check_images, 'golden image')} of the check; "
         f"the subsets were found on {counted(choice.search_images, 'other golden image')}"
     )
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
-        call.tell(f"{images} on which all models agree with the original label: only that counts as a candidate")
+        call.info(f"{images} on which all models agree with the original label: only that counts as a candidate")
     if choice.not_predicted:
-        call.tell(f"{counted(choice.not_predicted, 'golden image')} not used: no model names a class of them")
+        call.info(f"{counted(choice.not_predicted, 'golden image')} not used: no model names a class of them")
     call.note("recall: share of the valid golden questions that are candidates")
     call.note("precision: share of the golden questions among the candidates that are valid")
     call.note("without golden: candidates on golden images without a golden answer, which count in neither")
 
 
-def _tell_chosen(call: Call, choice: ModelChoice) -> None:
+def _print_chosen(call: Call, choice: ModelChoice) -> None:
     chosen = choice.chosen
     if chosen is None:
-        call.tell(f"no models chosen: all of them reach a recall of {_share(choice.recall)}")
-        call.tell(f"a recall of {lower(choice.highest_bound)} is shown for them, with 90 % confidence")
+        call.info(f"no models chosen: all of them reach a recall of {_share(choice.recall)}")
+        call.info(f"a recall of {lower(choice.highest_bound)} is shown for them, with 90 % confidence")
         return
-    call.tell(f"chosen: {', '.join(chosen.models)}")
-    call.tell(
+    call.info(f"chosen: {', '.join(chosen.models)}")
+    call.info(
         f"{counted(chosen.candidates, 'candidate')} for {counted(chosen.images, 'image')}; "
         f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
     )
     if chosen.missing:
         images = counted(chosen.missing, "image")
-        call.tell(f"{images} of other models not predicted by these: without candidates")
+        call.info(f"{images} of other models not predicted by these: without candidates")
     if chosen == choice.all_models:
         images = counted(choice.check_images + choice.search_images, "golden image")
-        call.tell(f"on all {images}: recall {_share(choice.bounded_recall)}")
+        call.info(f"on all {images}: recall {_share(choice.bounded_recall)}")
     else:
         images = counted(choice.check_images, "golden image")
-        call.tell(f"on {images} not used in the search:")
-        call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
-    call.tell(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
+        call.info(f"on {images} not used in the search:")
+        call.info(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
+    call.info(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
 
 
 def lower(bound: float) -> str:
@@ -178,7 +178,7 @@ def lower(bound: float) -> str:
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 
-def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
+def _shown_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     """Some of the frontier, evenly, and the chosen subset; all of it with --verbose."""
     frontier = choice.frontier
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
@@ -186,7 +186,7 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
     found = "" if choice.exact else " found"
-    call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
+    call.info(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
 
@@ -202,7 +202,7 @@ def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
     return some(subset.models, most=_MOST_NAMES - 1)
 
 
-def _figures(subset: ModelSubset) -> list[object]:
+def _subset_cells(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
     return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
@@ -213,7 +213,7 @@ def _share(share: Proportion) -> str:
     return f"{value} ({share.hits:,} of {share.n:,})"
 
 
-def _searched(choice: ModelChoice) -> str:
+def _search_in_words(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
     if choice.exact:
         return f"exact search: all {subsets} were measured, with the N of all models"
@@ -245,20 +245,20 @@ def print_unasked(
     """The first candidates, and how many there are."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        shown = call.first_rows(len(written), _MOST_CANDIDATES, "candidates")
+        shown = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first for", "named by", "probability"]
         print_table(headings, _rows(candidates, written[:shown]), text_columns=4)
     number = counted(len(candidates), "candidate")
     of_all = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
-    call.tell(f"{output}: {of_all}{', the most informative first' if len(candidates) else ''}")
+    call.info(f"{output}: {of_all}{', the most informative first' if len(candidates) else ''}")
     predicted = counted(len(candidates), "predicted class is", "predicted classes are")
-    call.tell(
+    call.info(
         f"{predicted} in no label set and not asked about: {_count(candidates, NOT_ASKED):,} on rated images, "
         f"{_count(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown.items():
         if count:
-            call.tell(f"{file}: {counted(count, 'unknown image')} not used")
+            call.info(f"{file}: {counted(count, 'unknown image')} not used")
 
 
 def _rows(candidates: Candidates, rows: range) -> list[list[object]]:

@@ -8,7 +8,7 @@ import numpy as np
 from reassess.aggregation import Dependence, GoldenVotes, Reliability
 from reassess.cli.call import Call
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import counted, some
@@ -27,9 +27,9 @@ _EXPLAINED = {
 def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | None) -> None:
     """How far the raters can be relied on, as measured on golden items or, without them, by what all raters say."""
     for line in _summary(result, golden):
-        say(line)
+        print_text(line)
     table = raters_table(result)
-    shown = call.first_rows(len(result.ranked), _MOST_RATERS, "raters")
+    shown = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
     replace(table, rows=table.rows[:shown]).print()
     for line in _footnotes(result):
         call.note(line)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reassess.cli.call import Call, percent, percents
-from reassess.cli.screen import fix_in_options, in_options, print_table, say
+from reassess.cli.screen import format_fix, format_message, print_table, print_text
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.errors import ReassessWarning
 from reassess.text import counted, some
@@ -24,31 +24,33 @@ _MOST_ANSWERS = 10
 def print_status(check: BenchmarkCheck) -> None:
     """Print the parts that are there and that are missing, the commands they are enough for, and what does not fit."""
     is_named = check.folder is None or check.folder.resolve().name == check.name
-    say(check.name if is_named else f"{check.name}, in {check.folder}")
+    print_text(check.name if is_named else f"{check.name}, in {check.folder}")
     columns = ("part", "file", "format", "contents", "made from")
     rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts if one.format]
     shown = len(columns) if any(one.made_from for one in check.parts) else len(columns) - 1
     if rows:
         print_table(columns[:shown], [row[:shown] for row in rows], text_columns=shown)
-        say("")
+        print_text("")
     if missing := [(one.part, one.made_by) for one in check.parts if not one.format]:
         print_table(("missing", "how to get it"), missing, text_columns=2)
-        say("")
+        print_text("")
     if ready := [command for command, parts in check.missing_parts.items() if not parts]:
-        say(f"ready: {', '.join(ready)}")
+        print_text(f"ready: {', '.join(ready)}")
     waiting: dict[str, list[str]] = {}
     for command, parts in check.missing_parts.items():
         if parts:
             waiting.setdefault(_state(parts), []).append(command)
     if waiting:
         grouped = [f"{', '.join(commands)} ({state})" for state, commands in waiting.items()]
-        say(f"not ready: {'; '.join(grouped)}")
+        print_text(f"not ready: {'; '.join(grouped)}")
     for problem in (*check.repeated_names, *check.mismatches):
-        say(_in_words(problem))
+        print_text(_in_words(problem))
     if not check.errors and check.next_command is None:
-        say(f"to begin: put images into {check.folder}/images, in a folder for each class if the classes are known")
+        print_text(
+            f"to begin: put images into {check.folder}/images, in a folder for each class if the classes are known"
+        )
     if check.others:
-        say(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
+        print_text(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
                 "format": one.format,
                 "counts": dict(one.counts),
                 "answers": {str(answer): count for answer, count in one.answers.items()},
-                "error": None if one.error is None else in_options(one.error),
+                "error": None if one.error is None else format_message(one.error),
                 "made_by": one.made_by,
                 "made_from": list(one.made_from),
                 "stale": list(one.stale),
@@ -81,7 +83,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             for command, parts in check.missing_parts.items()
         ],
         "repeated_names": list(map(asdict, check.repeated_names)),
-        "mismatches": [asdict(one) | {"fix": one.fix and fix_in_options(one.fix)} for one in check.mismatches],
+        "mismatches": [asdict(one) | {"fix": one.fix and format_fix(one.fix)} for one in check.mismatches],
         "other_files": list(check.others),
     }
 
@@ -109,7 +111,7 @@ def _state(parts: Iterable[PartCheck]) -> str:
 
 
 def _in_words(problem: NameProblem) -> str:
-    fix = f" To fix: {fix_in_options(problem.fix)}." if problem.fix else ""
+    fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
     count = counted(problem.count, problem.thing, _PLURAL.get(problem.thing))
     return f"{count} {problem.what}: {_some(problem.examples, problem.count)}.{fix}"
 
@@ -122,9 +124,9 @@ def _some(examples: Sequence[str], count: int) -> str:
 def print_progress(call: Call, progress: "Progress") -> None:
     """Print the progress of a campaign in lines, and a table of its people."""
     for line in _summary(progress):
-        say(line)
+        print_text(line)
     if not progress.raters:
-        call.tell("nobody has been invited yet")
+        call.info("nobody has been invited yet")
         return
     rows = [_row(one, progress.golden) for one in progress.raters]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]

@@ -46,14 +46,14 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.shown_address(campaign)
     if forms:
-        call.next("annotate", "serve", place)
+        call.suggest("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
         call.print_document("annotate", results | forms)
         return
     if output is not None:
-        call.tell(f"{output}: {in_bytes(output.stat().st_size)}")
+        call.info(f"{output}: {in_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.tell(f"{place}: already has form {forms['after']}")
+        call.info(f"{place}: already has form {forms['after']}")
     elif forms:
-        call.tell(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        call.info(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

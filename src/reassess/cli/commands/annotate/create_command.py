@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, counting
+from reassess.cli.call import FILE, Call, Range, call_options, progress_bars
 from reassess.cli.campaign_inputs import (
     GOLDEN,
     CampaignParts,
@@ -158,12 +158,12 @@ def create(
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
-        with counting(call) as progress:
+        with progress_bars(call) as progress:
             plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
     plan = replace(plan, examples=_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.next("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
+    call.suggest("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
     warn_of_easy_practice(plan.practice_round)
 
@@ -175,7 +175,7 @@ def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None)
     annotation.refuse_answered(campaign)
     if isinstance(campaign, Path):
         check_output(campaign, force=call.force)
-        call.note_outputs(campaign)
+        call.add_outputs(campaign)
 
 
 def _check_parts(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
@@ -193,7 +193,7 @@ def _consent(call: Call, folder: Path | None) -> str:
     """The text that people must agree to; empty without one."""
     if folder is None or not exists(folder / _CONSENT):
         return ""
-    text = "\n".join(read_lines(call.read("consent", folder / _CONSENT)))
+    text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT)))
     if not text.strip():
         raise DataError("empty", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
     return text
@@ -203,7 +203,7 @@ def _hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
     source = parts.benchmark.sources.get("hierarchy")
     if source is None:
         return None
-    return read_hierarchy(call.read("hierarchy", Path(source)), parts.tasks.questions.classes)
+    return read_hierarchy(call.add_input("hierarchy", Path(source)), parts.tasks.questions.classes)
 
 
 def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
@@ -242,28 +242,28 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     at_most = "at most " if plan.rules.stop else ""
     tasks = f"{counted(len(plan.tasks), 'task')}, {counted(len(asked), 'question')}"
     votes = f"{at_most}{counted(most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
-    call.tell(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
+    call.info(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
-        call.tell("no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)")
+        call.info("no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)")
     else:
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
-        call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
+        call.info(f"golden: {tasks} ({known:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
-            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
-        call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
+            call.info(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
+        call.info("golden images are not in the raters' tasks: experts' answers decide their labels")
         if plan.golden_split:
-            call.tell(
+            call.info(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "
                 "half of its experts said yes"
             )
         if plan.rules.stop is not None and not known:
-            call.tell("the stop rule closes no question until experts have answered: invite them first")
+            call.info("the stop rule closes no question until experts have answered: invite them first")
         for line in practice_in_words(plan.practice_round):
-            call.tell(line)
+            call.info(line)
         if plan.bar is not None and plan.practice_round.unanswered:
-            call.tell("status will say how likely it is to pass without looking, once experts have answered")
+            call.info("status will say how likely it is to pass without looking, once experts have answered")
         if practised > plan.practice:
             both = " and a bar needs questions of both truths," if plan.bar is not None else ""
             call.note(f"practice takes all tasks of an image,{both} so it has more than {plan.practice:,}")
@@ -275,5 +275,5 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     examples = f", {counted(len(plan.examples), 'example image')}" if plan.examples else ""
     place = parts.benchmark.sources["images"] if plan.images else None
     hashed = "not hashed: serve needs --images" if place is None else f"hashed in {place}"
-    call.tell(f"images: {len(parts.images):,}, {hashed}{examples}")
-    call.note_hashes("tasks", "golden", "original", "consent", "hierarchy")
+    call.info(f"images: {len(parts.images):,}, {hashed}{examples}")
+    call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

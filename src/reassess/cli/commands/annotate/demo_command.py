@@ -41,7 +41,7 @@ def demo(call: Call) -> None:
                     call.print_document("annotate", links)
                     return
                 for role, link in links.items():
-                    call.tell(f"{role}: {link}")
-                call.tell("stop with Ctrl-C")
+                    call.info(f"{role}: {link}")
+                call.info("stop with Ctrl-C")
 
             annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, reject_repeated
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 
@@ -26,7 +26,7 @@ def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool
     The answers stay, and the questions open again for others. With --undo, the votes count as if the rater had never
     been excluded: of each question the first ones, until it has enough.
     """
-    refuse_repeated(names)
+    reject_repeated(names)
     change = annotation.include_rater if undo else annotation.exclude_rater
     with annotation.using_campaign(campaign) as opened:
         people = [annotation.find_person(opened, name) for name in names]
@@ -38,4 +38,4 @@ def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool
     done = "included again" if undo else "excluded; their questions are open again"
     same = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
     for name, is_new in changed.items():
-        call.tell(f"{name}: {done if is_new else same}")
+        call.info(f"{name}: {done if is_new else same}")

@@ -40,9 +40,9 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
         if len(exported.votes):
-            call.following = _make_labels(output, exported, opened)
+            call.next_command = _make_labels(output, exported, opened)
         else:
-            call.next("annotate", "serve", annotation.shown_address(campaign))
+            call.suggest("annotate", "serve", annotation.shown_address(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {
@@ -61,15 +61,15 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
         call.print_document("annotate", results)
         return
     questions = counted(len(exported.votes.items), "question")
-    call.tell(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
+    call.info(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
     for whose, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
             practice = f" ({exported.practice:,} for practice)" if whose == "experts" and exported.practice else ""
-            call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}{practice}")
+            call.info(f"golden: {counted(len(votes), 'vote')} by {whose}{practice}")
     if exported.sample is not None:
-        call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+        call.info(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
     if exported.suggestions:
-        call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
+        call.info(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
         "by excluded raters": exported.excluded,
         "to questions that had enough votes": exported.not_needed,
@@ -78,7 +78,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     }
     for what, count in not_exported.items():
         if count:
-            call.tell(f"not exported: {counted(count, 'answer')} {what}")
+            call.info(f"not exported: {counted(count, 'answer')} {what}")
 
 
 def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> str:

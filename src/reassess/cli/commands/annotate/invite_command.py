@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, reject_repeated
 from reassess.cli.campaign_inputs import (
     PAGES,
     USUAL_ADDRESS,
@@ -18,7 +18,7 @@ from reassess.cli.campaign_inputs import (
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
-from reassess.cli.screen import say
+from reassess.cli.screen import print_text
 from reassess.errors import DataError
 from reassess.text import counted, nearest, some
 
@@ -72,7 +72,7 @@ def invite(
     can sign in as that person. With --force, people who have a link get a new one, and the old one stops working.
     """
     roles = dict(people)
-    refuse_repeated(name for name, _ in people)
+    reject_repeated(name for name, _ in people)
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
@@ -86,19 +86,19 @@ def invite(
             links[person.name] = token and f"{address}/sign-in#{token}"
         few = _too_few_raters(opened, found)
     if not revoke:
-        call.following = serve_command_of(campaign, address)
+        call.next_command = serve_command_of(campaign, address)
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in found]
         call.print_document("annotate", results)
         return
     for name, link in links.items():
-        say(f"{name}: {link or 'link revoked'}")
+        print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.tell("each link is shown once; anyone who has it can sign in as that person")
+        call.info("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.tell("these links open only on this machine; other machines need --address URL")
+            call.info("these links open only on this machine; other machines need --address URL")
         if few is not None:
-            call.tell(few)
+            call.info(few)
 
 
 def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:

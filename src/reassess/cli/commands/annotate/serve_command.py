@@ -58,16 +58,16 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
-        call.next("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
+        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
 
         def started(at: str) -> None:
             if call.json:
                 call.print_document("annotate", {"address": at, "root_path": path or ""})
             elif path:
-                call.tell(f"{opened.name}: {at}, for a proxy that shows it at {path}")
+                call.info(f"{opened.name}: {at}, for a proxy that shows it at {path}")
             else:
-                call.tell(f"{opened.name}: {at}")
+                call.info(f"{opened.name}: {at}")
                 if at != f"{USUAL_ADDRESS}/":
-                    call.tell("links need the address that people open: reassess annotate invite --address URL")
+                    call.info("links need the address that people open: reassess annotate invite --address URL")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, counting, free_name, percent
+from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent, progress_bars
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.judges import judging
+from reassess.cli.evaluation_inputs import judging
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.screen import say
+from reassess.cli.screen import print_text
 from reassess.cli.tables.status_table import states_in_words
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
@@ -108,15 +108,15 @@ def simulate(
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.refuse_answered(output, copy)
-        with annotation.using_campaign(copy) as opened, counting(call) as progress:
+        with annotation.using_campaign(copy) as opened, progress_bars(call) as progress:
             classes = annotation.classes_of(opened)
             known = (
                 None
                 if labels is None
-                else judging(labels, read_label_file(call.read("labels", labels), classes=classes))
+                else judging(labels, read_label_file(call.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.tell_first("the campaign is paused; its copy was resumed")
+                call.announce("the campaign is paused; its copy was resumed")
             annotation.end_expired_turns(opened, math.inf)  # people do not continue in the copy
             result = annotation.simulate(
                 opened,
@@ -129,7 +129,7 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next("annotate", "export", output, "-o", free_name("simulated"))
+            call.suggest("annotate", "export", output, "-o", free_name("simulated"))
     _report(call, result, seconds, output, is_random=labels is None)
 
 
@@ -154,17 +154,17 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         call.print_document("annotate", result.to_json())
         return
     raters = counted(result.raters, "rater")
-    say(
+    print_text(
         f"{raters}: {counted(result.tasks, 'task')}, {counted(result.answers, 'answer')}, {_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_hours(result.elapsed_hours)}"
     )
     if result.failed:
-        say(f"practice: {result.failed:,} of {raters} below the bar, without votes")
-    say(f"questions: {states_in_words(result.progress)}")
+        print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
+    print_text(f"questions: {states_in_words(result.progress)}")
     not_needed = f"; {counted(result.not_needed, 'answer')} not needed" if result.not_needed else ""
-    say(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
+    print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
     if result.voted:
-        say(
+        print_text(
             f"labels at {result.threshold}: {percent(result.correct / result.voted)} % correct on "
             f"{counted(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
             f"{result.invalid_kept:,} invalid kept)"
@@ -179,4 +179,4 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
     if is_random:
         call.note("the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)")
     if output is not None:
-        call.tell(f"copy: {output}")
+        call.info(f"copy: {output}")

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import Call, refuse_repeated
-from reassess.cli.part_inputs import NONE, PartReader, needed_part
+from reassess.cli.call import Call, reject_repeated
+from reassess.cli.part_inputs import NONE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
@@ -32,13 +32,13 @@ from reassess.text import counted, some
 
 
 @dataclass(frozen=True)
-class Judges:
+class EvaluationInputs:
     """What models are judged by, one label set or several, and what else is known of the images."""
 
     benchmark: Benchmark
-    by_default: bool  # whether the label sets are ImageNet's because no others were given
+    is_default: bool  # whether the label sets are ImageNet's because no others were given
     files: Mapping[str, Path]  # the file of each part
-    naming: Path | None  # the first file that names or numbers a class
+    class_file: Path | None  # the first file that names or numbers a class
     sets: dict[float | str | None, LabelSets]  # by threshold; several by name, as they were given; one by None
     original: LabelSets | None = None
     scores: Scores | None = None
@@ -66,7 +66,7 @@ class Judges:
         return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     @property
-    def no_names(self) -> str | None:
+    def class_names_note(self) -> str | None:
         """How to get the names of a known benchmark's classes, if only their ids are known."""
         return class_names_missing(self.benchmark, self.labels.classes)
 
@@ -75,17 +75,17 @@ class Judges:
         """The threshold of the label sets: the benchmark's, or the usual one."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
-    def note_tables(self, call: Call) -> None:
+    def add_class_tables(self, call: Call) -> None:
         """Note the benchmark's tables of classes as inputs, which `reassess.Findings` reads."""
         for part in ("groups", "collapsed"):
             if self.benchmark.folder is not None and part in self.benchmark.sources:
-                call.read(part, Path(self.benchmark.sources[part]))
+                call.add_input(part, Path(self.benchmark.sources[part]))
 
-    def joining(self, call: Call) -> dict[str, Any]:
+    def join_arguments(self, call: Call) -> dict[str, Any]:
         """How images are joined, as arguments of `find_outcomes`."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
 
-    def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
+    def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
         """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
 
         Images that another of several label sets holds are known, and rows without names are in the order of the first.
@@ -101,11 +101,11 @@ class Judges:
             scores=self.scores,
             benchmark=self.benchmark,
             also_known=[others.images for others in self.sets.values()],
-            **joining,
+            **join_arguments,
         )
 
 
-def load_judges(
+def load_evaluation_inputs(
     call: Call,
     benchmark: Benchmark | None,
     labels: str | None,
@@ -116,39 +116,39 @@ def load_judges(
     more_labels: tuple[str, ...] = (),
     with_votes: bool = False,
     labels_needed: bool = True,
-) -> Judges:
+) -> EvaluationInputs:
     """Read what models are judged by, all of it in one list of classes; votes if asked for."""
-    by_default = benchmark is None and labels is None and thresholds is None
+    is_default = benchmark is None and labels is None and thresholds is None
     reader = PartReader(call, benchmark)
     if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
-        reader.given["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
+        reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        with taken_for_imagenet(by_default):
-            paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
-        refuse_repeated(paths.values())
+        with suggest_benchmark(is_default):
+            paths = {part: require_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
+        reject_repeated(paths.values())
         for part, path in paths.items():
             reader.read(part, path)
     else:
-        reader.need("scores", _to_cut(labels, scores))
+        reader.require("scores", _scores_source(labels, scores))
     reader.recognize(reader.images, with_classes=True)
-    with taken_for_imagenet(by_default):
+    with suggest_benchmark(is_default):
         if thresholds is None:
             reader.find("scores", scores)
         reader.find_original(original)
         if with_votes:
             reader.find("votes")
-        if with_votes or "scores" in reader.given:
+        if with_votes or "scores" in reader.parts:
             reader.find_golden(None)
         names = (labels, *more_labels) if more_labels else ()
-        return _judges(reader, by_default, thresholds, names)
+        return _evaluation_inputs(reader, is_default, thresholds, names)
 
 
-def _judges(
-    reader: PartReader, by_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
-) -> Judges:
+def _evaluation_inputs(
+    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
+) -> EvaluationInputs:
     """The parts in one list of classes; several label sets by their names."""
-    moved, files = reader.joined(), reader.files
+    moved, files = reader.join(), reader.files
     _note_classes(reader, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
@@ -158,11 +158,11 @@ def _judges(
         sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
     only = None if names else moved.get("labels")
     votes = moved.get("votes")
-    return Judges(
+    return EvaluationInputs(
         benchmark=reader.benchmark,
-        by_default=by_default,
+        is_default=is_default,
         files=files,
-        naming=next((path for path, noun in reader.given.values() if class_ids_of(noun).size), None),
+        class_file=next((path for path, noun in reader.parts.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
@@ -174,17 +174,17 @@ def _judges(
 
 
 @contextmanager
-def taken_for_imagenet(by_default: bool) -> Iterator[None]:
+def suggest_benchmark(is_default: bool) -> Iterator[None]:
     """Put the missing benchmark first in the fix of an error if images were taken as ImageNet's by default."""
     try:
         yield
     except ReassessError as error:
-        if by_default and not isinstance(error, UnreadableFileError) and error.fix != own_labels():
-            error.fix = Fix.join("; or ", f"for images that are not ImageNet's: {own_labels()}", error.fix)
+        if is_default and not isinstance(error, UnreadableFileError) and error.fix != labels_fix():
+            error.fix = Fix.join("; or ", f"for images that are not ImageNet's: {labels_fix()}", error.fix)
         raise
 
 
-def own_labels() -> str:
+def labels_fix() -> str:
     """How to give the labels of images that are not ImageNet's."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
@@ -210,12 +210,12 @@ def _note_classes(reader: PartReader, moved: Mapping[str, Classed]) -> None:
     classes = next((classes_of(noun) for noun in moved.values()), Classes())
     if not classes.has_local_ids:
         return
-    named = some([str(path) for path, noun in reader.given.values() if classes_of(noun).texts])
+    named = some([str(path) for path, noun in reader.parts.values() if classes_of(noun).texts])
     names = some(classes.texts, most=5)
     reader.call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {named}, sorted: {names}")
 
 
-def _to_cut(labels: str | None, scores: str | None) -> str | None:
+def _scores_source(labels: str | None, scores: str | None) -> str | None:
     """The scores that label sets are made from, as given."""
     if labels is not None and scores is not None:
         raise click.UsageError(
@@ -226,26 +226,26 @@ def _to_cut(labels: str | None, scores: str | None) -> str | None:
     return labels if scores is None else scores
 
 
-def load_original_judges(
+def load_original_inputs(
     call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
-) -> Judges:
+) -> EvaluationInputs:
     """The original labels, if there are any, and golden answers if given or needed, in one list of classes."""
     reader = PartReader(call, benchmark)
     reader.find_original(original)
     if golden is not None or golden_needed:
         try:
-            path = needed_part(call, benchmark, "golden", golden)
+            path = require_part(call, benchmark, "golden", golden)
         except DataError as error:
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
         reader.read("golden", path)
-    parts = reader.joined() if reader.given else {}
-    return Judges(
+    parts = reader.join() if reader.parts else {}
+    return EvaluationInputs(
         benchmark=benchmark,
-        by_default=False,
+        is_default=False,
         files=reader.files,
-        naming=next(iter(reader.files.values()), None),
+        class_file=next(iter(reader.files.values()), None),
         sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
         original=parts.get("original"),
         experts=parts.get("golden"),

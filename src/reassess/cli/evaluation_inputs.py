@@ -1,4 +1,4 @@
-"""What the commands judge models by: labels, scores, votes and golden answers, in one list of classes."""
+"""Read the data that models are evaluated with: labels, scores, votes and golden answers, with one class list."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,62 +33,63 @@ from reassess.text import counted, some
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """What models are judged by, one label set or several, and what else is known of the images."""
+    """The data that models are evaluated with: one or several label sets, and other parts of the benchmark."""
 
     benchmark: Benchmark
-    is_default: bool  # whether the label sets are ImageNet's because no others were given
+    is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
     files: Mapping[str, Path]  # the file of each part
-    class_file: Path | None  # the first file that names or numbers a class
-    sets: dict[float | str | None, LabelSets]  # by threshold; several by name, as they were given; one by None
+    class_file: Path | None  # the first file that contains a class
+    sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
     original: LabelSets | None = None
     scores: Scores | None = None
-    votes: Votes | None = None  # the raters', and their golden votes on golden items that have no others
+    votes: Votes | None = None  # the raters' votes; their golden votes on golden items without other votes
     experts: Votes | None = None
     rater_golden: Votes | None = None
-    reviewed: MultiLabels | None = None  # one label set that also says what is unclear, wrong or problematic
+    reviewed: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
 
     @property
     def labels(self) -> LabelSets:
-        """The label sets; of several, the first."""
+        """The label sets, or the first of several."""
         return next(iter(self.sets.values()))
 
     @property
-    def known(self) -> dict[str, Any]:
-        """Fields of `reassess.Findings`."""
+    def findings_arguments(self) -> dict[str, Any]:
+        """Arguments of `reassess.Findings`, by name."""
         names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
         return {name: getattr(self, name) for name in names}
 
     @property
     def in_sample(self) -> bool | None:
-        """Whether the golden answers are known, by their files, to have made the scores."""
+        """Whether the golden answers made the scores; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
         return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     @property
     def class_names_note(self) -> str | None:
-        """How to get the names of a known benchmark's classes, if only their ids are known."""
+        """A note on how to get class names, if they are missing for a known benchmark."""
         return class_names_missing(self.benchmark, self.labels.classes)
 
     @property
     def threshold(self) -> float:
-        """The threshold of the label sets: the benchmark's, or the usual one."""
+        """The threshold of the label sets: the benchmark's, or the default."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
     def add_class_tables(self, call: Call) -> None:
-        """Note the benchmark's tables of classes as inputs, which `reassess.Findings` reads."""
+        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a call."""
         for part in ("groups", "collapsed"):
             if self.benchmark.folder is not None and part in self.benchmark.sources:
                 call.add_input(part, Path(self.benchmark.sources[part]))
 
     def join_arguments(self, call: Call) -> dict[str, Any]:
-        """How images are joined, as arguments of `find_outcomes`."""
+        """Return how to join images, as arguments of `find_outcomes`."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
+        """Compare a model's predictions with one of the label sets; `join_arguments` are those of `find_outcomes`.
 
-        Images that another of several label sets holds are known, and rows without names are in the order of the first.
+        With several named label sets, rows without image names are in the order of the first, and images of the other
+        label sets are not unknown.
         """
         first = next(iter(self.sets))
         if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
@@ -100,7 +101,7 @@ class EvaluationInputs:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            also_known=[others.images for others in self.sets.values()],
+            also_known=[label_set.images for label_set in self.sets.values()],
             **join_arguments,
         )
 
@@ -117,15 +118,15 @@ def load_evaluation_inputs(
     with_votes: bool = False,
     labels_needed: bool = True,
 ) -> EvaluationInputs:
-    """Read what models are judged by, all of it in one list of classes; votes if asked for."""
+    """Read the parts that models are evaluated with, and convert them to one class list."""
     is_default = benchmark is None and labels is None and thresholds is None
     reader = PartReader(call, benchmark)
     if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
-        given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
+        sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
         with suggest_benchmark(is_default):
-            paths = {part: require_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
+            paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated(paths.values())
         for part, path in paths.items():
             reader.read(part, path)
@@ -147,89 +148,90 @@ def load_evaluation_inputs(
 def _evaluation_inputs(
     reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
 ) -> EvaluationInputs:
-    """The parts in one list of classes; several label sets by their names."""
-    moved, files = reader.join(), reader.files
-    _note_classes(reader, moved)
+    """Join the parts; `names` has the names of several label sets, or is empty."""
+    parts, files = reader.join(), reader.files
+    _note_classes(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
-        sets_of = (judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
-        sets = dict(zip(names or (None,), sets_of, strict=True))
+        label_parts = [part for part in parts if part.startswith("labels")]
+        label_sets_read = (evaluation_labels_of(files[part], parts[part]) for part in label_parts)
+        sets = dict(zip(names or (None,), label_sets_read, strict=True))
     else:
-        sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
-    only = None if names else moved.get("labels")
-    votes = moved.get("votes")
+        name = label_set_name(files["scores"])
+        sets = {threshold: _make_label_set(parts, threshold, name) for threshold in thresholds}
+    single = None if names else parts.get("labels")
+    votes = parts.get("votes")
     return EvaluationInputs(
         benchmark=reader.benchmark,
         is_default=is_default,
         files=files,
-        class_file=next((path for path, noun in reader.parts.values() if class_ids_of(noun).size), None),
+        class_file=next((path for path, part_data in reader.parts.values() if class_ids_of(part_data).size), None),
         sets=sets,
-        original=moved.get("original"),
-        scores=moved.get("scores"),
-        votes=None if votes is None else with_golden_votes(votes, moved.get("rater-golden"), moved.get("golden")),
-        experts=moved.get("golden"),
-        rater_golden=moved.get("rater-golden"),
-        reviewed=only if isinstance(only, MultiLabels) else None,
+        original=parts.get("original"),
+        scores=parts.get("scores"),
+        votes=None if votes is None else with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden")),
+        experts=parts.get("golden"),
+        rater_golden=parts.get("rater-golden"),
+        reviewed=single if isinstance(single, MultiLabels) else None,
     )
 
 
 @contextmanager
 def suggest_benchmark(is_default: bool) -> Iterator[None]:
-    """Put the missing benchmark first in the fix of an error if images were taken as ImageNet's by default."""
+    """If ImageNet is used by default, begin the fix of an error with how to name another benchmark."""
     try:
         yield
     except ReassessError as error:
         if is_default and not isinstance(error, UnreadableFileError) and error.fix != labels_fix():
-            error.fix = Fix.join("; or ", f"for images that are not ImageNet's: {labels_fix()}", error.fix)
+            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {labels_fix()}", error.fix)
         raise
 
 
 def labels_fix() -> str:
-    """How to give the labels of images that are not ImageNet's."""
+    """Return how to give labels for images that are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
-def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
-    """The label sets of a file that judge a model."""
+def evaluation_labels_of(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+    """Return the label sets that models are evaluated with."""
     if isinstance(labels, LabelSets):
         return labels
     with at(file):
         return labels.evaluation_labels
 
 
-def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
+def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
     return replace(
         label_sets(parts["scores"], threshold, original=parts.get("original")), name=f"{name} at {threshold:g}"
     )
 
 
-def _note_classes(reader: PartReader, moved: Mapping[str, Classed]) -> None:
-    """Say which classes there are, where no list but the names in the files says so."""
-    classes = next((classes_of(noun) for noun in moved.values()), Classes())
+def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+    """Explain where the classes come from, if there is no class list."""
+    classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
-    named = some([str(path) for path, noun in reader.parts.values() if classes_of(noun).texts])
+    files = some([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
     names = some(classes.texts, most=5)
-    reader.call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {named}, sorted: {names}")
+    count = counted(len(classes.texts), "class name")
+    reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
 def _scores_source(labels: str | None, scores: str | None) -> str | None:
-    """The scores that label sets are made from, as given."""
+    """Return the source of the scores that label sets are made from."""
     if labels is not None and scores is not None:
-        raise click.UsageError(
-            "With --threshold, labels are made from scores: give --scores or --labels, and not both."
-        )
+        raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
     if scores == NONE:
-        raise click.UsageError("With --threshold, labels are made from scores, which cannot be none.")
+        raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
     return labels if scores is None else scores
 
 
 def load_original_inputs(
     call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
 ) -> EvaluationInputs:
-    """The original labels, if there are any, and golden answers if given or needed, in one list of classes."""
+    """Read the original labels, if available, and golden answers, if given or needed."""
     reader = PartReader(call, benchmark)
     reader.find_original(original)
     if golden is not None or golden_needed:

@@ -1,4 +1,4 @@
-"""Models' predictions, read as the options of `prediction_options` say."""
+"""Read models' predictions with the options of `prediction_options`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
@@ -29,7 +29,7 @@ _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unkno
 
 
 def short_names(files: list[str]) -> dict[str, str]:
-    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
+    """Name the model of each file: by the file name without suffix, or by the path if names are equal.
 
     >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
     {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
@@ -38,12 +38,12 @@ def short_names(files: list[str]) -> dict[str, str]:
     """
     stems = [PurePath(file).stem for file in files]
     paths = relative_names(files)
-    named = zip(files, stems, paths, strict=True)
-    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in named}
+    names = zip(files, stems, paths, strict=True)
+    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in names}
 
 
 def relative_names(files: list[str]) -> list[str]:
-    """The paths of files, of absolute ones without the folders that all of them share.
+    """Remove common folders from absolute paths.
 
     >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
     ['runs/b.npz', 'old/b.npz']
@@ -57,48 +57,48 @@ def relative_names(files: list[str]) -> list[str]:
 
 
 def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs) -> Iterator[tuple[str, Predictions]]:
-    """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
+    """Read the files one by one, and yield the name and the predictions of each.
 
-    Several files are called by their paths without the folders that all share; in a JSON document as they were given.
+    The name of a file is its path; of several absolute paths, the common folders are removed, except in JSON.
     """
     for path in files:
         call.check_not_output(path)
-    given = list(map(str, files))
-    names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
-    rows = {path: value_for(str(path), given, call.reading.row_names, "--names", _ORDERS) for path in files}
-    lists = {path: value_for(str(path), given, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
+    paths = list(map(str, files))
+    names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
+    rows = {path: value_for(str(path), paths, call.reading.row_names, "--names", _ORDERS) for path in files}
+    lists = {path: value_for(str(path), paths, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
     for path in with_progress(call, files, "reading"):
         yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
 
 
 def repeat_arguments(files: Sequence[Path]) -> list[str]:
-    """The same files and benchmark, read in the same way, as words of another command line."""
+    """Return the files and the shared options of this command line, for a suggested command."""
     context = click.get_current_context()
     words = [f"./{file}" if str(file).startswith("-") else str(file) for file in files]
     for option in context.command.params:
         name = str(option.name)
         if name in _SHARED_OPTIONS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
-            given = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
-            for each in given:
+            values = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
+            for each in values:
                 text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
                 words += [option.opts[0], *([] if each is True else [text])]
     return words
 
 
 def value_for(
-    name: str, names: Sequence[str], given: Sequence[str], option: str, words: Sequence[str] = ()
+    name: str, names: Sequence[str], values: Sequence[str], option: str, words: Sequence[str] = ()
 ) -> str | Path | None:
-    """What an option gives for one of some names: a word, or a file; that of this name, or else that of no name."""
-    own = [text.removeprefix(f"{name}=") for text in given if text.startswith(f"{name}=")]
-    of_all = [text for text in given if not text.startswith(tuple(f"{other}=" for other in names))]
-    files = own or of_all
+    """Return the value of an option like [NAME=]FILE for one of several names: a file, or one of some words."""
+    own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
+    common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
+    files = own_values or common_values
     if len(files) > 1:
         raise click.UsageError(f"{option} is given twice for {name}.")
-    for text in of_all:
+    for text in common_values:
         if "=" in text and not exists(text):
-            other = text.rpartition("=")[0]
-            raise click.UsageError(f"{option} is given for {other}, which is none of {some(names)}.")
+            unknown = text.rpartition("=")[0]
+            raise click.UsageError(f"{option} is given for {unknown}, which is not one of {some(names)}.")
     if not files or files[0] in words:
         return files[0] if files else None
     return Path(FILE.convert(files[0], click.Option([option]), None))
@@ -107,24 +107,24 @@ def value_for(
 def _read_predictions(
     call: Call, path: Path, inputs: EvaluationInputs, rows: str | Path | None, outputs: str | Path | None
 ) -> Predictions:
-    """The predictions of a file; `rows` is a file of image names or an order, `outputs` a file of classes or auto."""
+    """Read a file; `rows` is a file of image names or an order, and `outputs` is a class list or auto."""
     names = read_lines(call.add_input("names", rows)) if isinstance(rows, Path) else None
     classes = _read_class_list(call.add_input("classes", outputs)) if isinstance(outputs, Path) else None
     predictions = _read_file(call, path, inputs, names, classes)
     if isinstance(rows, str):
         predictions = _in_order(predictions, rows, inputs, path)
-    if outputs == _AUTO and (other := _detect_class_list(call, path, predictions, inputs)) is not None:
-        return _read_file(call, path, inputs, names, other)
+    if outputs == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
+        return _read_file(call, path, inputs, names, detected)
     return predictions
 
 
 def _read_class_list(path: Path) -> list[str]:
-    """The class of each output; a table, which may have several outputs of a class, is refused."""
+    """Read the class of each output; a table that sums outputs is an error."""
     classes = read_output_classes(path)
     if isinstance(classes, dict):
         raise DataError(
             "unused-option",
-            "a table of outputs is only for predict, which adds up the outputs of each class",
+            "a table of outputs works only with predict, which sums the outputs of each class",
             where=path,
             fix="reassess predict MODEL --classes TABLE; or list the class of each output, one per line",
         )
@@ -132,7 +132,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
-    """The class of each output by the class list that the images confirm; None if they confirm no other one."""
+    """Find another class list that fits the predictions, and return its class for each output; None without one."""
     with at(path):
         outcomes = inputs.outcomes(
             predictions, inputs.labels, any_class_list=True, called=str(path), **inputs.join_arguments(call)
@@ -148,7 +148,7 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
 def _read_file(
     call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> Predictions:
-    """The predictions of a file, with the benchmark's names of images."""
+    """Read a file without --names orders, and convert image names to the benchmark's."""
     try:
         predictions = read_predictions(
             call.add_input("predictions", path),
@@ -168,8 +168,8 @@ def _read_file(
             raise
     if inputs.is_default:
         _reject_other_images(path, predictions.images, inputs)
-    if names is None and predictions.images is not None and (beside := find_names_file(path)) is not None:
-        call.add_input("names", beside)
+    if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
+        call.add_input("names", names_file)
     if predictions.images is not None:
         with at(path):
             predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
@@ -177,7 +177,7 @@ def _read_file(
 
 
 def _try_read_images(path: Path) -> tuple[str, ...] | None:
-    """The images of a table of which nothing else could be read; None of another file, or where it names none."""
+    """Return the image names of a table, if they can be read."""
     try:
         return read_image_names(path)
     except ReassessError:
@@ -185,7 +185,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
 
 
 def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
-    """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
+    """Raise if no image is in ImageNet's label sets, which are used by default."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
             "unknown-image",
@@ -198,10 +198,10 @@ def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: Eva
 
 
 def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
-    """The predictions of a file without names, named in the order that was given."""
+    """Name the rows of a file without image names by an order."""
     if predictions.images is not None:
         raise DataError(
-            "unused-option", "file has image names, so rows need no order", where=path, fix="do not give --names"
+            "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
         )
     images = _ordered_images(order, inputs)
     if len(images) != len(predictions):
@@ -217,7 +217,7 @@ def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, pa
 
 
 def _ordered_images(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
-    """The images in the order in which a file lists them without names."""
+    """Return the images of the benchmark in an order: validation or class-folder."""
     if order == "validation":
         return IMAGENET.images
     if inputs.original is None:

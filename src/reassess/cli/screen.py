@@ -1,4 +1,4 @@
-"""What commands print: tables for a terminal or a pipe, and messages whose fixes name options."""
+"""Print tables, wrapped text and commands, and rewrite fixes for the command line."""
 
 import os
 import re
@@ -12,62 +12,62 @@ import click
 from reassess.errors import Fix, ReassessError, ReassessWarning
 from reassess.text import plain
 
-_GAPS = 3, 2  # between columns; the second if the first is too wide
-_FEW_ROWS = 4  # may become columns
-_SHORT = 12  # letters of a name that stays together
-_LONGEST = 24  # letters of a word in the first column that stay together
-_PIPED = 100  # columns, if the output is not a terminal
-# Lines break at white space. A blank inside a number becomes another character; in a name, white space that takes no
-# room marks where it may break: after a sign that joins words.
+_GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
+_FEW_ROWS = 4  # a wide table with at most this many rows is transposed
+_SHORT = 12  # names with at most this many letters are not broken
+_LONGEST = 24  # words in the first column are not broken below this many letters
+_DEFAULT_WIDTH = 100  # columns, if the output is not a terminal
+# Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _BLANK for wrapping.
+# _BREAK has no width: it marks where a long name may break, such as after a hyphen.
 _BLANK, _NO_BREAK = "\ue000", re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])")
 _OPTION = re.compile(r"(?<= )--?[a-z][a-z-]* (?=[^- ])")
 _BREAK, _JOINTS = "\x1f", re.compile(r"(?<=\w[-_/])(?=\D)|(?<=/)")
-# What is bold stands between two signs that take no room.
+# Markers around bold text; they have no width.
 _BOLD, _BOLD_END = "\x01", "\x02"
-_Columns = list[list[str]]  # each with its heading first
+_Columns = list[list[str]]  # each column starts with its heading
 
 
 def is_terminal(*, err: bool = False) -> bool:
-    """Whether a terminal shows standard output, or standard error."""
+    """Return whether standard output, or standard error, is a terminal."""
     stream = sys.stderr if err else sys.stdout
-    return stream is not None and stream.isatty()  # None: closed
+    return stream is not None and stream.isatty()  # None: the stream is closed
 
 
 def output_width(*, err: bool = False) -> int:
-    """The columns of standard output, or standard error: COLUMNS, or the terminal's, or 100."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
+    """Return the width of standard output or error: COLUMNS, or the terminal's width, or 100."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
     if is_terminal(err=err):
         try:
-            return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _PIPED
-        except (OSError, ValueError):  # not a terminal of the system
+            return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _DEFAULT_WIDTH
+        except (OSError, ValueError):  # the stream has no file descriptor, or is not a terminal
             pass
-    return _PIPED
+    return _DEFAULT_WIDTH
 
 
 def print_text(text: str, *, err: bool = False) -> None:
-    """Print a line or lines to standard output or standard error, broken between words; a longer word stays whole."""
+    """Print lines, wrapped between words, to standard output or standard error."""
     lines = plain(text).split("\n")
     _print(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
 
 
 def print_command(text: str) -> None:
-    """Print a command of the shell, whose lines go on after a backslash, so that it can be copied.
+    """Print a shell command that can be copied; long commands are split by backslashes.
 
-    An option and its value stay together.
+    An option and its value stay on one line.
     """
-    line = _OPTION.sub(lambda found: found[0].replace(" ", _BLANK), plain(text))
+    line = _OPTION.sub(lambda match: match[0].replace(" ", _BLANK), plain(text))
     _print(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
 
 
-def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
-    """Print what is drawn for the width of an output."""
-    click.echo(drawn(output_width(err=err)), err=err)
+def _print(render: Callable[[int], str], *, err: bool = False) -> None:
+    """Print a text that is rendered for the width of the output."""
+    click.echo(render(output_width(err=err)), err=err)
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
-    """The parts of a line, all but the first moved in; "97.5 %" and "p = 0.5" stay together."""
+    """Wrap a line, and indent all lines after the first; "97.5 %" and "p = 0.5" are not broken."""
     if len(line) <= width:
         return [line.replace(_BLANK, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
@@ -84,22 +84,23 @@ def print_table(
     text_columns: int = 1,
     best: Collection[str] = (),
 ) -> None:
-    """Print a table with `text_columns` columns of text and then columns of numbers, which never break.
+    """Print a table: first `text_columns` columns of text, then columns of numbers.
 
-    Where it is too wide, headings and texts break first, between words; the names in a single column of text also
-    break after a sign. If that is not enough, few rows become columns; otherwise the table comes in parts that all
-    begin with its columns of text. On a terminal, the highest number of a column named in `best` is bold.
+    A table that is too wide is fitted in steps. Headings and texts are wrapped between words; numbers are not. If there
+    is one text column, its names are also wrapped after hyphens, underscores and slashes. A table with few rows is
+    transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
+    each column in `best` is bold.
     """
-    breakable = _mark_breaks if text_columns == 1 else str
+    break_name = _mark_breaks if text_columns == 1 else str
 
-    def prepared(column: int, cell: str) -> str:
+    def prepare(column: int, cell: str) -> str:
         is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
-        return cell.replace(" ", _BLANK) if is_whole else breakable(cell)
+        return cell.replace(" ", _BLANK) if is_whole else break_name(cell)
 
     texts = [[_mark_breaks(plain(heading)) for heading in headings]]
     for row in rows:
         cells = ("-" if cell is None else plain(str(cell)) for cell in row)
-        texts.append([prepared(*cell) for cell in enumerate(cells)])
+        texts.append([prepare(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
@@ -110,13 +111,13 @@ def print_table(
 
 
 def _mark_bold(column: list[str]) -> list[str]:
-    """The column with its highest number bold; as it is with a single number."""
+    """Mark the highest number of a column as bold, if the column has several numbers."""
     numbers = [_number(cell) for cell in column[1:]]
-    known = [number for number in numbers if number is not None]
-    if len(known) < 2:
+    values = [number for number in numbers if number is not None]
+    if len(values) < 2:
         return column
     bold = (
-        f"{_BOLD}{cell}{_BOLD_END}" if number == max(known) else cell
+        f"{_BOLD}{cell}{_BOLD_END}" if number == max(values) else cell
         for cell, number in zip(column[1:], numbers, strict=True)
     )
     return [column[0], *bold]
@@ -134,7 +135,7 @@ def _mark_breaks(text: str) -> str:
 
 
 def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
-    """The table; or several with some of the columns each, where one is too wide."""
+    """Render a table; if it is too wide, transpose it, or split its columns over several tables."""
     if (table := _fit_table(columns, texts, width)) is not None:
         return [table]
     if 0 < texts < len(columns) and len(columns[0]) <= 1 + _FEW_ROWS:
@@ -143,7 +144,7 @@ def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
             return [table]
     first = max(1, texts)
     parts = [columns[:first]]
-    if _fit_table(parts[0], texts, width) is None:  # a name is wider than the output: it reaches over the edge
+    if _fit_table(parts[0], texts, width) is None:  # a name is wider than the output, so its line will be too long
         return [_render(columns, texts, _narrow(_minimum_widths(columns, texts), texts, width), _GAPS[1])]
     for column in columns[first:]:
         if len(parts[-1]) > first and _fit_table([*parts[-1], column], texts, width) is None:
@@ -155,7 +156,7 @@ def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
 
 
 def _fit_table(columns: _Columns, texts: int, width: int) -> str | None:
-    """The table if it fits, with broken headings and texts where it must; None if a word or number would break."""
+    """Render a table with wrapped headings and texts; None if a word or number does not fit."""
     whole = [max(map(_display_width, column)) for column in columns]
     for widths in (whole, _minimum_widths(columns, texts)):
         for gap in _GAPS:
@@ -170,18 +171,18 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
 
 
 def _minimum_widths(columns: _Columns, texts: int) -> list[int]:
-    """The least width of each column: its longest number, or the longest word of a text or heading."""
-    least = []
+    """Return the minimum width of each column: that of its longest number or word."""
+    minimum = []
     longest = _LONGEST if texts == 1 else sys.maxsize
     for i, column in enumerate(columns):
         words = re.split(f"[ {_BREAK}]", " ".join(column if i < texts else column[:1]))
         numbers = [] if i < texts else column[1:]
-        least.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
-    return least
+        minimum.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
+    return minimum
 
 
 def _widen(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more: int) -> list[int]:
-    """The widths with some letters more for texts, first where the most lines are."""
+    """Distribute extra width over the text columns, first to the column with the most lines."""
     widened = list(widths)
     letters = [Counter(map(_display_width, column)) for column in columns[: len(whole)]]
     for _ in range(more):
@@ -194,7 +195,7 @@ def _widen(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more:
 
 
 def _narrow(widths: Sequence[int], texts: int, width: int) -> list[int]:
-    """The widths with less for the widest text, so that the table fits but for words that are longer."""
+    """Narrow the widest text column, so that the table fits unless a word is too long."""
     reduced = list(widths)
     widest = max(range(texts), key=lambda i: reduced[i])
     reduced[widest] = max(_LONGEST, reduced[widest] - max(0, _table_width(widths, _GAPS[1]) - width))
@@ -202,7 +203,7 @@ def _narrow(widths: Sequence[int], texts: int, width: int) -> list[int]:
 
 
 def _display_width(text: str) -> int:
-    """The width of a text on a terminal, where some signs take two columns."""
+    """Return the width of a text on a terminal, where some characters take two columns."""
     if text.isascii():
         return len(text) - sum(map(text.count, (_BREAK, _BOLD, _BOLD_END)))
     from rich.cells import cell_len
@@ -211,7 +212,7 @@ def _display_width(text: str) -> int:
 
 
 def _render(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> str:
-    """The table with columns of these widths; a word of several texts that is longer reaches over the edge."""
+    """Render a table with given column widths. With several text columns, longer words are not cut."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
@@ -223,19 +224,19 @@ def _render(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> s
         for k in range(tall):
             parts = []
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-                line = k - tall + len(cell) if is_heading else k  # headings stand on the line below them
+                line = k - tall + len(cell) if is_heading else k  # headings are aligned at the bottom
                 part = cell[line] if 0 <= line < len(cell) else ""
                 blank = " " * (width - _display_width(part))
                 parts.append(part + blank if i < texts else blank + part)
             lines.append((" " * gap).join(parts).rstrip())
         if is_heading:
             lines.append("─" * _table_width(widths, gap))
-    drawn = "\n".join(lines).replace(_BREAK, "").replace(_BLANK, " ")
-    return drawn.replace(_BOLD, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
+    table = "\n".join(lines).replace(_BREAK, "").replace(_BLANK, " ")
+    return table.replace(_BOLD, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
 
 
 def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
-    """The lines of a cell; a word that is longer than the column breaks anywhere if it may."""
+    """Wrap the text of a cell. With `fold`, a word that is longer than the column is cut."""
     lines, line = [], ""
     for piece in re.findall(f"[^ {_BREAK}]*[ {_BREAK}]|[^ {_BREAK}]+", text):
         if line and _display_width(line) + _display_width(piece.rstrip()) > width:
@@ -249,7 +250,7 @@ def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
 
 
-_CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # of the same name and value
+_CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # options named like the argument
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
     "answers": "--answers {}",
@@ -273,7 +274,7 @@ OPTIONS = {
 
 
 def format_fix(fix: Fix | str) -> str:
-    """A fix with its arguments as options."""
+    """Format a fix, with its Python arguments as command-line options."""
     return fix.render(_option) if isinstance(fix, Fix) else fix
 
 
@@ -283,7 +284,7 @@ def _option(name: str, value: object) -> str:
 
 
 def format_message(message: ReassessError | ReassessWarning) -> str:
-    """The text of an error or a warning, with its fix in options."""
+    """Format an error or warning, with Python arguments in its fix as command-line options."""
     if message.fix is not None:
         message.fix = format_fix(message.fix)
     return str(message)

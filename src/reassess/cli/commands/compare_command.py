@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated, with_progress
-from reassess.cli.help_pages import Command
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
+from reassess.cli.help_pages import Command
 from reassess.cli.options import join_options, label_options, prediction_options
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
@@ -57,7 +57,7 @@ def compare(
     findings = Findings.from_predictions(
         iter_predictions(call, files, inputs),
         inputs.labels,
-        **inputs.known,
+        **inputs.findings_arguments,
         threshold=inputs.threshold,
         seed=seed,
         track=lambda items: with_progress(call, items, "resampling raters"),

@@ -8,8 +8,8 @@ import click
 
 from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated
 from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
-from reassess.cli.help_pages import Choice, Command
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import join_options, label_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option

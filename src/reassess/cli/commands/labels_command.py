@@ -8,8 +8,8 @@ import click
 
 from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, reject_repeated
+from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.evaluation_inputs import judging
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
@@ -220,6 +220,6 @@ def _compare(
 
 def _diff(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
     try:
-        return label_diff(*(judging(name, sets[name]) for name in (first, second)))
+        return label_diff(*(evaluation_labels_of(name, sets[name]) for name in (first, second)))
     except DataError as error:
         return Missing.because(error)

@@ -10,8 +10,13 @@ import numpy as np
 
 from reassess.aggregation import golden_truth
 from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_arguments, call_options, free_name, reject_repeated
+from reassess.cli.evaluation_inputs import (
+    EvaluationInputs,
+    load_evaluation_inputs,
+    load_original_inputs,
+    suggest_benchmark,
+)
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, load_original_inputs, suggest_benchmark
 from reassess.cli.options import (
     ParsedType,
     benchmark_option,

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from reassess.cli.call import FILE, Call, call_options, percent, reject_repeated, with_progress
-from reassess.cli.help_pages import Choice, Command
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import join_options, label_options, output_option, prediction_options
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
@@ -129,7 +129,7 @@ def _load_findings(
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         inputs.labels,
-        **inputs.known,
+        **inputs.findings_arguments,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=inputs.in_sample,

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from reassess.cli.call import FILE, Call, call_options, reject_repeated
-from reassess.cli.help_pages import Command
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_benchmark
+from reassess.cli.help_pages import Command
 from reassess.cli.options import label_options, match_option, prediction_options
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text

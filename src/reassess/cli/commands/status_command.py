@@ -8,7 +8,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import PLACE
+from reassess.cli.campaign_inputs import CAMPAIGN
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
 from reassess.core import IMAGENET
@@ -28,7 +28,7 @@ def status(call: Call, place: str) -> int:
     file or address, raters are measured on golden questions.
     """
     if "://" in place or Path(place).is_file():
-        _show_campaign(call, PLACE.convert(place, None, None))
+        _show_campaign(call, CAMPAIGN.convert(place, None, None))
         return 0
     return _show_benchmark(call, place)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_arguments, call_options, free_name
-from reassess.cli.campaign_inputs import GOLDEN, read_golden, sample_in_words, with_unanswered
+from reassess.cli.campaign_inputs import GOLDEN_OPTION, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
@@ -92,7 +92,7 @@ def _seconds(text: str) -> float | Path:
 @benchmark_option
 @in_benchmark(
     "--golden",
-    type=GOLDEN,
+    type=GOLDEN_OPTION,
     metavar="N|NAME|FILE",
     help="Draw about N golden questions, which experts answer too; or experts' answers or golden questions, which are "
     "not put into tasks; or none.  [default: the benchmark's]",

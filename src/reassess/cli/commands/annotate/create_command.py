@@ -13,11 +13,11 @@ import click
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, progress_bars
 from reassess.cli.campaign_inputs import (
-    GOLDEN,
+    GOLDEN_OPTION,
     CampaignParts,
+    changed_campaign_argument,
     load_campaign_parts,
     sample_in_words,
-    written_campaign_argument,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, benchmark_option
@@ -47,7 +47,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
         "reassess annotate create b.db ask.jsonl --benchmark pets --practice 1",
     ],
 )
-@written_campaign_argument
+@changed_campaign_argument
 @click.argument("tasks", type=FILE)
 @click.option(
     "--per-question",
@@ -65,7 +65,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 )
 @click.option(
     "--golden",
-    type=GOLDEN,
+    type=GOLDEN_OPTION,
     metavar="N|FILE",
     help="Draw about N golden questions for experts, or read golden questions or experts' answers; or none.  "
     "[default: those in TASKS, and the benchmark's]",

@@ -10,11 +10,11 @@ import click
 from reassess import annotation
 from reassess.cli.call import Call, call_options, reject_repeated
 from reassess.cli.campaign_inputs import (
-    PAGES,
+    PAGES_ADDRESS,
     USUAL_ADDRESS,
+    changed_campaign_argument,
     is_on_this_machine,
     serve_command_of,
-    written_campaign_argument,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
@@ -49,14 +49,14 @@ def _person(text: str) -> tuple[str, str | None]:
         "reassess annotate invite pets.db kay:owner --address https://rate.example.org",
     ],
 )
-@written_campaign_argument
+@changed_campaign_argument
 @click.argument(
     "people", nargs=-1, required=True, type=ParsedType("person", _person), metavar="NAME[:expert|:owner]..."
 )
 @click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
 @click.option(
     "--address",
-    type=PAGES,
+    type=PAGES_ADDRESS,
     default=USUAL_ADDRESS,
     show_default=True,
     metavar="URL",

@@ -13,8 +13,8 @@ import click
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent, progress_bars
 from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Command
-from reassess.cli.evaluation_inputs import judging
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.screen import print_text
@@ -113,7 +113,7 @@ def simulate(
             known = (
                 None
                 if labels is None
-                else judging(labels, read_label_file(call.add_input("labels", labels), classes=classes))
+                else evaluation_labels_of(labels, read_label_file(call.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
                 call.announce("the campaign is paused; its copy was resumed")

@@ -122,7 +122,7 @@ def load_campaign_parts(
             "all-golden",
             "all questions are golden, so raters have no tasks",
             where=tasks,
-            golden_read=counted(len(source_tasks.questions), "golden question"),
+            found=counted(len(source_tasks.questions), "golden question"),
             fix="make tasks about more images, or fewer golden questions",
         )
     return CampaignParts(

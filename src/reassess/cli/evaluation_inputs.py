@@ -86,7 +86,7 @@ class EvaluationInputs:
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
-        """Compare a model's predictions with one of the label sets; `join_arguments` are those of `find_outcomes`.
+        """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
 
         With several named label sets, rows without image names are in the order of the first, and images of the other
         label sets are not unknown.
@@ -209,7 +209,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
 
 
 def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
-    """Explain where the classes come from, if there is no class list."""
+    """Explain where the classes come from, without a class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return

@@ -149,8 +149,8 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
             "unknown-class",
             "answer is not a class of the labels",
             where=files["golden"],
-            allowed=f"the correct class of an image: {some(known, most=3)}; or yes, maybe and no about the class in the "
-            "column class",
+            allowed=f"the correct class of an image: {some(known, most=3)}; "
+            "or yes, maybe and no about the class in the column class",
             found=some(unknown, most=3),
             fix="correct or delete these answers",
         )
@@ -279,4 +279,4 @@ def _checked_in_words(checked: CheckedLabels, share: float) -> str:
     )
     if checked.agree:
         return text
-    return f"{text}; the model's own estimate, {percent(checked.by_model)} %, is significantly different"
+    return f"{text}; the model alone estimates {percent(checked.by_model)} %, outside their 99 % interval"

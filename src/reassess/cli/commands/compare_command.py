@@ -10,7 +10,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import join_options, label_options, prediction_options
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
-from reassess.cli.tables.compare_table import comparison_table, print_compared, to_json
+from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
@@ -26,7 +26,12 @@ from reassess.text import counted
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B...")
 @table_option
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image that only one model gets.")
+@click.option(
+    "--details",
+    type=OUTPUT,
+    metavar="TABLE",
+    help="Write a row for each image that only one of two models predicts correctly.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @label_options
 @prediction_options
@@ -44,11 +49,11 @@ def compare(
 ) -> None:
     """Test whether models differ on the same images.
 
-    A, B and any further file contain the predictions of one model each, as for evaluate. The models are compared on
-    the images that all files contain. Two models give one comparison, more models a ranking too.
+    Each file contains the predictions of one model, as for evaluate. The models are compared on the images that are in
+    all files. Three or more models are also ranked.
     """
     if len(files) < 2:
-        raise click.UsageError("Give two models or more; reassess evaluate measures one.")
+        raise click.UsageError("Give at least two models; for one model, use reassess evaluate.")
     reject_repeated(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
@@ -73,9 +78,9 @@ def compare(
     if call.json:
         call.print_document("compare", to_json(findings))
     else:
-        print_compared(call, findings)
+        print_comparison(call, findings)
         if findings.unrated:
-            call.info(f"{findings.unrated}; this favours a model that chose the images to rate")
+            call.info(f"{findings.unrated}; this favours models that chose the images to rate")
         if output is not None:
             call.info(f"{output}: {counted(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):

@@ -13,7 +13,14 @@ from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import join_options, label_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
-from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
+from reassess.cli.tables.evaluate_table import (
+    EvaluationResults,
+    Evaluations,
+    LabelSetKey,
+    accuracy_table,
+    print_results,
+    to_json,
+)
 from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
@@ -40,7 +47,7 @@ _Numbers = tuple[float, ...] | None
 def _numbers(
     kind: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
-    """A callback for an option that takes numbers of one kind, separated by commas: each of them once."""
+    """Return a callback that parses numbers separated by commas, without repeats."""
 
     def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _Numbers:
         try:
@@ -62,7 +69,7 @@ def _numbers(
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @table_option
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image; label errors are marked.")
+@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image, with label errors marked.")
 @partial(label_options, several=True)
 @part_option("scores", "Scores")
 @click.option(
@@ -70,7 +77,7 @@ def _numbers(
     "thresholds",
     callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
-    help="Judge by labels made from the scores at each threshold.",
+    help="Evaluate with labels made from the scores at each threshold.",
 )
 @prediction_options
 @join_options
@@ -78,13 +85,13 @@ def _numbers(
     "--top-k",
     callback=_numbers(click.IntRange(1), "1,5"),
     metavar="K,...",
-    help="Count hits among the top K.  [default: 1,5; 1 below 10 classes]",
+    help="Count hits among the top K.  [default: 1,5; with fewer than 10 classes, 1]",
 )
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images that have duplicates in other sets, by the table of scan. SET: the benchmark's set in the "
-    "table, if the image names do not tell.",
+    help="Exclude images with duplicates in other sets, by the table of scan. SET is the benchmark's set in the table, "
+    "if it cannot be recognised by image names.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
@@ -105,9 +112,9 @@ def evaluate(
     """Measure models by reassessed and by original labels.
 
     Each FILE contains the predictions of one model, as an array or a table: class ids, best first, or the scores of all
-    classes. Images are joined by name. Label sets with unclear, wrong or problematic labels give multi-label accuracy
-    too. A warning says if a model's ids are plainly from another class list. Several label sets also show how the order
-    of the models changes.
+    classes. Images are joined by name. If a label set also has unclear, wrong or problematic labels, multi-label
+    accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
+    the order of the models is compared.
     """
     _check_call(call, files, labels, thresholds, details, by)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
@@ -117,9 +124,9 @@ def evaluate(
     )
     excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
     with write_atomically():
-        measured, outcomes = _measure(call, files, inputs, top_k, excluded)
+        results, outcomes = _measure(call, files, inputs, top_k, excluded)
         if output is not None:
-            accuracy_table(measured).write(output, force=call.force)
+            accuracy_table(results).write(output, force=call.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
@@ -130,17 +137,17 @@ def evaluate(
                 reviewed=inputs.reviewed,
             )
             write_table(details, table, force=call.force)
-    more = (
+    next_words = (
         ["compare", *repeat_arguments(files)]
         if len(files) > 1
         else ["report", *repeat_arguments(files), "-o", free_name("report.html")]
     )
-    call.suggest(*more)
+    call.suggest(*next_words)
     if call.json:
-        results, beside = to_json(measured, by)
-        call.print_document("evaluate", results, **beside)
+        documents, other_parts = to_json(results, by)
+        call.print_document("evaluate", documents, **other_parts)
         return
-    print_measured(call, measured, by)
+    print_results(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (unrated := unrated_in_words(inputs.labels, inputs.original, inputs.scores, match=match)):
         call.info(unrated)
@@ -155,7 +162,7 @@ def evaluate(
         call.info(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
         call.info(
-            "without the original labels nothing checks the order of rows and classes: "
+            "the order of rows and classes cannot be checked without original labels: "
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
     call.print_inputs("labels", "original", "scores", "golden")
@@ -167,68 +174,73 @@ def _measure(
     inputs: EvaluationInputs,
     top_k: tuple[int, ...] | None,
     excluded: ExcludedImages | None,
-) -> tuple[Measured, dict[str, Outcomes]]:
-    """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
-    measured: dict[Cut, Evaluations] = {cut: {} for cut in inputs.sets}
-    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in inputs.sets}
+) -> tuple[EvaluationResults, dict[str, Outcomes]]:
+    """Evaluate each model with each label set; also return the outcomes with the last label set."""
+    results: dict[LabelSetKey, Evaluations] = {key: {} for key in inputs.sets}
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.sets}
     class_lists: dict[str, ClassList | None] = {}
-    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in inputs.sets}
+    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.sets}
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
         with at(file):
-            for cut, sets in inputs.sets.items():
+            for key, sets in inputs.sets.items():
                 outcome = inputs.outcomes(predictions, sets, any_class_list=True, called=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
-                rest = outcome if excluded is None else outcome.excluding(excluded.images)
-                outcomes[cut][file] = rest
-                measured[cut][file] = judge(rest)
+                remaining = outcome if excluded is None else outcome.excluding(excluded.images)
+                outcomes[key][file] = remaining
+                results[key][file] = judge(remaining)
                 if excluded is not None:
-                    moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
+                    effects[key][file] = exclusions(judge(outcome), results[key][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
         warn_of_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, inputs, top_k)
     reviewed = inputs.reviewed
-    own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
-    return Measured(
-        own=own,
+    in_order = {key: _in_order(evaluations, common, key) for key, evaluations in results.items()}
+    return EvaluationResults(
+        evaluations=in_order,
         common=common,
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
-        else {file: summarize_verdicts(last[file], reviewed, inputs.original) for file in next(reversed(own.values()))},
+        else {
+            file: summarize_verdicts(last[file], reviewed, inputs.original)
+            for file in next(reversed(in_order.values()))
+        },
         orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=inputs.labels.classes,
         excluded=None if excluded is None else excluded.to_json(),
-        moved=moved,
+        effects=effects,
     ), last
 
 
 def _common(
-    outcomes: dict[Cut, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
-) -> dict[Cut, Evaluations] | Missing | None:
-    """The models ranked on the images that all of them have seen; None if these are all images."""
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
+) -> dict[LabelSetKey, Evaluations] | Missing | None:
+    """Rank the models on their common images; None if all models have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
-    rankings: dict[Cut, Evaluations] = {}
-    for cut, of_models in outcomes.items():
+    rankings: dict[LabelSetKey, Evaluations] = {}
+    for key, of_models in outcomes.items():
         common = on_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
-        judge = partial(summarize, labels=inputs.sets[cut], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
-        rankings[cut] = ranked({file: judge(each) for file, each in common.items()})
+        judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
+        rankings[key] = ranked({file: judge(each) for file, each in common.items()})
     return rankings
 
 
-def _in_order(evaluations: Evaluations, common: dict[Cut, Evaluations] | Missing | None, cut: Cut) -> Evaluations:
-    """The models in the order of their ranking, which is that on common images; as given where there is none."""
+def _in_order(
+    evaluations: Evaluations, common: dict[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey
+) -> Evaluations:
+    """Sort the models by their ranking on common images, if there are any."""
     if common is None:
         return ranked(evaluations)
-    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[cut]}
+    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
 
 
-def _orders(outcomes: dict[Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:
@@ -243,17 +255,19 @@ def _check_call(
     details: Path | None,
     by: str | None,
 ) -> None:
-    """Refuse options that do not go together."""
+    """Check that options can be combined."""
     reject_repeated(files)
     reject_repeated(labels)
     several = len(labels) > 1
     if several and thresholds is not None:
-        raise click.UsageError("--threshold makes label sets from scores: it goes with one --labels.")
+        raise click.UsageError(
+            "--threshold cannot be used with several --labels, since it makes label sets from scores."
+        )
     if several and details is not None:
-        raise click.UsageError("--details goes with one --labels.")
+        raise click.UsageError("--details cannot be used with several --labels.")
     if several and by is not None and not call.json:
-        raise click.UsageError("--by goes with one --labels, or with --json.")
+        raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
-        raise click.UsageError("--details goes with one --threshold.")
+        raise click.UsageError("--details cannot be used with several thresholds.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
-        raise click.UsageError("--by goes with one --threshold, or with --json.")
+        raise click.UsageError("With several thresholds, --by needs --json.")

@@ -48,13 +48,13 @@ from reassess.text import counted
     "--threshold",
     type=float,
     metavar="T",
-    help="Keep each class with a score of at least T.  [default: the benchmark's]",
+    help="Classes with a score of at least T are valid.  [default: the benchmark's]",
 )
 @click.option(
     "--details",
     type=OUTPUT,
     metavar="TABLE",
-    help="Write a row for each changed original label: the new classes, scores and votes.",
+    help="Write a row for each changed original label, with the new classes, scores and votes.",
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
@@ -71,33 +71,34 @@ def labels(
 ) -> None:
     """Make label sets from scores, or compare label sets.
 
-    SCORES and SETS are files or names of known data, such as imagenet-real-scores and imagenet-real; without SCORES,
-    they come from the --benchmark. Label sets that are written into its folder become its labels, and its
-    benchmark.json keeps the threshold. Several SETS show what changed from one to another, and on how many images each
-    two agree.
+    SCORES and SETS are files or known data, such as imagenet-real-scores and imagenet-real; by default, the scores of
+    --benchmark. Label sets written into its folder become the benchmark's labels, and benchmark.json stores the
+    threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
     """
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
-            raise click.UsageError("--threshold, --original and --details go with one SCORES.")
+            raise click.UsageError("With several SETS, --threshold, --original and --details cannot be used.")
         _compare(call, files, by, output, benchmark)
         return
     if by is not None:
-        raise click.UsageError("--by goes with several SETS.")
+        raise click.UsageError("--by needs several SETS.")
     if threshold is None and benchmark is not None:
         threshold = benchmark.threshold
         if threshold is None:
-            raise click.UsageError(f"Give --threshold T: {benchmark.name} has none yet; it is kept with the labels.")
+            raise click.UsageError(f"Give --threshold T: {benchmark.name} has no threshold yet.")
     if not (files or benchmark):
         raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
     if threshold is None:
         raise click.UsageError("--threshold T is missing.")
     if output is None and details is None:
-        raise click.UsageError("-o LABELS is missing; --details TABLE alone lists the changed labels.")
+        raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    parts, sets = _make(call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None)
-    known = parts.get("original")
-    changes = None if known is None else original_changes(sets, known)
+    parts, sets = _make_label_sets(
+        call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None
+    )
+    original_labels = parts.get("original")
+    changes = None if original_labels is None else original_changes(sets, original_labels)
     if details is not None and changes is None:
         raise DataError(
             "missing-labels",
@@ -118,11 +119,11 @@ def labels(
         call.suggest(
             "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
-    unrated = None if known is None else len(sets) - len(parts["scores"].images)
+    unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     _report(call, output, threshold, sets, unrated, changes, details)
 
 
-def _make(
+def _make_label_sets(
     call: Call,
     benchmark: Benchmark | None,
     scores: str | None = None,
@@ -131,18 +132,18 @@ def _make(
     original: str | None,
     with_votes: bool,
 ) -> tuple[dict[str, Any], LabelSets]:
-    """The scores, the original labels if there are any, and votes if asked for; and the label sets."""
+    """Read scores, original labels and, with `with_votes`, votes; return them and the label sets."""
     reader = PartReader(call, benchmark)
-    of_file = reader.require("scores", scores)
-    reader.recognize(of_file.images)
+    scores_read = reader.require("scores", scores)
+    reader.recognize(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
-    if source is not None and source in SOURCES:  # fetched if need be
+    if source is not None and source in SOURCES:  # downloaded if needed
         reader.read("original", call.resolve("original", source))
     else:
         reader.find_original(original)
     if with_votes:
         reader.find("votes")
-        if reader.find("rater-golden") is not None:  # experts' answers alone may be on images without scores
+        if reader.find("rater-golden") is not None:  # only experts' answers could be about images without scores
             reader.find_golden(None)
     parts = reader.join()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
@@ -173,7 +174,7 @@ def _report(
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
     call.info(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
-    call.info(f"{counted(sets.empty_images, 'rated image')} without a label")
+    call.info(f"{counted(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
     call.info(
         "unrated images are omitted"
         if unrated is None
@@ -186,7 +187,7 @@ def _report(
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
-    """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
+    """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
         reader.read(f"labels {number}", call.resolve("labels", file))
@@ -197,28 +198,28 @@ def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) 
 def _compare(
     call: Call, files: tuple[str, ...], by: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Show how far every two label sets agree, and what changed between two."""
+    """Compare label sets in pairs."""
     reject_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
-    partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
-    if partial:
-        call.find(IMAGENET.sources["original"])  # the verdicts are on these
+    incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.complete]
+    if incomplete:
+        call.find(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
         write_table(output, class_table(agreements), force=call.force)
-    diffs = {(a, b): _diff(a, b, sets) for a, b in pairs}
+    diffs = {(a, b): _compare_pair(a, b, sets) for a, b in pairs}
     if call.json:
         call.print_document("labels", comparison_to_json(agreements, diffs))
         return
-    reviewed = [given for given, its in sets.items() if isinstance(its, MultiLabels)]
+    reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
     print_comparison(call, agreements, diffs, reviewed=reviewed, by_class=by is not None)
-    for given in partial:
-        call.note(f"{given} judges only the original label of each image")
+    for file in incomplete:
+        call.note(f"{file} reviews only the original label of each image")
 
 
-def _diff(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
+def _compare_pair(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
     try:
         return label_diff(*(evaluation_labels_of(name, sets[name]) for name in (first, second)))
     except DataError as error:

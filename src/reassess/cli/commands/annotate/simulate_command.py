@@ -1,4 +1,4 @@
-"""`reassess annotate simulate`: programs rate in a copy of a campaign."""
+"""`reassess annotate simulate`: simulate raters in a copy of a campaign."""
 
 import math
 import os
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 _RATERS, _SECONDS = 6, 3.0
-_CAREFUL = "0.9,0.05,0.05/0.05,0.05,0.9"
+_CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
 def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
         return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL}.") from None
+        raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL_RATER}.") from None
 
 
 @click.command(
@@ -56,10 +56,10 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
     "matrices",
     type=ParsedType("matrix", _matrix),
     multiple=True,
-    default=[_CAREFUL],
+    default=[_CAREFUL_RATER],
     metavar="M",
-    help="Probabilities of a rater's answers: no, maybe and yes to an invalid class, and after a slash to a valid one. "
-    f"Several are used in turn.  [default: {_CAREFUL}]",
+    help="A rater's probabilities of no, maybe and yes: for an invalid class and, after a slash, for a valid class. "
+    f"Repeatable; the raters use them in turn.  [default: {_CAREFUL_RATER}]",
 )
 @click.option(
     "--seconds",
@@ -67,16 +67,16 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
     default=_SECONDS,
     show_default=True,
     metavar="S",
-    help="Mean time of a vote, in seconds.",
+    help="Mean seconds per vote.",
 )
 @click.option(
     "--labels",
     type=FILE,
     metavar="FILE",
-    help="The truth: valid classes of each image.  [default: that of golden questions, others at random]",
+    help="The truth: valid classes of each image.  [default: golden answers; random for other questions]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the answers.")
-@output_option("FILE", "Keep the copy with the simulated votes.", required=False)
+@output_option("FILE", "Write the copy with the simulated votes.", required=False)
 @call_options
 def simulate(
     call: Call,
@@ -90,8 +90,8 @@ def simulate(
 ) -> None:
     """Estimate votes, hours and label accuracy.
 
-    Programs rate in a copy of the campaign, in simulated time. The labels made from their votes are compared with the
-    truth that decides their answers.
+    Simulated raters answer a copy of the campaign, in simulated time. The labels made from their votes are compared
+    with the truth that the answers were drawn from.
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
@@ -104,28 +104,28 @@ def simulate(
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
-        with annotation.using_campaign(campaign):  # so that errors name it, and not the copy
+        with annotation.using_campaign(campaign):  # so that errors name the campaign, not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.refuse_answered(output, copy)
         with annotation.using_campaign(copy) as opened, progress_bars(call) as progress:
             classes = annotation.classes_of(opened)
-            known = (
+            truth = (
                 None
                 if labels is None
                 else evaluation_labels_of(labels, read_label_file(call.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.announce("the campaign is paused; its copy was resumed")
-            annotation.end_expired_turns(opened, math.inf)  # people do not continue in the copy
+                call.announce("the campaign is paused; the copy is resumed")
+            annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
-                annotation.truth_of_campaign(opened, known, seed=seed),
+                annotation.truth_of_campaign(opened, truth, seed=seed),
                 now=time.time(),
                 seconds=seconds,
                 seed=seed,
-                progress=_adding(progress),
+                progress=_count_answers(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
@@ -133,8 +133,8 @@ def simulate(
     _report(call, result, seconds, output, is_random=labels is None)
 
 
-def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
-    """Show the number of answers so far."""
+def _count_answers(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+    """Return a function that adds to the number of answers in the progress bar."""
     done = 0
 
     def add(more: int) -> None:
@@ -175,8 +175,8 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
         answered = counted(result.expert_answers, "golden question")
-        call.note(f"a program answered {answered} correctly in the place of experts, for whom practice waits")
+        call.note(f"practice needs experts' answers: {answered} answered correctly by a program instead")
     if is_random:
-        call.note("the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)")
+        call.note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:
         call.info(f"copy: {output}")

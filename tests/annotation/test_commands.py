@@ -44,7 +44,7 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
             save_answers(campaign, person.id, given, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(
-        "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
+        "4 questions: 0 open, 4 with all votes\ngolden: 2 valid, 2 invalid\n"
     )
     annotate("exclude", "ann")
     annotate("exclude", "ann", "--undo")

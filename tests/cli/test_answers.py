@@ -41,7 +41,7 @@ def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Pat
     return folder
 
 
-def test_every_command_reads_votes_in_another_language_as_in_english(folder: Path, run: Runner) -> None:
+def test_commands_read_votes_in_another_language(folder: Path, run: Runner) -> None:
     """The order of the answers is told once, and benchmark.json keeps it."""
     benchmark("english", ENGLISH, ENGLISH)
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
@@ -65,7 +65,7 @@ def test_every_command_reads_votes_in_another_language_as_in_english(folder: Pat
     assert Path("deutsch/benchmark.json").read_text().count('"ja"') == 1
 
 
-def test_answers_are_listed_by_data_check(folder: Path, run: Runner) -> None:
+def test_status_lists_answers(folder: Path, run: Runner) -> None:
     benchmark("pets", ("No", "maybe", "YES"), ("0", "", "1"))
     parts = {one["part"]: one for one in results_of(run, "status", "pets")["parts"]}
     assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
@@ -75,7 +75,7 @@ def test_answers_are_listed_by_data_check(folder: Path, run: Runner) -> None:
     assert "2 classes; answers 0 16, 1 16" in printed
 
 
-def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runner) -> None:
+def test_commands_report_a_typo_in_the_same_words(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     assert run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv").code == 0
     assert run("labels", "--benchmark", "pets", "--threshold", "0.5", "-o", "pets/labels.csv").code == 0
@@ -98,7 +98,7 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runne
 
 
 @pytest.mark.parametrize("answers", ["a,a", "maybe", "", "a,,b"])
-def test_answers_are_two_or_more_different_ones(run: Runner, answers: str) -> None:
+def test_answers_must_be_two_or_more_different_words(run: Runner, answers: str) -> None:
     told = run("raters", "votes.csv", "--answers", answers)
     assert (
         told.code,
@@ -110,7 +110,7 @@ def test_answers_are_two_or_more_different_ones(run: Runner, answers: str) -> No
 
 
 @pytest.mark.parametrize("command", ["aggregate", "raters", "curve"])
-def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command: str) -> None:
+def test_answers_missing_from_all_votes_are_an_error(folder: Path, run: Runner, command: str) -> None:
     """They would be ignored: each file keeps its own scale if it has none of them."""
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
@@ -122,7 +122,7 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
         "  found:   nein, vielleicht, ja\n"
-        "  fix:     correct the answers in --answers, or leave them out\n"
+        "  fix:     correct or remove the answers in --answers\n"
     )
     assert not Path("s.csv").exists()
     assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0
@@ -132,7 +132,7 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     )
 
 
-def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:
+def test_golden_answers_can_all_be_no(folder: Path, run: Runner) -> None:
     write_csv("labels.csv", "image,class", [("a", "cat")])
     write_csv("scores.csv", "image,class,score", [("a", "cat", 0.9), ("a", "dog", 0.3)])
     Path("pets").mkdir()
@@ -144,7 +144,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
-def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Runner) -> None:
+def test_votes_and_golden_answers_of_different_kinds_are_an_error(folder: Path, run: Runner) -> None:
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
     for command in (("aggregate", "choices.csv", "-o", "t.csv"), ("raters", "choices.csv")):
@@ -165,7 +165,7 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
     assert (told.code, "votes of different kinds cannot be joined\n" in told.err) == (1, True)
 
 
-def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:
+def test_golden_none_ignores_golden_answers(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     given = "--benchmark", "pets", "--force", "-o"
     assert run("aggregate", *given, "with.csv", "--method", "em").code == 0
@@ -185,7 +185,7 @@ def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:
         assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")
 
 
-def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: Runner) -> None:
+def test_undecided_golden_items_are_named(folder: Path, run: Runner) -> None:
     choices = [(image, rater, "cat") for image in "abc" for rater in "xy"] + [("c", "z", "dog")]
     write_csv("votes.csv", "image,rater,answer", choices)
     experts = [("a", "eve", "cat"), ("b", "eve", "cat"), ("b", "flo", "dog"), ("c", "eve", "dog")]
@@ -204,7 +204,7 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: R
     assert curve["golden"] == {"questions": 4, "valid": 2, "rule": golden["rule"], "undecided": 1, "unrated": 0}
 
 
-def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) -> None:
+def test_commands_warn_about_a_misspelled_image(folder: Path, run: Runner) -> None:
     pets = benchmark("pets", ENGLISH, ENGLISH)
     for number in range(20):
         (pets / "images").mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: str) -> None:
+def test_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: str) -> None:
     Path("pets").mkdir()
     Path("link.db").symlink_to("gone.db")
     os.mkfifo("pipe")

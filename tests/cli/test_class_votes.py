@@ -34,7 +34,7 @@ def here(folder: Path) -> Path:
     return write_files(folder, {"votes.csv": VOTES, "golden.csv": GOLDEN, "counts.csv": COUNTS})
 
 
-def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
+def test_scores_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
     assert out == (
         "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
@@ -50,7 +50,7 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> 
 
 
 @pytest.mark.parametrize(("scores", "labels"), [("s.csv", "l.json"), ("s.npz", "l.csv"), ("s.parquet", "l.parquet")])
-def test_names_stay_names_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
+def test_class_names_are_kept_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
     output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     output_of(run("labels", scores, "--threshold", "0.5", "-o", labels))
     cut = read_label_file(labels)
@@ -58,7 +58,7 @@ def test_names_stay_names_from_votes_to_label_sets(here: Path, run: Runner, scor
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
-def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Runner) -> None:
+def test_commands_that_need_raters_reject_counts(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
@@ -68,7 +68,7 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     assert not Path("t.csv").exists()
 
 
-def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None:
+def test_default_method_of_counts_is_majority(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
@@ -78,7 +78,7 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None
     assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
 
 
-def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) -> None:
+def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
     """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
     write_files(
         here,
@@ -162,7 +162,7 @@ def numbers(document: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")
-def test_names_and_ids_give_the_same_integers(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = []
     for named in (True, False):
         monkeypatch.chdir(write_digits(folder / str(named), named=named))
@@ -186,7 +186,7 @@ def test_names_and_ids_give_the_same_integers(folder: Path, run: Runner, monkeyp
 
 
 @pytest.mark.parametrize(("method", "named"), [("calibrated", True), ("calibrated", False), ("majority", True)])
-def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
+def test_leave_out_equals_aggregating_without_the_golden_answer(
     folder: Path, run: Runner, method: str, named: bool
 ) -> None:
     """The slow way: for each golden image a file of the other golden answers, and all scores anew."""
@@ -216,7 +216,7 @@ def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
     assert [point["threshold"] for point in curves[-1]["points"]] == pytest.approx(sorted(set(values), reverse=True))
 
 
-def test_a_chart_marks_what_is_in_sample(folder: Path, run: Runner) -> None:
+def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
     """And of calibrated scores they show those that were made without the image that is judged."""
     write_digits(folder / "F", named=True)
     for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
@@ -259,7 +259,7 @@ def cifar_votes(real_file: RealFile, tmp_path: Path) -> Path:
     ("votes", "method", "expected"),
     [("test-counts.csv", "majority", 0.0079), ("", "majority", 0.0882), ("", "em", 0.0846)],
 )
-def test_people_are_as_often_wrong_on_cifar_10_as_is_known(
+def test_error_of_people_on_cifar_10_equals_the_published_value(
     run: Runner, real_file: RealFile, cifar_votes: Path, tmp_path: Path, votes: str, method: str, expected: float
 ) -> None:
     path = real_file(votes) if votes else cifar_votes

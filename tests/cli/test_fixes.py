@@ -8,7 +8,7 @@ from reassess.cli.screen import OPTIONS
 SOURCE = Path(__file__).parents[2] / "src" / "reassess"
 
 
-def test_every_argument_of_a_fix_has_an_option() -> None:
+def test_arguments_of_fixes_have_options() -> None:
     named = {
         (keyword.arg, path.name)
         for path in SOURCE.rglob("*.py")

@@ -94,7 +94,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, m
     return tmp_path
 
 
-def test_there_are_few_commands_and_options() -> None:
+def test_number_of_commands_and_options_is_limited() -> None:
     """Each option counts once for each command that takes it, -h apart; and once by its name."""
     params = [param for _, command in all_commands() for param in command.params]
     options = [param.opts[-1] for param in params if isinstance(param, click.Option)]
@@ -128,7 +128,7 @@ NEXT = {
 
 
 @pytest.mark.parametrize("line", NEXT)
-def test_the_next_command_can_be_called(
+def test_next_command_is_valid(
     line: str, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an export, which names two commands, its own test calls them."""
@@ -148,7 +148,7 @@ def test_the_next_command_can_be_called(
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
-def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: str, command: click.Command) -> None:
+def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Command) -> None:
     assert isinstance(command, Command)
     text = command.get_help(click.Context(command, info_name=name, **app.context_settings))
     places = [text.index(f"\n{section}\n") for section in _SECTIONS if f"\n{section}\n" in text]
@@ -164,7 +164,7 @@ def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: 
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
-def test_every_example_runs_as_it_stands(
+def test_examples_in_help_run(
     name: str, command: Command, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And in 80 columns; `run` refuses a line that is wider."""
@@ -180,7 +180,7 @@ def test_every_example_runs_as_it_stands(
         assert [line for line in result.out.splitlines() if line != line.rstrip()] == []
 
 
-def test_the_help_of_report_names_every_chart(run: Runner) -> None:
+def test_help_of_report_names_all_charts(run: Runner) -> None:
     text = in_one_line(run("report", "--help").out).replace("- ", "-")  # lines break after hyphens
     assert f"Draw only this: {', '.join(CHARTS)}." in text
 
@@ -197,5 +197,5 @@ def test_the_help_of_report_names_every_chart(run: Runner) -> None:
         (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),
     ],
 )
-def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(argv: list[str], expected: str, run: Runner) -> None:
+def test_mistyped_name_gets_a_suggestion(argv: list[str], expected: str, run: Runner) -> None:
     assert message_of(run(*argv), 2).endswith(expected)

@@ -34,7 +34,7 @@ def table(run: Runner, *argv: str) -> list[str]:
     return [line.rstrip() for line in done.out.splitlines()]
 
 
-def test_an_own_label_set_heads_its_columns(bench: Path, run: Runner, report_extra: None) -> None:
+def test_columns_are_named_after_the_label_set(bench: Path, run: Runner, report_extra: None) -> None:
     for heading, row, argv in (
         ("file    pets top-1 %             95 %   original top-1 %   soft  ", 0, ("evaluate", *MODELS)),
         ("class   name   most often instead   images   pets top-1 %   pred", 5, ("evaluate", "a.csv", "--by", "class")),
@@ -46,7 +46,7 @@ def test_an_own_label_set_heads_its_columns(bench: Path, run: Runner, report_ext
         assert table(run, *argv, *JUDGED)[row].startswith(heading)
 
 
-def test_reals_label_sets_head_theirs(bench: Path, run: Runner, real_file: RealFile) -> None:
+def test_columns_of_imagenet_labels_are_named_real(bench: Path, run: Runner, real_file: RealFile) -> None:
     path = real_file("real.json")
     judged, files = ("--labels", str(path), *ALONE), [f"real_{file}" for file in MODELS]
     first = [valid[0] if valid else 0 for valid in json.loads(path.read_text())[:N]]
@@ -60,14 +60,14 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Runner, real_file: RealF
     assert result["label_set"] == "ReaL"
 
 
-def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Runner) -> None:
+def test_long_label_set_names_are_shortened_in_headings(bench: Path, run: Runner) -> None:
     heading, *_ = table(run, "evaluate", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert heading.startswith("file    a_long…f_pets top-1 %  ")
     results = results_of(run, "compare", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert results["label_set"] == "a_long_name_of_pets"
 
 
-def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Runner) -> None:
+def test_headings_of_labels_from_scores_contain_the_threshold(bench: Path, run: Runner) -> None:
     rows = [(name, class_id, 0.9) for name, valid in LABELS.items() for class_id in valid or [0]]
     write_csv("tableware.csv", "image,class,score", rows)
     cut = ("--scores", "tableware.csv", "--original", "none", "--threshold")
@@ -80,7 +80,7 @@ def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Run
     assert [result["label_set"] for result in results] == ["tableware at 0.75", "tableware at 0.95"]
 
 
-def test_label_sets_called_original_are_told_from_the_original_labels(bench: Path, run: Runner) -> None:
+def test_label_set_named_original_is_quoted_in_headings(bench: Path, run: Runner) -> None:
     Path("sets").mkdir()
     Path("sets/original.json").write_text(json.dumps(LABELS))
     judged = ("--labels", "sets/original.json", "--original", "original.json")

@@ -111,7 +111,7 @@ def by_name(
 
 
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_names_give_the_same_integers_as_ids(
+def test_class_names_give_the_same_results_as_ids(
     is_listed: bool, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a list of classes ids are its lines; without one, ranks among the sorted names."""
@@ -132,7 +132,7 @@ def test_names_give_the_same_integers_as_ids(
     assert numbers["evaluate"][0]["by_class"][0]["name"] == order[0]
 
 
-def test_names_stay_names_in_every_file(
+def test_all_files_contain_class_names(
     by_name: Callable[[bool], Made], run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = by_name(True)
@@ -165,7 +165,7 @@ SHOW = ["show", "000.png"]
         *product([COMPARE, REPORT], ["rater-golden"]),  # which show does not read
     ],
 )
-def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
+def test_commands_reject_class_ids_beside_class_names(
     argv: list[str], part: str, folder: Path, run: Runner
 ) -> None:
     """Files are never joined by position; the error names both files, and the class list that is needed."""
@@ -207,7 +207,7 @@ NEARLY = "output name is almost that of a benchmark part"
         (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
     ],
 )
-def test_no_output_takes_the_place_of_another_part(
+def test_output_cannot_replace_another_part(
     argv: list[str], output: str, what: str, instead: str | None, folder: Path, run: Runner
 ) -> None:
     """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
@@ -225,13 +225,13 @@ def test_no_output_takes_the_place_of_another_part(
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
 
 
-def test_an_output_that_is_read_as_no_part_may_be_called_like_one(folder: Path, run: Runner) -> None:
+def test_figure_can_be_named_like_a_part(folder: Path, run: Runner) -> None:
     write_judges(folder)
     assert run("curve", "-o", "digits/scores.svg", "--benchmark", "digits").code == 0
     assert run("curve", "--benchmark", "digits").code == 0
 
 
-def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
+def test_path_of_the_image_folder_is_removed_from_names(
     by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file calls the images in another way, and the numbers of every command are the same."""
@@ -249,7 +249,7 @@ def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
     assert numbers["evaluate"][0]["scorable"] > 100
 
 
-def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
+def test_match_in_benchmark_json_joins_votes_and_golden_answers(
     by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By stem, the files drop the suffix: the numbers stay, and what is written has the names of the images."""
@@ -268,7 +268,7 @@ def joined_by_stem(numbers: Any) -> Any:
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
-def test_match_is_how_the_images_of_every_file_are_joined(
+def test_match_option_joins_all_files(
     command: str, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With --match stem, files of judges that drop the suffix give the same numbers as those that have it."""
@@ -286,7 +286,7 @@ def test_match_is_how_the_images_of_every_file_are_joined(
 
 
 def write_judges(folder: Path) -> None:
-    """All parts of a benchmark by name but images: also label sets, scores, and the raters' votes on golden pairs."""
+    """All parts of a benchmark by name but images: also label sets, scores, and the raters' votes on golden questions."""
     write_all(folder, NAMES.__getitem__)
     shutil.rmtree(folder / "digits/images")
     rows = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
@@ -313,7 +313,7 @@ JOINED = {
 @pytest.mark.parametrize(
     ("first", "command", "part"), [(first, *pair) for first, pairs in JOINED.items() for pair in pairs]
 )
-def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
+def test_commands_reject_file_without_matching_images(
     first: str, command: str, part: str, folder: Path, run: Runner
 ) -> None:
     """The error names both files, and a match by which they join."""
@@ -332,7 +332,7 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     assert run(*argv, "--match", "stem").code == 0
 
 
-def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(folder: Path, run: Runner) -> None:
+def test_compared_label_sets_are_joined_by_the_benchmark(folder: Path, run: Runner) -> None:
     write_judges(folder)
     for place in ("images", "pets/images"):
         other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")

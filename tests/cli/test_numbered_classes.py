@@ -42,7 +42,7 @@ PREDICTIONS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 
 @pytest.mark.parametrize("votes", list(VOTES))
 @pytest.mark.parametrize("predictions", list(PREDICTIONS))
-def test_a_perfect_model_with_perfect_votes_is_perfect(votes: str, predictions: str, folder: Path, run: Runner) -> None:
+def test_perfect_model_and_votes_have_accuracy_one(votes: str, predictions: str, folder: Path, run: Runner) -> None:
     """Twelve classes are called by their ids, some of them also otherwise; as text, 10 comes before 2."""
     Path("b").mkdir()
     write_csv("b/classes.csv", "name,synonyms", [(class_id, f"no. {class_id}") for class_id in range(COUNT)])
@@ -66,7 +66,7 @@ def test_a_perfect_model_with_perfect_votes_is_perfect(votes: str, predictions: 
         ["propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl"],
     ],
 )
-def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
+def test_numbered_class_folders_in_text_order_are_an_error(
     argv: list[str], folder: Path, run: Runner
 ) -> None:
     for image, class_id in TRUTH.items():
@@ -87,7 +87,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
         ["evaluate", "p.csv", "--labels", "l.csv"],
     ],
 )
-def test_nothing_is_said_of_numbers_where_nothing_is_numbered(argv: list[str], folder: Path, run: Runner) -> None:
+def test_missing_class_list_is_reported_without_numbered_classes(argv: list[str], folder: Path, run: Runner) -> None:
     """A flat folder of images, or label sets that are all empty, and predictions by name."""
     Path("b/images").mkdir(parents=True)
     Path("b/images/a.png").touch()

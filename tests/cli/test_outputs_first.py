@@ -92,7 +92,7 @@ def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_work_is_where_it_is_looked_for(
+def test_work_can_be_intercepted(
     here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, command: str, report_extra: None
 ) -> None:
     argv, option, suffix, _, begins = COMMANDS[command]
@@ -102,19 +102,19 @@ def test_the_work_is_where_it_is_looked_for(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_suffix_is_refused_first(refused: Callable[..., str], command: str) -> None:
+def test_wrong_suffix_is_rejected_first(refused: Callable[..., str], command: str) -> None:
     assert "wrong kind of file for " in refused(command, "out.xyz")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_that_exists_is_refused_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+def test_existing_file_is_rejected_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
     suffix = COMMANDS[command][2]
     Path(f"out{suffix}").write_text("")
     assert "output file exists" in refused(command, f"out{suffix}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_place_where_no_file_can_be_is_refused_first(
+def test_impossible_output_path_is_rejected_first(
     refused: Callable[..., str], command: str, report_extra: None
 ) -> None:
     suffix = COMMANDS[command][2]
@@ -132,20 +132,20 @@ def test_a_place_where_no_file_can_be_is_refused_first(
 
 
 @pytest.mark.parametrize("command", [name for name, (*_, given, _) in COMMANDS.items() if given])
-def test_an_input_is_refused_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+def test_input_is_rejected_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
     """Whatever it is called, and also with --force."""
     suffix, given = COMMANDS[command][2:4]
     Path(f"out{suffix}").symlink_to(given)
     assert "output file is also an input" in refused(command, f"out{suffix}", "--force")
 
 
-def test_two_outputs_are_two_files(refused: Callable[..., str]) -> None:
+def test_two_outputs_cannot_be_the_same_file(refused: Callable[..., str]) -> None:
     Path("link").symlink_to(".")
     assert "two outputs are the same file" in refused("propose --details", "link/out.csv", "-o", "out.csv")
 
 
 @pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])
-def test_a_missing_package_for_figures_is_named_first(
+def test_missing_package_for_figures_is_named_first(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -155,7 +155,7 @@ def test_a_missing_package_for_figures_is_named_first(
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 @pytest.mark.parametrize("command", ["report", "clean --page"])
-def test_a_missing_package_for_pages_is_named_first(
+def test_missing_package_for_pages_is_named_first(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -175,7 +175,7 @@ def test_a_missing_package_for_pages_is_named_first(
         ("annotate serve none.db", "uvicorn", "uvicorn", "annotate"),
     ],
 )
-def test_a_missing_package_is_named_before_a_missing_input(
+def test_missing_package_is_named_before_a_missing_input(
     argv: str,
     module: str,
     package: str,
@@ -193,13 +193,13 @@ def test_a_missing_package_is_named_before_a_missing_input(
     assert f"pip install 'reassess[{extra}]'" in error
 
 
-def test_the_packages_that_commands_look_for_are_those_of_their_extras() -> None:
+def test_checked_packages_equal_the_extras() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, modules in MODULES.items():
         named = " ".join([*extras[extra], *extras["torch"]]).replace("pillow", "PIL")
         assert [module for module in modules if module not in named and module != "PIL"] == []
 
 
-def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:
+def test_probabilities_of_items_need_a_table(refused: Callable[..., str]) -> None:
     write_csv("votes.csv", "item,rater,answer", [("x", "a", "cat"), ("x", "b", "dog")])
     assert "wrong kind of file for a table" in refused("aggregate", "out.npz")

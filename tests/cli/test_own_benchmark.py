@@ -26,7 +26,7 @@ def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:
     return {k: (ratio["hits"], ratio["n"]) for k, ratio in result[part].items()}
 
 
-def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Runner) -> None:
+def test_all_forms_of_predictions_give_equal_accuracy(bench: Path, run: Runner) -> None:
     """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
     Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     Path("headed.csv").write_text(

@@ -81,7 +81,7 @@ def calls(run: Runner, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
     return call
 
 
-def test_suspicious_labels_take_two_commands_and_new_ones_eight(
+def test_wrong_labels_take_two_commands_and_new_labels_eight(
     calls: Callable[[list[str]], int], truth: dict[str, str]
 ) -> None:
     wrong = {image for image, name in truth.items() if not image.startswith(f"{name}/")}

@@ -35,7 +35,7 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
-def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
+def test_lines_fit_the_terminal_and_numbers_stay_whole(
     printed: Printed, width: int, rows: list[list[str | None]]
 ) -> None:
     lines = printed(width, rows)
@@ -102,7 +102,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
         ),
     ],
 )
-def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
+def test_table_layout_follows_the_width(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
     assert printed(width, rows)[: len(expected)] == expected
 
 
@@ -113,7 +113,7 @@ def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], exp
         ("24", "  where:\n    a-long-name.csv, row\n    3 of a table\n"),
     ],
 )
-def test_a_line_breaks_between_words_and_goes_on_further_in(
+def test_long_lines_wrap_with_an_indent(
     width: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -122,7 +122,7 @@ def test_a_line_breaks_between_words_and_goes_on_further_in(
 
 
 @pytest.mark.parametrize(("verbose", "last"), [(False, ["5", "and 2 more notes (--verbose)"]), (True, ["6", "7"])])
-def test_five_notes_are_shown_an_equal_one_once(
+def test_first_five_notes_are_printed_without_repeats(
     verbose: bool, last: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = Call(verbose=verbose)
@@ -133,7 +133,7 @@ def test_five_notes_are_shown_an_equal_one_once(
     assert (lines[0], lines[1], lines[-2:]) == ("1", "2", last)
 
 
-def test_notes_are_not_shown_to_who_asks_for_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(quiet=True)
     call.note("a")
     call.info("b")
@@ -142,7 +142,7 @@ def test_notes_are_not_shown_to_who_asks_for_quiet(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
-def test_few_rows_of_many_are_shown_and_how_to_see_all(
+def test_hidden_rows_are_counted(
     verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = Call(verbose=verbose)
@@ -158,7 +158,7 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
         (False, {"TERM": "xterm"}, ["a  1", "b  22"]),
     ],
 )
-def test_the_best_number_is_bold_on_a_terminal(
+def test_best_number_is_bold_on_a_terminal(
     terminal: bool,
     environment: dict[str, str],
     expected: list[str],
@@ -193,7 +193,7 @@ good.csv         50.00   9.45 to 90.55         -  0.5500       -       2       1
 """
 
 
-def test_evaluate_as_a_whole(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_output_of_evaluate(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")

@@ -73,7 +73,7 @@ SPELLINGS: dict[str, Callable[[str, str], list[str]]] = {
     ("command", "spelling"),
     [*(("evaluate", spelling) for spelling in SPELLINGS), *((command, "one absolute") for command in COMMANDS)],
 )
-def test_the_result_is_the_same_however_a_path_is_spelled(here: Path, run: Runner, command: str, spelling: str) -> None:
+def test_spelling_of_paths_does_not_change_results(here: Path, run: Runner, command: str, spelling: str) -> None:
     file, before, after = COMMANDS[command]
     Path(f"one/again-{file}").write_bytes(Path(f"two words/{file}").read_bytes())
     plain = run(*before, f"one/{file}", f"two words/{file}", *after, *_force(after))
@@ -98,16 +98,16 @@ def numbers(text: str) -> list[str]:
         *((command, "link/{}") for command in COMMANDS),
     ],
 )
-def test_a_file_is_given_once(here: Path, run: Runner, command: str, again: str) -> None:
+def test_repeated_file_is_a_usage_error(here: Path, run: Runner, command: str, again: str) -> None:
     file, before, after = COMMANDS[command]
     second = again.format(file, here=here)
     error = message_of(run(*before, f"one/{file}", second, *after), 2)
-    words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are one file"
+    words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are the same file"
     assert words in error, error
     assert not Path("out.csv").exists()
 
 
-def test_models_have_different_names_whatever_their_files_are_called(here: Path, run: Runner) -> None:
+def test_models_have_unique_names(here: Path, run: Runner) -> None:
     """The name of m.npz.npz without its suffix is the name of another file."""
     model = Path("one/m.npz").read_bytes()
     for name in ("m.npz", "m.npz.npz"):

@@ -21,24 +21,24 @@ def pets(folder: Path) -> Path:
     return folder / "pets"
 
 
-def test_shares_of_votes_are_biased(pets: Path, run: Runner) -> None:
+def test_mean_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("aggregate", "--benchmark", "pets", "--method", "mean", "-o", "scores.csv")
     assert result.code == 0
     assert f"{ENDED}their mean is biased; take calibrated or em\n" in result.err
 
 
-def test_a_rater_model_is_not(pets: Path, run: Runner) -> None:
+def test_rater_model_is_not_biased(pets: Path, run: Runner) -> None:
     result = run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "scores.csv")
     assert (result.code, ENDED in result.err) == (0, False)
 
 
-def test_alpha_is_biased(pets: Path, run: Runner) -> None:
+def test_alpha_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("raters", "--benchmark", "pets")
     assert result.code == 0
     assert f"{ENDED}their alpha is biased, that of the golden votes is not\n" in result.err
 
 
-def test_the_savings_of_a_stop_rule_are_understated(pets: Path, run: Runner) -> None:
+def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> None:
     write_files(pets, {"golden.csv": VOTES})
     assert run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "pets/scores.csv").code == 0
     result = run("curve", "--benchmark", "pets", "--stop", "0.01,0.99")
@@ -50,7 +50,7 @@ def test_the_savings_of_a_stop_rule_are_understated(pets: Path, run: Runner) -> 
 @pytest.mark.parametrize(
     "argv", [["raters", "other.csv"], ["aggregate", "other.csv", "--method", "mean", "-o", "s.csv"]]
 )
-def test_of_other_votes_the_folder_says_nothing(pets: Path, run: Runner, argv: list[str]) -> None:
+def test_no_warning_for_votes_outside_the_benchmark(pets: Path, run: Runner, argv: list[str]) -> None:
     (pets.parent / "other.csv").write_text(VOTES)
     result = run(*argv, "--benchmark", "pets")
     assert (result.code, ENDED in result.err) == (0, False)

@@ -27,7 +27,7 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
+def test_imagenet_real_reproduces_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"
@@ -41,7 +41,7 @@ def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_f
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
 
 
-def test_plain_items_give_a_table_of_item_answer_and_probability(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, tmp_path: Path) -> None:
     output = tmp_path / "shares.csv"
     result = run("aggregate", plain, "--method", "majority", "-o", output)
     assert (result.code, result.out) == (
@@ -55,7 +55,7 @@ def test_plain_items_give_a_table_of_item_answer_and_probability(run: Runner, pl
     ]
 
 
-def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_why(
+def test_default_method_is_chosen_by_golden_answers(
     run: Runner, plain: Path, tmp_path: Path
 ) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
@@ -78,7 +78,7 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
         (["VOTES", "--method", "calibrated"], "Method calibrated measures raters on golden answers: give --golden."),
     ],
 )
-def test_options_that_do_not_go_together_are_usage_errors(
+def test_incompatible_options_are_usage_errors(
     run: Runner, plain: Path, tmp_path: Path, argv: list[str], message: str
 ) -> None:
     output = tmp_path / "out.csv"
@@ -88,7 +88,7 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert not output.exists()
 
 
-def test_the_recipe_of_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
     told = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
     assert (told.code, told.err.splitlines()[0]) == (
         1,
@@ -96,13 +96,13 @@ def test_the_recipe_of_imagenet_real_needs_votes_on_questions(run: Runner, plain
     )
 
 
-def test_a_rater_who_voted_twice_is_counted_and_said(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_repeated_votes_are_counted(run: Runner, plain: Path, tmp_path: Path) -> None:
     plain.write_text(plain.read_text() + "s,x,b\n")
     told = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
     assert "\n1 vote by a rater who had voted on the same item before; each counts\n" in told
 
 
-def test_a_next_command_never_names_a_file_that_is_there(
+def test_next_command_writes_to_a_new_file(
     run: Runner, plain: Path, tmp_path: Path, folder: Path
 ) -> None:
     Path("c.csv").write_text("image,rater,answer\na.png,ann,cup\nb.png,ann,mug\n")
@@ -111,7 +111,7 @@ def test_a_next_command_never_names_a_file_that_is_there(
         Path(place).touch()
 
 
-def test_votes_that_change_while_they_are_in_use_make_no_part(
+def test_changed_votes_stop_aggregate(
     run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The benchmark would keep the hash of votes that did not make its scores."""
@@ -126,7 +126,7 @@ def test_votes_that_change_while_they_are_in_use_make_no_part(
     assert (told.code, told.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
 
 
-def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:
+def test_one_question_is_singular(folder: Path, run: Runner) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
     for part in ("votes", "golden"):
@@ -137,4 +137,4 @@ def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> No
     assert "classes: the 1 name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
     assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
-    assert "\n1 golden pair on 1 image, 1 of them valid\n" in run("curve", *own).out
+    assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *own).out

@@ -52,7 +52,7 @@ def training(folder: Path) -> Path:
     return folder
 
 
-def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
+def test_kept_images_are_written_and_mistakes_printed(
     training: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -61,7 +61,7 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
     assert lines[6:10] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
-        "true class   label   images (estimate)   % of the class",
+        "true class   label   images (estimate)   % of true class",
         "───────────────────────────────────────────────────────",
         "dog          eel                   4.1            14.04",
     ]
@@ -79,7 +79,7 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     assert (table.filter(pl.col("kept") == 0)["label_quality"] < 0.5).all()
 
 
-def test_folds_and_their_order_give_the_same_list(training: Path, run: Runner) -> None:
+def test_order_of_fold_files_does_not_matter(training: Path, run: Runner) -> None:
     assert run(*CALL).code == 0
     for files in ("fold-0.npz fold-1.npz", "fold-1.npz fold-0.npz", "fold-1.npz all.npz fold-0.npz"):
         out = output_of(run("clean", *files.split(), "--benchmark", "folded", "-o", "folds.txt", "--force"))
@@ -87,7 +87,7 @@ def test_folds_and_their_order_give_the_same_list(training: Path, run: Runner) -
         assert ("2 repetitions\n" in out) == ("all" in files)
 
 
-def test_consistency_takes_ids(training: Path, run: Runner) -> None:
+def test_consistent_method_accepts_ids(training: Path, run: Runner) -> None:
     out = output_of(run("clean", "ids.csv", *CALL[2:], "--method", "consistent", "--quiet"))
     assert [line.split() for line in out.splitlines()[2:]] == [
         ["dog", "27", "5", "18.52"],
@@ -98,12 +98,12 @@ def test_consistency_takes_ids(training: Path, run: Runner) -> None:
     assert Path("scores.txt").read_text() == Path("clean.txt").read_text()
 
 
-def test_what_scores_are_is_said(training: Path, run: Runner) -> None:
+def test_kind_of_scores_is_printed(training: Path, run: Runner) -> None:
     last = run("clean", "bounded.npz", *CALL[2:]).out.splitlines()[-1]
-    assert last.endswith("; in [0, 1] without adding up to 1, so taken as logits")
+    assert last.endswith("; scores in [0, 1] that do not sum to 1 are taken as logits")
 
 
-def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_labels_list_it(
+def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(
     training: Path, run: Runner
 ) -> None:
     """A model that was trained for more classes knows more; a class of the labels' own list would be lost."""
@@ -120,7 +120,7 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     assert "  found:   fox (1)\n" in refused.err
 
 
-def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
+def test_checked_labels_correct_the_estimate(training: Path, run: Runner) -> None:
     results = results_of(run, *CALL, "--golden", "drawn.csv")
     checked = results["noise"]["checked"]
     assert (checked["checked"], checked["drawn"], checked["covered"]) == (30, 30, pytest.approx(1))
@@ -130,20 +130,20 @@ def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
     assert " by the 30 drawn at random and the model (95 % interval over draws: " in line
 
 
-def test_without_probabilities_checked_labels_say_nothing_about_others(training: Path, run: Runner) -> None:
+def test_checked_labels_without_probabilities_do_not_correct(training: Path, run: Runner) -> None:
     alone = run(*CALL).out.splitlines()
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
     assert result[1] == alone[1]
-    assert alone[2] == "to check a random sample: clean --details ALL, then reassess tasks ALL --golden N"
-    assert result[2].endswith("; they have no probability of being drawn, so they say nothing about other labels")
-    assert result[3] == "to draw from all labels: clean --details ALL, then reassess tasks ALL --golden N"
+    assert alone[2] == "to check it, let people answer a random sample: reassess clean --details ALL, then reassess tasks ALL --golden N"
+    assert result[2].endswith("; they are not a random sample, so they say nothing about other labels")
+    assert result[3] == "for a sample of all labels: reassess clean --details ALL, then reassess tasks ALL --golden N"
     pl.read_csv("drawn.csv").with_columns(probability=pl.lit(0.8)).write_csv("few.csv")
     line = run(*CALL, "--golden", "few.csv", "--force").out.splitlines()[2]
     part = "from 41.67 % of the labels, so they do not give the share of all"
     assert line.endswith(f"; 30 were drawn at random, but {part}")
 
 
-def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> None:
+def test_votes_for_one_class_check_labels(training: Path, run: Runner) -> None:
     by_votes = run(*CALL, "--golden", "votes.csv")
     assert by_votes.code == 0
     by_golden = run(*CALL[:-1], "golden.txt", "--golden", "golden.csv")
@@ -152,7 +152,7 @@ def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> Non
     assert "1 golden item undecided (no " in by_votes.out
 
 
-def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Runner) -> None:
+def test_output_tells_if_the_model_estimate_is_outside_the_interval(training: Path, run: Runner) -> None:
     table = pl.read_csv("drawn.csv").with_columns(pl.lit("no").alias("answer"))
     table = pl.concat([table, table.head(1).with_columns(image=pl.lit("eel/x.png"), answer=pl.lit("yes"))])
     table.write_csv("all-wrong.csv")
@@ -160,7 +160,7 @@ def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: R
     assert line.endswith(" %, which the checked labels refute")
 
 
-def test_document_has_what_it_takes_to_do_it_again(training: Path, run: Runner) -> None:
+def test_document_contains_all_settings(training: Path, run: Runner) -> None:
     how = ["--benchmark", "folded", "--choose", "precision=0.97", "-o", "clean.txt", "--json"]
     argv = ["clean", "fold-0.npz", "fold-1.npz", *how]
     document = document_of(run(*argv), "clean")
@@ -187,7 +187,7 @@ def test_document_has_what_it_takes_to_do_it_again(training: Path, run: Runner) 
     assert sum(row["dropped"] for row in results["classes"]) == COUNT - results["kept"]
 
 
-def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) -> None:
+def test_tasks_reads_wrong_labels(training: Path, run: Runner) -> None:
     result = run("clean", "all.npz", "--benchmark", "pets", "-o", "wrong.csv")
     lines = result.out.splitlines()
     assert (result.code, lines[0]) == (0, "wrong.csv: 12 of 90 labels are probably wrong")
@@ -203,7 +203,7 @@ def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) 
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24
 
 
-def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Needs) -> None:
+def test_confident_method_uses_cleanlab(training: Path, run: Runner, needs: Needs) -> None:
     needs("cleanlab")
     output_of(run(*CALL, "--method", "confident", "--details", "details.jsonl"))
     assert set(pl.read_ndjson("details.jsonl")["reason"]) == {
@@ -223,13 +223,13 @@ CHOICE = "is not a choice: threshold=P or precision=P, with P from 0 to 1"
         ("clean all.npz -o clean.txt", "Give the labels to clean: --original FILE, or --benchmark FOLDER."),
         ("ALL --choose 0.5", f"'0.5' {CHOICE}"),
         ("ALL --choose threshold=nan", f"'threshold=nan' {CHOICE}"),
-        ("ALL --method consistent --choose threshold=0.5", "--choose goes with --method posterior."),
-        ("ALL --method consistent --golden golden.csv", "--golden goes with --method posterior."),
+        ("ALL --method consistent --choose threshold=0.5", "--choose needs --method posterior."),
+        ("ALL --method consistent --golden golden.csv", "--golden needs --method posterior."),
         ("ALL --page page.html", "--page needs --images, or --benchmark FOLDER with images."),
         ("ALL --images pets", "--images goes with --page."),
     ],
 )
-def test_wrong_call_is_a_usage_error(training: Path, run: Runner, argv: str, expected: str) -> None:
+def test_wrong_options_are_a_usage_error(training: Path, run: Runner, argv: str, expected: str) -> None:
     result = run(*argv.replace("ALL", " ".join(CALL)).split())
     assert (result.code, result.out, Path("clean.txt").exists()) == (2, "", False)
     assert result.err.endswith(f"{expected}\n")
@@ -242,10 +242,10 @@ def test_wrong_call_is_a_usage_error(training: Path, run: Runner, argv: str, exp
         ("clean ids.csv --original train.csv -o clean.txt", "ids-only"),
         ("clean fold-0.npz --original train.csv -o clean.txt", "missing-images"),
         ("clean all.npz fold-0.npz fold-1.npz --benchmark swapped -o clean.txt", "wrong-fold"),
-        ("ALL --golden pairs.csv", "unknown-answer-order"),
+        ("ALL --golden questions.csv", "unknown-answer-order"),
     ],
 )
-def test_impossible_call_is_one_error(training: Path, run: Runner, argv: str, error: str) -> None:
+def test_invalid_input_is_one_error(training: Path, run: Runner, argv: str, error: str) -> None:
     table = pl.read_csv("folds.csv")
     shutil.copytree("folded", "swapped")
     table.with_columns(pl.col("fold").sort()).write_csv("swapped/folds.csv")
@@ -257,7 +257,7 @@ def test_impossible_call_is_one_error(training: Path, run: Runner, argv: str, er
     assert not [path for path in Path().iterdir() if path.stem == "clean"]
 
 
-def test_no_input_is_overwritten(training: Path, run: Runner) -> None:
+def test_inputs_cannot_be_overwritten(training: Path, run: Runner) -> None:
     Path("names.txt").write_text("\n".join(pl.read_csv("train.csv")["image"]))
     before = Path("names.txt").read_text()
     argv = ["clean", "all.npz", "--original", "train.csv", "--names", "names.txt", "-o", "names.txt", "--force"]
@@ -265,7 +265,7 @@ def test_no_input_is_overwritten(training: Path, run: Runner) -> None:
     assert Path("names.txt").read_text() == before
 
 
-def test_a_page_shows_what_is_dropped(training: Path, run: Runner, report_extra: None) -> None:
+def test_page_shows_wrong_labels(training: Path, run: Runner, report_extra: None) -> None:
     from PIL import Image
 
     Path("pictures").mkdir()
@@ -285,13 +285,13 @@ def test_a_page_shows_what_is_dropped(training: Path, run: Runner, report_extra:
     assert "<td>labels</td>" not in html, "which are in train.csv, named as original"
 
 
-def test_no_page_is_written_where_nothing_is_dropped(training: Path, run: Runner) -> None:
+def test_page_is_not_written_without_wrong_labels(training: Path, run: Runner) -> None:
     result = run(*CALL, "--choose", "threshold=0", "--page", "page.html", "--images", "pets")
     assert "page.html is not written: no label is wrong" in result.out.splitlines()
     assert (result.code, Path("page.html").exists()) == (0, False)
 
 
-def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Runner) -> None:
+def test_duplicates_in_several_folds_give_a_warning(training: Path, run: Runner) -> None:
     images = pl.read_csv("train.csv")["image"].to_list()
     for rows, split in (((0, 1), True), ((0, 2), False)):
         write_csv("folded/duplicates.csv", "set,image,group,kind", [("train", images[row], 1, "exact") for row in rows])

@@ -33,7 +33,7 @@ def bench(folder: Path) -> Path:
 OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 
-def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Runner) -> None:
+def test_two_models_are_compared_by_both_labels(bench: Path, run: Runner) -> None:
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
@@ -67,14 +67,14 @@ fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06
 """
 
 
-def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
+def test_table_of_two_models_is_written(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
     assert "label uncertainty is not measured: votes are missing (reassess annotate)\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
-def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Runner) -> None:
+def test_three_models_are_ranked_and_compared_in_pairs(bench: Path, run: Runner) -> None:
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")
     results = results_of(run, "compare", *files, *OPTIONS, "--seed", "4")
@@ -98,7 +98,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Run
     assert "fitted.csv is better than worse.csv, also by original labels" in lines
 
 
-def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(bench: Path, run: Runner) -> None:
+def test_models_are_compared_on_common_images(bench: Path, run: Runner) -> None:
     write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
     results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
     assert (results["common_images"], results["not_shared"]) == (20, {"good.csv": 40, "part.csv": 0})
@@ -115,11 +115,11 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
 )
-def test_calls_that_cannot_be_meant_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
+def test_impossible_calls_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
     assert message_of(run("compare", *argv, "--labels", "labels.json"), 2).splitlines()[-1] == f"Error: {text}"
 
 
-def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Runner) -> None:
+def test_missing_original_labels_give_null_and_a_reason(bench: Path, run: Runner) -> None:
     results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert pair["original_difference"] is None
@@ -130,7 +130,7 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
     assert "no comparison by original labels: original labels of these images are missing\n" in out
 
 
-def test_images_that_are_not_scored_give_nulls(bench: Path, run: Runner) -> None:
+def test_unscored_images_give_null(bench: Path, run: Runner) -> None:
     for name, answers in (("x.csv", GOOD), ("y.csv", FITTED)):
         write_csv(name, "image,prediction", list(answers.items())[-10:])
     results = results_of(run, "compare", "x.csv", "y.csv", "--labels", "labels.json")
@@ -145,7 +145,7 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Runner) -> None
     assert result.out.startswith("models cannot be compared: no image is scored\n")
 
 
-def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Runner) -> None:
+def test_details_list_images_that_one_model_gets_right(bench: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--details", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
@@ -191,7 +191,7 @@ def voted(bench: Path, run: Runner) -> Path:
 VOTED = ("--benchmark", "b")
 
 
-def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) -> None:
+def test_votes_resample_images_and_raters(voted: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *VOTED)
     results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
@@ -216,7 +216,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) ->
     assert "no significant difference between copy.csv and good.csv, by reassessed or original labels\n" in out
 
 
-def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
+def test_document_has_preferences_and_labelling_bias(
     voted: Path, run: Runner
 ) -> None:
     Path("scores.csv").rename("b/scores.csv")
@@ -251,7 +251,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         ),
     ],
 )
-def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
+def test_unmeasured_label_uncertainty_has_a_reason(
     voted: Path, run: Runner, files: dict[str, str | None], reason: str
 ) -> None:
     for name, text in files.items():
@@ -264,7 +264,7 @@ def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
     assert f"{reason}{how.get(reason[:17], '')}" in out.replace("\n  ", " ")
 
 
-def test_images_that_were_not_rated_are_counted(voted: Path, run: Runner) -> None:
+def test_unrated_images_are_counted(voted: Path, run: Runner) -> None:
     rows = Path("scores.csv").read_text().splitlines()
     Path("b/scores.csv").write_text("\n".join(row for row in rows if not row.startswith(IMAGES[7])) + "\n")
     labels = {**json.loads(Path("b/labels.json").read_text()), IMAGES[7]: [ORIGINAL[IMAGES[7]]]}
@@ -288,7 +288,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: Label
     return ["original.npz", "spoilt.npz"]
 
 
-def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> None:
+def test_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
     results = results_of(run, "compare", *models)
     (pair,) = results["pairs"]
@@ -303,7 +303,7 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(mo
     assert unsure["probability_a"] == 1
 
 
-def test_written_p_value_stays_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
+def test_written_p_value_can_be_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
     """2^-1099 is below the least p-value that is computed."""
     monkeypatch.chdir(tmp_path)
     names = [f"{number}.png" for number in range(1100)]

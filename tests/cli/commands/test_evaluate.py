@@ -48,7 +48,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, run: Runner) -> None:
+def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
     write_csv("golden.csv", "image,class,rater,answer", [("shop/2.jpg", "bowl", "eve", "no")])
     Path("benchmark").mkdir()
     parts = {part: next(shop.glob(f"{part}.*")) for part in ("labels", "scores", "golden")}
@@ -92,7 +92,7 @@ def counts(part: dict[str, Any]) -> tuple[int, int]:
 # A user's own benchmark
 
 
-def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Runner) -> None:
+def test_json_has_command_inputs_and_results(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
     document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
@@ -115,7 +115,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
     }
 
 
-def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
+def test_table_has_every_k_of_all_files(shop: Path, run: Runner) -> None:
     """Also when the best model's file holds fewer."""
     write_csv(
         "five.csv", ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]), [("shop/2.jpg", 3, 1, 2, 0, 4)]
@@ -131,7 +131,7 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
     ]
 
 
-def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Runner) -> None:
+def test_by_class_names_the_most_frequent_wrong_class(shop: Path, run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
@@ -152,7 +152,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Runner) -> None
     assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
-def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runner) -> None:
+def test_one_invalid_file_is_an_error_without_a_table(shop: Path, run: Runner) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         assert message_of(run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")).startswith(
@@ -161,7 +161,7 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runn
         assert not Path("out.csv").exists()
 
 
-def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Runner) -> None:
+def test_original_label_outside_the_label_sets_is_a_class(shop: Path, run: Runner) -> None:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv"]
     (result,) = results_of(run, *argv)
@@ -189,14 +189,14 @@ def ids(shop: Path) -> list[list[int]]:
     return rows
 
 
-def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Runner) -> None:
+def test_rows_without_names_are_joined_by_position(ids: list[Any], run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,2")
     assert result["detected"] == "npy 5x2, top-2 ids, joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
+def test_names_can_be_given_for_one_of_several_files(
     ids: list[Any], run: Runner
 ) -> None:
     np.save("backwards.npy", np.array(ids[::-1]))
@@ -211,7 +211,7 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 
 
-def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Runner) -> None:
+def test_without_scored_images_results_are_empty(shop: Path, run: Runner) -> None:
     write_csv("empty.csv", "image,prediction", [("shop/3.jpg", "cup")])
     argv = ["evaluate", "empty.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     (result,) = results_of(run, *argv)
@@ -222,7 +222,7 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 # A table with a row for each image
 
 
-def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Runner) -> None:
+def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner) -> None:
     """A rank beyond the ids that the file holds is not known, and is left empty."""
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
@@ -252,7 +252,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     ]
 
 
-def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known_of_a_mistake(
+def test_details_contain_scores_and_kinds_of_mistakes(
     shop: Path, run: Runner
 ) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
@@ -267,7 +267,7 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
-def test_the_table_is_written(shop: Path, run: Runner) -> None:
+def test_table_is_written(shop: Path, run: Runner) -> None:
     """With the numbers of the document in csv, and those that are printed in LaTeX."""
     argv = ["evaluate", "poor.csv", "--labels", "labels.json"]
     (result,) = results_of(run, *argv)
@@ -289,7 +289,7 @@ def test_the_table_is_written(shop: Path, run: Runner) -> None:
 # Label sets cut from scores
 
 
-def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Runner) -> None:
+def test_several_thresholds_show_accuracies_and_ranks(shop: Path, run: Runner) -> None:
     write_csv("first.csv", "image,prediction", [("shop/1.jpg", "mug"), ("shop/2.jpg", "cup"), ("shop/4.jpg", "bowl")])
     write_csv("second.csv", "image,prediction", [("shop/1.jpg", "cup"), ("shop/2.jpg", "plate"), ("shop/4.jpg", "cup")])
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "scores.csv", "--threshold", "0.7,0.88"]
@@ -317,7 +317,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Ru
         ("--top-k", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
     ],
 )
-def test_a_number_that_an_option_does_not_take_is_a_usage_error(
+def test_invalid_number_is_a_usage_error(
     option: str, value: str, message: str, shop: Path, run: Runner
 ) -> None:
     assert (
@@ -350,7 +350,7 @@ def real(
     return real_original.indices
 
 
-def test_the_original_labels_as_a_model_reach_90_02_percent(
+def test_original_labels_have_90_02_percent_real_accuracy(
     real: npt.NDArray[np.int32], real_file: RealFile, run: Runner
 ) -> None:
     document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
@@ -376,7 +376,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
 
 
-def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Runner) -> None:
+def test_class_folder_order_is_detected_and_can_be_set(real: npt.NDArray[np.int32], run: Runner) -> None:
     call = run("evaluate", "folders.npy")
     assert call.error == "wrong-order"
     assert "fix:     sort the rows with --names class-folder (for readers of class folders)\n" in call.err
@@ -385,7 +385,7 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     assert result["detected"] == "npy 50000, top-1 ids, rows in class-folder order, joined by path"
 
 
-def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labels(
+def test_labels_from_scores_have_imagenet_classes(
     real: npt.NDArray[np.int32], run: Runner
 ) -> None:
     """So another number of outputs is seen."""
@@ -397,7 +397,7 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
     )
 
 
-def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
+def test_missing_original_labels_are_noted(
     run: Runner, tmp_path: Path, no_known_data: None
 ) -> None:
     image, note = (
@@ -434,7 +434,7 @@ def saucers(shop: Path) -> list[str]:
         ),
     ],
 )
-def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
+def test_unknown_class_names_are_warned_about_with_quiet(
     saucers: list[str], run: Runner, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
     fix = "" if option else "  fix: correct the names, or --unknown-class error\n"
@@ -447,7 +447,7 @@ def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     assert f"; {text}, joined by path" in result["detected"]
 
 
-def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
+def test_unknown_class_is_empty_in_details(
     saucers: list[str], run: Runner
 ) -> None:
     call = run(*saucers, "--details", "out.csv", "--by", "class", "--quiet")
@@ -475,7 +475,7 @@ def different(shop: Path) -> Path:
     return shop
 
 
-def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(different: Path, run: Runner) -> None:
+def test_original_accuracy_is_on_all_and_on_scored_images(different: Path, run: Runner) -> None:
     """By hand: of four original labels three are said; shop/3, which is among them, is not scored."""
     argv = ("evaluate", "most.csv", "--labels", "labels.json", "--original", "original.json")
     (result,) = results_of(run, *argv)
@@ -488,7 +488,7 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     assert "on the scored images" not in run(*argv).out, "which are all of them"
 
 
-def test_models_on_different_images_are_ranked_on_the_common_ones_alone(different: Path, run: Runner) -> None:
+def test_models_are_ranked_only_on_common_images(different: Path, run: Runner) -> None:
     """By hand: of its own scored images most has 2 of 3, and few 1 of 2; of the common one, shop/4, 1 and 0."""
     argv = ("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--original", "original.json")
     most, few = results_of(run, *argv)
@@ -515,7 +515,7 @@ def test_models_on_different_images_are_ranked_on_the_common_ones_alone(differen
     ]
 
 
-def test_the_better_model_on_the_common_images_comes_first_though_its_own_number_is_lower(
+def test_best_model_on_common_images_comes_first(
     different: Path, run: Runner
 ) -> None:
     """Bad is wrong on shop/4, the one image that it shares with most, and right on two easy ones of its own."""
@@ -526,7 +526,7 @@ def test_the_better_model_on_the_common_images_comes_first_though_its_own_number
     assert (second["file"], second["real"]["1"]["accuracy"]) == ("bad.csv", pytest.approx(2 / 3))
 
 
-def test_models_without_a_common_image_are_not_ranked(different: Path, run: Runner) -> None:
+def test_models_without_common_images_are_not_ranked(different: Path, run: Runner) -> None:
     write_csv("few.csv", "image,prediction", [("shop/5.jpg", "cup")])
     argv = ("evaluate", "most.csv", "few.csv", "--labels", "labels.json")
     results = results_of(run, *argv)
@@ -540,7 +540,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Runn
     )
 
 
-def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: Path, run: Runner) -> None:
+def test_ranks_at_thresholds_use_common_images(different: Path, run: Runner) -> None:
     argv = ("evaluate", "few.csv", "most.csv", "--scores", "scores.csv", "--ignore-unknown")
     results = results_of(run, *argv, "--threshold", "0.5,0.8")
     assert [(entry["threshold"], entry["file"], entry["rank"]) for entry in results] == [
@@ -569,7 +569,7 @@ DUPLICATES = [
 ]
 
 
-def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Runner) -> None:
+def test_duplicates_in_other_sets_are_excluded(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     lines = output_of(run(*argv)).splitlines()
@@ -584,7 +584,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Runner) -
     assert f"all files: {counts}; 1 of 2 labelled images without a prediction" in lines
 
 
-def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Runner) -> None:
+def test_document_has_excluded_images_and_the_change(shop: Path, run: Runner) -> None:
     write_csv(
         "repeats.csv",
         "set,image,group,kind",
@@ -610,7 +610,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     assert "duplicates" in [entry["name"] for entry in document["inputs"]]
 
 
-def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Runner) -> None:
+def test_change_has_a_row_for_each_threshold(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
@@ -629,7 +629,7 @@ def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Runner) -
         (DUPLICATES, "repeats.csv:train", "unknown-set"),
     ],
 )
-def test_duplicates_of_other_images_are_refused(
+def test_duplicates_of_other_images_are_an_error(
     shop: Path, run: Runner, rows: list[Any], duplicates: str, code: str
 ) -> None:
     write_csv("repeats.csv", "set,image,group,kind", rows)

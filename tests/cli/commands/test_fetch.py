@@ -54,7 +54,7 @@ def data(run: Runner) -> Data:
     return lambda *argv: astuple(run("fetch", *argv))[:3]
 
 
-def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> None:
+def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
     code, out, err = data()
     assert (code, err) == (0, "")
@@ -69,7 +69,7 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> 
     assert joined.count("missing; fetch takes it from the wheel of tensorflow-datasets") == 1
 
 
-def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
+def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
     code, out, err = data("--json")
     assert (code, err) == (0, "")
@@ -91,7 +91,7 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
 
 
 @pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
-def test_fetch_prints_the_paths_of_every_name_and_quiet_draws_no_progress(
+def test_fetch_prints_paths_and_quiet_hides_progress(
     options: tuple[str, ...], wanted: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     a, b = keep(cache, "a.txt", "b.txt")

@@ -21,7 +21,7 @@ def scores(folder: Path) -> Path:
     return folder
 
 
-def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) -> None:
+def test_classes_at_the_threshold_are_valid(scores: Path, run: Runner) -> None:
     assert run(*MAKE).out == (
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
         "1 rated image without a label\n"
@@ -49,7 +49,7 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
     assert set(json.loads((scores / "l.json").read_text())) == {"a.png", "b.png"}
 
 
-def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
+def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
     """An image without an original label is neither; the class of the highest score comes first."""
     write_files(
         scores / "b",
@@ -84,7 +84,7 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
     assert (done.code, done.error) == (1, "missing-labels")
 
 
-def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
+def test_benchmark_without_a_threshold_needs_the_option(scores: Path, run: Runner) -> None:
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
     assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
@@ -92,7 +92,7 @@ def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) ->
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
 
 
-def test_the_published_labels_come_out(
+def test_published_labels_are_reproduced(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
 ) -> None:
     """By the name of the known scores; as a list of lists, which the original labels complete."""
@@ -138,7 +138,7 @@ def test_two_label_sets_show_agreement_and_changes(three: Path, run: Runner) -> 
     assert [line.split() for line in lines[19:21]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
 
-def test_json_compares_every_two_label_sets(three: Path, run: Runner) -> None:
+def test_json_compares_label_sets_in_pairs(three: Path, run: Runner) -> None:
     results = results_of(run, "labels", "a.json", "b.json", "c.csv")
     pairs = [("a.json", "b.json"), ("a.json", "c.csv"), ("b.json", "c.csv")]
     assert [(entry["first"], entry["second"]) for entry in results] == pairs
@@ -155,7 +155,7 @@ def test_json_compares_every_two_label_sets(three: Path, run: Runner) -> None:
     ]
 
 
-def test_verdicts_and_classes_are_shown(three: Path, run: Runner) -> None:
+def test_verdicts_and_classes_are_printed(three: Path, run: Runner) -> None:
     out = run("labels", "a.json", "c.csv", "--by", "class").out
     assert (
         "\nclasses on shared images by a.json (rows) and c.csv (columns)\n"
@@ -213,5 +213,5 @@ ONE = "Error: --threshold, --original and --details go with one SCORES."
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
+def test_usage_error_has_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
     assert expected in message_of(run("labels", *argv), 2)

@@ -58,7 +58,7 @@ def many(pets: Path) -> Path:
     return pets
 
 
-def test_proposals_are_written_and_counted(pets: Path, run: Runner) -> None:
+def test_candidates_are_written_and_counted(pets: Path, run: Runner) -> None:
     lines = output_of(run(*ARGV, "-o", "out.csv")).splitlines()
     assert lines[0] == "out.csv: 5 candidates for 2 images (2.50 per image)"
     assert [line.split() for line in lines[5:9]] == [
@@ -85,13 +85,13 @@ def test_proposals_are_written_and_counted(pets: Path, run: Runner) -> None:
     ]
 
 
-def test_the_order_of_the_files_means_nothing(pets: Path, run: Runner) -> None:
+def test_order_of_files_does_not_matter(pets: Path, run: Runner) -> None:
     assert run(*ARGV, "-o", "one.csv").code == 0
     assert run("propose", "ids.csv", "alex.npz", "vit.csv", *ARGV[4:], "-o", "two.csv").code == 0
     assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
 
 
-def test_the_document_holds_all_that_is_told(pets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -> None:
     document = document_of(run(*ARGV, "-o", "out.csv", "--json"), "propose")
     assert [entry["name"] for entry in document["inputs"]] == ["classes", "original", *["predictions"] * 3]
     assert document["results"] == {
@@ -118,7 +118,7 @@ def test_the_document_holds_all_that_is_told(pets: Path, run: Runner) -> None:
 CHOOSE = [*ARGV, "--choose", "recall=0.9"]
 
 
-def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Runner) -> None:
+def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runner) -> None:
     out = output_of(run(*CHOOSE, "-o", "out.csv", "--details", "subsets.csv", "--verbose"))
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[:8] == [
@@ -147,7 +147,7 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
     )
 
 
-def test_the_document_of_a_choice(many: Path, run: Runner) -> None:
+def test_document_contains_the_choice(many: Path, run: Runner) -> None:
     choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
     chosen = {"models": ["alex", "ids"], "candidates": 165, "images": 60, "per_image": 2.75}
     chosen |= {"recall": {"hits": 86, "n": 86, "value": 1.0}, "precision": {"hits": 86, "n": 129, "value": 86 / 129}}
@@ -162,7 +162,7 @@ def test_the_document_of_a_choice(many: Path, run: Runner) -> None:
     )  # 60 images with one pair, 30 with two
 
 
-def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_the_same(
+def test_unreachable_recall_is_an_error_and_subsets_are_printed(
     many: Path, run: Runner, report_extra: None
 ) -> None:
     lines = [
@@ -193,7 +193,7 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
 
 
 @pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])
-def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
+def test_highest_reachable_recall_can_be_chosen(
     many: Path, run: Runner, golden: int, most: float | None
 ) -> None:
     lines = ["image,class,rater,answer", *(f"b{copy:02}.png,fox,x,yes" for copy in range(golden))]
@@ -207,7 +207,7 @@ def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
         assert run(*ARGV, "--choose", f"recall={most}", "--golden", "few.csv").code == 0
 
 
-def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Runner) -> None:
+def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) -> None:
     """Only ids.csv is chosen, which lacks images d: what is written has nothing on them, whatever their label."""
     rows = [
         f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
@@ -223,7 +223,7 @@ def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Runner)
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
 
-def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Runner) -> None:
+def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     files = [f"model-{number:02}.csv" for number in range(19)]
     for number, file in enumerate(files):
         rows = [f"{name}.png,{(number + row) % 4}" for row, name in enumerate("abcd")]
@@ -245,7 +245,7 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ru
     assert "\nchosen (all)   all 19 " in out
 
 
-def test_a_greedy_search_is_called_so(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_greedy_search_is_named(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXACT", 2)
     monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
     lines = run(*CHOOSE, "--details", "subsets.csv").out.splitlines()
@@ -254,15 +254,15 @@ def test_a_greedy_search_is_called_so(many: Path, run: Runner, monkeypatch: pyte
     assert set(read_table(Path("subsets.csv"))["search"]) == {"greedy"}
 
 
-def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logits(pets: Path, run: Runner) -> None:
+def test_bounded_scores_are_taken_as_logits_with_a_note(pets: Path, run: Runner) -> None:
     text = Path("vit.csv").read_text()
     Path("vit.csv").write_text(text.replace(".9,.1,0,0", ".9,.8,0,0"))
     result = run(*ARGV, "-o", "out.csv")
-    assert "\nvit: scores in [0, 1] do not add up to 1, so they are taken as logits\n" in result.out
+    assert "\nvit: scores in [0, 1] that do not sum to 1 are taken as logits\n" in result.out
     assert "vit        bounded " in result.out
 
 
-def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Runner) -> None:
+def test_unknown_images_are_an_error_or_counted(pets: Path, run: Runner) -> None:
     Path("ids.csv").write_text("image,prediction\na.png,cat\nz.png,dog\n")
     result = run(*ARGV, "-o", "out.csv")
     assert (result.code, result.error) == (1, "unknown-image")
@@ -272,7 +272,7 @@ def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Runner)
     assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "nothing-in-common"
 
 
-def test_without_golden_answers_the_option_is_named(pets: Path, run: Runner) -> None:
+def test_missing_golden_answers_are_an_error_with_the_option(pets: Path, run: Runner) -> None:
     Path("pets/golden.csv").unlink()
     assert run(*ARGV, "--choose", "recall=0.9").err == (
         "Error: benchmark has no golden, which reassess propose needs\n  where:   pets\n"
@@ -280,7 +280,7 @@ def test_without_golden_answers_the_option_is_named(pets: Path, run: Runner) -> 
     )
 
 
-def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
+def test_original_labels_are_optional(pets: Path, run: Runner) -> None:
     out = output_of(run("propose", "vit.csv", "ids.csv", *ARGV[4:], "--original", "none", "-o", "out.csv"))
     assert (
         "0 images need no question: all models agree with the original label\n4 images without an original label\n"
@@ -303,7 +303,7 @@ def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
         (["--choose", "f1"], "'f1' is not a recall: recall=R, with R above 0 and at most 1"),
     ],
 )
-def test_wrong_call_is_a_usage_error(pets: Path, run: Runner, argv: list[str], expected: str) -> None:
+def test_wrong_options_are_a_usage_error(pets: Path, run: Runner, argv: list[str], expected: str) -> None:
     assert message_of(run(*ARGV, *argv), 2).endswith(f"{expected}\n")
     assert not Path("out.csv").exists()
 
@@ -315,7 +315,7 @@ def test_wrong_call_is_a_usage_error(pets: Path, run: Runner, argv: list[str], e
         (["propose", "vit.csv", "-o", "out.csv"], "missing-original"),
     ],
 )
-def test_impossible_call_is_an_error(pets: Path, run: Runner, argv: list[str], error: str) -> None:
+def test_invalid_input_is_an_error(pets: Path, run: Runner, argv: list[str], error: str) -> None:
     result = run(*argv)
     assert (result.code, result.out, result.error) == (1, "", error)
     assert not Path("out.csv").exists()

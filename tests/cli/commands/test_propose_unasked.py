@@ -27,7 +27,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Runner) -> None:
+def test_unasked_candidates_are_sorted_by_information(shop: Path, run: Runner) -> None:
     out = output_of(run(*ARGV))
     table, notes = out.split("\n\n")[0], out
     assert table.splitlines()[2].split() == ["3.jpg", "1", "1", "not", "asked", "about", "2", "2", "0.600"]
@@ -56,7 +56,7 @@ def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, 
     ]
 
 
-def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Runner) -> None:
+def test_top_k_and_limit_change_the_candidates(shop: Path, run: Runner) -> None:
     output_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet"))
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
     document = document_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--json", "--force"), "propose")
@@ -81,7 +81,7 @@ def test_unknown_images_are_counted(shop: Path, run: Runner) -> None:
     assert Path("out.jsonl").read_text() == ""
 
 
-def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(shop: Path, run: Runner) -> None:
+def test_votes_without_scores_are_an_error(shop: Path, run: Runner) -> None:
     Path("my shop").mkdir()
     Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
     Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
@@ -97,7 +97,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
     assert len(asked) == 3
 
 
-def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
+def test_unasked_candidates_of_imagenet_have_names(
     needs: Needs, tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     needs("timm")

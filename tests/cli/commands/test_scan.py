@@ -32,7 +32,7 @@ def put(name: str, image: Image.Image, **options: object) -> None:
     image.save(name, **options)
 
 
-def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
+def test_duplicates_are_written_and_different_labels_printed(
     sets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -41,8 +41,8 @@ def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
         "─────────────────────────────────────────────────────────────────────────────\n"
         "train                    6           0      0     0      2     0            2\n"
         "val                      5           1      1     0      2     0            2\n"
-        "val, also in train       -           -      -     -      2     1            1\n"
-        "train, also in val       -           -      -     -      1     1            1\n"
+        "val, duplicated in train       -           -      -     -      2     1            1\n"
+        "train, duplicated in val       -           -      -     -      1     1            1\n"
         "\n"
         "image                 label   duplicate         its label   kind\n"
         "─────────────────────────────────────────────────────────────────\n"
@@ -50,7 +50,7 @@ def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
         "val/cat/x.png         cat     val/dog/z.webp    dog         exact\n"
         "train/cat/again.bmp   cat     train/dog/0.png   dog         exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
-        "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
+        "unreadable: dog/cut.png of val (this is no picture of a known format)\n"
         "exact: has a pixel-identical copy; near: has only similar copies; other label:\n"
         "  has a duplicate with another label, so one of them may be wrong\n"
     )
@@ -63,7 +63,7 @@ def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
     )
 
 
-def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(sets: Path, run: Runner) -> None:
     results = results_of(run, "scan", "train", "val", "--near", "-o", "x.csv")
     assert results["sets"][1] == {
         "set": "val",
@@ -85,14 +85,14 @@ def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
     }
 
 
-def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Runner) -> None:
+def test_archive_is_an_input_with_a_hash(sets: Path, run: Runner) -> None:
     shutil.make_archive("packed", "zip", "val")
     result = run("scan", "packed.zip", "train", "-o", "x.csv", "--json")
     (entry,) = document_of(result, "scan")["inputs"]
     assert (entry["name"], entry["path"]) == ("images", "packed.zip")
 
 
-def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
+def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
     """In val, x and z are the same image: in other folders, but with one label."""
     shutil.copytree("val", "pets/images")
     write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
@@ -118,7 +118,7 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     ]
 
 
-def test_images_that_another_file_names_are_named_in_the_output(sets: Path, run: Runner) -> None:
+def test_images_in_another_place_are_named(sets: Path, run: Runner) -> None:
     write_files(sets, {"pets/benchmark.json": '{"images": "../val"}', "own/benchmark.json": "{}"})
     argv = ("scan", "--benchmark")
     assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (by pets/benchmark.json)\n")
@@ -144,6 +144,6 @@ def test_wrong_call_is_one_error(sets: Path, run: Runner, argv: str, code: int, 
     assert not Path("x.csv").exists()
 
 
-def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Runner) -> None:
+def test_name_that_is_not_utf8_is_printed_as_unreadable(sets: Path, run: Runner) -> None:
     os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
     assert "cat/%E9.png of val (file name is not UTF-8)" in output_of(run("scan", "val", "-o", "x.csv"))

@@ -27,7 +27,7 @@ def lines(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines() if not line.startswith("─")]
 
 
-def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Runner) -> None:
+def test_status_prints_parts_commands_and_mismatches(pets: Path, run: Runner) -> None:
     assert lines(output_of(run("status", "pets"))) == [
         "pets",
         "part file format contents",
@@ -49,12 +49,12 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
-        "not parts of a benchmark: notes.md",
+        "other files: notes.md",
         "next: reassess evaluate FILE... --benchmark pets",
     ]
 
 
-def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Path, run: Runner) -> None:
+def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) -> None:
     write_files(pets, {"classes.txt": "cat\ncat\n", "groups.csv": "class,group\ncat,x\n", "votes.csv": ""})
     result = run("status", pets)
     assert result.code == 1
@@ -69,7 +69,7 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 
 
-def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -> None:
     results = results_of(run, "status", "pets")
     assert (results["benchmark"], results["folder"], results["settings"]) == ("pets", "pets", {})
     parts = {one["part"]: one for one in results["parts"]}
@@ -101,7 +101,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None
     assert results["other_files"] == ["notes.md"]
 
 
-def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Runner) -> None:
+def test_document_contains_errors_of_parts(pets: Path, run: Runner) -> None:
     write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, since that may take long
     shutil.rmtree(pets / "images")
     result = run("status", "pets", "--json")
@@ -114,7 +114,7 @@ def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Run
     assert result.err == f"Error: {errors['images']}\nError: {errors['votes']}\n"
 
 
-def test_the_benchmark_of_the_environment_is_the_default(
+def test_environment_sets_the_default_benchmark(
     pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("status").out.startswith("imagenet\n")
@@ -122,7 +122,7 @@ def test_the_benchmark_of_the_environment_is_the_default(
     assert run("status").out.startswith("pets\n")
 
 
-def test_parts_that_few_benchmarks_have_are_read_too(tmp_path: Path, run: Runner) -> None:
+def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:
     files = {
         "original.csv": "image,class\na.png,cat\nb.png,dog\n",
         "hierarchy.csv": "child,parent\ncat,pet\ndog,pet\n",
@@ -137,6 +137,6 @@ def test_parts_that_few_benchmarks_have_are_read_too(tmp_path: Path, run: Runner
     ]
 
 
-def test_an_empty_folder_says_how_to_begin(tmp_path: Path, run: Runner) -> None:
+def test_status_of_an_empty_folder_tells_how_to_begin(tmp_path: Path, run: Runner) -> None:
     told = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
     assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in told

@@ -37,7 +37,7 @@ def accuracy(done: Run) -> float:
     return document_of(done, "evaluate")["results"][0]["real"]["1"]["accuracy"]
 
 
-def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Runner) -> None:
+def test_class_list_warning_has_counts_and_a_fix(shop: Path, run: Runner) -> None:
     done = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
     assert (done.code, done.err) == (0, WARNED)
     assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [["honest.npy", "100.0"], ["lost.npy", "0.00"]]
@@ -48,7 +48,7 @@ def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Runner
     [["evaluate"], ["compare"], ["report", "--chart", "label-count", "-o", "figure.svg"]],
     ids=lambda argv: argv[0],
 )
-def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
+def test_commands_warn_in_the_same_words(
     argv: list[str], shop: Path, run: Runner
 ) -> None:
     judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
@@ -58,25 +58,25 @@ def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
     output_of(run(*judged, "--classes", "lost.npy=auto"))
 
 
-def test_findings_hold_the_list(shop: Path, run: Runner) -> None:
+def test_findings_contain_the_class_list(shop: Path, run: Runner) -> None:
     done = run("compare", "lost.npy", "honest.npy", "--labels", "labels.json", "--json")
     found = json.loads(done.out)["results"]["class_lists"]
     assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
 
 
-def test_auto_uses_the_list_that_the_images_confirm_and_says_so(shop: Path, run: Runner) -> None:
+def test_auto_uses_the_detected_class_list(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--classes", "auto"]
     assert f"lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}" in output_of(run(*argv))
     assert accuracy(run(*argv, "--json")) == 1
 
 
-def test_auto_leaves_an_honest_file_alone_and_says_what_was_tried(shop: Path, run: Runner) -> None:
+def test_auto_does_not_change_a_correct_file(shop: Path, run: Runner) -> None:
     out = output_of(run("evaluate", "honest.npy", "--labels", "labels.json", "--classes", "auto"))
     assert "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few" in out
 
 
 @pytest.mark.parametrize(("texts", "kind"), [(NAMES, "best"), (ANIMALS, "scores")], ids=["wnids", "names"])
-def test_auto_reads_a_file_that_names_its_classes_wrongly(texts: list[str], kind: str, shop: Path, run: Runner) -> None:
+def test_auto_corrects_wrong_class_names(texts: list[str], kind: str, shop: Path, run: Runner) -> None:
     """The names of the best classes, or headings of scores, came from a list in another order."""
     Path("named.json").write_text(json.dumps({f"{i}.png": [texts[c]] for i, c in enumerate(TRUTH)}))
     rows = [[f"{i}.png", *([texts[c], texts[c - 1]] if kind == "best" else np.eye(12)[c])] for i, c in enumerate(SAID)]
@@ -88,7 +88,7 @@ def test_auto_reads_a_file_that_names_its_classes_wrongly(texts: list[str], kind
     assert (accuracy(done), done.err) == (1, "")
 
 
-def test_the_document_holds_the_finding_or_null(shop: Path, run: Runner) -> None:
+def test_document_contains_the_class_list_or_null(shop: Path, run: Runner) -> None:
     done = run("evaluate", "honest.npy", "lost.npy", "--labels", "labels.json", "--json")
     honest, lost = json.loads(done.out)["results"]
     assert (honest["class_list"], lost["file"]) == (None, "lost.npy")
@@ -105,7 +105,7 @@ def test_the_document_holds_the_finding_or_null(shop: Path, run: Runner) -> None
     }
 
 
-def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Runner) -> None:
+def test_undecided_classes_and_known_order_are_named(shop: Path, run: Runner) -> None:
     """Images of two classes are taken for either, half and half; 12 folders sorted as text are a known order."""
     unclear, ids = SAID.copy(), np.argsort(LOST)
     for c in (3, 4):
@@ -122,7 +122,7 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Runner) 
     ]
 
 
-def test_at_chance_too_files_are_measured_with_a_warning(shop: Path, run: Runner) -> None:
+def test_file_at_chance_level_is_measured_with_a_warning(shop: Path, run: Runner) -> None:
     """With 150 classes, agreement by chance is an error unless the images confirm another class list."""
     truth = np.arange(1500) % 150
     Path("many.json").write_text(json.dumps({f"{i}.png": [int(c)] for i, c in enumerate(truth)}))

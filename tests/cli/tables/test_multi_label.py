@@ -42,7 +42,7 @@ def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: N
         Path(path).write_text("\n".join([f"image,{heading}", *map(",".join, classes.items()), ""]))
 
 
-def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> None:
+def test_table_has_strict_and_lenient_accuracy(run: Runner) -> None:
     argv = ("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
     lines = output_of(run(*argv)).splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
@@ -61,7 +61,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> 
     assert lines[start + 4] == note
 
 
-def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner) -> None:
+def test_json_has_multi_label_accuracy_and_classes(run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.csv", "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
@@ -81,7 +81,7 @@ def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner)
     ]
 
 
-def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Runner) -> None:
+def test_details_contain_reviews_of_the_first_class(run: Runner) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
     assert run(*argv, "--details", "out.csv").code == 0
@@ -95,7 +95,7 @@ def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: 
     assert [row["state"] for row in rows[4:7]] == ["empty", "empty", "unknown"]
 
 
-def test_compare_judges_by_the_valid_classes_of_good_images(run: Runner) -> None:
+def test_compare_uses_valid_classes_of_unproblematic_images(run: Runner) -> None:
     valid = {image: [] if review.get("problematic") else review.get("valid", []) for image, review in REVIEWED.items()}
     Path("valid").mkdir()
     Path("valid/reviewed.json").write_text(json.dumps(valid))

@@ -47,12 +47,12 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
         "golden images are not in the raters' tasks: experts' answers decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
+        "chance to pass without looking at the images: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
         "0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (
-        "Warning: practice is easy to pass without looking: answers at random, 33.33 %\n"
+        "Warning: practice is easy to pass without looking at the images: answers at random, 33.33 %\n"
         "  fix: annotate create with --practice 7 or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
@@ -114,7 +114,7 @@ def test_earlier_probabilities_end_with_a_new_draw_and_raters_need_tasks(create:
     Path("golden.jsonl").write_text("".join(line[:-1] + ', "golden": true}\n' for line in tasks))
     refused = create("--force", tasks="golden.jsonl")
     assert (refused.code, refused.error) == (1, "all-golden")
-    assert "no task is left for raters, since all questions are golden\n  where:   golden.jsonl\n" in refused.err
+    assert "all questions are golden, so raters have no tasks\n  where:   golden.jsonl\n" in refused.err
 
 
 def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
@@ -257,7 +257,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner,
         (["--golden", "none", "--golden-share", "0.1"], 2, "Error: --golden-share needs golden questions.\n"),
         (["--golden", "0"], 2, "0 is not a number of golden questions, from 1 to 1,000,000,000."),
         (["--golden", "proposals.csv"], 1, "question is both golden and in the tasks"),
-        (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions, as tasks are"),
+        (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions"),
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )

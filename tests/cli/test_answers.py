@@ -1,4 +1,4 @@
-"""Votes in another language, or with a typo, never give a wrong number: they are read by one rule, or refused."""
+"""Votes in another language are read correctly, and typos are errors."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ GIVE_ALL = "list all answers, from invalid to valid: --answers A,B,..., or answe
 
 
 def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Path:
-    """Twenty images of which each is asked of two classes: three raters' votes and the experts' golden answers."""
+    """Write a benchmark of 20 images and 2 classes: votes of three raters, and golden answers of experts."""
     rng = np.random.default_rng(0)
     rows, golden_rows, original, predicted = [], [], [], []
     for number in range(20):
@@ -42,7 +42,7 @@ def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Pat
 
 
 def test_commands_read_votes_in_another_language(folder: Path, run: Runner) -> None:
-    """The order of the answers is told once, and benchmark.json keeps it."""
+    """The order of answers is given only once, since benchmark.json stores it."""
     benchmark("english", ENGLISH, ENGLISH)
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
     benchmark("mixed", GERMAN, ("NO", "", " Yes"))
@@ -111,7 +111,7 @@ def test_answers_must_be_two_or_more_different_words(run: Runner, answers: str) 
 
 @pytest.mark.parametrize("command", ["aggregate", "raters", "curve"])
 def test_answers_missing_from_all_votes_are_an_error(folder: Path, run: Runner, command: str) -> None:
-    """They would be ignored: each file keeps its own scale if it has none of them."""
+    """Otherwise they would be ignored, since each file keeps its own scale."""
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
     output = ("-o", "s.csv", "--force") if command == "aggregate" else ()

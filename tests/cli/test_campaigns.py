@@ -1,4 +1,4 @@
-"""An invalid CAMPAIGN: the error says what it is, and nothing is left beside it."""
+"""Errors of an invalid CAMPAIGN, which leave no files behind."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Votes for one class an image, from the file of votes to label sets, a curve, raters and a report."""
+"""Votes for one class per image, from the file of votes to label sets, a curve, raters and a report."""
 
 import json
 from pathlib import Path
@@ -37,8 +37,9 @@ def here(folder: Path) -> Path:
 def test_scores_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
     assert out == (
-        "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
-        "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
+        "scores.csv: 8 scores, 12 votes by 3 raters, method majority\n"
+        "without a class list, the classes are the 3 class names in the votes, sorted: cat, dog, fox\n"
+        "ties: 1\nwithout votes: 0\n"
         "next: reassess labels scores.csv --threshold 0.8 -o labels.json\n"
     )
     assert Path("scores.csv").read_text().splitlines()[:4] == [
@@ -60,7 +61,7 @@ def test_class_names_are_kept_from_votes_to_label_sets(here: Path, run: Runner, 
 
 def test_commands_that_need_raters_reject_counts(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
-    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    assert out.startswith("s.csv: 3 scores, 6 votes by unknown raters, method majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     for argv in (["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"], ["raters", "counts.csv"]):
@@ -70,7 +71,7 @@ def test_commands_that_need_raters_reject_counts(here: Path, run: Runner) -> Non
 
 def test_default_method_of_counts_is_majority(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "-o", "s.csv"))
-    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    assert out.startswith("s.csv: 3 scores, 6 votes by unknown raters, method majority\n")
     write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
     output_of(run("aggregate", "--benchmark", "F", "-o", "F/scores.csv"))
     assert Path("F/scores.csv").read_text() == Path("s.csv").read_text()
@@ -79,7 +80,7 @@ def test_default_method_of_counts_is_majority(here: Path, run: Runner) -> None:
 
 
 def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
-    """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
+    """Raters could choose every class, so a predicted class that nobody chose was asked and rejected."""
     write_files(
         here,
         {
@@ -103,7 +104,7 @@ def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
         "───────────────────────────────────────────────────────────────",
         "0       cat    0.6667        valid   2 of 3   ann, bo   1 of 1",
         "1       dog    0.3333                1 of 3   cy        0 of 1",
-        "Raters chose one class per image; nobody chose a class that is not listed.",
+        "Raters chose one class per image; nobody chose a class that is missing here.",
         "",
         "model.csv: 2 fox (rejected by experts); 0 cat (valid)",
     ]
@@ -121,13 +122,13 @@ PEOPLE = ("ann", "bo", "cy", "di")
 
 
 def numbered(count: int, right: float, seed: int) -> list[tuple[str, int]]:
-    """An image and its class, of which the first digits are the truth with some probability."""
+    """Draw the class of each image, which is correct with a given probability."""
     rng = np.random.default_rng(seed)
     return [(f"{image}.png", image % 10 if rng.random() < right else int(rng.integers(10))) for image in range(count)]
 
 
 def write_digits(folder: Path, *, named: bool) -> Path:
-    """Forty images of ten classes, four raters, one expert on every third image, a model: by name or by id."""
+    """Write 40 images of 10 classes, votes of 4 raters and an expert, and 2 models: by class name or id."""
     called = NAMES.__getitem__ if named else str
     votes = "".join(
         f"{image},{rater},{called(chosen)}\n"
@@ -151,7 +152,7 @@ def write_digits(folder: Path, *, named: bool) -> Path:
 
 
 def numbers(document: Any) -> Any:
-    """A document with the number of a class in the place of its name, and without other texts."""
+    """Replace class names by class ids, and remove other texts."""
     if isinstance(document, dict):
         return {numbers(key) or key: numbers(value) for key, value in document.items()}
     if isinstance(document, list):
@@ -189,7 +190,7 @@ def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monke
 def test_leave_out_equals_aggregating_without_the_golden_answer(
     folder: Path, run: Runner, method: str, named: bool
 ) -> None:
-    """The slow way: for each golden image a file of the other golden answers, and all scores anew."""
+    """For each golden image, aggregate again with a file of the other golden answers."""
     write_digits(folder / "F", named=named)
     assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
     header, *rows = Path("F/golden.csv").read_text().splitlines()
@@ -217,7 +218,7 @@ def test_leave_out_equals_aggregating_without_the_golden_answer(
 
 
 def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
-    """And of calibrated scores they show those that were made without the image that is judged."""
+    """Calibrated scores have a second curve, where each image is left out."""
     write_digits(folder / "F", named=True)
     for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
         argv = ["--benchmark", "F", "--method", method, "-o", "F/scores.csv", "--force"]
@@ -236,7 +237,7 @@ def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
 
 
 def share_wrong(made: Scores, original: Path) -> float:
-    """The share of images whose most probable class (of ties, the lower id) is not the original one."""
+    """Compute the share of images whose most probable class (in ties, the lower id) is not the original label."""
     truth = read_original(original)
     questions = made.questions
     assert questions.classes.names == truth.classes.names

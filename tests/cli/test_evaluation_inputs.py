@@ -1,4 +1,4 @@
-"""Images that are not ImageNet's, where nothing says whose they are: the first that is said is how to say it."""
+"""Images that are not from ImageNet, without a benchmark: the error first tells how to name it."""
 
 import json
 from pathlib import Path
@@ -13,13 +13,13 @@ ORIGINAL_JUDGED = ["propose", "-o", "c.csv"]
 
 
 def own(command: str) -> str:
-    """How a command is given the labels of other images than ImageNet's."""
+    """Return the options for labels of images that are not from ImageNet."""
     return f"--benchmark FOLDER, or --{'original' if command == 'propose' else 'labels'} FILE"
 
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models' predictions for images in class folders, in the working folder."""
+    """Predictions of two models for images in class folders."""
     monkeypatch.chdir(tmp_path)
     for file in ("a.csv", "b.csv"):
         write_csv(file, "image,prediction", [("cross/1.png", "cross"), ("ring/2.png", "tench")])
@@ -66,18 +66,14 @@ def test_show_rejects_an_image_outside_imagenet(models: None, real_labels: Label
     )
 
 
-def test_own_original_labels_need_own_labels(
-    models: None, real_labels: LabelSets, run: Runner
-) -> None:
+def test_own_original_labels_need_own_labels(models: None, real_labels: LabelSets, run: Runner) -> None:
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     done = run("evaluate", "ids.csv", "--original", "own.csv")
     assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
     assert f"  fix:     for images that are not from ImageNet: {own('show')}; or check " in done.err
 
 
-def test_note_on_missing_class_names_is_printed_once(
-    models: None, no_known_data: None, run: Runner
-) -> None:
+def test_note_on_missing_class_names_is_printed_once(models: None, no_known_data: None, run: Runner) -> None:
     names = [f"ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2)]
     Path("real.json").write_text(json.dumps({name: [0, 1] for name in names}))
     Path("a.csv").write_text("image,prediction\n" + "".join(f"{name},2\n" for name in names))

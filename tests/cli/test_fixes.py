@@ -1,4 +1,4 @@
-"""Fixes of errors as options: every argument that a fix names has an option."""
+"""Fixes of errors name arguments that have options."""
 
 import ast
 from pathlib import Path

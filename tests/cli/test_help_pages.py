@@ -1,4 +1,4 @@
-"""Help pages: options in sections, examples that run as they stand, and a suggestion for a mistyped name."""
+"""Help pages: sections of options, examples that run, and suggestions for mistyped names."""
 
 import shlex
 import webbrowser
@@ -41,7 +41,7 @@ TRAIN = [f"{number}.png" for number in range(30)]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -> Path:
-    """Two models of ImageNet's validation images, and one of pets where timm is installed."""
+    """Two models of ImageNet's validation images and, if timm is installed, one of pets."""
     folder, images = tmp_path_factory.mktemp("models"), real_original.images
     for name, shift in (("a", 3), ("b", 0)):
         ids = (real_original.indices + shift * (np.arange(len(images)) % 4 == 0)) % 1000
@@ -56,7 +56,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, models: Path) -> Path:
-    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
+    """A folder with the files of the examples: two models of ImageNet, the benchmark pets, and others."""
     monkeypatch.chdir(tmp_path)
     boards = [real_file(name) for name in ("results-imagenet.csv", "results-imagenet-real.csv")]
     for path in (*models.iterdir(), *boards):
@@ -95,7 +95,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, m
 
 
 def test_number_of_commands_and_options_is_limited() -> None:
-    """Each option counts once for each command that takes it, -h apart; and once by its name."""
+    """Count options once per command, without -h, and once by name."""
     params = [param for _, command in all_commands() for param in command.params]
     options = [param.opts[-1] for param in params if isinstance(param, click.Option)]
     assert len(all_commands()) <= 26
@@ -131,9 +131,9 @@ NEXT = {
 def test_next_command_is_valid(
     line: str, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an export, which names two commands, its own test calls them."""
+    """The next command of export, a pair of commands, has its own test."""
     if find_spec("uvicorn") is not None:
-        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     Path("copied.csv").write_text(Path("train.csv").read_text().replace("0.png,dog", "0.png,cat"))
     Path("pets/images/twin.png").write_bytes(Path("pets/images/tom.png").read_bytes())
     result = run(*line.split())
@@ -142,7 +142,7 @@ def test_next_command_is_valid(
     program, *argv = shlex.split(following.removeprefix("next: "))
     name = NEXT[line]
     assert (program, " ".join(argv).startswith(f"{name} ")) == ("reassess", True), following
-    if argv[-1] == "NAME...":  # stands for people
+    if argv[-1] == "NAME...":  # placeholder
         argv[-1] = "ann"
     dict(all_commands())[name].make_context(name, argv[len(name.split()) :])
 
@@ -167,11 +167,11 @@ def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Co
 def test_examples_in_help_run(
     name: str, command: Command, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And in 80 columns; `run` refuses a line that is wider."""
+    """`run` fails if a line is wider than 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(webbrowser, "open", lambda _: None)
     if find_spec("uvicorn") is not None:
-        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     for example in command.examples:
         program, *argv = shlex.split(example)
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
@@ -182,7 +182,7 @@ def test_examples_in_help_run(
 
 def test_help_of_report_names_all_charts(run: Runner) -> None:
     text = in_one_line(run("report", "--help").out).replace("- ", "-")  # lines break after hyphens
-    assert f"Draw only this: {', '.join(CHARTS)}." in text
+    assert f"Draw one chart: {', '.join(CHARTS)}." in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What tables call the label sets that judge: ImageNet's ReaL by that name, all others by their own."""
+"""Names of label sets in tables: ReaL for ImageNet's, and the file name for others."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from tests.helpers import RealFile, Runner, results_of, validation_name, write_c
 N = 40
 LABELS = {f"{i:02}.jpg": [i % 3, 3] if i % 4 else [] for i in range(N)}
 ORIGINAL = {name: i % 5 for i, name in enumerate(LABELS)}
-MODELS = {"a.csv": 7, "b.csv": 4, "c.csv": 2}  # wrong on every so many images, some of which have no valid class
+MODELS = {"a.csv": 7, "b.csv": 4, "c.csv": 2}  # wrong on every 7th, 4th and 2nd image
 JUDGED = ("--labels", "pets.json", "--original", "original.json")
 ALONE = ("--original", "none", "--scores", "none")
 
 
 @pytest.fixture
 def bench(folder: Path) -> Path:
-    """Label sets, original labels and three models, in the working folder."""
+    """Label sets, original labels and three models."""
     for name in ("pets.json", "a_long_name_of_pets.json"):
         Path(name).write_text(json.dumps(LABELS))
     Path("original.json").write_text(json.dumps(ORIGINAL))
@@ -27,7 +27,7 @@ def bench(folder: Path) -> Path:
 
 
 def table(run: Runner, *argv: str) -> list[str]:
-    """What a command prints. It warns of models that agree with ORIGINAL by chance, as these do."""
+    """Return the lines that a command prints; warnings may only tell that models agree by chance."""
     done = run(*argv, "--quiet")
     assert done.code == 0
     assert all("no better than chance" in line for line in done.err.splitlines())

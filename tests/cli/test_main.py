@@ -1,4 +1,4 @@
-"""The command line as a whole: exit codes, help, and errors that are said once and clearly."""
+"""The command line as a whole: exit codes, help and error messages."""
 
 import errno
 import json
@@ -30,9 +30,7 @@ def test_help_lists_every_command(flag: str, run: Runner) -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
-def test_help_of_a_command_contains_its_line_in_the_list(
-    name: str, line: str, run: Runner
-) -> None:
+def test_help_of_a_command_contains_its_line_in_the_list(name: str, line: str, run: Runner) -> None:
     out = output_of(run(*name.split(), "--help"))
     assert out.startswith(f"Usage: reassess {name} ")
     assert line in in_one_line(out)
@@ -64,7 +62,7 @@ def test_call_without_a_command_prints_help(argv: tuple[str, ...], run: Runner) 
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full exists on Linux only")
 def test_full_output_is_one_error_without_buffering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     command = f"{sys.executable} -m reassess fetch >/dev/full"
@@ -73,7 +71,7 @@ def test_full_output_is_one_error_without_buffering(monkeypatch: pytest.MonkeyPa
 
 
 def test_interrupt_during_imports_prints_stopped(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # in the place of the package
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # replaces the package
     result = python("-m", "reassess", code=130, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert (result.out, result.err) == ("", "Stopped.\n")
 

@@ -1,4 +1,4 @@
-"""A folder with ten classes called by name goes through every command; the same with ids gives the same numbers."""
+"""All commands on a benchmark with ten named classes; class ids give equal results."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ Made = tuple[Path, dict[str, Any]]
 
 
 def draw() -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
-    """Files of a benchmark and of two models, each with its headings and rows, by class id."""
+    """Draw the files of a benchmark and two models: headings and rows, with class ids."""
     rng = np.random.default_rng(5)
     truth = rng.integers(0, 10, len(IMAGES))
     original = np.where(rng.random(len(IMAGES)) < 0.1, rng.integers(0, 10, len(IMAGES)), truth)
@@ -63,7 +63,7 @@ COMMANDS = {
 
 
 def all_numbers(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, classes: bool) -> dict[str, Any]:
-    """What each command gives, of the files in a folder."""
+    """Run all commands in a folder, and return their results."""
     monkeypatch.chdir(folder)
     if classes:
         Path("digits/classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
@@ -98,7 +98,7 @@ def by_name(
     monkeypatch: pytest.MonkeyPatch,
     no_known_data: None,
 ) -> Callable[[bool], Made]:
-    """The files by name, with or without a list of classes, and what each command gives of them; made once."""
+    """A cached folder with class names, with or without a class list, and the results of all commands."""
 
     def call(is_listed: bool) -> Made:
         if is_listed not in made:
@@ -114,14 +114,14 @@ def by_name(
 def test_class_names_give_the_same_results_as_ids(
     is_listed: bool, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a list of classes ids are its lines; without one, ranks among the sorted names."""
+    """With a class list, ids are its lines; without a class list, positions among the sorted names."""
     order = NAMES if is_listed else tuple(sorted(NAMES))
     write_all(tmp_path, lambda class_id: order.index(NAMES[class_id]))
     by_id = all_numbers(tmp_path, run, monkeypatch, False)
     called = {str(class_id): name for class_id, name in enumerate(order)}
 
     def with_names(value: Any) -> Any:
-        """A document by id with each class's name where the other one has it."""
+        """Add class names to results with ids."""
         if isinstance(value, dict):
             renamed = {key: with_names(part) for key, part in value.items()}
             return renamed | ({"name": called[renamed["name"]]} if renamed.get("name") in called else {})
@@ -162,12 +162,10 @@ SHOW = ["show", "000.png"]
     ("argv", "part"),
     [
         *product([COMPARE, REPORT, SHOW], ["original", "scores", "votes", "golden"]),
-        *product([COMPARE, REPORT], ["rater-golden"]),  # which show does not read
+        *product([COMPARE, REPORT], ["rater-golden"]),  # not read by show
     ],
 )
-def test_commands_reject_class_ids_beside_class_names(
-    argv: list[str], part: str, folder: Path, run: Runner
-) -> None:
+def test_commands_reject_class_ids_beside_class_names(argv: list[str], part: str, folder: Path, run: Runner) -> None:
     """Files are never joined by position; the error names both files, and the class list that is needed."""
     write_judges(folder)
     path = Path(f"digits/{part}.csv")
@@ -210,7 +208,7 @@ NEARLY = "output name is almost that of a benchmark part"
 def test_output_cannot_replace_another_part(
     argv: list[str], output: str, what: str, instead: str | None, folder: Path, run: Runner
 ) -> None:
-    """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
+    """Equal and similar names are errors, also with --force, since commands could not read the folder."""
     write_judges(folder)
     Path("digits/votes.csv").rename("votes.csv")
     Path("digits/votes.csv").symlink_to("../votes.csv")
@@ -234,7 +232,7 @@ def test_figure_can_be_named_like_a_part(folder: Path, run: Runner) -> None:
 def test_path_of_the_image_folder_is_removed_from_names(
     by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each file calls the images in another way, and the numbers of every command are the same."""
+    """Each file spells image paths differently; the results of all commands are equal."""
     folder = tmp_path / "mixed"
     write_all(folder, NAMES.__getitem__)
     spellings = (
@@ -252,7 +250,7 @@ def test_path_of_the_image_folder_is_removed_from_names(
 def test_match_in_benchmark_json_joins_votes_and_golden_answers(
     by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By stem, the files drop the suffix: the numbers stay, and what is written has the names of the images."""
+    """Files without suffixes join by stem; results are equal, and outputs have full image names."""
     write_all(tmp_path, NAMES.__getitem__)
     (tmp_path / "digits/benchmark.json").write_text('{"match": "stem"}')
     for file in ("votes.csv", "golden.csv"):
@@ -271,7 +269,7 @@ def joined_by_stem(numbers: Any) -> Any:
 def test_match_option_joins_all_files(
     command: str, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --match stem, files of judges that drop the suffix give the same numbers as those that have it."""
+    """With --match stem, files without suffixes give equal results."""
     folder, numbers = by_name(False)
     shutil.copytree(folder, tmp_path / "stems")
     monkeypatch.chdir(tmp_path / "stems")
@@ -286,7 +284,7 @@ def test_match_option_joins_all_files(
 
 
 def write_judges(folder: Path) -> None:
-    """All parts of a benchmark by name but images: also label sets, scores, and the raters' votes on golden questions."""
+    """Write all parts of a benchmark except images, with class names."""
     write_all(folder, NAMES.__getitem__)
     shutil.rmtree(folder / "digits/images")
     rows = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
@@ -298,7 +296,7 @@ def write_judges(folder: Path) -> None:
     write_csv(folder / "digits/rater-golden.csv", VOTES, [vote for vote in votes if vote[:2] in golden])
 
 
-# The first of two files that are joined, and by which commands with which other ones.
+# First file: commands that join it with a second file.
 JOINED = {
     "labels": [
         *product(["evaluate", "compare", "report", "show"], ["original", "scores"]),
@@ -316,7 +314,7 @@ JOINED = {
 def test_commands_reject_file_without_matching_images(
     first: str, command: str, part: str, folder: Path, run: Runner
 ) -> None:
-    """The error names both files, and a match by which they join."""
+    """The error names both files, and a --match that joins them."""
     write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(path.read_text().replace(".png", ".jpg"))

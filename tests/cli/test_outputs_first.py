@@ -1,4 +1,4 @@
-"""Every command that writes a file: an output that cannot be is refused before the work begins."""
+"""Commands check their outputs before the work begins."""
 
 import sys
 import tomllib
@@ -14,7 +14,7 @@ from tests.helpers import Needs, Runner, message_of, picture, write_csv, write_f
 ROOT = Path(__file__).parents[2]
 MODELS = "one.npz two.npz --benchmark pets"
 PREDICTIONS = "prediction_inputs.read_predictions"
-# A command without its output, its output with the kind of file, an input, and where its work begins in reassess.cli.
+# Command without its output, output option, suffix, an input file, and the function in reassess.cli that does the work.
 COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "evaluate --details": (f"evaluate {MODELS}", "--details", ".csv", "one.npz", PREDICTIONS),
     "evaluate": (f"evaluate {MODELS}", "-o", ".tex", "one.npz", PREDICTIONS),
@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
 
 
 class WorkedError(Exception):
-    """The work began."""
+    """Raised when the work begins."""
 
 
 def work(*_: object, **__: object) -> None:
@@ -49,7 +49,7 @@ def work(*_: object, **__: object) -> None:
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark with an image; two models, scores, votes, label sets, a leaderboard and proposals."""
+    """A benchmark with an image, two models, scores, votes, label sets, a leaderboard and candidates."""
     rng = np.random.default_rng(0)
     images = [f"{row}.png" for row in range(12)]
     pairs = [(image, name) for image in images for name in ("cat", "dog")]
@@ -78,7 +78,7 @@ def here(folder: Path) -> Path:
 
 @pytest.fixture
 def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What a command says that ends before its work."""
+    """Return the error of a command that fails before its work."""
 
     def call(command: str, output: str, *options: str) -> str:
         argv, option, _, _, begins = COMMANDS[command]
@@ -133,7 +133,7 @@ def test_impossible_output_path_is_rejected_first(
 
 @pytest.mark.parametrize("command", [name for name, (*_, given, _) in COMMANDS.items() if given])
 def test_input_is_rejected_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
-    """Whatever it is called, and also with --force."""
+    """Under any name, also with --force."""
     suffix, given = COMMANDS[command][2:4]
     Path(f"out{suffix}").symlink_to(given)
     assert "output file is also an input" in refused(command, f"out{suffix}", "--force")

@@ -1,4 +1,4 @@
-"""A benchmark of one's own, whose files name the classes, from scores and votes of no one to an evaluation."""
+"""Evaluation on a user's own benchmark with class names, without scores and votes."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["b
 
 @pytest.fixture
 def bench(folder: Path) -> Path:
-    """Labels and original labels by class name, in the working folder."""
+    """Labels and original labels by class name."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.csv").write_text("image,class\n1.jpg,cup\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     return folder
@@ -27,7 +27,7 @@ def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:
 
 
 def test_all_forms_of_predictions_give_equal_accuracy(bench: Path, run: Runner) -> None:
-    """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
+    """Predictions as names, scores with named columns, scores in sorted order, and ids with a class list."""
     Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     Path("headed.csv").write_text(
         "image,mug,saucer,bowl,cup,plate\n1.jpg,5,9,0,0,0\n2.jpg,0,9,5,0,0\n3.jpg,0,0,0,1,0\n4.jpg,0,0,5,0,0\n"

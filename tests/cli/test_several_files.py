@@ -1,4 +1,4 @@
-"""Every command that reads several files: the same result however their paths are spelled, and no file twice."""
+"""Commands that read several files: paths can be spelled differently, and a file cannot be repeated."""
 
 import json
 import re
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 COUNT = 24
 NAMES = ("cat", "dog", "fox")
-# The files that a command reads, and its other arguments.
+# The file name that a command reads, and its other arguments.
 COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
     "evaluate": ("m.npz", ["evaluate"], ["--benchmark", "pets"]),
     "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--details", "out.csv"]),
@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark; two folders, each with a model, label sets, scores and a leaderboard of the same names."""
+    """A benchmark, and two folders with a model, label sets, scores and a leaderboard."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, COUNT)
     images = [f"{row:02}.png" for row in range(COUNT)]
@@ -87,7 +87,7 @@ def _force(arguments: list[str]) -> list[str]:
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers of an output, but for those in hashes, paths and names, in no order."""
+    """Return the sorted numbers of an output, except numbers in hashes, paths and names."""
     return sorted(re.findall(r"(?<![\w/.-])\d[\d.,]*(?![\w/])", text))
 
 

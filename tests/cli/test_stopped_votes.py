@@ -1,4 +1,4 @@
-"""What is biased in votes that a stop rule ended is warned of, wherever the folder says that one did."""
+"""Warnings about biased results from votes that a stop rule ended."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ ENDED = "votes stopped early (stop 0.01, 0.99): "
 
 @pytest.fixture
 def pets(folder: Path) -> Path:
-    """A benchmark whose votes a stop rule ended."""
+    """A benchmark whose votes were ended by a stop rule."""
     write_files(folder, {"pets/votes.csv": VOTES, "pets/benchmark.json": '{"stop": [0.01, 0.99]}'})
     return folder / "pets"
 
@@ -24,7 +24,7 @@ def pets(folder: Path) -> Path:
 def test_mean_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("aggregate", "--benchmark", "pets", "--method", "mean", "-o", "scores.csv")
     assert result.code == 0
-    assert f"{ENDED}their mean is biased; take calibrated or em\n" in result.err
+    assert f"{ENDED}their mean is biased; use calibrated or em\n" in result.err
 
 
 def test_rater_model_is_not_biased(pets: Path, run: Runner) -> None:
@@ -35,7 +35,7 @@ def test_rater_model_is_not_biased(pets: Path, run: Runner) -> None:
 def test_alpha_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("raters", "--benchmark", "pets")
     assert result.code == 0
-    assert f"{ENDED}their alpha is biased, that of the golden votes is not\n" in result.err
+    assert f"{ENDED}their alpha is biased; alpha of golden votes is not\n" in result.err
 
 
 def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> None:
@@ -43,7 +43,7 @@ def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> N
     assert run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "pets/scores.csv").code == 0
     result = run("curve", "--benchmark", "pets", "--stop", "0.01,0.99")
     assert result.code == 0
-    assert f"{ENDED}what a stop rule saves is understated\n" in result.err
+    assert f"{ENDED}the savings of a stop rule are underestimated\n" in result.err
     assert ENDED not in run("curve", "--benchmark", "pets").err
 
 

@@ -14,7 +14,7 @@ VOTES = "image,class,rater,answer\na.png,cat,ann,yes\nb.png,dog,bo,no\n"
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    """Three raters on four plain items, one item with a tie."""
+    """Votes of three raters on four items, one item with a tie."""
     rows = ["item,rater,answer"]
     rows += [
         f"{item},{rater},{answer}"
@@ -55,9 +55,7 @@ def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, 
     ]
 
 
-def test_default_method_is_chosen_by_golden_answers(
-    run: Runner, plain: Path, tmp_path: Path
-) -> None:
+def test_default_method_is_chosen_by_golden_answers(run: Runner, plain: Path, tmp_path: Path) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
     told = run("aggregate", plain, "--golden", golden, "-o", output)
@@ -99,22 +97,18 @@ def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_pa
 def test_repeated_votes_are_counted(run: Runner, plain: Path, tmp_path: Path) -> None:
     plain.write_text(plain.read_text() + "s,x,b\n")
     told = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
-    assert "\n1 vote by a rater who had voted on the same item before; each counts\n" in told
+    assert "\n1 repeated vote (same rater and item), all counted\n" in told
 
 
-def test_next_command_writes_to_a_new_file(
-    run: Runner, plain: Path, tmp_path: Path, folder: Path
-) -> None:
+def test_next_command_writes_to_a_new_file(run: Runner, plain: Path, tmp_path: Path, folder: Path) -> None:
     Path("c.csv").write_text("image,rater,answer\na.png,ann,cup\nb.png,ann,mug\n")
     for place in ("labels.json", "labels-2.json"):
         assert f"-o {place}\n" in run("aggregate", "c.csv", "--method", "majority", "-o", "s.csv", "--force").out
         Path(place).touch()
 
 
-def test_changed_votes_stop_aggregate(
-    run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The benchmark would keep the hash of votes that did not make its scores."""
+def test_changed_votes_stop_aggregate(run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the benchmark would store the hash of the wrong votes."""
 
     def compute(*args: Any, **options: Any) -> Any:
         write_files(folder, {"pets/votes.csv": VOTES + "b.png,dog,ann,yes\n"})
@@ -134,7 +128,7 @@ def test_one_question_is_singular(folder: Path, run: Runner) -> None:
     own = ("--benchmark", "farm")
     made = run("aggregate", *own, "--method", "majority", "-o", "farm/scores.csv").out
     assert made.startswith("farm/scores.csv: 1 item of 1 vote by 1 rater, majority\n")
-    assert "classes: the 1 name in the votes, sorted: hen\n" in made
+    assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
     assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
     assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *own).out

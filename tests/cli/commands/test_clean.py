@@ -1,4 +1,4 @@
-"""`reassess clean`: in process; whole outputs, and every way to call it wrongly."""
+"""`reassess clean`: outputs and errors."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ CALL = ["clean", "all.npz", "--original", "train.csv", "-o", "clean.txt"]
 
 @pytest.fixture
 def training(folder: Path) -> Path:
-    """Ninety images of which nine labels are wrong, what a model says of all and of two folds, and checked labels."""
+    """90 images with 9 wrong labels, predictions for all images and for two folds, and checked labels."""
     rng = np.random.default_rng(0)
     scores, truth = simulated(COUNT, 3, 4.0, rng)
     labels = wrong_labels(truth, 3, 0.1, "uniform", rng)
@@ -103,16 +103,14 @@ def test_kind_of_scores_is_printed(training: Path, run: Runner) -> None:
     assert last.endswith("; scores in [0, 1] that do not sum to 1 are taken as logits")
 
 
-def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(
-    training: Path, run: Runner
-) -> None:
-    """A model that was trained for more classes knows more; a class of the labels' own list would be lost."""
+def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(training: Path, run: Runner) -> None:
+    """A model may have more outputs than the labels have classes; classes in the class list are kept."""
     given = dict(np.load("logits.npz"))
     given["scores"] = np.c_[given["scores"], np.full(COUNT, -5.0)]
     np.savez("four.npz", **given)
     Path("four.txt").write_text("cat\ndog\neel\nfox\n")
     out = output_of(run("clean", "four.npz", *CALL[2:], "--classes", "four.txt"))
-    assert "; 1 output ignored (unknown class): fox; softmax of logits" in out
+    assert "; 1 output ignored (unknown class): fox; probabilities by softmax of logits" in out
     Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
     refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
     assert (refused.code, refused.out) == (1, "")
@@ -127,19 +125,23 @@ def test_checked_labels_correct_the_estimate(training: Path, run: Runner) -> Non
     assert checked["interval"][0] <= checked["corrected"] <= checked["interval"][1]
     line = run(*CALL, "--golden", "drawn.csv", "--force").out.splitlines()[1]
     assert line.startswith(f"30 labels were checked, {checked['wrong']} of them wrong; ")
-    assert " by the 30 drawn at random and the model (95 % interval over draws: " in line
+    assert " % of all labels are wrong, by the model and the 30 drawn at random (95 % interval: " in line
 
 
 def test_checked_labels_without_probabilities_do_not_correct(training: Path, run: Runner) -> None:
     alone = run(*CALL).out.splitlines()
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
     assert result[1] == alone[1]
-    assert alone[2] == "to check it, let people answer a random sample: reassess clean --details ALL, then reassess tasks ALL --golden N"
+    assert (
+        alone[2]
+        == "to check it, let people answer a random sample: reassess clean --details ALL, then reassess tasks ALL "
+        "--golden N"
+    )
     assert result[2].endswith("; they are not a random sample, so they say nothing about other labels")
     assert result[3] == "for a sample of all labels: reassess clean --details ALL, then reassess tasks ALL --golden N"
     pl.read_csv("drawn.csv").with_columns(probability=pl.lit(0.8)).write_csv("few.csv")
     line = run(*CALL, "--golden", "few.csv", "--force").out.splitlines()[2]
-    part = "from 41.67 % of the labels, so they do not give the share of all"
+    part = "only from 41.67 % of the labels, so the estimate for all does not use them"
     assert line.endswith(f"; 30 were drawn at random, but {part}")
 
 
@@ -157,7 +159,7 @@ def test_output_tells_if_the_model_estimate_is_outside_the_interval(training: Pa
     table = pl.concat([table, table.head(1).with_columns(image=pl.lit("eel/x.png"), answer=pl.lit("yes"))])
     table.write_csv("all-wrong.csv")
     line = run(*CALL, "--golden", "all-wrong.csv", "--choose", "threshold=0").out.splitlines()[1]
-    assert line.endswith(" %, which the checked labels refute")
+    assert line.endswith(" %, outside their 99 % interval")
 
 
 def test_document_contains_all_settings(training: Path, run: Runner) -> None:
@@ -212,7 +214,7 @@ def test_confident_method_uses_cleanlab(training: Path, run: Runner, needs: Need
     }
 
 
-CHOICE = "is not a choice: threshold=P or precision=P, with P from 0 to 1"
+CHOICE = "is not a rule for kept labels: threshold=P or precision=P, with P from 0 to 1"
 
 
 @pytest.mark.parametrize(
@@ -272,13 +274,13 @@ def test_page_shows_wrong_labels(training: Path, run: Runner, report_extra: None
     result = run(*CALL, "--page", "page.html", "--images", "pictures")
     dropped = COUNT - len(read_lines(Path("clean.txt")))
     assert (result.code, result.err) == (0, "")
-    assert f"page.html: {dropped} images, 0 of them with a thumbnail" in result.out.splitlines()
+    assert f"page.html: {dropped} images, 0 with a thumbnail" in result.out.splitlines()
     first = pl.read_csv("train.csv")["image"].to_list()
     first = next(image for image in first if image not in read_lines(Path("clean.txt")))
     (Path("pictures") / first).parent.mkdir()
     Image.new("RGB", (8, 8)).save(Path("pictures") / first)
     result = run(*CALL, "--page", "page.html", "--images", "pictures", "--force")
-    assert f"page.html: {dropped} images, 1 of them with a thumbnail" in result.out.splitlines()
+    assert f"page.html: {dropped} images, 1 with a thumbnail" in result.out.splitlines()
     html = Path("page.html").read_text()
     assert "reassess clean all.npz --original train.csv -o clean.txt --page page.html --images pictures --force" in html
     assert '<td>images</td><th scope="row">pictures</th><td>not hashed</td>' in html
@@ -287,7 +289,7 @@ def test_page_shows_wrong_labels(training: Path, run: Runner, report_extra: None
 
 def test_page_is_not_written_without_wrong_labels(training: Path, run: Runner) -> None:
     result = run(*CALL, "--choose", "threshold=0", "--page", "page.html", "--images", "pets")
-    assert "page.html is not written: no label is wrong" in result.out.splitlines()
+    assert "page.html: not written, since no label is wrong" in result.out.splitlines()
     assert (result.code, Path("page.html").exists()) == (0, False)
 
 

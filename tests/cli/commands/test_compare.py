@@ -1,4 +1,4 @@
-"""`reassess compare` on a user's own benchmark, on ImageNet's real files, and on calls and files that are wrong."""
+"""`reassess compare`: own benchmarks, ImageNet's real files, and errors."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from tests.helpers import RealFile, Runner, message_of, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
-# Class 0 is valid on every image but the last ten, class 1 on every second; the original label is class 1 on these.
+# Class 0 is valid on all images except the last ten. Class 1 is valid, and the original label, on every second image.
 LABELS = {name: ([0, 1] if i % 2 else [0]) if i < N - 10 else [] for i, name in enumerate(IMAGES)}
 ORIGINAL = {name: i % 2 for i, name in enumerate(IMAGES)}
 GOOD = dict.fromkeys(IMAGES, 0)
@@ -22,7 +22,7 @@ FITTED = {name: i % 2 if i % 5 else 2 for i, name in enumerate(IMAGES)}
 
 @pytest.fixture
 def bench(folder: Path) -> Path:
-    """A user's own benchmark in the working folder: labels, original labels, and models."""
+    """A user's own benchmark: labels, original labels, and models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text(json.dumps(ORIGINAL))
     write_csv("good.csv", "image,prediction", GOOD.items())
@@ -34,7 +34,7 @@ OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 
 def test_two_models_are_compared_by_both_labels(bench: Path, run: Runner) -> None:
-    """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
+    """By hand: good is correct on 50 images, fitted on 40. By original labels: 30 and 48."""
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
     numbers = ("images", "common_images", "real_difference", "only_a", "only_b", "both", "original_difference")
@@ -110,7 +110,7 @@ def test_models_are_compared_on_common_images(bench: Path, run: Runner) -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (["good.csv"], "Give two models or more; reassess evaluate measures one."),
+        (["good.csv"], "Give at least two models; for one model, use reassess evaluate."),
         ([], "Missing argument 'A B...'."),
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
@@ -162,7 +162,7 @@ def test_details_list_images_that_one_model_gets_right(bench: Path, run: Runner)
 
 @pytest.fixture
 def voted(bench: Path, run: Runner) -> Path:
-    """The benchmark with labels that follow from votes: ten raters, four on each of two questions an image."""
+    """The benchmark with labels made from votes of ten raters: two questions per image, with four votes each."""
     rng = np.random.default_rng(3)
     votes = ["image,class,rater,answer"]
     for image in IMAGES:
@@ -202,7 +202,7 @@ def test_votes_resample_images_and_raters(voted: Path, run: Runner) -> None:
     assert (pair["a"], pair["b"]) == ("good.csv", "fitted.csv")
     assert pair["low"] < of_images["real_difference"] < pair["high"]
     assert pair["low"] < of_images["low"] < of_images["high"] < pair["high"]
-    # The share of replicates and the normal interval tell the same, up to the draw of 1,000.
+    # The share of replicates agrees with the normal interval, up to the error of 1,000 draws.
     assert pair["probability_a"] == pytest.approx(1 - of_images["raters"]["p_value"] / 2, abs=0.02)
     out = run(*argv).out
     assert "raters resampled: 1,000 replicates of images and of 10 raters, seed 0" in out
@@ -216,9 +216,7 @@ def test_votes_resample_images_and_raters(voted: Path, run: Runner) -> None:
     assert "no significant difference between copy.csv and good.csv, by reassessed or original labels\n" in out
 
 
-def test_document_has_preferences_and_labelling_bias(
-    voted: Path, run: Runner
-) -> None:
+def test_document_has_preferences_and_labelling_bias(voted: Path, run: Runner) -> None:
     Path("scores.csv").rename("b/scores.csv")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     good, fitted = results["model_or_label"]
@@ -277,7 +275,7 @@ def test_unrated_images_are_counted(voted: Path, run: Runner) -> None:
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: RealFile) -> list[str]:
-    """The original labels of ImageNet, and a copy with every hundredth spoilt, in the working folder."""
+    """The original labels of ImageNet, and a copy where every hundredth label is wrong."""
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
     monkeypatch.chdir(tmp_path)
@@ -304,7 +302,7 @@ def test_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> N
 
 
 def test_written_p_value_can_be_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
-    """2^-1099 is below the least p-value that is computed."""
+    """2^-1099 is smaller than all p-values that can be computed."""
     monkeypatch.chdir(tmp_path)
     names = [f"{number}.png" for number in range(1100)]
     for name, class_id in (("labels.csv", 0), ("right.csv", 0), ("wrong.csv", 1)):

@@ -1,4 +1,4 @@
-"""`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
+"""`reassess curve`: measures, thresholds, stop rules, figures and errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "vali
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A small benchmark of one's own, in the working folder."""
+    """A small benchmark in the working folder."""
     return write_files(
         folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES}
     )
@@ -37,7 +37,7 @@ def here(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def real(real_file: RealFile) -> None:
-    """The known sources can be had by name."""
+    """Make the real files known by name."""
     for name in IMAGENET:
         real_file(name)
 
@@ -100,7 +100,7 @@ def test_votes_give_simple_rules(here: Path, run: Runner) -> None:
 
 
 def test_golden_votes_of_raters_come_from_votes_or_a_file(here: Path, run: Runner) -> None:
-    """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
+    """With both, scores can be made again without the measured image."""
     (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
     assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
     argv = ["made.npz", "--benchmark", "F"]
@@ -141,7 +141,7 @@ def test_points_are_written(here: Path, run: Runner) -> None:
 
 @pytest.fixture
 def calibrated(here: Path, run: Runner) -> list[str]:
-    """The start of a call on scores that the golden answers made of the votes."""
+    """The start of a command line for calibrated scores."""
     argv = ["aggregate", "--benchmark", "F", "-o", "calibrated.npz"]
     assert run(*argv).code == 0
     return ["curve", "calibrated.npz", "--benchmark", "F"]
@@ -154,7 +154,7 @@ def test_stop_rule_is_replayed_with_default_rules(calibrated: list[str], run: Ru
     assert table.startswith(headings)
     rows = [line.split() for line in table.splitlines()[2:10]]
     assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
-    assert rows[-1][2] == "66.67"  # two votes of three on each question
+    assert rows[-1][2] == "66.67"  # two of three votes per question
     assert table.splitlines()[10].startswith("calibrated.npz, stop rule 0.3, 0.7: 66.67 % of 12 votes used; ")
     assert "labels kept at 0.6; at least 2 votes a question" in table
 
@@ -208,7 +208,7 @@ def test_scores_are_in_sample_if_golden_answers_made_them(
     assert ("(--leave-out image makes them again" in printed) is expected
     left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
     assert ("F/scores.csv, each image left out" in left_out) is expected
-    unmoved = "no golden answers made F/scores.csv: leaving them out changes nothing\n"
+    unmoved = "F/scores.csv: made without golden answers, so --leave-out changes nothing\n"
     assert (unmoved in left_out) is not expected
 
 
@@ -249,18 +249,18 @@ def test_stored_method_is_kept(here: Path, run: Runner) -> None:
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "images"],
-            "Error: Invalid value for '--leave-out': 'images' is neither image nor a number of folds\n",
+            "Error: Invalid value for '--leave-out': 'images' is not 'image' or a number of folds.\n",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
-            "Error: --stop needs the votes that made the scores: give --benchmark.",
+            "Error: --stop needs the votes behind the scores: give --benchmark.",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],
             "Error: Invalid value for '--stop': '0.9,0.1' is not a stop rule: LOW,HIGH: two probabilities, the lower "
             "one first, such as 0.01,0.99\n",
         ),
-        (["scores.csv", "--golden", "none"], "Error: The scores are judged by --golden, which cannot be none."),
+        (["scores.csv", "--golden", "none"], "Error: curve needs golden answers, so --golden cannot be none."),
     ],
 )
 def test_usage_error_has_exit_code_2(argv: list[str], expected: str, here: Path, run: Runner) -> None:
@@ -291,7 +291,7 @@ BAD = {
         "stop rule needs scores made with a rater model\n"
         "  where:   scores.csv\n"
         "  found:   majority\n"
-        "  fix:     make them with --method calibrated or em\n",
+        "  fix:     make the scores with --method calibrated or em\n",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`reassess evaluate` on a user's own benchmark, on ImageNet's real files, and on files that are wrong."""
+"""`reassess evaluate`: own benchmarks, ImageNet's real files, and errors."""
 
 import csv
 import hashlib
@@ -25,7 +25,7 @@ LABELS = {
     "shop/4.jpg": ["bowl"],
     "shop/5.jpg": ["cup"],
 }
-BOWL, CUP, MUG, PLATE = range(4)  # ids are ranks among the sorted names
+BOWL, CUP, MUG, PLATE = range(4)  # ids are positions in the sorted names
 GOOD = {"shop/1.jpg": "cup", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
 POOR = GOOD | {"shop/2.jpg": "bowl"}
 SCORES = [
@@ -40,7 +40,7 @@ SCORES = [
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark of tableware, in the working folder: labels, scores, and two models."""
+    """A user's own benchmark of tableware: labels, scores, and two models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     write_csv("good.csv", "image,prediction", GOOD.items())
     write_csv("poor.csv", "image,prediction", POOR.items())
@@ -56,7 +56,7 @@ def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
         path.rename(Path("benchmark", path.name))
     out = output_of(run("evaluate", "poor.csv", "--benchmark", "benchmark"))
     files = [
-        f"{part} {file}, sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest():.12}"
+        f"{part} {file} (sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest():.12})"
         for part, file in ((part, f"benchmark/{path.name}") for part, path in parts.items())
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
@@ -70,7 +70,7 @@ def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
         "poor.csv          1                     1",
         "poor.csv: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "poor.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
-        f"classes: the 4 names in {names}, sorted: bowl, cup, mug, plate",
+        f"without a class list, the classes are the 4 class names in {names}, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(files)}",
         "95 %: Wilson intervals, over images",
         "soft: no model can exceed 0.8833",
@@ -116,7 +116,7 @@ def test_json_has_command_inputs_and_results(shop: Path, run: Runner) -> None:
 
 
 def test_table_has_every_k_of_all_files(shop: Path, run: Runner) -> None:
-    """Also when the best model's file holds fewer."""
+    """Also if the best model has fewer predictions per image."""
     write_csv(
         "five.csv", ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]), [("shop/2.jpg", 3, 1, 2, 0, 4)]
     )
@@ -166,7 +166,10 @@ def test_original_label_outside_the_label_sets_is_a_class(shop: Path, run: Runne
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv"]
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (1, 2)
-    names = "classes: the 5 names in labels.json, original.csv, sorted: bowl, cup, mug, plate, spoon"
+    names = (
+        "without a class list, the classes are the 5 class names in labels.json, original.csv, sorted: bowl, cup, mug, "
+        "plate, spoon"
+    )
     assert names in run(*argv).out.splitlines()
 
 
@@ -196,9 +199,7 @@ def test_rows_without_names_are_joined_by_position(ids: list[Any], run: Runner) 
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_can_be_given_for_one_of_several_files(
-    ids: list[Any], run: Runner
-) -> None:
+def test_names_can_be_given_for_one_of_several_files(ids: list[Any], run: Runner) -> None:
     np.save("backwards.npy", np.array(ids[::-1]))
     Path("names.txt").write_text("\n".join(LABELS))
     Path("back.txt").write_text("\n".join(reversed(LABELS)))
@@ -223,7 +224,7 @@ def test_without_scored_images_results_are_empty(shop: Path, run: Runner) -> Non
 
 
 def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner) -> None:
-    """A rank beyond the ids that the file holds is not known, and is left empty."""
+    """If the valid class is not among the predicted ids, its rank is empty."""
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
@@ -252,9 +253,7 @@ def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner
     ]
 
 
-def test_details_contain_scores_and_kinds_of_mistakes(
-    shop: Path, run: Runner
-) -> None:
+def test_details_contain_scores_and_kinds_of_mistakes(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     result = run(*argv, "--details", "out.csv")
     assert result.out.splitlines()[4:7] == [
@@ -268,7 +267,7 @@ def test_details_contain_scores_and_kinds_of_mistakes(
 
 
 def test_table_is_written(shop: Path, run: Runner) -> None:
-    """With the numbers of the document in csv, and those that are printed in LaTeX."""
+    """CSV has full numbers, LaTeX has the printed numbers."""
     argv = ["evaluate", "poor.csv", "--labels", "labels.json"]
     (result,) = results_of(run, *argv)
     assert run(*argv, "-o", "t.csv", "--quiet").code == 0
@@ -286,7 +285,7 @@ def test_table_is_written(shop: Path, run: Runner) -> None:
     ]
 
 
-# Label sets cut from scores
+# Label sets from scores
 
 
 def test_several_thresholds_show_accuracies_and_ranks(shop: Path, run: Runner) -> None:
@@ -296,7 +295,7 @@ def test_several_thresholds_show_accuracies_and_ranks(shop: Path, run: Runner) -
     results = results_of(run, *argv)
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
-        ("second.csv", 0.7, 1, (2, 3)),  # equals share a rank
+        ("second.csv", 0.7, 1, (2, 3)),  # equal accuracies share a rank
         ("first.csv", 0.88, 1, (2, 2)),
         ("second.csv", 0.88, 2, (0, 2)),
     ]
@@ -317,9 +316,7 @@ def test_several_thresholds_show_accuracies_and_ranks(shop: Path, run: Runner) -
         ("--top-k", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
     ],
 )
-def test_invalid_number_is_a_usage_error(
-    option: str, value: str, message: str, shop: Path, run: Runner
-) -> None:
+def test_invalid_number_is_a_usage_error(option: str, value: str, message: str, shop: Path, run: Runner) -> None:
     assert (
         message_of(run("evaluate", "good.csv", "--scores", "scores.csv", option, value), 2).splitlines()[-1]
         == f"Error: Invalid value for '{option}': {message}"
@@ -340,7 +337,7 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
 def real(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, real_original: LabelSets
 ) -> npt.NDArray[np.int32]:
-    """The real files are known; original.npy and folders.npy hold the original labels in both orders. Gives them."""
+    """The original labels, also in original.npy (validation order) and folders.npy (class-folder order)."""
     for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):
         real_file(name)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
@@ -385,10 +382,8 @@ def test_class_folder_order_is_detected_and_can_be_set(real: npt.NDArray[np.int3
     assert result["detected"] == "npy 50000, top-1 ids, rows in class-folder order, joined by path"
 
 
-def test_labels_from_scores_have_imagenet_classes(
-    real: npt.NDArray[np.int32], run: Runner
-) -> None:
-    """So another number of outputs is seen."""
+def test_labels_from_scores_have_imagenet_classes(real: npt.NDArray[np.int32], run: Runner) -> None:
+    """So a wrong number of outputs is an error."""
     np.save("wide.npy", np.zeros((1, 1001), np.float32))
     Path("one.txt").write_text("ILSVRC2012_val_00000001.JPEG\n")
     argv = ["evaluate", "wide.npy", "--names", "one.txt", "--threshold", "0.8", "--original", "none"]
@@ -397,9 +392,7 @@ def test_labels_from_scores_have_imagenet_classes(
     )
 
 
-def test_missing_original_labels_are_noted(
-    run: Runner, tmp_path: Path, no_known_data: None
-) -> None:
+def test_missing_original_labels_are_noted(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",
         "without the original labels nothing checks the order of rows and classes",
@@ -411,7 +404,7 @@ def test_missing_original_labels_are_noted(
     assert note not in run(*argv, "--original", "none").out
 
 
-# Predicted names that no class has
+# Unknown class names
 
 SAUCERS = [("shop/1.jpg", "saucer", "cup"), ("shop/2.jpg", "plate", "saucer"), ("shop/4.jpg", "saucer", "jar")]
 FOUR = "4 predictions with 2 unknown class names, "
@@ -447,9 +440,7 @@ def test_unknown_class_names_are_warned_about_with_quiet(
     assert f"; {text}, joined by path" in result["detected"]
 
 
-def test_unknown_class_is_empty_in_details(
-    saucers: list[str], run: Runner
-) -> None:
+def test_unknown_class_is_empty_in_details(saucers: list[str], run: Runner) -> None:
     call = run(*saucers, "--details", "out.csv", "--by", "class", "--quiet")
     assert [row["top1"] for row in read_csv("out.csv")] == ["", "plate", ""]
     assert [line.split()[1:] for line in call.out.splitlines()[7:]] == [
@@ -461,14 +452,14 @@ def test_unknown_class_is_empty_in_details(
 
 
 ORIGINAL = {"shop/1.jpg": "mug", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl", "shop/5.jpg": "cup"}
-# One is right on shop/2 to shop/4, and wrong on shop/1, which the other, right on all that it has seen, was not shown.
+# The first model is wrong only on shop/1. The second model is always correct, but has no prediction for shop/1.
 MOST = {"shop/1.jpg": "plate", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
 FEW = {"shop/3.jpg": "cup", "shop/4.jpg": "plate", "shop/5.jpg": "cup"}
 
 
 @pytest.fixture
 def different(shop: Path) -> Path:
-    """Two models that have seen shop/3 and shop/4, and other images each."""
+    """Two models with shop/3, shop/4 and different other images."""
     write_csv("most.csv", "image,prediction", MOST.items())
     write_csv("few.csv", "image,prediction", FEW.items())
     Path("original.json").write_text(json.dumps(ORIGINAL))
@@ -476,7 +467,7 @@ def different(shop: Path) -> Path:
 
 
 def test_original_accuracy_is_on_all_and_on_scored_images(different: Path, run: Runner) -> None:
-    """By hand: of four original labels three are said; shop/3, which is among them, is not scored."""
+    """By hand: three of four original labels are predicted; shop/3 is one of them, but is not scored."""
     argv = ("evaluate", "most.csv", "--labels", "labels.json", "--original", "original.json")
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (3, 4)
@@ -489,7 +480,7 @@ def test_original_accuracy_is_on_all_and_on_scored_images(different: Path, run: 
 
 
 def test_models_are_ranked_only_on_common_images(different: Path, run: Runner) -> None:
-    """By hand: of its own scored images most has 2 of 3, and few 1 of 2; of the common one, shop/4, 1 and 0."""
+    """By hand: on own scored images, most has 2 of 3 and few 1 of 2; on the common image shop/4, 1 and 0."""
     argv = ("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--original", "original.json")
     most, few = results_of(run, *argv)
     assert (most["file"], few["file"]) == ("most.csv", "few.csv")
@@ -515,10 +506,8 @@ def test_models_are_ranked_only_on_common_images(different: Path, run: Runner) -
     ]
 
 
-def test_best_model_on_common_images_comes_first(
-    different: Path, run: Runner
-) -> None:
-    """Bad is wrong on shop/4, the one image that it shares with most, and right on two easy ones of its own."""
+def test_best_model_on_common_images_comes_first(different: Path, run: Runner) -> None:
+    """bad is wrong on the common image shop/4, and correct on two images of its own."""
     write_csv("bad.csv", "image,prediction", (FEW | {"shop/1.jpg": "cup"}).items())
     write_csv("most.csv", "image,prediction", [("shop/2.jpg", "bowl"), ("shop/4.jpg", "bowl")])
     first, second = results_of(run, "evaluate", "bad.csv", "most.csv", "--labels", "labels.json")
@@ -556,7 +545,7 @@ def test_ranks_at_thresholds_use_common_images(different: Path, run: Runner) -> 
     assert len(lines[8]) == 3, "without ranks"
 
 
-# --- images that another set repeats ---------------------------------------------------------------------------------
+# --- images with duplicates in another set ---------------------------------------------------------------------------------
 
 DUPLICATES = [
     ("train", "9.jpg", 1, "exact"),
@@ -574,7 +563,7 @@ def test_duplicates_in_other_sets_are_excluded(shop: Path, run: Runner) -> None:
     argv = ("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     lines = output_of(run(*argv)).splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
-    at = lines.index("file       excluded   top-1 % of all   of the rest   change               95 %")
+    at = lines.index("file       excluded   top-1 %, all images   without excluded   change               95 %")
     assert lines[at + 2 : at + 4] == [
         "good.csv          2            100.0         100.0    +0.00   -52.90 to +43.84",
         "poor.csv          2            66.67         100.0   +33.33   -26.07 to +60.36",

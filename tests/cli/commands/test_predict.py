@@ -1,4 +1,4 @@
-"""`reassess predict`: in process, on pictures of known colours."""
+"""`reassess predict` on images of known colours."""
 
 import re
 import sys
@@ -31,7 +31,7 @@ FILES = {"cat/3.png": 3, "cat/6.png": 6, "dog/1.png": 1, "fox/2.png": 2, "fox/é
 
 @pytest.fixture
 def pets(folder: Path) -> Iterator[Path]:
-    """A benchmark whose original labels are class folders, and a model that is always right."""
+    """A benchmark with class folders, and a model that is always correct."""
     write_files(folder, {f"pets/images/{name}": picture(number, "PNG") for name, number in FILES.items()})
     write_files(folder, {"pet_models.py": CODE})
     yield folder
@@ -48,7 +48,7 @@ def test_predictions_can_be_evaluated(pets: Path, run: Runner) -> None:
         "────────────────────────────────────────────────────────\n"
         "python:pet_models:scores        5            0         3\n"
         "model.npy: float16 scores of 5 images; image names: model.txt\n"
-        "columns of npy files: the benchmark's classes, in its order\n"
+        "columns of npy files: the benchmark's classes, in their order\n"
         "next: reassess clean model.npy --benchmark pets -o wrong.csv --page wrong.html\n"
     )
     write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
@@ -152,9 +152,7 @@ def test_interrupted_run_is_continued(pets: Path, run: Runner, monkeypatch: pyte
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
 
 
-def test_file_for_all_models_is_used_where_it_applies(
-    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     sources: list[ModelSource] = []
     monkeypatch.setattr(
         "reassess.cli.commands.predict_command.run_models", lambda given, *_, **__: sources.extend(given) or []

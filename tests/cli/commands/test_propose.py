@@ -1,4 +1,4 @@
-"""`reassess propose`: in process, on a user's own images; whole outputs, and the same bytes whatever the order."""
+"""`reassess propose`: candidates, the choice of models, and errors."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ ARGV = ["propose", "vit.csv", "alex.npz", "ids.csv", "--benchmark", "pets", "--p
 
 @pytest.fixture
 def pets(folder: Path) -> Path:
-    """A benchmark of four images, and three models: probabilities, logits, and ids that lack an image."""
+    """A benchmark of four images, and three models: probabilities, logits, and ids without one image."""
     write_files(
         folder,
         {
@@ -44,7 +44,7 @@ COPIES = 30
 
 @pytest.fixture
 def many(pets: Path) -> Path:
-    """The same with each image thirty times, so that golden answers show something."""
+    """The same benchmark with 30 copies of each image, so that there are enough golden answers."""
     for file in ("pets/original.csv", "pets/golden.csv", "vit.csv", "ids.csv"):
         head, *rows = Path(file).read_text().splitlines()
         copies = [f"{row[0]}{copy:02}{row[1:]}" for row in rows for copy in range(COPIES)]
@@ -128,7 +128,7 @@ def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runne
         "on 60 golden images not used in the search:",
         "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
         "a recall of 0.9579 is shown, with 90 % confidence",
-        "0 of 120 golden labels are not candidates: named by no model, and not original",
+        "0 of 120 golden labels are not candidates of any model, and not original labels",
         "subset models candidates per image recall precision without golden",
     ]
     assert lines[9:13] == [
@@ -159,12 +159,10 @@ def test_document_contains_the_choice(many: Path, run: Runner) -> None:
     recall = {"target_recall": 0.9, "recall": {"hits": 120, "n": 120, "value": 1.0}}
     assert (
         choice == {"search": "exact", "subsets": 7} | recall | bounds | counts
-    )  # 60 images with one pair, 30 with two
+    )  # 60 images with one question, 30 with two
 
 
-def test_unreachable_recall_is_an_error_and_subsets_are_printed(
-    many: Path, run: Runner, report_extra: None
-) -> None:
+def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run: Runner, report_extra: None) -> None:
     lines = [
         "image,class,rater,answer",
         *(f"d{copy:02}.png,{name},x,yes" for copy in range(9) for name in ("cat", "cup")),
@@ -174,15 +172,15 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(
     result = run(*argv, "--details", "subsets.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: golden answers do not show that the candidates of all models reach this recall\n"
+        "Error: the golden answers cannot show that all models reach this recall\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
-        "  fix:     ask for less, or for more candidates per image: 9 of 18 golden labels are not candidates of any "
-        "model\n",
+        "  fix:     choose a lower recall, or more candidates per image: 9 of 18 golden labels are not candidates of "
+        "any model\n",
     )
     assert result.out.splitlines()[:3] == [
-        "no models chosen: all of them reach a recall of 0.5000 (9 of 18)",
-        "a recall of 0.2545 is shown for them, with 90 % confidence",
-        "9 of 18 golden labels are not candidates: named by no model, and not original",
+        "no models chosen: all models together have recall 0.5000 (9 of 18)",
+        "their recall is at least 0.2545, with 90 % confidence",
+        "9 of 18 golden labels are not candidates of any model, and not original labels",
     ]
     assert not Path("out.csv").exists()
     assert "true" not in Path("subsets.csv").read_text()
@@ -193,22 +191,21 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(
 
 
 @pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])
-def test_highest_reachable_recall_can_be_chosen(
-    many: Path, run: Runner, golden: int, most: float | None
-) -> None:
+def test_highest_reachable_recall_can_be_chosen(many: Path, run: Runner, golden: int, most: float | None) -> None:
     lines = ["image,class,rater,answer", *(f"b{copy:02}.png,fox,x,yes" for copy in range(golden))]
     Path("few.csv").write_text("\n".join(lines) + "\n")
     result = run(*CHOOSE, "--golden", "few.csv")
     assert result.code == (0 if most is None else 1)
     if most is not None:
         assert f"  allowed: up to {most}\n" in result.err
-        told = f"ask for less, or more golden answers: all models name {golden} of {golden} golden labels\n"
+        names = f"all models together name {golden} of {golden} golden labels"
+        told = f"choose a lower recall, or more golden answers: {names}\n"
         assert result.err.endswith(told)
         assert run(*ARGV, "--choose", f"recall={most}", "--golden", "few.csv").code == 0
 
 
 def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) -> None:
-    """Only ids.csv is chosen, which lacks images d: what is written has nothing on them, whatever their label."""
+    """Only ids.csv is chosen. It has no predictions for the images d, so these have no candidates."""
     rows = [
         f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
     ]
@@ -218,7 +215,7 @@ def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) 
         "out.csv: 60 candidates for 30 images (2.00 per image)",
         "chosen: ids",
         "60 candidates for 30 images; of all models: 180 for 60",
-        "30 images of other models not predicted by these: without candidates",
+        "30 images without candidates: predicted only by other models",
     ]
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
@@ -233,8 +230,8 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     assert lines[:4] == [
         "out.csv: 16 candidates for 4 images (4.00 per image)",
         "0 images need no question: all models agree with the original label",
-        "N: the 0 most probable pairs of each model, for at most 7.4 candidates per image",
-        "the first 10 of 19 models, by candidates that only one names (--verbose shows all)",
+        "N: the 0 most probable (image, class) pairs of each model, for at most 7.4 candidates per image",
+        "the first 10 of 19 models, by candidates of only one source (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 4
     assert lines[-4] == "all files: csv, image names from 'image', top-1 ids from 'prediction'"
@@ -294,10 +291,10 @@ def test_original_labels_are_optional(pets: Path, run: Runner) -> None:
     ("argv", "expected"),
     [
         ([], "Give -o CANDIDATES, or --choose recall=R."),
-        (["-o", "out.csv", "--golden", "g.csv"], "--golden and --details go with --choose."),
-        (["-o", "out.csv", "--details", "f.svg"], "--golden and --details go with --choose."),
-        (["--choose", "recall=0.5", "--golden", "none"], "--choose needs --golden, which cannot be none."),
-        (["--choose", "recall=0.5", "--unasked", "-o", "out.csv"], "--unasked and --choose do not go together."),
+        (["-o", "out.csv", "--golden", "g.csv"], "--golden and --details need --choose."),
+        (["-o", "out.csv", "--details", "f.svg"], "--golden and --details need --choose."),
+        (["--choose", "recall=0.5", "--golden", "none"], "--choose needs golden answers, so --golden cannot be none."),
+        (["--choose", "recall=0.5", "--unasked", "-o", "out.csv"], "--unasked and --choose cannot be combined."),
         (["--per-image", "inf", "-o", "out.csv"], "'inf' is not a finite number."),
         (["--choose", "recall=0"], "'recall=0' is not a recall: recall=R, with R above 0 and at most 1"),
         (["--choose", "f1"], "'f1' is not a recall: recall=R, with R above 0 and at most 1"),

@@ -1,4 +1,4 @@
-"""`reassess propose --unasked`: in process, on a user's own data and on the real files."""
+"""`reassess propose --unasked` on a user's own data and on the real files."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark: three rated images, one never rated, and two models."""
+    """A user's own benchmark: three rated images, one unrated image, and two models."""
     Path("shop").mkdir()
     Path("shop/labels.json").write_text('{"1.jpg": [0, 1], "2.jpg": [2], "3.jpg": [], "4.jpg": [1]}')
     Path("shop/scores.csv").write_text(
@@ -34,7 +34,7 @@ def test_unasked_candidates_are_sorted_by_information(shop: Path, run: Runner) -
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 candidates, the most informative first\n" in notes
     assert (
-        "4 predicted classes are in no label set and not asked about: 2 on rated images, 2 on unrated images\n"
+        "4 predicted classes are not labels and were not asked about: 2 on rated images, 2 on unrated images\n"
     ) in notes
     assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == [
         {

@@ -1,4 +1,4 @@
-"""`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
+"""`reassess raters`: table, notes, JSON and errors."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ HEADINGS = "image,class,rater,answer"
 
 
 def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
-    """Main votes, experts' votes and raters' golden votes; 100 golden images: ann is right, bo says yes to everything.
+    """Main votes, experts' votes and raters' golden votes; 100 golden images: ann is correct, bo always answers yes.
 
     The images are valid from 60 on. In the main votes, ann calls the golden image 99 invalid.
     """
@@ -32,7 +32,7 @@ def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
 
 
 def lines_of(out: str) -> list[str]:
-    """The lines, with one space where the table has many."""
+    """Split an output into lines, with single spaces."""
     return [" ".join(line.split()) for line in out.splitlines()]
 
 
@@ -45,16 +45,19 @@ def test_raters_are_sorted_with_the_least_informative_first(run: Runner, tmp_pat
         "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
         "(valid: more than half of its experts said yes)",
     ]
-    assert heading == "rater flags bits per vote 95 % correct % votes no / maybe / yes % if invalid if valid self-agreement %"
+    assert (
+        heading
+        == "rater flags bits per vote 95 % correct % votes no / maybe / yes % if invalid if valid self-agreement %"
+    )
     assert bo == (
         "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
     )
-    assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # no more than the entropy of 60 and 40 %
+    assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # at most the entropy of 60 and 40 %
     assert ann.endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
     assert cy == "cy - - - 1 0 / 100 / 0 - - -"
     assert lines_of(out)[12] == "and 2 more notes (--verbose)"
     assert lines_of(run("raters", "--benchmark", tmp_path, "--verbose").out)[12:] == [
-        "one answer: one answer makes up 99 % of the votes, which are 20 or more",
+        "one answer: at least 99 % of 20 or more votes have the same answer",
         "-: no votes on golden items: cy",
     ]
 
@@ -63,7 +66,9 @@ def test_missing_golden_answers_are_noted(run: Runner, tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     result = run("raters", votes)
     assert result.code == 0
-    assert "no golden answers: the truth is estimated from all votes by EM, including the rater's own votes" in result.out
+    assert (
+        "no golden answers: the truth is estimated from all votes by EM, including the rater's own votes" in result.out
+    )
     assert "right" not in lines_of(result.out)[0]
     results = results_of(run, "raters", votes)
     assert results["truth_from"] == "em"
@@ -104,7 +109,7 @@ def test_seconds_are_printed_if_votes_have_them(run: Runner, tmp_path: Path) -> 
     _, _, heading, _, *shown = lines_of(result.out)[:6]
     assert heading.endswith(" seconds")
     assert all(row.endswith(" 2.0 (2.0)") for row in shown)
-    assert "seconds: mean and, in brackets, median time a vote" in result.out
+    assert "seconds: mean time per vote (median in parentheses)" in result.out
 
 
 def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Path) -> None:
@@ -116,19 +121,17 @@ def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Pat
     result = run("raters", votes, "--golden", golden)
     assert result.code == 0
     assert lines_of(result.out)[:4] == [
-        "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
+        "Krippendorff's alpha (nominal): undefined: no item has two votes, or all votes have the same answer",
         "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog (answer of more than half of the experts)",
         "1 golden item undecided (no answer of more than half of the experts): item 49",
         "rater flags bits per vote 95 % correct % votes cat / dog % if cat if dog",
     ]
-    assert "right: of all the rater's golden votes (the truth's name)" in result.out
+    assert "correct: the answer is the truth; share of the rater's golden votes" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
     assert "on 49 golden items: 25 cat, 24 dog (answer of most experts, and of at least 1)" in result.out
 
 
-def test_shares_of_many_answers_are_only_in_json(
-    run: Runner, tmp_path: Path
-) -> None:
+def test_shares_of_many_answers_are_only_in_json(run: Runner, tmp_path: Path) -> None:
     scale = ["awful", "bad", "fair", "good", "great"]
     rows = [(i, rater, scale[i % 5]) for i in range(40) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
@@ -156,7 +159,7 @@ def test_raters_who_agree_too_often_are_listed(run: Runner, tmp_path: Path) -> N
     assert lines[19].startswith("0, 11 400 100.0 ")
 
 
-# --- what is read, and what is refused ------------------------------------------------------------------------------
+# --- inputs and errors ------------------------------------------------------------------------------
 
 
 def test_golden_answers_are_found_only_for_validation_images(
@@ -183,7 +186,7 @@ def test_golden_answers_are_found_only_for_validation_images(
 
 
 def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Path) -> None:
-    """EM leaves each truth the same share of the item, which is half or less."""
+    """EM gives each truth the same probability, which is 0.5 or less."""
     rows = [("x", f"rater {i}", answer) for i, answer in enumerate((7, "zebra"))]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
@@ -194,7 +197,7 @@ def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Pat
     )
 
 
-# --- the released votes ---------------------------------------------------------------------------------------------
+# --- known votes ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -218,7 +221,7 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
         ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
     assert lines[15] == ""
-    assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
+    assert "self-agreement: same answer in golden votes and main votes: 4,795 of 5,497 cases" in lines
     assert lines[-1] == "and 3 more notes (--verbose)"
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err
     assert "in the golden votes, 29 of 3,003 pairs agree more" in result.err

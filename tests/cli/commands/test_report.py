@@ -1,4 +1,4 @@
-"""`reassess report` makes one page about models, or draws one of its charts."""
+"""`reassess report`: pages, charts and errors."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark of one's own and two models, in the working folder."""
+    """A user's own benchmark and two models."""
     labels = {f"{i}.png": [["cat"], ["dog", "cat"], []][i % 3] for i in range(30)}
     write_files(folder, {"labels.json": json.dumps(labels), "original.json": json.dumps(dict.fromkeys(labels, "cat"))})
     for model, every in (("one", 4), ("two", 2)):
@@ -51,7 +51,7 @@ def test_report_works_for_own_benchmark(here: Path, run: Runner) -> None:
 
 @pytest.mark.parametrize("kind", ["taxonomy", "differences", "label-count", "labelling-bias"])
 def test_python_and_command_line_give_equal_numbers(here: Path, run: Runner, kind: str) -> None:
-    """Both take from the benchmark what the labels do not say: groups, collapsed classes, and how images are joined."""
+    """Both read groups, collapsed classes and the join of images from the benchmark."""
     files = {
         "groups.csv": "class,group\ndog,big\nhound,big\n",
         "collapsed.csv": "class,also\ndog,cat\n",
@@ -75,7 +75,7 @@ def test_python_and_command_line_give_equal_numbers(here: Path, run: Runner, kin
 
 
 def test_report_places_models_on_a_leaderboard(here: Path, run: Runner) -> None:
-    """Five rows of one family, which the first word gives, are too few for an expected accuracy."""
+    """Five rows of one family are too few for an expected accuracy."""
     write_csv(here / "board.csv", "model,original,real", [(f"cnn{i}", 40 + 5 * i, 50 + 4 * i) for i in range(5)])
     results = results_of(run, "report", *BOTH, "--chart", "leaderboard", "--leaderboard", "board.csv", "-o", "f.svg")
     column = results["columns"].index("expected ReaL %")
@@ -138,7 +138,7 @@ def imagenet(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[str]:
-    """Two models of ImageNet's validation images, by noise: ids best first, and ids alone."""
+    """Two noisy models of ImageNet's validation images: ranked ids, and one id per image."""
     for name in ("scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
     rng = np.random.default_rng(0)
@@ -168,10 +168,8 @@ def test_report_of_two_imagenet_models_is_small_and_complete(imagenet: list[str]
     assert curves == {"imagenet-real-scores, in-sample", "imagenet-real-scores, each image left out"}
 
 
-def test_researcher_tasks_take_one_command_and_two_options(
-    imagenet: list[str], run: Runner
-) -> None:
-    """Which model, is the difference real, which mistakes are label errors, a table and an appendix; all agree."""
+def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], run: Runner) -> None:
+    """Best model, significance, label errors, a table and an appendix; all results agree."""
     asked = {
         "model": ["evaluate", *imagenet],
         "difference": ["compare", *imagenet],

@@ -1,4 +1,4 @@
-"""`reassess scan`: in process, on small pictures."""
+"""`reassess scan` on small images."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 @pytest.fixture
 def sets(folder: Path) -> Path:
-    """Training images in class folders, and two further sets with duplicates of some."""
+    """Training images in class folders, and two more sets with duplicates of them."""
     for number in range(5):
         put(f"train/{'cat' if number % 2 else 'dog'}/{number}.png", scene(number))
     put("train/cat/again.bmp", scene(0))
@@ -93,7 +93,7 @@ def test_archive_is_an_input_with_a_hash(sets: Path, run: Runner) -> None:
 
 
 def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
-    """In val, x and z are the same image: in other folders, but with one label."""
+    """In val, x and z are equal images in different class folders, but have the same label."""
     shutil.copytree("val", "pets/images")
     write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
     argv = ("scan", "--benchmark", "pets", "-o", "x.csv")
@@ -145,5 +145,5 @@ def test_wrong_call_is_one_error(sets: Path, run: Runner, argv: str, code: int, 
 
 
 def test_name_that_is_not_utf8_is_printed_as_unreadable(sets: Path, run: Runner) -> None:
-    os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
+    os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path does not accept bytes
     assert "cat/%E9.png of val (file name is not UTF-8)" in output_of(run("scan", "val", "-o", "x.csv"))

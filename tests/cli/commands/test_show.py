@@ -15,7 +15,7 @@ LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": [
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark, in the working folder: labels and original labels by name, and two models."""
+    """A user's own benchmark: labels and original labels by class name, and two models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text('{"shop/1.jpg": "cup", "shop/3.jpg": "plate"}')
     Path("a.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,plate,cup\n")
@@ -30,11 +30,11 @@ def test_show_prints_an_image_and_the_predictions(shop: Path, run: Runner) -> No
         "original   0 cup\n"
         "valid      0 cup; 1 mug\n"
         "\n"
-        "The candidate classes are unknown: scores and votes are missing.\n"
+        "Candidate classes are unknown, because scores and votes are missing.\n"
         "\n"
         "a.csv: 2 plate; 0 cup (valid)\n"
         "\n"
-        "b.csv: nothing: the image is not in the file\n"
+        "b.csv: the image is not in this file\n"
     )
 
 
@@ -90,7 +90,7 @@ def test_a_rated_image_without_a_class(bench: Path, run: Runner) -> None:
     assert lines[4].split() == ["class", "name", "score", "valid", "votes", "raters", "experts"]
     assert [line.split() for line in lines[6:8]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
     out = run("show", "shop/2.jpg", "--benchmark", "b").out
-    assert "\nThe image is unrated: raters were not asked about any class.\n" in out
+    assert "\nThe image is unrated: raters were not asked about it.\n" in out
 
 
 def test_image_with_only_an_original_label_is_printed(shop: Path, run: Runner) -> None:
@@ -129,7 +129,7 @@ def test_column_of_experts_is_empty_without_experts(bench: Path, run: Runner) ->
 
 def test_first_raters_and_classes_are_printed_and_others_counted(shop: Path, run: Runner) -> None:
     Path("farm").mkdir()
-    chosen = ["hen"] * 40 + ["cow"] * 6 + [f"bird{i:02}" for i in range(14)]  # by 60 raters
+    chosen = ["hen"] * 40 + ["cow"] * 6 + [f"bird{i:02}" for i in range(14)]  # chosen by 60 raters
     rows = [f"a.jpg,r{i:02},{answer}\n" for i, answer in enumerate(chosen)]
     Path("farm/votes.csv").write_text("image,rater,answer\n" + "".join(rows))
     argv = ["show", "a.jpg", "--benchmark", "farm"]
@@ -141,11 +141,11 @@ def test_first_raters_and_classes_are_printed_and_others_counted(shop: Path, run
         "cow - 6 of 60 r40, r41, r42, r43, r44 and 1 more",
         *(f"bird{i:02} - 1 of 60 r{46 + i}" for i in range(8)),
     ]
-    assert lines[17:19] == ["Raters chose one class per image.", "--verbose names every rater"]
+    assert lines[17:19] == ["Raters chose one class per image.", "to print all raters: --verbose"]
     lines = run(*argv, "--verbose").out.splitlines()
     assert "r00, r01, r02, r03, r04, r05" in lines[6]
     assert [line.count("r") for line in lines[6:8]] == [40, 6]
-    assert lines[22] == "Raters chose one class per image; nobody chose a class that is not listed."
+    assert lines[22] == "Raters chose one class per image; nobody chose a class that is missing here."
 
 
 def test_folder_without_labels_and_scores_is_an_error(shop: Path, run: Runner) -> None:
@@ -165,9 +165,7 @@ def test_nan_score_is_an_error_only_for_its_image(shop: Path, run: Runner) -> No
 # ImageNet
 
 
-def test_missing_scores_and_votes_are_noted_with_fetch(
-    tmp_path: Path, no_known_data: None, run: Runner
-) -> None:
+def test_missing_scores_and_votes_are_noted_with_fetch(tmp_path: Path, no_known_data: None, run: Runner) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
     assert output_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels)) == (
@@ -175,7 +173,7 @@ def test_missing_scores_and_votes_are_noted_with_fetch(
         "original   unknown\n"
         "valid      795; 970\n"
         "\n"
-        "The candidate classes are unknown: scores and votes are missing.\n"
+        "Candidate classes are unknown, because scores and votes are missing.\n"
         "\n"
         "scores, votes and golden answers are missing: "
         "reassess fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
@@ -185,7 +183,7 @@ def test_missing_scores_and_votes_are_noted_with_fetch(
 
 @pytest.fixture
 def real(real_file: RealFile, run: Runner) -> Callable[[str], dict[str, Any]]:
-    """The results of `show IMAGE --json` on the real files."""
+    """Return the results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
     return lambda image, *argv: results_of(run, "show", image, *argv)

@@ -1,4 +1,4 @@
-"""`reassess tasks`: in process, on candidates with and without sources; whole outputs."""
+"""`reassess tasks`: tasks, estimates, golden questions and errors."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ARGV = ["tasks", "candidates.csv", "--per-task", "3", "-o", "tasks.jsonl"]
 
 @pytest.fixture
 def questions(folder: Path) -> Path:
-    """Candidates for two images, votes with times, and benchmarks with a list of classes and with a hierarchy."""
+    """Candidates for two images, votes with seconds, and benchmarks with a class list or a hierarchy."""
     return write_files(
         folder,
         {
@@ -56,9 +56,7 @@ next: reassess annotate create campaign.db tasks.jsonl
     ]
 
 
-def test_hierarchy_groups_classes_and_votes_give_seconds(
-    questions: Path, run: Runner
-) -> None:
+def test_hierarchy_groups_classes_and_votes_give_seconds(questions: Path, run: Runner) -> None:
     assert output_of(run(*ARGV, "--seconds", "votes.csv", "--per-question", "3", "--benchmark", "tree")).splitlines()[
         4:
     ] == [
@@ -102,7 +100,7 @@ GOLDEN_ASKED = "image,class,rater,answer\na.png,cat,eve,yes\nb.png,mug,eve,no\nb
 
 @pytest.mark.parametrize("golden", [(), ("--golden", "other.csv")])
 def test_golden_questions_are_not_in_tasks(questions: Path, run: Runner, golden: tuple[str, ...]) -> None:
-    """Neither those of the benchmark, nor others that are given; an image of which all are golden has no task."""
+    """From the benchmark or the option; an image with only golden questions has no task."""
     write_files(questions, {"other.csv" if golden else "pets/golden.csv": GOLDEN_ASKED})
     argv = [*ARGV, "--benchmark", "pets", *golden]
     lines = output_of(run(*argv)).splitlines()
@@ -125,7 +123,7 @@ def test_golden_questions_without_answers_are_not_in_tasks(questions: Path, run:
 
 
 def test_drawn_golden_questions_are_marked(questions: Path, run: Runner) -> None:
-    """Each of two images is drawn by some seed; experts know one of them."""
+    """Different seeds draw different images; experts have answered one of them."""
     write_files(questions, {"pets/golden.csv": "image,class,rater,answer\nb.png,mug,ann,no\nb.png,cup,ann,yes\n"})
     drawn = {}
     for seed in range(9):
@@ -159,10 +157,12 @@ GOLDEN = "image,class,rater,answer\nx.png,cat,eve,yes\nx.png,dog,eve,no\n"
 
 
 def test_earlier_votes_estimate_votes_under_a_stop_rule(questions: Path, run: Runner) -> None:
-    """All raters agree, so that each question is closed after two votes: 14 of at most 28."""
+    """All raters agree, so each question is closed after two votes: 14 of at most 28 votes."""
     write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
     argv = [*ARGV, "--benchmark", "pets", "--per-question", "4", "--stop", "0.1,0.9"]
-    assert "about 14 votes (2.00 per question, stop rule 0.1, 0.9); to estimate hours: --seconds" in output_of(run(*argv))
+    assert "about 14 votes (2.00 per question, stop rule 0.1, 0.9); to estimate hours: --seconds" in output_of(
+        run(*argv)
+    )
     results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]
     assert [results[name] for name in ("votes", "votes_per_question", "stop")] == [14, 2.0, [0.1, 0.9]]
     error = message_of(run(*ARGV, "--force", "--per-question", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv"))
@@ -172,14 +172,12 @@ def test_earlier_votes_estimate_votes_under_a_stop_rule(questions: Path, run: Ru
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [
-        ("", 2, "--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes."),
+        ("", 2, "--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes."),
         ("--seconds earlier.csv --per-question 5", 1, "missing-votes"),
         ("--seconds counts.csv --per-question 1", 1, "missing-rater-model"),
     ],
 )
-def test_unusable_earlier_votes_are_an_error(
-    questions: Path, run: Runner, argv: str, code: int, error: str
-) -> None:
+def test_unusable_earlier_votes_are_an_error(questions: Path, run: Runner, argv: str, code: int, error: str) -> None:
     (questions / "earlier.csv").write_text(EARLIER)
     (questions / "counts.csv").write_text("image,class,count\nx.png,cat,2\n")
     result = run(*ARGV, "--stop", "0.1,0.9", *argv.split())
@@ -221,9 +219,7 @@ def test_wrong_call_is_one_error(questions: Path, run: Runner, argv: list[str], 
     assert not Path("tasks.jsonl").exists()
 
 
-def test_images_outside_the_benchmark_give_a_warning(
-    questions: Path, run: Runner
-) -> None:
+def test_images_outside_the_benchmark_give_a_warning(questions: Path, run: Runner) -> None:
     Path("pets/images").mkdir()
     Path("pets/images/a.png").touch()
     text = Path("candidates.csv").read_text().replace("a.png", "pets/images/a.png")

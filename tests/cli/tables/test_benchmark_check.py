@@ -1,4 +1,4 @@
-"""`reassess status` says what a benchmark holds, and its exit code whether all of it can be read."""
+"""`reassess status` of benchmarks: parts, errors and exit codes."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ FILES = {
 
 @pytest.fixture
 def pets(folder: Path) -> Path:
-    """A benchmark with class folders and labels, in the working folder."""
+    """A benchmark with class folders and labels."""
     return write_files(folder / "pets", FILES)
 
 
@@ -63,7 +63,7 @@ def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) 
     shown = lines(result.out)
     waiting = next(line for line in shown if line.startswith("not ready: "))
     assert "classes classes.txt txt cannot be read" in shown
-    assert "groups groups.csv csv not read, since classes cannot be read" in shown
+    assert "groups groups.csv csv not read, because the classes cannot be read" in shown
     assert "evaluate, compare, report, show, predict, scan, clean, propose (classes cannot be read)" in waiting
     assert "aggregate, raters (classes cannot be read, votes cannot be read)" in waiting
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
@@ -102,7 +102,7 @@ def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -
 
 
 def test_document_contains_errors_of_parts(pets: Path, run: Runner) -> None:
-    write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, since that may take long
+    write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, because that takes too long
     shutil.rmtree(pets / "images")
     result = run("status", "pets", "--json")
     assert result.code == 1
@@ -114,9 +114,7 @@ def test_document_contains_errors_of_parts(pets: Path, run: Runner) -> None:
     assert result.err == f"Error: {errors['images']}\nError: {errors['votes']}\n"
 
 
-def test_environment_sets_the_default_benchmark(
-    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_sets_the_default_benchmark(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("status").out.startswith("imagenet\n")
     monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
     assert run("status").out.startswith("pets\n")

@@ -10,8 +10,8 @@ import pytest
 from tests.helpers import Run, Runner, document_of, output_of, write_csv
 
 TRUTH = np.arange(240) % 12
-LOST = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id, in an order without a name
-SAID = np.argsort(LOST)[TRUTH]  # by a model that is always right
+LOST = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id, in an unknown order
+SAID = np.argsort(LOST)[TRUTH]  # predicted by a model that is always correct
 NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
@@ -24,7 +24,7 @@ WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GI
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
-    """A benchmark of 240 images and 12 classes by id, an honest model, and one with another class list."""
+    """A benchmark of 240 images and 12 classes, a correct model, and a model with another class list."""
     monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps({f"{i}.png": [int(c)] for i, c in enumerate(TRUTH)}))
     Path("named.json").write_text(json.dumps({f"{i}.png": [NAMES[c]] for i, c in enumerate(TRUTH)}))
@@ -48,9 +48,7 @@ def test_class_list_warning_has_counts_and_a_fix(shop: Path, run: Runner) -> Non
     [["evaluate"], ["compare"], ["report", "--chart", "label-count", "-o", "figure.svg"]],
     ids=lambda argv: argv[0],
 )
-def test_commands_warn_in_the_same_words(
-    argv: list[str], shop: Path, run: Runner
-) -> None:
+def test_commands_warn_in_the_same_words(argv: list[str], shop: Path, run: Runner) -> None:
     judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
     done = run(*judged)
     name = "lost" if argv[0] in ("report",) else "lost.npy"
@@ -77,7 +75,7 @@ def test_auto_does_not_change_a_correct_file(shop: Path, run: Runner) -> None:
 
 @pytest.mark.parametrize(("texts", "kind"), [(NAMES, "best"), (ANIMALS, "scores")], ids=["wnids", "names"])
 def test_auto_corrects_wrong_class_names(texts: list[str], kind: str, shop: Path, run: Runner) -> None:
-    """The names of the best classes, or headings of scores, came from a list in another order."""
+    """Class names or column names are from a class list in another order."""
     Path("named.json").write_text(json.dumps({f"{i}.png": [texts[c]] for i, c in enumerate(TRUTH)}))
     rows = [[f"{i}.png", *([texts[c], texts[c - 1]] if kind == "best" else np.eye(12)[c])] for i, c in enumerate(SAID)]
     headings = ["prediction_1", "prediction_2"] if kind == "best" else texts
@@ -106,7 +104,7 @@ def test_document_contains_the_class_list_or_null(shop: Path, run: Runner) -> No
 
 
 def test_undecided_classes_and_known_order_are_named(shop: Path, run: Runner) -> None:
-    """Images of two classes are taken for either, half and half; 12 folders sorted as text are a known order."""
+    """Two classes are predicted half and half; 12 folders sorted as text are a known order."""
     unclear, ids = SAID.copy(), np.argsort(LOST)
     for c in (3, 4):
         unclear[c == TRUTH] = np.arange(20) % 2 * (ids[4] - ids[3]) + ids[3]

@@ -1,4 +1,4 @@
-"""`reassess evaluate` by several label sets: a row for each, and how the order of the models moves."""
+"""`reassess evaluate` with several label sets: rows, and changes in the order of models."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ BOTH = ["--labels", "old.json", "--labels", "new.json"]
 
 @pytest.fixture(autouse=True)
 def tableware(folder: Path) -> Path:
-    """Two label sets of tableware, which do not hold the same images, and two models, in the working folder."""
+    """Two label sets of tableware with different images, and two models."""
     Path("old.json").write_text(json.dumps(OLD))
     Path("new.json").write_text(json.dumps(NEW))
     write_csv("first.csv", "image,prediction", FIRST.items())
@@ -31,7 +31,7 @@ def sha256(path: str) -> str:
 
 
 def test_models_have_a_row_for_each_label_set(run: Runner) -> None:
-    """Image 5 is known to the old label set from the new one, which has no class for image 4."""
+    """Image 5 is only in the new label set, where image 4 has no valid class."""
     out = output_of(run("evaluate", "first.csv", "second.csv", *BOTH))
     table, text = out.splitlines()[:6], out.splitlines()[6:]
     assert table[0].split("  ")[0] == "file"
@@ -56,7 +56,7 @@ def test_models_have_a_row_for_each_label_set(run: Runner) -> None:
 
 
 def test_images_partly_outside_imagenet_have_no_known_benchmark(run: Runner) -> None:
-    """So that nothing asks for ImageNet's original labels."""
+    """So ImageNet's original labels are not needed."""
     Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
     Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
     write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
@@ -106,11 +106,11 @@ def test_three_label_sets_are_compared_in_pairs(run: Runner) -> None:
     ]
     assert all(result["by_class"] for result in document["results"])
     result = run(*argv[:-2])
-    assert "p: exact, either sign for the change on each image; Holm: for 3 leads" in result.out.splitlines()
+    assert "p: exact sign-flip test of the change of a lead; Holm: corrected for 3 leads" in result.out.splitlines()
 
 
 def test_unnamed_rows_are_in_the_order_of_the_first_label_set(run: Runner) -> None:
-    """The other one lists the same images in another order."""
+    """The second label set has the same images in another order."""
     labels = {"a.jpg": [0], "b.jpg": [1], "c.jpg": [2]}
     Path("order.json").write_text(json.dumps(labels))
     Path("turned.json").write_text(json.dumps(dict(reversed(labels.items()))))
@@ -135,7 +135,10 @@ def test_label_sets_without_common_images_have_no_orders(run: Runner) -> None:
     ("argv", "error"),
     [
         (["--labels", "./new.json"], "new.json is given twice."),
-        (["--threshold", "0.5"], "--threshold cannot be used with several --labels, since it makes label sets from scores."),
+        (
+            ["--threshold", "0.5"],
+            "--threshold cannot be used with several --labels, since it makes label sets from scores.",
+        ),
         (["--details", "out.csv"], "--details cannot be used with several --labels."),
         (["--by", "class"], "With several --labels, --by needs --json."),
     ],

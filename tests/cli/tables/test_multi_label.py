@@ -1,4 +1,4 @@
-"""`reassess evaluate` by label sets that also say what is unclear, wrong or problematic."""
+"""`reassess evaluate` with label sets that have unclear, wrong or problematic labels."""
 
 import csv
 import json
@@ -17,14 +17,14 @@ REVIEWED: dict[str, dict[str, Any]] = {
     "5.jpg": {"unclear": ["mug"]},
     "6.jpg": {"valid": ["mug"], "problematic": True},
 }
-# cup is valid, bowl unclear, bowl wrong, mug was not reviewed; the others do not judge.
+# cup is valid, bowl unclear, bowl wrong, mug not reviewed; the other images are not judged.
 PREDICTED = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "bowl", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 ORIGINAL = {"1.jpg": "mug", "2.jpg": "plate", "3.jpg": "cup", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 
 
 @pytest.fixture(autouse=True)
 def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> None:
-    """Reviewed label sets in two kinds of file, original labels, and two models, in the working folder."""
+    """Reviewed label sets in two formats, original labels, and two models."""
     monkeypatch.chdir(tmp_path)
     Path("reviewed.json").write_text(json.dumps(REVIEWED))
     rows = [

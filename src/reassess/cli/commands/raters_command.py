@@ -60,7 +60,7 @@ def raters(
     rater_votes, golden_data = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
-        warn_of_stop(benchmark.stop, "so their alpha is biased; the alpha of golden votes is not")
+        warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
     if output is not None and output.suffix.lower() in _PRINTED_SUFFIXES:
         raters_table(result).write(output, force=call.force)
     elif output is not None:

@@ -42,10 +42,10 @@ name   role     stage    votes   seconds   golden   balanced %             95 % 
 eve    expert   rating       0         -   8 of 8            -                -                      -
 ann    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
 bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
-seconds: median time of an answer; golden: answers to golden questions
+seconds: median time per answer; golden: answers to golden questions
 balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
 95 %: interval over questions (Newcombe's hybrid score method)
-an expert without a last answer: the answers came with the campaign
+experts without a last answer: their answers were read by annotate create
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
 """

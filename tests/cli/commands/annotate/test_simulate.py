@@ -54,7 +54,7 @@ def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> 
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % correct on {rest}", labels)
     assert last == [
         "copy: tried.db",
-        "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
+        "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)",
         "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
@@ -91,7 +91,7 @@ def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
         assert isinstance(annotation.next_turn(campaign, ann, time.time()), annotation.Turn)
         annotation.pause(campaign, time.time())
     first, second, *_ = simulate("--raters", "1").out.splitlines()
-    assert first == "the campaign is paused; its copy was resumed"
+    assert first == "the campaign is paused; the copy is resumed"
     assert second.startswith("1 rater: 4 tasks, 8 answers, ")
 
 

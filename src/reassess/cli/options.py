@@ -61,8 +61,8 @@ benchmark_option = in_benchmark(
     callback=_open_benchmark,
     metavar="NAME|FOLDER",
     envvar=_VARIABLE,
-    help="Source of labels, scores, votes and other parts without an option: imagenet, or a folder with files such as "
-    "labels.csv.  [default: imagenet, if the images are from ImageNet]",
+    help="The benchmark that labels, scores, votes and other parts come from, unless an option names another source: "
+    "imagenet, or a folder with files such as labels.csv.  [default: imagenet, if the images are from ImageNet]",
 )
 
 
@@ -102,7 +102,7 @@ def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, 
 
 def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
     """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
-    default = f"[default: {IMAGENET.sources[part]}, {condition}]"
+    default = f"[default: {IMAGENET.sources[part]} {condition}]"
     return in_benchmark(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
@@ -127,7 +127,8 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "row_names",
             multiple=True,
             metavar="[FILE=]F",
-            help="Images of the rows: a file with a name per line, class-folder order, or ImageNet's validation order.",
+            help="Images of the rows: a file with a name per line, or one of the orders class-folder and validation "
+            "(ImageNet's).",
         ),
         in_reading(
             "--classes",

@@ -180,8 +180,8 @@ def test_original_label_outside_the_label_sets_is_a_class(shop: Path, run: Runne
 def ids(shop: Path) -> list[list[int]]:
     """The two best classes of each image of the label set, in its order, in ids.npy.
 
-    Ids say nothing of labels.json, which names its classes: numbered.json holds the same labels by id, and outputs.txt
-    lists what each id is called.
+    Ids cannot be joined with labels.json, which has class names. numbered.json has the same labels as ids, and
+    outputs.txt is the class list.
     """
     rows = [[MUG, CUP], [BOWL, PLATE], [CUP, MUG], [BOWL, CUP], [MUG, CUP]]
     np.save("ids.npy", np.array(rows))
@@ -545,7 +545,7 @@ def test_ranks_at_thresholds_use_common_images(different: Path, run: Runner) -> 
     assert len(lines[8]) == 3, "without ranks"
 
 
-# --- images with duplicates in another set ---------------------------------------------------------------------------------
+# --- images with duplicates in another set --------------------------------------------------------------------------
 
 DUPLICATES = [
     ("train", "9.jpg", 1, "exact"),

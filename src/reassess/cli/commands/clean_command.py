@@ -51,15 +51,15 @@ _SCORE_KINDS: dict[str | None, str] = {
     type=Choice(get_args(CleaningMethod)),
     default="posterior",
     show_default=True,
-    help="How to find wrong labels: improbable (posterior), different from the held-out top-1 class (consistent), or "
-    "issues of cleanlab (confident).",
+    help="Labels count as wrong if they are improbable (posterior), differ from the held-out top-1 class (consistent), "
+    "or are issues of cleanlab (confident).",
 )
 @click.option(
     "--choose",
     "kept_labels",
     type=ParsedType("threshold=P or precision=P", KeptLabels.parse),
     metavar="threshold=P|precision=P",
-    help="With posterior: lowest quality of a kept label, or expected share of correct labels among the kept.  "
+    help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
     f"[default: threshold={LEAST_QUALITY}]",
 )
 @benchmark_option

@@ -32,7 +32,9 @@ from reassess.text import counted
     metavar="TABLE",
     help="Write a row for each image that only one of two models predicts correctly.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the bootstrap."
+)
 @label_options
 @prediction_options
 @join_options

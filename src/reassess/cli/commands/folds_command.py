@@ -48,7 +48,9 @@ _Groups = list[tuple[str, ...]]
     help="Keep duplicates in the same fold, by the table of scan. SET is the benchmark's set in the table, if it "
     "cannot be recognised by image names.  [default: the benchmark's]",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random order.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."
+)
 @benchmark_option
 @in_benchmark(
     "--original",

@@ -41,7 +41,7 @@ from reassess.text import counted
 )
 @output_option(
     "OUT",
-    "Write the label sets: json, csv, tsv, jsonl or parquet. Of several SETS, a table with a row for each class.",
+    "Write the label sets: json, csv, tsv, jsonl or parquet. For several SETS: a table with a row for each class.",
     required=False,
 )
 @click.option(

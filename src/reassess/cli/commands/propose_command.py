@@ -108,7 +108,7 @@ class _Models:
     "recall",
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose models with few candidates whose recall of valid golden classes is at least R.",
+    help="Choose models with few candidates whose recall of valid golden classes is at least R, with 90 % confidence.",
 )
 @click.option(
     "--details",

@@ -33,7 +33,9 @@ _PRINTED_SUFFIXES = (".tex", ".md")
 @part_option("golden", "Experts' votes")
 @answers_option
 @golden_at_least_option
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the bootstrap."
+)
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
 @call_options

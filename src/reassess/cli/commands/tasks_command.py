@@ -98,7 +98,10 @@ def _seconds(text: str) -> float | Path:
     "not put into tasks; or none.  [default: the benchmark's]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="Seed for drawing golden questions; keep it secret.  [default: random]"
+    "--seed",
+    type=click.IntRange(0),
+    metavar="S",
+    help="Seed for drawing golden questions; keep it secret.  [default: random]",
 )
 @call_options
 def tasks(

@@ -97,6 +97,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 @click.option(
     "--seed",
     type=click.IntRange(0, annotation.LARGEST_SEED),
+    metavar="S",
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
 @benchmark_option

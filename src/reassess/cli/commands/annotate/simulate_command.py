@@ -75,7 +75,7 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
     metavar="FILE",
     help="The truth: valid classes of each image.  [default: golden answers; random for other questions]",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the answers.")
+@click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)
 @call_options
 def simulate(

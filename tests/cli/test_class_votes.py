@@ -104,7 +104,7 @@ def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
         "───────────────────────────────────────────────────────────────",
         "0       cat    0.6667        valid   2 of 3   ann, bo   1 of 1",
         "1       dog    0.3333                1 of 3   cy        0 of 1",
-        "Raters chose one class per image; nobody chose a class that is missing here.",
+        "Raters chose one class per image; all chosen classes are listed.",
         "",
         "model.csv: 2 fox (rejected by experts); 0 cat (valid)",
     ]

@@ -46,7 +46,7 @@ def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, 
     result = run("aggregate", plain, "--method", "majority", "-o", output)
     assert (result.code, result.out) == (
         0,
-        f"{output}: 4 items of 11 votes by 3 raters, majority\nties: 1\nwithout votes: 0\n",
+        f"{output}: 4 items, 11 votes by 3 raters, method majority\nties: 1\nwithout votes: 0\n",
     )
     assert output.read_text().splitlines()[:3] == [
         "item,answer,probability",
@@ -60,7 +60,7 @@ def test_default_method_is_chosen_by_golden_answers(run: Runner, plain: Path, tm
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
     told = run("aggregate", plain, "--golden", golden, "-o", output)
     choice = "em: in 3-fold cross-validation on 3 golden items, em is correct on 2 and calibrated on 2"
-    assert told.out.splitlines()[0] == f"{output}: 4 items of 11 votes by 3 raters, em"
+    assert told.out.splitlines()[0] == f"{output}: 4 items, 11 votes by 3 raters, method em"
     assert f"\nchoice: {choice}\n" in told.out
     posterior = read_posterior(output)
     assert posterior.values[posterior.items.index("p")].tolist() == [0, 1]  # the expert's answer, against two raters
@@ -127,7 +127,7 @@ def test_one_question_is_singular(folder: Path, run: Runner) -> None:
         Path(f"farm/{part}.csv").write_text(vote)
     own = ("--benchmark", "farm")
     made = run("aggregate", *own, "--method", "majority", "-o", "farm/scores.csv").out
-    assert made.startswith("farm/scores.csv: 1 item of 1 vote by 1 rater, majority\n")
+    assert made.startswith("farm/scores.csv: 1 question, 1 vote by 1 rater, method majority\n")
     assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
     assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")

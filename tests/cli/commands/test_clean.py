@@ -62,8 +62,8 @@ def test_kept_images_are_written_and_mistakes_printed(
     assert lines[6:10] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
         "true class   label   images (estimate)   % of true class",
-        "───────────────────────────────────────────────────────",
-        "dog          eel                   4.1            14.04",
+        "──────────────────────────────────────────────────────",
+        "dog          eel                   4.1             14.04",
     ]
     assert lines[14:17] == [
         "class   images   dropped       %",
@@ -244,7 +244,7 @@ def test_wrong_options_are_a_usage_error(training: Path, run: Runner, argv: str,
         ("clean ids.csv --original train.csv -o clean.txt", "ids-only"),
         ("clean fold-0.npz --original train.csv -o clean.txt", "missing-images"),
         ("clean all.npz fold-0.npz fold-1.npz --benchmark swapped -o clean.txt", "wrong-fold"),
-        ("ALL --golden questions.csv", "unknown-answer-order"),
+        ("ALL --golden pairs.csv", "unknown-answer-order"),
     ],
 )
 def test_invalid_input_is_one_error(training: Path, run: Runner, argv: str, error: str) -> None:

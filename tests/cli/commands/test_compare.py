@@ -60,10 +60,10 @@ original               60   50.00   80.00   -30.00   -46.67 to -13.33   0.0014  
 original, scored       50   50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20
 change                 50       -       -   +50.00   +36.00 to +64.00    6e-08        -        -
 
-labelling bias   of    images   original %             95 %   chance %         p   raters %
-───────────────────────────────────────────────────────────────────────────────────────────
-good.csv         all       25         0.00    0.00 to 13.32      50.00     6e-08          -
-fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06          -
+labelling bias   group   images   original %             95 %   chance %         p   raters %
+─────────────────────────────────────────────────────────────────────────────────────────────
+good.csv         all         25         0.00    0.00 to 13.32      50.00     6e-08          -
+fitted.csv       all         20        100.0   83.89 to 100.0      50.00   1.9e-06          -
 """
 
 
@@ -269,7 +269,7 @@ def test_unrated_images_are_counted(voted: Path, run: Runner) -> None:
     Path("b/labels.json").write_text(json.dumps(labels))
     assert (
         f"{len(IMAGES) - 1} of {len(IMAGES)} images were rated; the other one keeps its original label, unchecked; "
-        "this favours a model that chose the images to rate"
+        "this favours models that chose the images to rate"
     ) in run("compare", "good.csv", "fitted.csv", *VOTED).out.replace("\n  ", " ")
 
 

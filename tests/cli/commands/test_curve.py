@@ -156,7 +156,7 @@ def test_stop_rule_is_replayed_with_default_rules(calibrated: list[str], run: Ru
     assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
     assert rows[-1][2] == "66.67"  # two of three votes per question
     assert table.splitlines()[10].startswith("calibrated.npz, stop rule 0.3, 0.7: 66.67 % of 12 votes used; ")
-    assert "labels kept at 0.6; at least 2 votes a question" in table
+    assert "threshold of labels: 0.6; at least 2 votes per question" in table
 
 
 def test_replays_are_in_json_and_in_a_table(calibrated: list[str], run: Runner) -> None:
@@ -205,7 +205,7 @@ def test_scores_are_in_sample_if_golden_answers_made_them(
         assert curve["in_sample"] is expected
     printed = run("curve", "--benchmark", "F").out
     assert ("in-sample: the golden answers used here also made the scores\n" in printed) is expected
-    assert ("(--leave-out image makes them again" in printed) is expected
+    assert ("for out-of-sample scores: --leave-out image" in printed) is expected
     left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
     assert ("F/scores.csv, each image left out" in left_out) is expected
     unmoved = "F/scores.csv: made without golden answers, so --leave-out changes nothing\n"
@@ -224,7 +224,7 @@ def test_replaced_scores_have_an_unknown_method(here: Path, run: Runner) -> None
 def test_stored_method_is_kept(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "made.parquet").code == 0
     refused = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
-    assert (refused.code, "that of made.parquet is calibrated" in refused.err) == (2, True)
+    assert (refused.code, "made.parquet was made by calibrated" in refused.err) == (2, True)
     write_scores(here / "later.npz", replace(read_scores("made.parquet"), method="glad, steps=9"))
     assert run("curve", "later.npz", "--benchmark", "F").code == 0
     result = run("curve", "later.npz", "--benchmark", "F", "--leave-out", "image")

@@ -71,7 +71,7 @@ def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
         "poor.csv: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "poor.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
         f"without a class list, the classes are the 4 class names in {names}, sorted: bowl, cup, mug, plate",
-        f"read: {'; '.join(files)}",
+        f"inputs: {'; '.join(files)}",
         "95 %: Wilson intervals, over images",
         "soft: no model can exceed 0.8833",
         "no original: original labels are missing",
@@ -395,7 +395,7 @@ def test_labels_from_scores_have_imagenet_classes(real: npt.NDArray[np.int32], r
 def test_missing_original_labels_are_noted(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",
-        "without the original labels nothing checks the order of rows and classes",
+        "the order of rows and classes cannot be checked without original labels",
     )
     (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
     (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
@@ -562,13 +562,13 @@ def test_duplicates_in_other_sets_are_excluded(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     lines = output_of(run(*argv)).splitlines()
-    assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
+    assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, not scored"
     at = lines.index("file       excluded   top-1 %, all images   without excluded   change               95 %")
     assert lines[at + 2 : at + 4] == [
-        "good.csv          2            100.0         100.0    +0.00   -52.90 to +43.84",
-        "poor.csv          2            66.67         100.0   +33.33   -26.07 to +60.36",
+        "good.csv          2                 100.0              100.0    +0.00   -52.90 to +43.84",
+        "poor.csv          2                 66.67              100.0   +33.33   -26.07 to +60.36",
     ]
-    assert "repeats.csv: 2 images of test with a duplicate in another set (1 exact, 1 near)" in lines
+    assert "repeats.csv: 2 images of test excluded, with a duplicate in another set (1 exact, 1 near)" in lines
     counts = "3 images not scored (1 empty label set, 2 excluded)"
     assert f"all files: {counts}; 1 of 2 labelled images without a prediction" in lines
 

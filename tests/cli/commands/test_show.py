@@ -145,7 +145,7 @@ def test_first_raters_and_classes_are_printed_and_others_counted(shop: Path, run
     lines = run(*argv, "--verbose").out.splitlines()
     assert "r00, r01, r02, r03, r04, r05" in lines[6]
     assert [line.count("r") for line in lines[6:8]] == [40, 6]
-    assert lines[22] == "Raters chose one class per image; nobody chose a class that is missing here."
+    assert lines[22] == "Raters chose one class per image; all chosen classes are listed."
 
 
 def test_folder_without_labels_and_scores_is_an_error(shop: Path, run: Runner) -> None:

@@ -90,7 +90,7 @@ def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
         print_table(headings, [_row(candidate, sheet, inputs, most_raters) for candidate in candidates], text_columns=7)
         if sheet.raters:
             all_printed = len(candidates) == len(sheet.candidates)
-            suffix = "; nobody chose a class that is missing here" if all_printed else ""
+            suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
         if any(sum(rater is not None for rater, _ in candidate.votes) > most_raters for candidate in candidates):
             call.note("to print all raters: --verbose")

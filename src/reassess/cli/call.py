@@ -136,12 +136,12 @@ class Call:
     def add_outputs(self, *paths: Path) -> None:
         """Add output files; `OutputError` if two of them are the same file."""
         for path in paths:
-            for other in self.outputs:
-                if os.path.realpath(path) == os.path.realpath(other):
+            for earlier in self.outputs:
+                if os.path.realpath(path) == os.path.realpath(earlier):
                     raise OutputError(
                         "two-outputs-one-file",
                         "two outputs are the same file",
-                        where=f"{other} and {path}",
+                        where=f"{earlier} and {path}",
                         fix="choose two different names",
                     )
             self.outputs.append(path)
@@ -177,20 +177,20 @@ class Call:
         """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""
         if self.json:
             return
-        shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
-        for text in shown:
+        printed = self.notes if self.verbose else self.notes[:_MOST_NOTES]
+        for text in printed:
             self.info(text)
-        if hidden := len(self.notes) - len(shown):
+        if hidden := len(self.notes) - len(printed):
             self.info(f"and {counted(hidden, 'more note')} (--verbose)")
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def row_limit(self, count: int, most: int, things: str) -> int:
+    def row_limit(self, count: int, limit: int, things: str) -> int:
         """Return how many rows to print, and tell the user if some are hidden."""
-        if self.verbose or count <= most:
+        if self.verbose or count <= limit:
             return count
-        self.info(f"the first {most} of {count:,} {things} (--verbose shows all)")
-        return most
+        self.info(f"the first {limit} of {count:,} {things} (--verbose shows all)")
+        return limit
 
     def record(self) -> dict[str, Any]:
         """The command line and the hashed inputs, for pages that show how they were made."""
@@ -207,7 +207,7 @@ class Call:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_document(self, command: str, results: Any, **others: Any) -> None:
+    def print_document(self, command: str, results: Any, **extra: Any) -> None:
         """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
@@ -216,7 +216,7 @@ class Call:
             "reassess": __version__,
             "inputs": self.hashed_inputs(),
             "results": results,
-            **others,
+            **extra,
         }
         if self.next_command is not None:
             document["next"] = self.next_command

@@ -65,8 +65,12 @@ class CampaignParts:
             return part if part is None else part.with_images([names.get(name, name) for name in part.images])
 
         def tasks(part: Tasks) -> Tasks:
-            drawn = part.sample
-            sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
+            part_sample = part.sample
+            sample = (
+                None
+                if part_sample is None
+                else part_sample.renamed([names.get(name, name) for name in part_sample.images])
+            )
             return replace(part, questions=rename(part.questions), sample=sample)
 
         golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
@@ -136,9 +140,9 @@ def load_campaign_parts(
 
 def _golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks, sample: Sample | None) -> Tasks:
     """Make golden tasks that are not larger than the other tasks, so that raters do not recognise them."""
-    most = int(tasks_to_rate.sizes.max())
-    is_whole = len(golden_tasks.questions) == len(experts.items) and golden_tasks.sizes.max() <= most
-    golden = golden_tasks if is_whole else make_tasks(cast("Questions", experts.items), size=most)
+    largest = int(tasks_to_rate.sizes.max())
+    is_whole = len(golden_tasks.questions) == len(experts.items) and golden_tasks.sizes.max() <= largest
+    golden = golden_tasks if is_whole else make_tasks(cast("Questions", experts.items), size=largest)
     if sample is None:
         return golden
     is_golden = golden.questions.rows_of(sample.images) >= 0

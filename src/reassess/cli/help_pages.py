@@ -154,8 +154,8 @@ class Command(_CommandWithExamples):
 
     def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
         writes = any(getattr(param.type, "is_output", False) for param in params)
-        kept = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
-        super().__init__(*arguments, params=kept, **settings)
+        used_params = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
+        super().__init__(*arguments, params=used_params, **settings)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of options."""

@@ -54,10 +54,10 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
         return None
     if source is not None:
         return call.resolve(part, source)
-    own = benchmark.sources.get(part)
-    if own is None:
+    default_source = benchmark.sources.get(part)
+    if default_source is None:
         return None
-    return call.find(own) if own in SOURCES else call.add_input(part, Path(own))
+    return call.find(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
 
 
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:

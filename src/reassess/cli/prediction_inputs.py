@@ -137,12 +137,12 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
         outcomes = inputs.outcomes(
             predictions, inputs.labels, any_class_list=True, called=str(path), **inputs.join_arguments(call)
         )
-    other = find_class_list(outcomes, inputs.labels, inputs.original)
-    if other is None:
+    class_list = find_class_list(outcomes, inputs.labels, inputs.original)
+    if class_list is None:
         call.note(f"{path}: {no_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.note(f"{path}: {class_list_in_words(other, inputs.labels.classes)}")
-    return other.names(predictions, inputs.labels.classes)
+    call.note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
+    return class_list.names(predictions, inputs.labels.classes)
 
 
 def _read_file(

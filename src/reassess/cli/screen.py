@@ -71,8 +71,10 @@ def _wrap_line(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line.replace(_BLANK, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    kept = _NO_BREAK.sub(_BLANK, line)
-    parts = wrap(kept, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    protected = _NO_BREAK.sub(_BLANK, line)
+    parts = wrap(
+        protected, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
     return [part.replace(_BLANK, " ") for part in parts]
 
 

@@ -130,5 +130,5 @@ def test_one_question_is_singular(folder: Path, run: Runner) -> None:
     assert made.startswith("farm/scores.csv: 1 question, 1 vote by 1 rater, method majority\n")
     assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
-    assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
+    assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images have no valid class\n")
     assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *own).out

@@ -24,7 +24,7 @@ def scores(folder: Path) -> Path:
 def test_classes_at_the_threshold_are_valid(scores: Path, run: Runner) -> None:
     assert run(*MAKE).out == (
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
-        "1 rated image without a label\n"
+        "1 rated image has no valid class\n"
         "unrated images are omitted\n"
         "next: reassess evaluate FILE... --labels l.json\n"
     )
@@ -41,7 +41,7 @@ def test_classes_at_the_threshold_are_valid(scores: Path, run: Runner) -> None:
 def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> None:
     assert run(*MAKE, "--original", "original.json").out.splitlines()[:3] == [
         "l.json: 3 labels on 3 images (threshold 0.8)",
-        "1 rated image without a label",
+        "1 rated image has no valid class",
         "1 unrated image keeps its original label",
     ]
     assert json.loads((scores / "l.json").read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
@@ -102,7 +102,7 @@ def test_published_labels_are_reproduced(
     result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out, "--details", details)
     assert result.out.splitlines()[:5] == [
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
-        "3,163 rated images without a label",
+        "3,163 rated images have no valid class",
         "25,111 unrated images keep their original label",
         "label sets that differ from the original label: 14,284 of 50,000 (4,673 with other classes, 3,163 empty, "
         "6,448 with it and others)",

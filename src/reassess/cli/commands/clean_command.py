@@ -144,12 +144,12 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
         return
     unknown = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
     if unknown:
-        known = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
+        class_names = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
         raise DataError(
             "unknown-class",
             "answer is not a class of the labels",
             where=files["golden"],
-            allowed=f"the correct class of an image: {some(known, most=3)}; "
+            allowed=f"the correct class of an image: {some(class_names, most=3)}; "
             "or yes, maybe and no about the class in the column class",
             found=some(unknown, most=3),
             fix="correct or delete these answers",
@@ -192,11 +192,11 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
 
 def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
     """Print the number of wrong labels, the worst labels, the most frequent mistakes, and the worst classes."""
-    kept, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
+    kept_count, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
     if outputs.lists_kept:
-        call.info(f"{outputs.output}: {kept:,} of {images} kept, {percent(kept / len(cleaning))} %")
+        call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent(kept_count / len(cleaning))} %")
     else:
-        call.info(f"{outputs.output}: {len(cleaning) - kept:,} of {len(cleaning):,} labels are probably wrong")
+        call.info(f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong")
     if repetitions > 1:
         call.info(f"{repetitions} repetitions")
     if cleaning.noise is not None:

@@ -152,8 +152,8 @@ def curve(
     if output is not None:
         _write(call, output, curves_measured, curve_parts.rules, replays)
     if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
-        own = files == () and benchmark is not None and benchmark.folder is not None
-        if own and first_curve.curve.in_sample and golden is None and golden_at_least is None:
+        is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
+        if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
             call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
             suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)

@@ -180,9 +180,9 @@ def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        shown = call.row_limit(len(unreadable), _MOST_UNREADABLE, "unreadable images")
+        limit = call.row_limit(len(unreadable), _MOST_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
-        print_table(["image", "reason"], unreadable[:shown], title=title, text_columns=2)
+        print_table(["image", "reason"], unreadable[:limit], title=title, text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):
         call.note("columns of npy files: the benchmark's classes, in their order")
     for result in results:

@@ -187,6 +187,6 @@ def _groups(scan: Scan, near: bool) -> str:
     parts = []
     for kind in ("exact", "near") if near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
-        most = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{most}")
+        suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
+        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{suffix}")
     return " and ".join(parts)

@@ -52,7 +52,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "not_shared": dict(zip(panel.models, panel.not_shared, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "class_lists": {
-            model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
+            model: class_list.to_json(findings.classes) if (class_list := findings.class_lists.get(model)) else None
             for model in panel.models
         },
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
@@ -256,9 +256,9 @@ def _how_to_measure(findings: Findings) -> str:
     if not part:
         return ""
     sources = findings.benchmark.sources
-    known = findings.benchmark.folder is None and part in sources
+    has_source = findings.benchmark.folder is None and part in sources
     made_by = "annotate" if part == "votes" else "annotate create --golden N"
-    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
+    return f" (reassess {f'fetch {sources[part]}' if has_source else made_by})"
 
 
 def _interval_in_points(interval: tuple[float, float] | None) -> Printed | None:

@@ -61,8 +61,8 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     voted, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
     items = counted(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
-    others = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.info(f"{items} only golden votes: {mean:.1f} each{others}")
+    suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
+    call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
 def _row(curve: MeasuredCurve) -> list[str | None]:

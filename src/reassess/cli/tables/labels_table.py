@@ -131,10 +131,10 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    shown = call.row_limit(len(entries), _MOST_CLASSES, "classes")
+    limit = call.row_limit(len(entries), _MOST_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
-        [list(entry.values()) for entry in entries[:shown]],
+        [list(entry.values()) for entry in entries[:limit]],
         title=title,
         text_columns=2,
     )

@@ -60,11 +60,11 @@ def _print_sources(call: Call, result: ProposalResult) -> None:
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
-    shown = models[: call.row_limit(len(models), _MOST_MODELS, "models, by candidates of only one source")]
+    printed = models[: call.row_limit(len(models), _MOST_MODELS, "models, by candidates of only one source")]
     originals = [0] if result.is_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own_counts[column]:,}"]
-        for column in originals + shown
+        for column in originals + printed
     ]
     print_table(["source", "scores", "candidates", "only from this source"], rows, text_columns=2)
 
@@ -128,10 +128,10 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
         f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are not candidates of any model, and not "
         "original labels"
     )
-    shown = _shown_subsets(call, choice)
+    printed = _shown_subsets(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
     titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
-    rows = [(titles.get(subset, ""), subset) for subset in shown]
+    rows = [(titles.get(subset, ""), subset) for subset in printed]
     all_models = choice.all_models.models
     print_table(
         _HEADINGS,
@@ -253,9 +253,9 @@ def print_unasked(
     """Print the first candidates, and the total."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        shown = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
+        printed = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
-        print_table(headings, _unasked_rows(candidates, written[:shown]), text_columns=4)
+        print_table(headings, _unasked_rows(candidates, written[:printed]), text_columns=4)
     number = counted(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     call.info(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")

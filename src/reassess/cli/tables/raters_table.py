@@ -29,8 +29,8 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
     for line in _summary(result, golden):
         print_text(line)
     table = raters_table(result)
-    shown = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
-    replace(table, rows=table.rows[:shown]).print()
+    limit = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
+    replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
         call.note(line)
     _print_pairs(result.dependence, "votes")

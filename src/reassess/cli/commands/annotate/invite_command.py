@@ -117,9 +117,9 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
 
 def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people. Experts whose answers were read by create are already known, without a link."""
-    known = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
+    people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
     linked = annotation.ever_linked(campaign)
-    if existing := [name for name, person in known.items() if person.id in linked and not force]:
+    if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",
             "person already exists",
@@ -127,11 +127,13 @@ def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, f
             fix="choose another name, or --force for a new link, or --revoke",
         )
     if other_roles := [
-        f"{name}, {person.role}" for name, person in known.items() if roles[name] not in (None, person.role)
+        f"{name}, {person.role}" for name, person in people_by_name.items() if roles[name] not in (None, person.role)
     ]:
         raise DataError(
             "duplicate-person", "person already exists with another role", found=some(other_roles), fix="omit the role"
         )
     for role in _ROLES:
-        names = [name for name, role_given in roles.items() if (role_given or "rater") == role and name not in known]
+        names = [
+            name for name, role_given in roles.items() if (role_given or "rater") == role and name not in people_by_name
+        ]
         annotation.add_people(campaign, names, role, now=now)

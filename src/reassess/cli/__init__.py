@@ -1,6 +1,7 @@
-"""The command line. `main(argv)` runs a command and returns its exit code: 0 ok, 1 data error, 2 usage error.
+"""The command line: `main(argv)` runs a command, and returns its exit code.
 
-Each command has its own module, which is imported only when the command runs.
+Exit codes are 0 (ok), 1 (data error) and 2 (usage error). Each command has its own module, which is imported only
+when the command runs.
 """
 
 import sys

@@ -37,7 +37,7 @@ class ComputedScores:
 
     @property
     def decided_by_experts(self) -> tuple[int, int]:
-        """Number of golden questions that are decided by experts only, and of their images."""
+        """Number of golden questions decided only by experts, and of their images."""
         scores, items = self.aggregation.scores, self.aggregation.posterior.items
         assert isinstance(items, Questions)
         return len(scores) - len(items), len(scores.images) - len(items.images)
@@ -104,7 +104,7 @@ def _has_separate_golden(reader: PartReader) -> bool:
 
 
 def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
-    """Return the method that is used to find the needed parts, if none was given."""
+    """Return the method whose parts are read if no method was given."""
     if benchmark is IMAGENET:
         return IMAGENET_METHOD
     return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"

@@ -1,4 +1,4 @@
-"""Helpers of all commands: common options, inputs, notes, progress bars, table cells and JSON documents."""
+"""Helpers of commands: common options, inputs, notes, progress bars, table cells and JSON documents."""
 
 import json
 import math
@@ -37,7 +37,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Reading:
-    """The options for reading files; `row_names` and `output_classes` are the values of --names and --classes."""
+    """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
 
     match: "Match | None" = None
     ignore_unknown: bool = False
@@ -170,7 +170,7 @@ class Call:
             self.notes.append(text)
 
     def suggest(self, *words: object) -> None:
-        """Set the suggested next command: the last line of the output, or "next" in JSON."""
+        """Suggest the next command, in the last line of the output or as "next" in JSON."""
         self.next_command = shlex.join(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
@@ -281,9 +281,10 @@ def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_It
 
 @contextmanager
 def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function of task name, images done and total, which shows a progress bar for each task on a terminal.
+    """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
-    A bar shows the images per second and the remaining time. A total of 0 means that the total is unknown.
+    Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
+    that the total is unknown.
     """
     if call.quiet or not is_terminal(err=True):
         yield lambda *_: None

@@ -81,7 +81,7 @@ class CampaignParts:
 def load_campaign_parts(
     call: Call, benchmark: Benchmark | None, tasks: Path, golden: int | str | None, original: str | None, *, seed: int
 ) -> CampaignParts:
-    """Read the parts of a campaign; `golden` is a number of questions to draw, or a source of golden questions."""
+    """Read the parts of a campaign; `golden` is a number of questions to draw, or a source of questions."""
     reader = PartReader(call, benchmark)
     source_tasks = _read_tasks(call.add_input("tasks", tasks), reader.classes)
     reader.parts["tasks"] = tasks, source_tasks.questions

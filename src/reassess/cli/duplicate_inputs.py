@@ -21,7 +21,7 @@ from reassess.text import counted
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """The value of --duplicates: a file, its duplicates, and the benchmark's set in it (None if it has no rows)."""
+    """The value of --duplicates: a file, its duplicates, and the benchmark's set (None without rows)."""
 
     file: Path
     duplicates: Duplicates

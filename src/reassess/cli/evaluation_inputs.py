@@ -1,4 +1,4 @@
-"""Read the data that models are evaluated with: labels, scores, votes and golden answers, with one class list."""
+"""Read the data that models are evaluated with: labels, scores, votes and golden answers."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ from reassess.text import counted, some
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """The data that models are evaluated with: one or several label sets, and other parts of the benchmark."""
+    """The data that models are evaluated with: one or several label sets, and other parts."""
 
     benchmark: Benchmark
     is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
@@ -178,7 +178,7 @@ def _evaluation_inputs(
 
 @contextmanager
 def suggest_benchmark(is_default: bool) -> Iterator[None]:
-    """If ImageNet is used by default, begin the fix of an error with how to name another benchmark."""
+    """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
     except ReassessError as error:
@@ -220,7 +220,7 @@ def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
 
 
 def _scores_source(labels: str | None, scores: str | None) -> str | None:
-    """Return the source of the scores that label sets are made from."""
+    """Return the option value for the scores that label sets are made from."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
     if scores == NONE:

@@ -78,7 +78,7 @@ def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
 
 
 def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Save settings and the hashes of the inputs in benchmark.json, if the output is a part of the benchmark."""
+    """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
         made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hashed_inputs()}
         made_from[part] = sha256(path_in_block(output))

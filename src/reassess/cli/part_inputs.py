@@ -49,7 +49,7 @@ def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = Non
 
 
 def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
-    """Return the file of a part, without downloads for the benchmark's own; None if missing, or for "none"."""
+    """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
     if source == NONE:
         return None
     if source is not None:
@@ -61,7 +61,7 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
 
 
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
-    """Return the file of a part that the command needs, downloaded if necessary; an error if it is missing."""
+    """Return the file of a part that the command needs; download it if necessary."""
     if source is not None:
         return call.resolve(part, source)
     if benchmark is None:
@@ -97,7 +97,7 @@ class PartReader:
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
-        """All answers from invalid to valid: from --answers, the benchmark or, if neither sets them, the votes."""
+        """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
         answers = self.call.reading.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else golden_answers(votes))
@@ -145,7 +145,7 @@ class PartReader:
         return self.read(part, require_part(self.call, self._benchmark, part, source))
 
     def find(self, part: str, source: str | None = None) -> Any:
-        """Read a part from a source, or the benchmark's own without downloads; None if missing, or for "none"."""
+        """Read a part if it is on this machine; None if it is missing, or for "none"."""
         path = find_part(self.call, self.benchmark, part, source)
         return None if path is None else self.read(part, path)
 

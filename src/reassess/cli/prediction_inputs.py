@@ -89,7 +89,7 @@ def repeat_arguments(files: Sequence[Path]) -> list[str]:
 def value_for(
     name: str, names: Sequence[str], values: Sequence[str], option: str, words: Sequence[str] = ()
 ) -> str | Path | None:
-    """Return the value of an option like [NAME=]FILE for one of several names: a file, or one of some words."""
+    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `words`."""
     own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
     common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
     files = own_values or common_values
@@ -132,7 +132,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
-    """Find another class list that fits the predictions, and return its class for each output; None without one."""
+    """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
     with at(path):
         outcomes = inputs.outcomes(
             predictions, inputs.labels, any_class_list=True, called=str(path), **inputs.join_arguments(call)
@@ -148,7 +148,7 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
 def _read_file(
     call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> Predictions:
-    """Read a file without --names orders, and convert image names to the benchmark's."""
+    """Read a file with given image names and class list, and convert names to the benchmark's."""
     try:
         predictions = read_predictions(
             call.add_input("predictions", path),

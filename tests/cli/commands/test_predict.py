@@ -225,8 +225,8 @@ def test_class_table_sums_outputs(pets: Path, run: Runner) -> None:
     Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n0,fox\n')
     lines = output_of(run("predict", *argv)).splitlines()
     assert lines[-3] == (
-        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, their softmax summed by class), "
-        "named in model.txt"
+        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, softmax probabilities summed by class); "
+        "image names: model.txt"
     )
     assert np.load("model.npy")[0] == pytest.approx([0.6439, 0.3241, 0.0321], abs=1e-3)
     for command in (["evaluate", "--labels", "labels.csv"], ["clean", "-o", "wrong.csv", "--benchmark", "pets"]):

@@ -191,7 +191,7 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
 
 
 def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
-    """Print the number of wrong labels, the worst labels, the most frequent mistakes, and the worst classes."""
+    """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
     if outputs.lists_kept:
         call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent(kept_count / len(cleaning))} %")

@@ -123,7 +123,7 @@ def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[Le
 
 
 def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
-    """Return the accuracy of the original labels by the benchmark's label sets, if both are on this machine."""
+    """Return the accuracy of the original labels by the label sets, if both are on this machine."""
     reader = PartReader(call, benchmark)
     labels, original = reader.find("labels"), reader.find_original()
     if labels is None or original is None:

@@ -209,7 +209,7 @@ def _check_call(
 def _load_inputs(
     call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
 ) -> EvaluationInputs:
-    """Read original labels and, with `choose`, golden answers; by default, the labels and answers of ImageNet."""
+    """Read original labels and, with `choose`, golden answers; ImageNet is the default."""
     is_default = benchmark is None and original is None
     benchmark = with_match(call, IMAGENET if is_default else benchmark or Benchmark())
     inputs = load_original_inputs(call, benchmark, original, golden, golden_needed=choose)
@@ -223,7 +223,7 @@ def _load_inputs(
 
 
 def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
-    """Return the candidates of all models or, with --choose, of the chosen models; None if no models were chosen."""
+    """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
     if choice is None:
         return result.candidates
     return None if choice.chosen is None else result.of_models(choice.chosen.models)
@@ -336,7 +336,7 @@ def _how_to_make_scores(benchmark: Benchmark) -> str:
 def _iter_outcomes(
     call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Yield each file, its predictions and outcomes, and store its number of unknown images in `unknown`."""
+    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown`."""
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         with at(file):

@@ -100,9 +100,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     """Return the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.pairs
-        return _pair_table(
-            pair, *short_names([pair.a, pair.b]).values()
-        )  # a file has no lines that tell which model is a
+        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
@@ -201,7 +199,7 @@ def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
-    """Print how often models predict the original label if several classes are valid, in total and by group."""
+    """Print how often models predict the original label if several classes are valid."""
     rows = [
         [
             bias.model if group == "all" else "",

@@ -46,7 +46,7 @@ def print_comparison(
     reviewed: Collection[str],
     by_class: bool,
 ) -> None:
-    """Print agreement by pair; for two label sets, the changes; for reviewed ones, a cross-table of verdicts."""
+    """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
     _print_agreements(call, agreements)
     for diff in diffs.values() if len(diffs) == 1 else ():
         if not isinstance(diff, Missing):

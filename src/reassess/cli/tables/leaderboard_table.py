@@ -198,7 +198,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     for placement in placements:
         if str(placement.entry) in row_names:
             yield f"{placement.entry}: the leaderboard has a row with this name; it counts as another model"
-        yield from _iter_outcomes(placement)
+        yield from _placement_notes(placement)
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
@@ -229,7 +229,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
         yield f"no rows in {' or '.join(empty)}"
 
 
-def _iter_outcomes(placement: Placement) -> Iterator[str]:
+def _placement_notes(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (

@@ -13,7 +13,7 @@ from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import counted, some
 
-_MOST_ANSWERS = 4  # shares of more answers do not fit a column
+_MOST_ANSWERS = 4  # shares of more answers are too wide for a column
 _MOST_PAIRS = 10
 _MOST_RATERS = 10
 
@@ -25,7 +25,7 @@ _FLAGS = {
 
 
 def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | None) -> None:
-    """Print the accuracy of raters, on golden items or, without them, by the truth estimated from all votes."""
+    """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
     for line in _summary(result, golden):
         print_text(line)
     table = raters_table(result)

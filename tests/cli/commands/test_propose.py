@@ -127,7 +127,7 @@ def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runne
         "165 candidates for 60 images; of all models: 180 for 60",
         "on 60 golden images not used in the search:",
         "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
-        "a recall of 0.9579 is shown, with 90 % confidence",
+        "recall is at least 0.9579, with 90 % confidence",
         "0 of 120 golden labels are not candidates of any model, and not original labels",
         "subset models candidates per image recall precision without golden",
     ]
@@ -235,7 +235,7 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     ]
     assert len(lines) == 4 + 2 + 11 + 4
     assert lines[-4] == "all files: csv, image names from 'image', top-1 ids from 'prediction'"
-    assert lines[-3].startswith("all files: ids give first classes only")
+    assert lines[-3].startswith("all files: only first classes are used")
     assert len(run("propose", *files, "--benchmark", "pets", "-o", "b.csv", "--verbose").out.splitlines()) == 4 + 25
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")
     out = run("propose", *files, "--benchmark", "pets", "--choose", "recall=0.1", "--golden", "few.csv").out

@@ -42,7 +42,7 @@ def test_raters_are_sorted_with_the_least_informative_first(run: Runner, tmp_pat
     *summary, heading, _, bo, ann, cy = lines_of(out)[:7]
     assert summary == [
         "Krippendorff's alpha (ordinal): -0.4250",
-        "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
+        "measured on 100 golden items (60 invalid, 40 valid): 200 votes by 2 raters "
         "(valid: more than half of its experts said yes)",
     ]
     assert (
@@ -122,7 +122,7 @@ def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Pat
     assert result.code == 0
     assert lines_of(result.out)[:4] == [
         "Krippendorff's alpha (nominal): undefined: no item has two votes, or all votes have the same answer",
-        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog (answer of more than half of the experts)",
+        "measured on 49 golden items (25 cat, 24 dog): 49 votes by 1 rater (answer of more than half of the experts)",
         "1 golden item undecided (no answer of more than half of the experts): item 49",
         "rater flags bits per vote 95 % correct % votes cat / dog % if cat if dog",
     ]
@@ -150,7 +150,7 @@ def test_raters_who_agree_too_often_are_listed(run: Runner, tmp_path: Path) -> N
     result = run("raters", write_csv(tmp_path / "votes.csv", HEADINGS, rows))
     assert result.code == 0
     assert result.err.startswith(
-        "Warning: raters are raters who agree too often given the truth: in the votes, 1 of 66 pairs agree more often "
+        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often "
         "than their confusion matrices and the other pairs explain: 0 and 11 (400 of 400, "
     )
     lines = lines_of(result.out)
@@ -212,7 +212,7 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
     lines = lines_of(result.out)
     assert lines[:3] == [
         "Krippendorff's alpha (ordinal): 0.5172",
-        "measured on 88,530 votes of 78 raters on 1,135 golden items: 887 invalid, 248 valid "
+        "measured on 1,135 golden items (887 invalid, 248 valid): 88,530 votes by 78 raters "
         "(valid: more than half of its experts said yes)",
         "the first 10 of 85 raters (--verbose shows all)",
     ]

@@ -18,7 +18,7 @@ _MOST_PAIRS = 10
 _MOST_RATERS = 10
 
 _FLAGS = {
-    "uninformative": "the 95 % interval of bits per vote includes 0, so the votes might be useless",
+    "uninformative": "the 95 % interval of bits per vote includes 0, so the votes might carry no information",
     "one answer": "at least 99 % of 20 or more votes have the same answer",
     "few": "under 20 votes for one truth, or under 20 images: the interval is too narrow",
 }

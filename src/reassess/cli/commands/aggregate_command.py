@@ -120,18 +120,15 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
     if call.json:
         call.print_document("aggregate", facts)
         return
-    if votes.classes is not None:
-        noun = "score"
-    else:
-        noun = "question" if isinstance(result.posterior.items, Questions) else "item"
-    items = counted(len(result.posterior), noun)
+    item = "question" if isinstance(votes.items, Questions) else "item"
+    items = counted(len(result.posterior), item if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
     call.info(f"{output}: {items}, {counted(len(votes), 'vote')} by {by}, method {name}")
     if repeated_votes := _repeated_votes(votes):
         call.info(f"{counted(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.decided_by_golden_votes:
-        items = counted(computed.decided_by_golden_votes, "golden item has", "golden items have")
-        call.info(f"{items} only golden votes, which are used")
+        count = counted(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
+        call.info(f"{count} only golden votes, which are used")
     if images:
         decided = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
         call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")

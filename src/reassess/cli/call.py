@@ -107,7 +107,7 @@ class Call:
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.input_states.setdefault(str(path), _state(path))
+            self.input_states.setdefault(str(path), _file_state(path))
         return path
 
     def check_output(
@@ -203,7 +203,7 @@ class Call:
     def hashed_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
         for path, state in self.input_states.items():
-            if _state(Path(path)) != state:
+            if _file_state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
@@ -320,7 +320,7 @@ def free_name(path: str | Path) -> Path:
     return first if not exists(first) else next(name for name in names if not exists(name))
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def _file_state(path: Path) -> tuple[int, int] | None:
     """Return the size and modification time of a file."""
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 

@@ -58,24 +58,24 @@ class CampaignParts:
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
-    def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
+    def rename_images(self, names: Mapping[str, str]) -> "CampaignParts":
         """Rename images; names that are not in the mapping stay."""
 
-        def rename(part: _Part) -> _Part:
+        def rename_part(part: _Part) -> _Part:
             return part if part is None else part.with_images([names.get(name, name) for name in part.images])
 
-        def tasks(part: Tasks) -> Tasks:
+        def rename_tasks(part: Tasks) -> Tasks:
             part_sample = part.sample
             sample = (
                 None
                 if part_sample is None
                 else part_sample.renamed([names.get(name, name) for name in part_sample.images])
             )
-            return replace(part, questions=rename(part.questions), sample=sample)
+            return replace(part, questions=rename_part(part.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
-        experts, original = rename(self.experts), rename(self.original)
-        return replace(self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
+        golden = None if self.golden_tasks is None else rename_tasks(self.golden_tasks)
+        experts, original = rename_part(self.experts), rename_part(self.original)
+        return replace(self, tasks=rename_tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
 
 
 def load_campaign_parts(
@@ -97,7 +97,7 @@ def load_campaign_parts(
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             sample = sample or read_sample(path)
     parts = reader.join(share_images=False)
-    experts = _experts(parts, reader.files)
+    experts = _join_experts(parts, reader.files)
     if isinstance(source_tasks, Candidates):
         tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
         source_tasks = replace(source_tasks, questions=parts["tasks"])
@@ -132,13 +132,13 @@ def load_campaign_parts(
     return CampaignParts(
         benchmark=reader.benchmark,
         tasks=tasks_to_rate,
-        golden_tasks=None if experts is None else _golden_tasks(experts, golden_tasks, tasks_to_rate, sample),
+        golden_tasks=None if experts is None else _make_golden_tasks(experts, golden_tasks, tasks_to_rate, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
 
 
-def _golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks, sample: Sample | None) -> Tasks:
+def _make_golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks, sample: Sample | None) -> Tasks:
     """Make golden tasks that are not larger than the other tasks, so that raters do not recognise them."""
     largest = int(tasks_to_rate.sizes.max())
     is_whole = len(golden_tasks.questions) == len(experts.items) and golden_tasks.sizes.max() <= largest
@@ -156,7 +156,7 @@ def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
 _MOST_GOLDEN = 10**9
 
 
-def _golden(text: str) -> int | str:
+def _parse_golden(text: str) -> int | str:
     if not text.isascii() or not text.isdigit() or exists(text):
         return text
     if not 0 < int(text) <= _MOST_GOLDEN:
@@ -164,7 +164,7 @@ def _golden(text: str) -> int | str:
     return int(text)
 
 
-GOLDEN_OPTION = ParsedType("golden", _golden)
+GOLDEN_OPTION = ParsedType("golden", _parse_golden)
 
 
 def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
@@ -185,12 +185,12 @@ def sample_in_words(sample: Sample, questions: int) -> str:
     return f"{counted(questions, 'question')} on {counted(len(sample), 'image')}{each}"
 
 
-def _experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
+def _join_experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
     """Return experts' votes, with all golden questions as items; None without golden questions."""
     experts = None
     if "golden" in parts:
         with at(files["golden"]):
-            experts = _on_questions(parts["golden"])
+            experts = _restrict_to_questions(parts["golden"])
     if "questions" in parts:
         return with_unanswered(experts, parts["questions"])
     return experts
@@ -204,7 +204,7 @@ def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
     return unanswered if experts is None else experts.append(unanswered)
 
 
-def _on_questions(golden: Votes) -> Votes:
+def _restrict_to_questions(golden: Votes) -> Votes:
     """Restrict experts' votes to questions with votes, and to the answers no, maybe and yes."""
     if not isinstance(golden.items, Questions):
         raise DataError(

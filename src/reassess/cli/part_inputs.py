@@ -207,6 +207,6 @@ class PartReader:
 
 
 def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
-    """Return whether votes have these answers, which does not matter if answers are classes."""
+    """Return whether votes have these answers; True if answers are classes."""
     scale = as_scale(answers) if isinstance(votes.items, Questions) else answers
     return votes.classes is not None or votes.answers == scale

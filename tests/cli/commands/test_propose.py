@@ -128,7 +128,7 @@ def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runne
         "on 60 golden images not used in the search:",
         "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
         "recall is at least 0.9579, with 90 % confidence",
-        "0 of 120 golden labels are not candidates of any model, and not original labels",
+        "0 of 120 golden labels are neither candidates of a model nor original labels",
         "subset models candidates per image recall precision without golden",
     ]
     assert lines[9:13] == [
@@ -180,7 +180,7 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run:
     assert result.out.splitlines()[:3] == [
         "no models chosen: all models together have recall 0.5000 (9 of 18)",
         "their recall is at least 0.2545, with 90 % confidence",
-        "9 of 18 golden labels are not candidates of any model, and not original labels",
+        "9 of 18 golden labels are neither candidates of a model nor original labels",
     ]
     assert not Path("out.csv").exists()
     assert "true" not in Path("subsets.csv").read_text()

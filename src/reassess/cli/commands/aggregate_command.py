@@ -100,7 +100,7 @@ def aggregate(
 
 
 def _check_output(output: Path, votes: Votes) -> None:
-    """Check, before any work, that the file format can store probabilities of plain items."""
+    """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         suffix_of(output, TABLE_SUFFIXES, "a table")
 

@@ -234,13 +234,13 @@ def _print_worst(call: Call, cleaning: Cleaning) -> None:
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
         suggested_name = class_name(suggested) if suggested >= 0 else None
         cells.append(
-            [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _quality(quality)]
+            [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _format_quality(quality)]
         )
     print_table(["image", "label", "suggested", "label quality"], cells, text_columns=3)
     print_text("")
 
 
-def _quality(quality: float) -> str | None:
+def _format_quality(quality: float) -> str | None:
     if np.isnan(quality):
         return None
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"

@@ -45,7 +45,7 @@ from reassess.report.figures import FIGURE_SUFFIXES
 _LeaveOut = Literal["image"] | int | None
 
 
-def _leave_out(text: str) -> _LeaveOut:
+def _parse_leave_out(text: str) -> _LeaveOut:
     if text == "image":
         return "image"
     if not (text.isascii() and text.isdigit()):
@@ -53,7 +53,7 @@ def _leave_out(text: str) -> _LeaveOut:
     return int(text)
 
 
-def _method(text: str) -> str:
+def _parse_method(text: str) -> str:
     parse_method(text)
     return text
 
@@ -77,15 +77,15 @@ def _method(text: str) -> str:
 @answers_option
 @click.option(
     "--leave-out",
-    type=ParsedType("image or number of folds", _leave_out),
+    type=ParsedType("image or number of folds", _parse_leave_out),
     metavar="image|FOLDS",
     help="Out-of-sample: measure each image, or fold of images, by scores made without its golden answers.",
 )
 @click.option(
     "--method",
-    type=ParsedType("method", _method),
+    type=ParsedType("method", _parse_method),
     metavar="METHOD",
-    help=f"How the scores were made, if their file does not contain it: {', '.join(METHODS)}.",
+    help=f"Method that made the scores, if their file does not name it: {', '.join(METHODS)}.",
 )
 @click.option(
     "--choose",

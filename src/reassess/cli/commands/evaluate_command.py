@@ -44,7 +44,7 @@ from reassess.text import counted
 _Numbers = tuple[float, ...] | None
 
 
-def _numbers(
+def _number_parser(
     kind: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
     """Return a callback that parses numbers separated by commas, without repeats."""
@@ -75,7 +75,7 @@ def _numbers(
 @click.option(
     "--threshold",
     "thresholds",
-    callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
+    callback=_number_parser(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
     help="Evaluate with labels made from the scores at each threshold.",
 )
@@ -83,15 +83,15 @@ def _numbers(
 @join_options
 @click.option(
     "--top-k",
-    callback=_numbers(click.IntRange(1), "1,5"),
+    callback=_number_parser(click.IntRange(1), "1,5"),
     metavar="K,...",
     help="Count hits among the top K.  [default: 1,5; with fewer than 10 classes, 1]",
 )
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images with duplicates in other sets, by the table of scan. SET is the benchmark's set in the table, "
-    "if it cannot be recognised by image names.",
+    help="Exclude images with duplicates in other sets, by the table of scan. SET: name of the benchmark's set in the "
+    "table, if image names do not identify it.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
@@ -195,27 +195,27 @@ def _measure(
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
         warn_of_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
-    common = _common(outcomes, inputs, top_k)
+    common = _rank_on_common_images(outcomes, inputs, top_k)
     reviewed = inputs.reviewed
-    in_order = {key: _in_order(evaluations, common, key) for key, evaluations in results.items()}
+    sorted_evaluations = {key: _sort_by_rank(evaluations, common, key) for key, evaluations in results.items()}
     return EvaluationResults(
-        evaluations=in_order,
+        evaluations=sorted_evaluations,
         common=common,
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
         else {
             file: summarize_verdicts(last[file], reviewed, inputs.original)
-            for file in next(reversed(in_order.values()))
+            for file in next(reversed(sorted_evaluations.values()))
         },
-        orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
+        orders=_compare_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=inputs.labels.classes,
         excluded=None if excluded is None else excluded.to_json(),
         effects=effects,
     ), last
 
 
-def _common(
+def _rank_on_common_images(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
 ) -> dict[LabelSetKey, Evaluations] | Missing | None:
     """Rank the models on their common images; None if all models have the same images."""
@@ -231,7 +231,7 @@ def _common(
     return rankings
 
 
-def _in_order(
+def _sort_by_rank(
     evaluations: Evaluations, common: dict[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey
 ) -> Evaluations:
     """Sort the models by their ranking on common images, if there are any."""
@@ -240,7 +240,7 @@ def _in_order(
     return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
 
 
-def _orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _compare_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:

@@ -22,7 +22,7 @@ from reassess.text import counted
 _UNNAMED_MODEL = "the given model"
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _parse_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
@@ -65,7 +65,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
 )
 @click.option(
     "--family",
-    type=ParsedType("pattern", _pattern),
+    type=ParsedType("pattern", _parse_pattern),
     default=Leaderboard.family,
     metavar="PATTERN",
     help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "

@@ -38,7 +38,7 @@ _LEAST_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
 _SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 
 
-def _seconds(text: str) -> float | Path:
+def _parse_seconds(text: str) -> float | Path:
     if text and exists(text):
         return Path(text)
     try:
@@ -78,7 +78,7 @@ def _seconds(text: str) -> float | Path:
 )
 @click.option(
     "--seconds",
-    type=ParsedType("seconds or a file", _seconds),
+    type=ParsedType("seconds or a file", _parse_seconds),
     metavar="S|VOTES",
     help="Seconds per vote, or earlier votes with the column seconds, to estimate the hours of work.",
 )
@@ -126,7 +126,7 @@ def tasks(
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    image_benchmark, candidates_read, experts, original = _read(call, candidates, benchmark, golden)
+    image_benchmark, candidates_read, experts, original = _read_parts(call, candidates, benchmark, golden)
     questions = candidates_read.questions
     source = image_benchmark.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), questions.classes)
@@ -152,7 +152,7 @@ def tasks(
         )
     votes_per_question: float = per_question
     if stop is not None:
-        votes_per_question = _until_closed(call, stop, per_question, seconds, benchmark)
+        votes_per_question = _votes_until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.add_input("votes", seconds)
         with at(path):
@@ -188,7 +188,7 @@ def tasks(
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
-def _read(
+def _read_parts(
     call: Call, candidates: Path, benchmark: Benchmark | None, golden: int | str | None
 ) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
     """Return the benchmark, candidates, experts' votes and, for drawing golden questions, original labels."""
@@ -210,7 +210,7 @@ def _read(
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
 
-def _until_closed(
+def _votes_until_closed(
     call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
 ) -> float:
     """Return the mean votes per question under a stop rule, from earlier votes."""

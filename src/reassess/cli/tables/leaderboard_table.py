@@ -217,7 +217,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
     if far_out.entries:
         low, high = max(far_out.low, 0), min(far_out.high, 100)
         yield (
-            f"far out: families entirely outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
+            f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{some(far_out.entries, most=3)}"
         )
     without = [name for name, line in _named_lines(trend) if line.fit is None]

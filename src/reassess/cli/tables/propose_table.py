@@ -18,7 +18,7 @@ from reassess.text import counted, shared, some
 _MOST_MODELS = 10
 _SCORE_KINDS = {
     "bounded": "scores in [0, 1] that do not sum to 1 are taken as logits",
-    "ids": "only first classes are used, since N needs the scores of all classes",
+    "ids": "only first classes are used, since the N most probable pairs need the scores of all classes",
 }
 
 
@@ -125,7 +125,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
     _print_chosen(call, choice)
     call.info(
-        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are not candidates of any model, and not "
+        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
     )
     printed = _shown_subsets(call, choice)
@@ -222,8 +222,8 @@ def _share(share: Proportion) -> str:
 def _search_in_words(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
     if choice.exact:
-        return f"exact search: all {subsets} measured, with the N of all models"
-    return f"greedy search: {subsets} measured, with the N of all models; other subsets might be better"
+        return f"exact search: all {subsets} measured, with the same N"
+    return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
 
 _MOST_CANDIDATES = 10

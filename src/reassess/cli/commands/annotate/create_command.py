@@ -139,7 +139,7 @@ def create(
     source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
         stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
-        parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
+        parts = parts.rename_images(dict(zip(parts.images, stored, strict=True)))
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ROLES = ("rater", "expert", "owner")
 
 
-def _person(text: str) -> tuple[str, str | None]:
+def _parse_person(text: str) -> tuple[str, str | None]:
     if text.endswith("..."):
         raise click.BadParameter(f"{text} is a placeholder: give names, such as ann dora ida:expert.")
     name, separator, role = text.rpartition(":")
@@ -51,7 +51,7 @@ def _person(text: str) -> tuple[str, str | None]:
 )
 @changed_campaign_argument
 @click.argument(
-    "people", nargs=-1, required=True, type=ParsedType("person", _person), metavar="NAME[:expert|:owner]..."
+    "people", nargs=-1, required=True, type=ParsedType("person", _parse_person), metavar="NAME[:expert|:owner]..."
 )
 @click.option("--revoke", is_flag=True, help="Revoke the links of these people.")
 @click.option(
@@ -76,7 +76,7 @@ def invite(
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
-            _add(opened, roles, now, force=call.force)
+            _add_people(opened, roles, now, force=call.force)
         people_found = [annotation.find_person(opened, name) for name in roles]
         links: dict[str, str | None] = {}
         for person in people_found:
@@ -115,7 +115,7 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
     return f"{counted(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
 
 
-def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
+def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people. Experts whose answers were read by create are already known, without a link."""
     people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
     linked = annotation.ever_linked(campaign)

@@ -32,7 +32,7 @@ _RATERS, _SECONDS = 6, 3.0
 _CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
-def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
+def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
         return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
     except ValueError:
@@ -54,7 +54,7 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @click.option(
     "--matrix",
     "matrices",
-    type=ParsedType("matrix", _matrix),
+    type=ParsedType("matrix", _parse_matrix),
     multiple=True,
     default=[_CAREFUL_RATER],
     metavar="M",

@@ -62,7 +62,7 @@ def test_kept_images_are_written_and_mistakes_printed(
     assert lines[6:10] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
         "true class   label   images (estimate)   % of true class",
-        "──────────────────────────────────────────────────────",
+        "────────────────────────────────────────────────────────",
         "dog          eel                   4.1             14.04",
     ]
     assert lines[14:17] == [

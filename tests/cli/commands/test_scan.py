@@ -37,22 +37,25 @@ def test_duplicates_are_written_and_different_labels_printed(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert output_of(run("scan", "val", "train", "--near", "-o", "duplicates.csv")) == (
-        "set                 images  unreadable  empty  tiny  exact  near  other label\n"
-        "─────────────────────────────────────────────────────────────────────────────\n"
-        "train                    6           0      0     0      2     0            2\n"
-        "val                      5           1      1     0      2     0            2\n"
-        "val, duplicated in train       -           -      -     -      2     1            1\n"
-        "train, duplicated in val       -           -      -     -      1     1            1\n"
+        "                                                                           other\n"
+        "set                    images   unreadable   empty   tiny   exact   near   label\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "train                       6            0       0      0       2      0       2\n"
+        "val                         5            1       1      0       2      0       2\n"
+        "val, duplicated in          -            -       -      -       2      1       1\n"
+        "train\n"
+        "train, duplicated in        -            -       -      -       1      1       1\n"
+        "val\n"
         "\n"
-        "image                 label   duplicate         its label   kind\n"
-        "─────────────────────────────────────────────────────────────────\n"
-        "train/cat/1.png       cat     val/dog/z.webp    dog         exact\n"
-        "val/cat/x.png         cat     val/dog/z.webp    dog         exact\n"
-        "train/cat/again.bmp   cat     train/dog/0.png   dog         exact\n"
+        "image                 label   duplicate         label of duplicate   kind\n"
+        "──────────────────────────────────────────────────────────────────────────\n"
+        "train/cat/1.png       cat     val/dog/z.webp    dog                  exact\n"
+        "val/cat/x.png         cat     val/dog/z.webp    dog                  exact\n"
+        "train/cat/again.bmp   cat     train/dog/0.png   dog                  exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
         "unreadable: dog/cut.png of val (this is no picture of a known format)\n"
         "exact: has a pixel-identical copy; near: has only similar copies; other label:\n"
-        "  has a duplicate with another label, so one of them may be wrong\n"
+        "  has a duplicate with another label; one of the labels may be wrong\n"
     )
     assert Path("duplicates.csv").read_text() == (
         "set,image,group,kind,label,other_labels\n"
@@ -121,7 +124,7 @@ def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Run
 def test_images_in_another_place_are_named(sets: Path, run: Runner) -> None:
     write_files(sets, {"pets/benchmark.json": '{"images": "../val"}', "own/benchmark.json": "{}"})
     argv = ("scan", "--benchmark")
-    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (by pets/benchmark.json)\n")
+    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (set in pets/benchmark.json)\n")
     shutil.copytree("val", "own/images")
     assert output_of(run(*argv, "own", "-o", "y.csv")).startswith("set ")
 
@@ -130,7 +133,7 @@ def test_images_in_another_place_are_named(sets: Path, run: Runner) -> None:
     ("argv", "code", "error"),
     [
         ("scan -o x.csv", 2, "Give a SOURCE, or --benchmark."),
-        ("scan train --original labels.csv -o x.csv", 2, "--original goes with --benchmark."),
+        ("scan train --original labels.csv -o x.csv", 2, "--original needs --benchmark."),
         ("scan train", 2, "Missing option '-o' / '--output'."),
         ("scan none -o x.csv", 1, "folder-not-found"),
         ("scan list.csv -o list.csv --force", 1, "output-is-input"),

@@ -21,11 +21,11 @@ def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Pat
     rng = np.random.default_rng(0)
     rows, golden_rows, original, predicted = [], [], [], []
     for number in range(20):
-        image, right = f"{number:02d}.png", int(rng.choice(2))
-        original.append((image, ("cat", "dog")[right if number % 5 else 1 - right]))
-        predicted.append((image, ("cat", "dog")[right if number % 7 else 1 - right]))
+        image, true_class = f"{number:02d}.png", int(rng.choice(2))
+        original.append((image, ("cat", "dog")[true_class if number % 5 else 1 - true_class]))
+        predicted.append((image, ("cat", "dog")[true_class if number % 7 else 1 - true_class]))
         for class_id, class_name in enumerate(("cat", "dog")):
-            truth = 2 * (class_id == right)
+            truth = 2 * (class_id == true_class)
             for rater in ("ann", "bo", "cy"):
                 answer = truth if rng.random() < 0.8 else int(rng.choice(3))
                 rows.append((image, class_name, rater, votes[answer]))
@@ -46,9 +46,9 @@ def test_commands_read_votes_in_another_language(folder: Path, run: Runner) -> N
     benchmark("english", ENGLISH, ENGLISH)
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
     benchmark("mixed", GERMAN, ("NO", "", " Yes"))
-    told = {"english": (), **dict.fromkeys(("deutsch", "mixed"), ("--answers", ",".join(GERMAN)))}
+    answer_options = {"english": (), **dict.fromkeys(("deutsch", "mixed"), ("--answers", ",".join(GERMAN)))}
     results: dict[str, list[Any]] = {}
-    for name, answers in told.items():
+    for name, answers in answer_options.items():
         results[name] = found = []
         given = "--benchmark", name, "--quiet"
         for method in ("majority", "mean", "em", "calibrated"):
@@ -70,9 +70,9 @@ def test_status_lists_answers(folder: Path, run: Runner) -> None:
     parts = {one["part"]: one for one in results_of(run, "status", "pets")["parts"]}
     assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
     assert parts["golden"]["answers"] == {"0": 16, "1": 16}
-    printed = run("status", "pets").out
-    assert "2 classes; answers no 56, maybe 10, yes 54" in printed
-    assert "2 classes; answers 0 16, 1 16" in printed
+    output_text = run("status", "pets").out
+    assert "2 classes; answers no 56, maybe 10, yes 54" in output_text
+    assert "2 classes; answers 0 16, 1 16" in output_text
 
 
 def test_commands_report_a_typo_in_the_same_words(folder: Path, run: Runner) -> None:
@@ -99,10 +99,10 @@ def test_commands_report_a_typo_in_the_same_words(folder: Path, run: Runner) -> 
 
 @pytest.mark.parametrize("answers", ["a,a", "maybe", "", "a,,b"])
 def test_answers_must_be_two_or_more_different_words(run: Runner, answers: str) -> None:
-    told = run("raters", "votes.csv", "--answers", answers)
+    run_result = run("raters", "votes.csv", "--answers", answers)
     assert (
-        told.code,
-        told.err.endswith("is not a list of two or more different answers, such as no,maybe,yes.\n"),
+        run_result.code,
+        run_result.err.endswith("is not a list of two or more different answers, such as no,maybe,yes.\n"),
     ) == (
         2,
         True,
@@ -115,9 +115,9 @@ def test_answers_missing_from_all_votes_are_an_error(folder: Path, run: Runner, 
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
     output = ("-o", "s.csv", "--force") if command == "aggregate" else ()
-    refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
-    assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
-    assert refused.err == (
+    failure = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
+    assert (failure.code, failure.error, failure.out) == (1, "unused-option", "")
+    assert failure.err == (
         "Error: no vote has one of the answers in --answers\n"
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
@@ -161,8 +161,8 @@ def test_votes_and_golden_answers_of_different_kinds_are_an_error(folder: Path, 
             for file, to in zip(("choices", "golden"), ("votes", "golden"), strict=True)
         },
     )
-    told = run("status", "pets")
-    assert (told.code, "votes of different kinds cannot be joined\n" in told.err) == (1, True)
+    run_result = run("status", "pets")
+    assert (run_result.code, "votes of different kinds cannot be joined\n" in run_result.err) == (1, True)
 
 
 def test_golden_none_ignores_golden_answers(folder: Path, run: Runner) -> None:
@@ -181,8 +181,8 @@ def test_golden_none_ignores_golden_answers(folder: Path, run: Runner) -> None:
         ),
         (("--method", "imagenet-real"), "Method imagenet-real measures raters on golden answers: give --golden."),
     ):
-        refused = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
-        assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")
+        failure = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
+        assert (failure.code, failure.err.splitlines()[-1]) == (2, f"Error: {text}")
 
 
 def test_undecided_golden_items_are_named(folder: Path, run: Runner) -> None:
@@ -213,10 +213,10 @@ def test_commands_warn_about_a_misspelled_image(folder: Path, run: Runner) -> No
     votes.write_text(votes.read_text().replace("07.png,dog,bo", "70.png,dog,bo"))
     given = "--benchmark", "pets", "--quiet"
     where = "1 of 21 images not in the folder of images of pets: 70.png\n"
-    made = run("aggregate", *given, "-o", "pets/scores.csv")
-    assert (made.code, made.err) == (0, f"Warning: pets/votes.csv: {where}")
-    cut = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")
-    assert (cut.code, cut.err) == (0, f"Warning: pets/scores.csv: {where}")
-    judged = run("evaluate", "p.csv", *given)
-    assert judged.code == 0
-    assert judged.err == f"Warning: pets/labels.csv: {where}Warning: pets/scores.csv: {where}"
+    aggregate_result = run("aggregate", *given, "-o", "pets/scores.csv")
+    assert (aggregate_result.code, aggregate_result.err) == (0, f"Warning: pets/votes.csv: {where}")
+    labels_result = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")
+    assert (labels_result.code, labels_result.err) == (0, f"Warning: pets/scores.csv: {where}")
+    evaluate_result = run("evaluate", "p.csv", *given)
+    assert evaluate_result.code == 0
+    assert evaluate_result.err == f"Warning: pets/labels.csv: {where}Warning: pets/scores.csv: {where}"

@@ -54,8 +54,8 @@ def test_scores_are_written_by_image_and_class_name(here: Path, run: Runner) -> 
 def test_class_names_are_kept_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
     output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     output_of(run("labels", scores, "--threshold", "0.5", "-o", labels))
-    cut = read_label_file(labels)
-    named = {image: [cut.classes.names[i] for i in ids] for image, ids in cut.sets().items()}
+    label_sets = read_label_file(labels)
+    named = {image: [label_sets.classes.names[i] for i in ids] for image, ids in label_sets.sets().items()}
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
@@ -94,8 +94,8 @@ def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
     for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
         Path(file).rename(f"b/{part}")
     Path("votes.csv").rename("b/votes.csv")
-    shown = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
-    assert [line.rstrip() for line in shown.splitlines()] == [
+    output_text = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    assert [line.rstrip() for line in output_text.splitlines()] == [
         "image      a.png",
         "original   unknown",
         "valid      0 cat",
@@ -110,9 +110,9 @@ def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
     ]
     Path("b/golden.csv").unlink()
     Path("counts.csv").rename("b/votes.csv")
-    without = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
-    assert "0       cat    0.6667        valid   31 of 50" in without
-    assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in without
+    output_of_counts = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    assert "0       cat    0.6667        valid   31 of 50" in output_of_counts
+    assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in output_of_counts
 
 
 # --- ten classes, by name and by id ---------------------------------------------------------------------------------
@@ -121,23 +121,26 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 PEOPLE = ("ann", "bo", "cy", "di")
 
 
-def numbered(count: int, right: float, seed: int) -> list[tuple[str, int]]:
+def numbered(count: int, share_correct: float, seed: int) -> list[tuple[str, int]]:
     """Draw the class of each image, which is correct with a given probability."""
     rng = np.random.default_rng(seed)
-    return [(f"{image}.png", image % 10 if rng.random() < right else int(rng.integers(10))) for image in range(count)]
+    return [
+        (f"{image}.png", image % 10 if rng.random() < share_correct else int(rng.integers(10)))
+        for image in range(count)
+    ]
 
 
 def write_digits(folder: Path, *, named: bool) -> Path:
     """Write 40 images of 10 classes, votes of 4 raters and an expert, and 2 models: by class name or id."""
-    called = NAMES.__getitem__ if named else str
+    format_class = NAMES.__getitem__ if named else str
     votes = "".join(
-        f"{image},{rater},{called(chosen)}\n"
+        f"{image},{rater},{format_class(chosen)}\n"
         for seed, rater in enumerate(PEOPLE)
         for image, chosen in numbered(40, 0.5, seed)
     )
-    golden = "".join(f"{image},eve,{called(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
-    original = "".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.9, 8))
-    model, other = ("".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.7, seed)) for seed in (9, 10))
+    golden = "".join(f"{image},eve,{format_class(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
+    original = "".join(f"{image},{format_class(c)}\n" for image, c in numbered(40, 0.9, 8))
+    model, other = ("".join(f"{image},{format_class(c)}\n" for image, c in numbered(40, 0.7, seed)) for seed in (9, 10))
     return write_files(
         folder,
         {
@@ -177,10 +180,10 @@ def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monke
             ["show", "0.png", *at, "model.csv"],
             ["compare", "model.csv", "other.csv", *at],
         ]
-        found = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
+        command_results = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
         read = read_scores("scores.csv", classes=Classes(10, names=tuple(NAMES)) if named else None)
         pairs = zip(read.questions.image_ids.tolist(), read.questions.class_ids.tolist(), strict=True)
-        documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
+        documents.append(command_results | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
     for command, by_name in documents[0].items():
         assert by_name == documents[1][command], command
     assert documents[0]["evaluate"][0]["mistakes"]["not_asked"] == 0
@@ -196,17 +199,21 @@ def test_leave_out_equals_aggregating_without_the_golden_answer(
     header, *rows = Path("F/golden.csv").read_text().splitlines()
     truth = {row.split(",")[0]: row.split(",")[2] for row in rows}
     given = pl.read_csv("F/scores.csv", infer_schema=False)
-    asked = {(image, name) for image, name in given.select("image", "class").iter_rows() if image in truth}
-    again: dict[tuple[str, str], float] = {}
-    for left_out in truth:
-        Path("F/golden.csv").write_text("\n".join([header, *(row for row in rows if row.split(",")[0] != left_out)]))
+    rated_pairs = {(image, name) for image, name in given.select("image", "class").iter_rows() if image in truth}
+    scores_again: dict[tuple[str, str], float] = {}
+    for omitted_image in truth:
+        Path("F/golden.csv").write_text(
+            "\n".join([header, *(row for row in rows if row.split(",")[0] != omitted_image)])
+        )
         assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "again.csv", "--force").code == 0
-        table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == left_out)
-        again |= {(image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()}
+        table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == omitted_image)
+        scores_again |= {
+            (image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()
+        }
     Path("F/golden.csv").write_text("\n".join([header, *rows]))
-    names = NAMES if named else sorted({name for _, name in asked | set(again) | set(truth.items())})
+    names = NAMES if named else sorted({name for _, name in rated_pairs | set(scores_again) | set(truth.items())})
     pairs = [(image, name) for image in truth for name in names]
-    valid, values = [truth[image] == name for image, name in pairs], [again.get(pair, 0.0) for pair in pairs]
+    valid, values = [truth[image] == name for image, name in pairs], [scores_again.get(pair, 0.0) for pair in pairs]
     curves = [one for one in results_of(run, "curve", "--benchmark", "F", "--leave-out", "image") if not one["rule"]]
     if method == "majority":
         assert [one["in_sample"] for one in curves] == [False]
@@ -220,28 +227,28 @@ def test_leave_out_equals_aggregating_without_the_golden_answer(
 def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
     """Calibrated scores have a second curve, where each image is left out."""
     write_digits(folder / "F", named=True)
-    for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
+    for method, out_of_sample_marks in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
         argv = ["--benchmark", "F", "--method", method, "-o", "F/scores.csv", "--force"]
         assert run("aggregate", *argv).code == 0
         assert run("labels", "--benchmark", "F", "--threshold", "0.5", "-o", "F/labels.csv", "--force").code == 0
-        marks = None if others is None else ["in-sample", *others]
-        plotted = document_of(
+        expected_marks = None if out_of_sample_marks is None else ["in-sample", *out_of_sample_marks]
+        chart = document_of(
             run("report", "--chart", "curve", "F/model.csv", "--benchmark", "F", "-o", "p.svg", "--force", "--json"),
             "report",
         )["results"]
-        curves = {str(row[plotted["columns"].index("scores")]) for row in plotted["rows"]}
-        assert curves == ({"scores"} if marks is None else {f"scores, {mark}" for mark in marks})
+        curves = {str(row[chart["columns"].index("scores")]) for row in chart["rows"]}
+        assert curves == ({"scores"} if expected_marks is None else {f"scores, {mark}" for mark in expected_marks})
 
 
 # --- CIFAR-10 -------------------------------------------------------------------------------------------------------
 
 
-def share_wrong(made: Scores, original: Path) -> float:
+def share_wrong(computed: Scores, original: Path) -> float:
     """Compute the share of images whose most probable class (in ties, the lower id) is not the original label."""
     truth = read_original(original)
-    questions = made.questions
+    questions = computed.questions
     assert questions.classes.names == truth.classes.names
-    order = np.lexsort((questions.class_ids, -made.values, questions.image_ids))
+    order = np.lexsort((questions.class_ids, -computed.values, questions.image_ids))
     images, first = np.unique(questions.image_ids[order], return_index=True)
     best = questions.class_ids[order][first]
     rows = truth.find([questions.images[image] for image in images])

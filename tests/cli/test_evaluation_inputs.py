@@ -8,11 +8,16 @@ import pytest
 from reassess.core import LabelSets
 from tests.helpers import Runner, message_of, write_csv
 
-JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["propose", "--unasked", "-o", "q.jsonl"])
-ORIGINAL_JUDGED = ["propose", "-o", "c.csv"]
+LABEL_COMMANDS = (
+    ["evaluate"],
+    ["compare", "b.csv"],
+    ["report", "-o", "r.html"],
+    ["propose", "--unasked", "-o", "q.jsonl"],
+)
+ORIGINAL_COMMAND = ["propose", "-o", "c.csv"]
 
 
-def own(command: str) -> str:
+def label_options(command: str) -> str:
     """Return the options for labels of images that are not from ImageNet."""
     return f"--benchmark FOLDER, or --{'original' if command == 'propose' else 'labels'} FILE"
 
@@ -27,7 +32,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in (*JUDGED, ORIGINAL_JUDGED))]
+    ("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in (*LABEL_COMMANDS, ORIGINAL_COMMAND))]
 )
 def test_images_outside_imagenet_are_reported_before_unknown_classes(
     argv: list[str], file: str, models: None, real_labels: LabelSets, run: Runner
@@ -41,19 +46,21 @@ def test_images_outside_imagenet_are_reported_before_unknown_classes(
         f"  where:   {file}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         "  found:   cross/1.png, ring/2.png\n"
-        f"  fix:     {own(command)}\n"
+        f"  fix:     {label_options(command)}\n"
     )
 
 
 @pytest.mark.parametrize(
-    "argv", [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in JUDGED)], ids=lambda argv: argv[0]
+    "argv",
+    [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in LABEL_COMMANDS)],
+    ids=lambda argv: argv[0],
 )
 def test_fix_without_known_data_starts_with_other_benchmarks(
     argv: list[str], models: None, no_known_data: None, run: Runner
 ) -> None:
     error = message_of(run(*argv))
     assert error.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
-    fix = f"for images that are not from ImageNet: {own(argv[0])}; or reassess fetch imagenet-real, without"
+    fix = f"for images that are not from ImageNet: {label_options(argv[0])}; or reassess fetch imagenet-real, without"
     assert f"  fix:     {fix} REASSESS_OFFLINE;\n" in error
 
 
@@ -62,15 +69,15 @@ def test_show_rejects_an_image_outside_imagenet(models: None, real_labels: Label
         "Error: unknown image\n"
         "  where:   cross/1.png\n"
         "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
-        f"  fix:     for images that are not from ImageNet: {own('show')}; or check the name\n"
+        f"  fix:     for images that are not from ImageNet: {label_options('show')}; or check the name\n"
     )
 
 
 def test_own_original_labels_need_own_labels(models: None, real_labels: LabelSets, run: Runner) -> None:
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
-    done = run("evaluate", "ids.csv", "--original", "own.csv")
-    assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
-    assert f"  fix:     for images that are not from ImageNet: {own('show')}; or check " in done.err
+    run_result = run("evaluate", "ids.csv", "--original", "own.csv")
+    assert (run_result.code, run_result.out, run_result.error) == (1, "", "nothing-in-common")
+    assert f"  fix:     for images that are not from ImageNet: {label_options('show')}; or check " in run_result.err
 
 
 def test_note_on_missing_class_names_is_printed_once(models: None, no_known_data: None, run: Runner) -> None:

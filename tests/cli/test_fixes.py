@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "reassess"
 
 
 def test_arguments_of_fixes_have_options() -> None:
-    named = {
+    fix_arguments = {
         (keyword.arg, path.name)
         for path in SOURCE.rglob("*.py")
         if "integrations" not in path.parts
@@ -18,5 +18,5 @@ def test_arguments_of_fixes_have_options() -> None:
         for keyword in node.keywords
         if keyword.arg
     }
-    assert {name for name, _ in named} <= OPTIONS.keys()
-    assert len(named) > 20
+    assert {name for name, _ in fix_arguments} <= OPTIONS.keys()
+    assert len(fix_arguments) > 20

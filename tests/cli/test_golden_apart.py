@@ -26,7 +26,7 @@ LINES = (
 
 
 @pytest.fixture
-def rated(folder: Path) -> Path:
+def rated_folder(folder: Path) -> Path:
     """A benchmark with 2 or 3 votes per question, and 3 on golden questions; the last image is partly rated."""
     rng = np.random.default_rng(0)
     votes: dict[str, list[tuple[str, str, str, str]]] = {"votes": [], "rater-golden": [], "golden": []}
@@ -35,8 +35,8 @@ def rated(folder: Path) -> Path:
         truth = CLASSES[int(rng.integers(2))]
         original += f"{image}.png,{truth if rng.random() < 0.8 else 'cat'}\n"
         for name, (number, rater) in product(CLASSES, enumerate(RATERS)):
-            said = name == truth if rng.random() < 0.8 else name != truth
-            row = (f"{image}.png", name, rater, "yes" if said else "no")
+            is_yes = name == truth if rng.random() < 0.8 else name != truth
+            row = (f"{image}.png", name, rater, "yes" if is_yes else "no")
             if image < MAIN and number < 2 + image % 2:
                 votes["votes"].append(row)
             elif MAIN <= image < MAIN + GOLDEN or (image >= MAIN and name == "cat"):
@@ -59,7 +59,7 @@ def parts() -> Iterator[Votes]:
 @pytest.mark.parametrize(
     "options", ["calibrated", "calibrated --original rated/original.csv", "em", "mean", "majority"]
 )
-def test_every_method_scores_golden_images(rated: Path, run: Runner, options: str) -> None:
+def test_every_method_scores_golden_images(rated_folder: Path, run: Runner, options: str) -> None:
     argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
     uses_experts = options not in ("mean", "majority")
     told = output_of(run(*argv, "-o", "rated/scores.csv"))
@@ -71,8 +71,8 @@ def test_every_method_scores_golden_images(rated: Path, run: Runner, options: st
     scores = pl.read_csv("rated/scores.csv")
     by_experts = 2 * IN_PART * uses_experts
     assert len(scores) == 2 * (MAIN + GOLDEN) + by_experts
-    found = results_of(run, *argv, "-o", "again.csv")
-    assert (found["by_golden_votes"], found["by_experts"]) == (2 * GOLDEN, by_experts)
+    command_results = results_of(run, *argv, "-o", "again.csv")
+    assert (command_results["by_golden_votes"], command_results["by_experts"]) == (2 * GOLDEN, by_experts)
     labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
     unrated = "0 unrated images keep their" if uses_experts else "1 unrated image keeps its"
     assert f"{unrated} original label" in labels.out
@@ -89,16 +89,16 @@ def test_every_method_scores_golden_images(rated: Path, run: Runner, options: st
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
-def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Runner) -> None:
+def test_raters_and_their_alpha_know_them_apart(rated_folder: Path, run: Runner) -> None:
     """Alpha uses only main votes, and golden votes do not count for self-agreement."""
-    whole = results_of(run, "raters", "--benchmark", "rated")
-    alone = results_of(run, "raters", "rated/votes.csv")
-    assert whole["alpha"] == alone["alpha"]
-    assert [one["self_agreement"] for one in whole["raters"]] == [None] * 3
+    with_golden_votes_result = results_of(run, "raters", "--benchmark", "rated")
+    main_votes_result = results_of(run, "raters", "rated/votes.csv")
+    assert with_golden_votes_result["alpha"] == main_votes_result["alpha"]
+    assert [one["self_agreement"] for one in with_golden_votes_result["raters"]] == [None] * 3
 
 
 @pytest.mark.parametrize("original", [("--method", "calibrated"), ("--original", "rated/original.csv")])
-def test_golden_votes_are_not_replayed(rated: Path, run: Runner, original: tuple[str, ...]) -> None:
+def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original: tuple[str, ...]) -> None:
     assert run("aggregate", "--benchmark", "rated", *original, "-o", "rated/scores.csv").code == 0
     argv = ("curve", "--benchmark", "rated", "--stop", "0.2,0.8")
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
@@ -113,9 +113,9 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Runner, original: tuple
     assert "golden votes are not replayed: golden questions are never closed\n" in run(*argv).out
 
 
-def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
+def test_tasks_do_not_count_on_golden_votes(rated_folder: Path, run: Runner) -> None:
     """Only main questions with three votes are replayed; golden votes would change the mean."""
-    write_files(rated.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
+    write_files(rated_folder.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
     argv = ("tasks", "p.csv", "--benchmark", "rated", "--per-question", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
     with_golden = results_of(run, *argv)
     assert with_golden["questions"] == 1
@@ -128,7 +128,7 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
     assert with_golden["votes_per_question"] == pytest.approx(replay.taken.mean() / MAIN)
 
 
-def test_findings_are_of_golden_images_too(rated: Path) -> None:
+def test_findings_are_of_golden_images_too(rated_folder: Path) -> None:
     """Labels and curves use the votes on all rated images."""
     votes, experts, golden = parts()
     scores = aggregate(
@@ -141,15 +141,17 @@ def test_findings_are_of_golden_images_too(rated: Path) -> None:
     assert not isinstance(findings.relabelling, Missing)
     assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
     assert not isinstance(findings.curves, Missing)
-    given, left_out = findings.curves
-    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
+    given, out_of_sample = findings.curves
+    assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
     assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
 
 
 @pytest.mark.parametrize("prefix", ["", "other/"])
-def test_without_raters_golden_votes_experts_still_decide_their_images(rated: Path, run: Runner, prefix: str) -> None:
+def test_without_raters_golden_votes_experts_still_decide_their_images(
+    rated_folder: Path, run: Runner, prefix: str
+) -> None:
     """If names differ only by a folder, golden images may be misspelt, which is an error."""
-    (rated / "rater-golden.csv").unlink()
+    (rated_folder / "rater-golden.csv").unlink()
     golden = pl.read_csv("rated/golden.csv")
     if prefix:
         numbers = golden["image"].str.strip_suffix(".png").cast(int) - MAIN

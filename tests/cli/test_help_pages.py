@@ -32,9 +32,9 @@ PETS = {
     "rex.png": [("dog", 0.99)],
     "bo.png": [("cat", 0.2), ("dog", 0.85)],
 }
-ASKED = [(image, pet, score) for image, scores in PETS.items() for pet, score in scores]
-ANSWERS = [(image, pet, "yes" if score > 0.5 else "no") for image, pet, score in ASKED]
-RIGHT = dict(zip(PETS, ("cat", "cat", "dog", "dog"), strict=True))
+QUESTIONS = [(image, pet, score) for image, scores in PETS.items() for pet, score in scores]
+ANSWERS = [(image, pet, "yes" if score > 0.5 else "no") for image, pet, score in QUESTIONS]
+TRUTH = dict(zip(PETS, ("cat", "cat", "dog", "dog"), strict=True))
 VOTES = "image,class,rater,answer"
 TRAIN = [f"{number}.png" for number in range(30)]
 
@@ -63,21 +63,21 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, m
         Path(path.name).symlink_to(path)
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
     task = '{{"task": {}, "image": "{}", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
-    asked = "".join(task.format(*one) for one in ((0, "kit.png"), (1, "rex.png")))
-    write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n", "brightness.py": code, "ask.jsonl": asked})
-    original = RIGHT | {"bo.png": "cat"}
+    task_lines = "".join(task.format(*one) for one in ((0, "kit.png"), (1, "rex.png")))
+    write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n", "brightness.py": code, "ask.jsonl": task_lines})
+    original = TRUTH | {"bo.png": "cat"}
     for file, headings, rows in (
         ("pets/original.csv", "image,class", original.items()),
-        ("pets/labels.csv", "image,class", RIGHT.items()),
-        ("pets/scores.csv", "image,class,score", ASKED),
+        ("pets/labels.csv", "image,class", TRUTH.items()),
+        ("pets/scores.csv", "image,class,score", QUESTIONS),
         *(
             (file, VOTES, [(image, pet, rater, answer) for image, pet, answer in ANSWERS for rater in ("ann", "bob")])
             for file in ("votes.csv", "pets/votes.csv")
         ),
         ("pets/golden.csv", VOTES, [(*one[:2], "eve", one[2]) for one in ANSWERS if one[0] in ("tom.png", "bo.png")]),
-        ("experts.csv", VOTES, [(image, pet, "eve", "yes") for image, pet in RIGHT.items()]),
+        ("experts.csv", VOTES, [(image, pet, "eve", "yes") for image, pet in TRUTH.items()]),
         ("a.csv", "image,prediction", (original | {"kit.png": "dog"}).items()),
-        ("b.csv", "image,prediction", (RIGHT | {"kit.png": "dog"}).items()),
+        ("b.csv", "image,prediction", (TRUTH | {"kit.png": "dog"}).items()),
         ("candidates.csv", "image,class,source", [("kit.png", "cat", "original"), ("kit.png", "dog", "vit")]),
         ("train.csv", "image,class", [(image, ("dog", "cat")[row % 2]) for row, image in enumerate(TRAIN)]),
         ("copies.csv", "set,image,group,kind", [("train", "1.png", 1, "exact"), ("train", "2.png", 1, "exact")]),

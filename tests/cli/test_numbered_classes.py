@@ -11,7 +11,7 @@ from tests.helpers import Runner, document_of, message_of, output_of, write_csv
 COUNT = 12
 IMAGES = [f"{row:02}.png" for row in range(4 * COUNT)]
 TRUTH = {image: row % COUNT for row, image in enumerate(IMAGES)}
-OTHER = {image: (class_id + 1) % COUNT for image, class_id in TRUTH.items()}
+WRONG_CLASS = {image: (class_id + 1) % COUNT for image, class_id in TRUTH.items()}
 
 
 def wide() -> Iterator[tuple[Any, ...]]:
@@ -26,7 +26,7 @@ VOTES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "questions": (
         "image,class,rater,answer",
         [(image, TRUTH[image], "ann", "yes") for image in IMAGES]
-        + [(image, OTHER[image], "ann", "no") for image in IMAGES],
+        + [(image, WRONG_CLASS[image], "ann", "no") for image in IMAGES],
     ),
 }
 PREDICTIONS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
@@ -72,8 +72,11 @@ def test_numbered_class_folders_in_text_order_are_an_error(argv: list[str], fold
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
-    done = run(*argv)
-    assert (done.code, "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in done.err) == (1, True)
+    run_result = run(*argv)
+    assert (run_result.code, "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in run_result.err) == (
+        1,
+        True,
+    )
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 

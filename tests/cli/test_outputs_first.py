@@ -77,7 +77,7 @@ def here(folder: Path) -> Path:
 
 
 @pytest.fixture
-def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def error_of(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return the error of a command that fails before its work."""
 
     def call(command: str, output: str, *options: str) -> str:
@@ -102,20 +102,20 @@ def test_work_can_be_intercepted(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_wrong_suffix_is_rejected_first(refused: Callable[..., str], command: str) -> None:
-    assert "wrong kind of file for " in refused(command, "out.xyz")
+def test_wrong_suffix_is_rejected_first(error_of: Callable[..., str], command: str) -> None:
+    assert "wrong kind of file for " in error_of(command, "out.xyz")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_existing_file_is_rejected_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+def test_existing_file_is_rejected_first(error_of: Callable[..., str], command: str, report_extra: None) -> None:
     suffix = COMMANDS[command][2]
     Path(f"out{suffix}").write_text("")
-    assert "output file exists" in refused(command, f"out{suffix}")
+    assert "output file exists" in error_of(command, f"out{suffix}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_impossible_output_path_is_rejected_first(
-    refused: Callable[..., str], command: str, report_extra: None
+    error_of: Callable[..., str], command: str, report_extra: None
 ) -> None:
     suffix = COMMANDS[command][2]
     Path(f"folder{suffix}").mkdir()
@@ -128,38 +128,38 @@ def test_impossible_output_path_is_rejected_first(
         (f"loop{suffix}", "output file cannot be written"),
         (f"{'n' * 300}{suffix}", "output file cannot be written"),
     ):
-        assert expected in refused(command, place), place
+        assert expected in error_of(command, place), place
 
 
 @pytest.mark.parametrize("command", [name for name, (*_, given, _) in COMMANDS.items() if given])
-def test_input_is_rejected_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+def test_input_is_rejected_as_output_first(error_of: Callable[..., str], command: str, report_extra: None) -> None:
     """Under any name, also with --force."""
     suffix, given = COMMANDS[command][2:4]
     Path(f"out{suffix}").symlink_to(given)
-    assert "output file is also an input" in refused(command, f"out{suffix}", "--force")
+    assert "output file is also an input" in error_of(command, f"out{suffix}", "--force")
 
 
-def test_two_outputs_cannot_be_the_same_file(refused: Callable[..., str]) -> None:
+def test_two_outputs_cannot_be_the_same_file(error_of: Callable[..., str]) -> None:
     Path("link").symlink_to(".")
-    assert "two outputs are the same file" in refused("propose --details", "link/out.csv", "-o", "out.csv")
+    assert "two outputs are the same file" in error_of("propose --details", "link/out.csv", "-o", "out.csv")
 
 
 @pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])
 def test_missing_package_for_figures_is_named_first(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
+    error_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     expected = "package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess"
-    assert expected in refused(command, "out.svg")
+    assert expected in error_of(command, "out.svg")
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 @pytest.mark.parametrize("command", ["report", "clean --page"])
 def test_missing_package_for_pages_is_named_first(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
+    error_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"package {package} is missing" in refused(command, "out.html")
+    assert f"package {package} is missing" in error_of(command, "out.html")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,6 @@ def test_checked_packages_equal_the_extras() -> None:
         assert [module for module in modules if module not in named and module != "PIL"] == []
 
 
-def test_probabilities_of_items_need_a_table(refused: Callable[..., str]) -> None:
+def test_probabilities_of_items_need_a_table(error_of: Callable[..., str]) -> None:
     write_csv("votes.csv", "item,rater,answer", [("x", "a", "cat"), ("x", "b", "dog")])
-    assert "wrong kind of file for a table" in refused("aggregate", "out.npz")
+    assert "wrong kind of file for a table" in error_of("aggregate", "out.npz")

@@ -36,8 +36,8 @@ def test_all_forms_of_predictions_give_equal_accuracy(bench: Path, run: Runner) 
     np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
     Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
-        judged = ("--labels", "labels.json", "--original", "original.csv")
-        result = run("evaluate", *argv, *judged, "--top-k", "1", "--json")
+        label_options = ("--labels", "labels.json", "--original", "original.csv")
+        result = run("evaluate", *argv, *label_options, "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
             text = "a column that is not a class has the highest score in 2 of 4 rows, and is ignored: saucer"
             assert result.err == f"Warning: headed.csv: {text}\n"

@@ -32,12 +32,17 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
     wrong = draw.sample(range(EACH * len(classes)), WRONG)
     of: dict[str, str] = {}
     for name, file in PHOTOGRAPHS.items():
-        whole = Image.open(data / file).convert("RGB")
+        photograph = Image.open(data / file).convert("RGB")
         for _ in range(EACH):
             side = draw.uniform(0.8, 0.95)
             left, top = (draw.uniform(0, 1 - side) for _ in range(2))
-            box = (left * whole.width, top * whole.height, (left + side) * whole.width, (top + side) * whole.height)
-            image = ImageEnhance.Brightness(whole.resize((256, 256), box=box)).enhance(draw.uniform(0.8, 1.2))
+            box = (
+                left * photograph.width,
+                top * photograph.height,
+                (left + side) * photograph.width,
+                (top + side) * photograph.height,
+            )
+            image = ImageEnhance.Brightness(photograph.resize((256, 256), box=box)).enhance(draw.uniform(0.8, 1.2))
             label = draw.choice([each for each in classes if each != name]) if len(of) in wrong else name
             path = Path("pets/images", label, f"{len(of):03}.jpg")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +58,14 @@ def answer_truly(truth: dict[str, str]) -> None:
     """Let the raters of wrong.db answer all questions correctly."""
     classes = sorted(PHOTOGRAPHS)
     with annotation.using_campaign("wrong.db") as campaign:
-        shown = annotation.image_addresses(campaign)
+        image_names = annotation.image_addresses(campaign)
         for person in annotation.people_of(campaign):
             while isinstance(turn := annotation.next_turn(campaign, person.id, 1e9), annotation.Turn):
-                image = truth[shown[turn.image]]
-                given = [
+                image = truth[image_names[turn.image]]
+                turn_answers = [
                     annotation.GivenAnswer(row.question, 2 * (classes[row.class_id] == image), 3.0) for row in turn.rows
                 ]
-                annotation.save_answers(campaign, person.id, given, 1e9)
+                annotation.save_answers(campaign, person.id, turn_answers, 1e9)
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ ROWS: list[list[str | None]] = [
     ["a_long_name_of_a_file.npz", "12,345,678", "0.123 to 0.456", "99"],
     *[["b.npz", "1", None, "7"]] * 5,
 ]
-Printed = Callable[..., list[str]]
+TableLines = Callable[..., list[str]]
 
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
+def table_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> TableLines:
     """Return the lines of a table at some width."""
 
     def call(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
@@ -36,9 +36,9 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("width", range(40, 100, 7))
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
 def test_lines_fit_the_terminal_and_numbers_stay_whole(
-    printed: Printed, width: int, rows: list[list[str | None]]
+    table_lines: TableLines, width: int, rows: list[list[str | None]]
 ) -> None:
-    lines = printed(width, rows)
+    lines = table_lines(width, rows)
     assert max(map(cell_len, lines)) <= width
     assert lines == [line.rstrip() for line in lines]
     for number in filter(None, chain.from_iterable(row[1:] for row in rows)):
@@ -103,9 +103,9 @@ def test_lines_fit_the_terminal_and_numbers_stay_whole(
     ],
 )
 def test_table_layout_follows_the_width(
-    printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]
+    table_lines: TableLines, width: int, rows: list[list[str | None]], expected: list[str]
 ) -> None:
-    assert printed(width, rows)[: len(expected)] == expected
+    assert table_lines(width, rows)[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(

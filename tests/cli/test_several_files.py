@@ -48,8 +48,8 @@ def here(folder: Path) -> Path:
         Path(name).mkdir()
         scores = rng.normal(size=(COUNT, 3)) + (1 + number) * np.eye(3)[truth]
         np.savez(f"{name}/m.npz", scores=scores.astype(np.float32), names=images)
-        kept = {i: [NAMES[c]] if rng.random() < 0.8 else [] for i, c in zip(images, truth, strict=True)}
-        Path(f"{name}/l.json").write_text(json.dumps(kept))
+        label_sets = {i: [NAMES[c]] if rng.random() < 0.8 else [] for i, c in zip(images, truth, strict=True)}
+        Path(f"{name}/l.json").write_text(json.dumps(label_sets))
         rows = [(images[row], NAMES[c], round(rng.random(), 3)) for row, c in pairs]
         write_csv(f"{name}/s.csv", "image,class,score", rows)
         rows = [(f"{'ab'[number]}{i}", 70 + i + number / 2, round(78 + 0.7 * i + rng.random(), 2)) for i in range(15)]

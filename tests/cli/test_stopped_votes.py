@@ -11,7 +11,7 @@ VOTES = "image,class,rater,answer\n" + "".join(
     for image, answers in (("a", "yyy"), ("b", "nn"), ("c", "yn"))
     for rater, answer in zip(("ann", "bo", "cy"), ({"y": "yes", "n": "no"}[x] for x in answers), strict=False)
 )
-ENDED = "votes stopped early (stop 0.01, 0.99): "
+WARNING_START = "votes stopped early (stop 0.01, 0.99): "
 
 
 @pytest.fixture
@@ -24,18 +24,18 @@ def pets(folder: Path) -> Path:
 def test_mean_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("aggregate", "--benchmark", "pets", "--method", "mean", "-o", "scores.csv")
     assert result.code == 0
-    assert f"{ENDED}their mean is biased; use calibrated or em\n" in result.err
+    assert f"{WARNING_START}their mean is biased; use calibrated or em\n" in result.err
 
 
 def test_rater_model_is_not_biased(pets: Path, run: Runner) -> None:
     result = run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "scores.csv")
-    assert (result.code, ENDED in result.err) == (0, False)
+    assert (result.code, WARNING_START in result.err) == (0, False)
 
 
 def test_alpha_of_stopped_votes_is_biased(pets: Path, run: Runner) -> None:
     result = run("raters", "--benchmark", "pets")
     assert result.code == 0
-    assert f"{ENDED}their alpha is biased; alpha of golden votes is not\n" in result.err
+    assert f"{WARNING_START}their alpha is biased; alpha of golden votes is not\n" in result.err
 
 
 def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> None:
@@ -43,8 +43,8 @@ def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> N
     assert run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "pets/scores.csv").code == 0
     result = run("curve", "--benchmark", "pets", "--stop", "0.01,0.99")
     assert result.code == 0
-    assert f"{ENDED}the savings of a stop rule are underestimated\n" in result.err
-    assert ENDED not in run("curve", "--benchmark", "pets").err
+    assert f"{WARNING_START}the savings of a stop rule are underestimated\n" in result.err
+    assert WARNING_START not in run("curve", "--benchmark", "pets").err
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_savings_of_a_stop_rule_are_underestimated(pets: Path, run: Runner) -> N
 def test_no_warning_for_votes_outside_the_benchmark(pets: Path, run: Runner, argv: list[str]) -> None:
     (pets.parent / "other.csv").write_text(VOTES)
     result = run(*argv, "--benchmark", "pets")
-    assert (result.code, ENDED in result.err) == (0, False)
+    assert (result.code, WARNING_START in result.err) == (0, False)

@@ -34,11 +34,11 @@ def test_imagenet_real_reproduces_published_scores_and_labels(run: Runner, real_
     result = run("aggregate", "--method", "imagenet-real", "-o", output)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
-    made = read_score_file(output)
-    assert len(made) == 184_962
-    assert np.abs(made.values - published.values).max() < 1e-12
-    assert made.questions.images == published.questions.images
-    assert label_sets(made, 0.8, original=original).sets() == real.sets()
+    aggregate_output = read_score_file(output)
+    assert len(aggregate_output) == 184_962
+    assert np.abs(aggregate_output.values - published.values).max() < 1e-12
+    assert aggregate_output.questions.images == published.questions.images
+    assert label_sets(aggregate_output, 0.8, original=original).sets() == real.sets()
 
 
 def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, 
 def test_default_method_is_chosen_by_golden_answers(run: Runner, plain: Path, tmp_path: Path) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
-    told = run("aggregate", plain, "--golden", golden, "-o", output)
+    run_result = run("aggregate", plain, "--golden", golden, "-o", output)
     choice = "em: in 3-fold cross-validation on 3 golden items, em is correct on 2 and calibrated on 2"
-    assert told.out.splitlines()[0] == f"{output}: 4 items, 11 votes by 3 raters, method em"
-    assert f"\nchoice: {choice}\n" in told.out
+    assert run_result.out.splitlines()[0] == f"{output}: 4 items, 11 votes by 3 raters, method em"
+    assert f"\nchoice: {choice}\n" in run_result.out
     posterior = read_posterior(output)
     assert posterior.values[posterior.items.index("p")].tolist() == [0, 1]  # the expert's answer, against two raters
     results = document_of(run("aggregate", plain, "--golden", golden, "-o", output, "--json", "--force"), "aggregate")
@@ -87,8 +87,8 @@ def test_incompatible_options_are_usage_errors(
 
 
 def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
-    told = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
-    assert (told.code, told.err.splitlines()[0]) == (
+    run_result = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
+    assert (run_result.code, run_result.err.splitlines()[0]) == (
         1,
         f"Error: the votes of {plain} are not on (image, class) questions",
     )
@@ -96,8 +96,8 @@ def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_pa
 
 def test_repeated_votes_are_counted(run: Runner, plain: Path, tmp_path: Path) -> None:
     plain.write_text(plain.read_text() + "s,x,b\n")
-    told = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
-    assert "\n1 repeated vote (same rater and item), all counted\n" in told
+    run_result = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
+    assert "\n1 repeated vote (same rater and item), all counted\n" in run_result
 
 
 def test_next_command_writes_to_a_new_file(run: Runner, plain: Path, tmp_path: Path, folder: Path) -> None:
@@ -116,8 +116,8 @@ def test_changed_votes_stop_aggregate(run: Runner, folder: Path, monkeypatch: py
 
     monkeypatch.setattr("reassess.cli.aggregate_inputs.aggregate", compute)
     write_files(folder, {"pets/votes.csv": VOTES})
-    told = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv")
-    assert (told.code, told.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
+    run_result = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv")
+    assert (run_result.code, run_result.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
 
 
 def test_one_question_is_singular(folder: Path, run: Runner) -> None:
@@ -125,10 +125,12 @@ def test_one_question_is_singular(folder: Path, run: Runner) -> None:
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
     for part in ("votes", "golden"):
         Path(f"farm/{part}.csv").write_text(vote)
-    own = ("--benchmark", "farm")
-    made = run("aggregate", *own, "--method", "majority", "-o", "farm/scores.csv").out
-    assert made.startswith("farm/scores.csv: 1 question, 1 vote by 1 rater, method majority\n")
-    assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in made
-    cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
-    assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images have no valid class\n")
-    assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *own).out
+    benchmark_options = ("--benchmark", "farm")
+    aggregate_output = run("aggregate", *benchmark_options, "--method", "majority", "-o", "farm/scores.csv").out
+    assert aggregate_output.startswith("farm/scores.csv: 1 question, 1 vote by 1 rater, method majority\n")
+    assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in aggregate_output
+    labels_output = run("labels", *benchmark_options, "--threshold", "0.5", "-o", "farm/labels.csv").out
+    assert labels_output.startswith(
+        "farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images have no valid class\n"
+    )
+    assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *benchmark_options).out

@@ -37,12 +37,14 @@ def training(folder: Path) -> Path:
     write_csv(
         "ids.csv", "image,prediction", [(image, NAMES[row.argmax()]) for image, row in zip(images, scores, strict=True)]
     )
-    asked = rng.permutation(COUNT)[:30]
-    answers = [(images[row], NAMES[labels[row]], "x", "yes" if truth[row] == labels[row] else "no") for row in asked]
+    checked_rows = rng.permutation(COUNT)[:30]
+    answers = [
+        (images[row], NAMES[labels[row]], "x", "yes" if truth[row] == labels[row] else "no") for row in checked_rows
+    ]
     write_csv("golden.csv", "image,class,rater,answer", answers)
-    drawn = [(*answer, 30 / COUNT, "all") for answer in answers]
-    write_csv("drawn.csv", "image,class,rater,answer,probability,stratum", drawn)
-    chosen = [(images[row], rater, NAMES[truth[row]]) for row in asked for rater in "xyz"]
+    sampled_answers = [(*answer, 30 / COUNT, "all") for answer in answers]
+    write_csv("drawn.csv", "image,class,rater,answer,probability,stratum", sampled_answers)
+    chosen = [(images[row], rater, NAMES[truth[row]]) for row in checked_rows for rater in "xyz"]
     write_csv("votes.csv", "image,rater,answer", [*chosen, ("cat/none.png", "x", "cat"), ("cat/none.png", "y", "dog")])
     for folder_name in ("pets", "folded"):
         Path(folder_name).mkdir()
@@ -73,9 +75,9 @@ def test_kept_images_are_written_and_mistakes_printed(
     table = pl.read_csv("details.csv")
     assert table.columns == ["image", "class", "label_quality", "suggested", "reason", "kept"]
     assert table.height == COUNT
-    kept = table.filter(pl.col("kept") == 1)
-    assert read_lines(Path("clean.txt")) == kept["image"].to_list()
-    assert (kept["label_quality"] >= 0.5).all()
+    kept_rows = table.filter(pl.col("kept") == 1)
+    assert read_lines(Path("clean.txt")) == kept_rows["image"].to_list()
+    assert (kept_rows["label_quality"] >= 0.5).all()
     assert (table.filter(pl.col("kept") == 0)["label_quality"] < 0.5).all()
 
 
@@ -105,17 +107,17 @@ def test_kind_of_scores_is_printed(training: Path, run: Runner) -> None:
 
 def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(training: Path, run: Runner) -> None:
     """A model may have more outputs than the labels have classes; classes in the class list are kept."""
-    given = dict(np.load("logits.npz"))
-    given["scores"] = np.c_[given["scores"], np.full(COUNT, -5.0)]
-    np.savez("four.npz", **given)
+    class_file = dict(np.load("logits.npz"))
+    class_file["scores"] = np.c_[class_file["scores"], np.full(COUNT, -5.0)]
+    np.savez("four.npz", **class_file)
     Path("four.txt").write_text("cat\ndog\neel\nfox\n")
     out = output_of(run("clean", "four.npz", *CALL[2:], "--classes", "four.txt"))
     assert "; 1 output ignored (unknown class): fox; probabilities by softmax of logits" in out
     Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
-    refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
-    assert (refused.code, refused.out) == (1, "")
-    assert refused.error == "missing-classes"
-    assert "  found:   fox (1)\n" in refused.err
+    failure = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
+    assert (failure.code, failure.out) == (1, "")
+    assert failure.error == "missing-classes"
+    assert "  found:   fox (1)\n" in failure.err
 
 
 def test_checked_labels_correct_the_estimate(training: Path, run: Runner) -> None:
@@ -129,11 +131,11 @@ def test_checked_labels_correct_the_estimate(training: Path, run: Runner) -> Non
 
 
 def test_checked_labels_without_probabilities_do_not_correct(training: Path, run: Runner) -> None:
-    alone = run(*CALL).out.splitlines()
+    unchecked_lines = run(*CALL).out.splitlines()
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
-    assert result[1] == alone[1]
+    assert result[1] == unchecked_lines[1]
     assert (
-        alone[2]
+        unchecked_lines[2]
         == "to check it, let people answer a random sample: reassess clean --details ALL, then reassess tasks ALL "
         "--golden N"
     )
@@ -197,9 +199,9 @@ def test_tasks_reads_wrong_labels(training: Path, run: Runner) -> None:
     table = pl.read_csv("wrong.csv")
     assert table.columns == ["image", "class", "suggested", "label_quality", "reason"]
     assert table["label_quality"].is_sorted()
-    shown = lines[lines.index(next(line for line in lines if line.startswith("image "))) + 2]
+    output_text = lines[lines.index(next(line for line in lines if line.startswith("image "))) + 2]
     image, label, suggested, quality, _ = table.row(0)
-    assert shown.split() == [image, label, suggested, "<0.0001"]
+    assert output_text.split() == [image, label, suggested, "<0.0001"]
     assert 0 < quality < 0.0001
     assert run("tasks", "wrong.csv", "--benchmark", "pets", "-o", "tasks.jsonl").code == 0
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24

@@ -161,7 +161,7 @@ def test_details_list_images_that_one_model_gets_right(bench: Path, run: Runner)
 
 
 @pytest.fixture
-def voted(bench: Path, run: Runner) -> Path:
+def voted_benchmark(bench: Path, run: Runner) -> Path:
     """The benchmark with labels made from votes of ten raters: two questions per image, with four votes each."""
     rng = np.random.default_rng(3)
     votes = ["image,class,rater,answer"]
@@ -191,7 +191,7 @@ def voted(bench: Path, run: Runner) -> Path:
 VOTED = ("--benchmark", "b")
 
 
-def test_votes_resample_images_and_raters(voted: Path, run: Runner) -> None:
+def test_votes_resample_images_and_raters(voted_benchmark: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *VOTED)
     results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
@@ -216,7 +216,7 @@ def test_votes_resample_images_and_raters(voted: Path, run: Runner) -> None:
     assert "no significant difference between copy.csv and good.csv, by reassessed or original labels\n" in out
 
 
-def test_document_has_preferences_and_labelling_bias(voted: Path, run: Runner) -> None:
+def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run: Runner) -> None:
     Path("scores.csv").rename("b/scores.csv")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     good, fitted = results["model_or_label"]
@@ -228,10 +228,10 @@ def test_document_has_preferences_and_labelling_bias(voted: Path, run: Runner) -
     assert 0 < biases[0]["images"] == results["co_occurrence"][0]["images"]
     assert biases[0]["raters_favourite"]["images"] == biases[0]["images"]
     Path("b/votes.csv").unlink()
-    alone = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
-    assert alone["model_or_label"][0]["raters_only"] is None
-    assert alone["labelling_bias"][0]["raters_favourite"] is None
-    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
+    rater_counts = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
+    assert rater_counts["model_or_label"][0]["raters_only"] is None
+    assert rater_counts["labelling_bias"][0]["raters_favourite"] is None
+    assert rater_counts["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
     out = run("compare", "good.csv", "fitted.csv", *VOTED).out
     assert "\ngood.csv             30      30     50.00   33.15 to 66.85     50.00\n" in out
     assert "\nfitted.csv           12       0         -                -         -\n" in out
@@ -250,7 +250,7 @@ def test_document_has_preferences_and_labelling_bias(voted: Path, run: Runner) -
     ],
 )
 def test_unmeasured_label_uncertainty_has_a_reason(
-    voted: Path, run: Runner, files: dict[str, str | None], reason: str
+    voted_benchmark: Path, run: Runner, files: dict[str, str | None], reason: str
 ) -> None:
     for name, text in files.items():
         Path("b", name).unlink() if text is None else Path("b", name).write_text(text)
@@ -262,7 +262,7 @@ def test_unmeasured_label_uncertainty_has_a_reason(
     assert f"{reason}{how.get(reason[:17], '')}" in out.replace("\n  ", " ")
 
 
-def test_unrated_images_are_counted(voted: Path, run: Runner) -> None:
+def test_unrated_images_are_counted(voted_benchmark: Path, run: Runner) -> None:
     rows = Path("scores.csv").read_text().splitlines()
     Path("b/scores.csv").write_text("\n".join(row for row in rows if not row.startswith(IMAGES[7])) + "\n")
     labels = {**json.loads(Path("b/labels.json").read_text()), IMAGES[7]: [ORIGINAL[IMAGES[7]]]}

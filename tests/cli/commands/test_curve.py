@@ -104,14 +104,14 @@ def test_golden_votes_of_raters_come_from_votes_or_a_file(here: Path, run: Runne
     (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
     assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
     argv = ["made.npz", "--benchmark", "F"]
-    given, left_out, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
-    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
-    assert given["points"] != left_out["points"]
-    assert results_of(run, "curve", *argv) == [given, *rules]
+    golden_arguments, leave_out_output, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert (golden_arguments["in_sample"], leave_out_output["in_sample"]) == (True, False)
+    assert golden_arguments["points"] != leave_out_output["points"]
+    assert results_of(run, "curve", *argv) == [golden_arguments, *rules]
     (here / "F/rater-golden.csv").write_text(VOTES)
     apart = results_of(run, "curve", *argv, "--leave-out", "image")
     assert [entry | {"file": None} for entry in apart] == [
-        entry | {"file": None} for entry in (given, left_out, *rules)
+        entry | {"file": None} for entry in (golden_arguments, leave_out_output, *rules)
     ]
     assert [rule["file"] for rule in rules] == ["F/votes.csv"] * 3
     assert [rule["file"] for rule in apart[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
@@ -203,13 +203,13 @@ def test_scores_are_in_sample_if_golden_answers_made_them(
     for argv in calls:
         curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
         assert curve["in_sample"] is expected
-    printed = run("curve", "--benchmark", "F").out
-    assert ("in-sample: the golden answers used here also made the scores\n" in printed) is expected
-    assert ("for out-of-sample scores: --leave-out image" in printed) is expected
-    left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
-    assert ("F/scores.csv, each image left out" in left_out) is expected
-    unmoved = "F/scores.csv: made without golden answers, so --leave-out changes nothing\n"
-    assert (unmoved in left_out) is not expected
+    curve_output = run("curve", "--benchmark", "F").out
+    assert ("in-sample: the golden answers used here also made the scores\n" in curve_output) is expected
+    assert ("for out-of-sample scores: --leave-out image" in curve_output) is expected
+    leave_out_output = run("curve", "--benchmark", "F", "--leave-out", "image").out
+    assert ("F/scores.csv, each image left out" in leave_out_output) is expected
+    unchanged_note = "F/scores.csv: made without golden answers, so --leave-out changes nothing\n"
+    assert (unchanged_note in leave_out_output) is not expected
 
 
 def test_replaced_scores_have_an_unknown_method(here: Path, run: Runner) -> None:
@@ -223,8 +223,8 @@ def test_replaced_scores_have_an_unknown_method(here: Path, run: Runner) -> None
 
 def test_stored_method_is_kept(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "made.parquet").code == 0
-    refused = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
-    assert (refused.code, "made.parquet was made by calibrated" in refused.err) == (2, True)
+    failure = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
+    assert (failure.code, "made.parquet was made by calibrated" in failure.err) == (2, True)
     write_scores(here / "later.npz", replace(read_scores("made.parquet"), method="glad, steps=9"))
     assert run("curve", "later.npz", "--benchmark", "F").code == 0
     result = run("curve", "later.npz", "--benchmark", "F", "--leave-out", "image")

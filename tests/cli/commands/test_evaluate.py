@@ -276,12 +276,12 @@ def test_table_is_written(shop: Path, run: Runner) -> None:
     numbers = [100 * part[name] for name in ("accuracy", "low", "high")]
     assert [float(cell) for cell in list(row.values())[1:4]] == numbers
     assert (row["scored"], row["not scored"], row["soft"]) == ("3", "1", "")
-    printed = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
+    latex = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
     assert "\nd.csv: 4 images\n" in run(*argv, "--details", "d.csv").out
     (line,) = [line for line in Path("t.tex").read_text().splitlines() if line.startswith("poor &")]
     cells = line.removesuffix(r" \\").split(" & ")
     assert ["poor.csv", *(cell.replace("--", "-") for cell in cells[1:])] == [
-        cell.strip() for cell in printed if cell.strip()
+        cell.strip() for cell in latex if cell.strip()
     ]
 
 

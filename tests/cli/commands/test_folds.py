@@ -62,8 +62,8 @@ def test_duplicates_are_in_one_fold_and_counted(training: Path, run: Runner) -> 
     ]
     folds = read_folds("folds.csv")
     assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
-    again = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
-    assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the set is recognised by image names
+    second = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
+    assert second.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the set is recognised by image names
 
 
 def test_document_contains_everything_that_is_printed(training: Path, run: Runner) -> None:

@@ -72,16 +72,16 @@ def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runn
         "d.png,1,more,2; 1,0.85,,0.99; 0.85,\n"
     )
     Path("l.json").unlink()
-    alone = output_of(run(*argv[:-2], "--details", "alone.csv"))
+    details_result = output_of(run(*argv[:-2], "--details", "alone.csv"))
     assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
-    assert alone.startswith("not written: 6 labels on 5 images (")
-    assert "next" not in alone
+    assert details_result.startswith("not written: 6 labels on 5 images (")
+    assert "next" not in details_result
     write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
     assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"
     document = document_of(run(*argv, "--force", "--json"), "labels")
     assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
-    done = run(*argv, "--force", "--original", "none", "--details", "d.csv")
-    assert (done.code, done.error) == (1, "missing-labels")
+    run_result = run(*argv, "--force", "--original", "none", "--details", "d.csv")
+    assert (run_result.code, run_result.error) == (1, "missing-labels")
 
 
 def test_benchmark_without_a_threshold_needs_the_option(scores: Path, run: Runner) -> None:

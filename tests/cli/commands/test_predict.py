@@ -155,7 +155,8 @@ def test_interrupted_run_is_continued(pets: Path, run: Runner, monkeypatch: pyte
 def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     sources: list[ModelSource] = []
     monkeypatch.setattr(
-        "reassess.cli.commands.predict_command.run_models", lambda given, *_, **__: sources.extend(given) or []
+        "reassess.cli.commands.predict_command.run_models",
+        lambda model_sources, *_, **__: sources.extend(model_sources) or [],
     )
     write_files(pets, {"w.pth": b"", "t.toml": b"", "m.onnx": b"", "c.txt": "cat\n"})
     files = ("--checkpoint", "w.pth", "--transform", "t.toml", "--classes", "c.txt")
@@ -208,8 +209,8 @@ def test_terminal_shows_progress(pets: Path, run: Runner, monkeypatch: pytest.Mo
     monkeypatch.setenv("TERM", "xterm")
     result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch-size", "2", "-o", "model.npy")
     assert result.code == 0
-    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", result.err)
-    assert re.search(r"python:pet_models:scores .*5/5 [\d,.]+ per second 0:00:00", shown)
+    terminal_text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", result.err)
+    assert re.search(r"python:pet_models:scores .*5/5 [\d,.]+ per second 0:00:00", terminal_text)
 
 
 def test_image_list_is_not_overwritten(pets: Path, run: Runner) -> None:

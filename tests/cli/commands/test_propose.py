@@ -199,15 +199,17 @@ def test_highest_reachable_recall_can_be_chosen(many: Path, run: Runner, golden:
     if most is not None:
         assert f"  allowed: up to {most}\n" in result.err
         names = f"all models together name {golden} of {golden} golden labels"
-        told = f"choose a lower recall, or more golden answers: {names}\n"
-        assert result.err.endswith(told)
+        fix_line = f"choose a lower recall, or more golden answers: {names}\n"
+        assert result.err.endswith(fix_line)
         assert run(*ARGV, "--choose", f"recall={most}", "--golden", "few.csv").code == 0
 
 
 def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) -> None:
     """Only ids.csv is chosen. It has no predictions for the images d, so these have no candidates."""
     rows = [
-        f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
+        f"{name}{copy:02}.png,{class_name},x,yes"
+        for name, class_name in (("b", "dog"), ("c", "cat"))
+        for copy in range(COPIES)
     ]
     Path("few.csv").write_text("\n".join(["image,class,rater,answer", *rows]) + "\n")
     lines = output_of(run(*CHOOSE, "--golden", "few.csv", "-o", "out.csv")).splitlines()

@@ -92,9 +92,11 @@ def test_votes_without_scores_are_an_error(shop: Path, run: Runner) -> None:
     )
     assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
     assert run(*argv, "--force").code == 0
-    asked = {(line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())}
-    assert ("1.jpg", 2) not in asked
-    assert len(asked) == 3
+    questions_read = {
+        (line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())
+    }
+    assert ("1.jpg", 2) not in questions_read
+    assert len(questions_read) == 3
 
 
 def test_unasked_candidates_of_imagenet_have_names(
@@ -110,6 +112,6 @@ def test_unasked_candidates_of_imagenet_have_names(
         row = json.loads(line)
         assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
-    rated = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
-    rated.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
+    rated_pairs = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
+    rated_pairs.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
     assert len(read_score_file(tmp_path / "rated.csv")) == 5

@@ -106,9 +106,9 @@ def test_seconds_are_printed_if_votes_have_them(run: Runner, tmp_path: Path) -> 
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
-    _, _, heading, _, *shown = lines_of(result.out)[:6]
+    _, _, heading, _, *output_text = lines_of(result.out)[:6]
     assert heading.endswith(" seconds")
-    assert all(row.endswith(" 2.0 (2.0)") for row in shown)
+    assert all(row.endswith(" 2.0 (2.0)") for row in output_text)
     assert "seconds: mean time per vote (median in parentheses)" in result.out
 
 

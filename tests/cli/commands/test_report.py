@@ -170,15 +170,15 @@ def test_report_of_two_imagenet_models_is_small_and_complete(imagenet: list[str]
 
 def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], run: Runner) -> None:
     """Best model, significance, label errors, a table and an appendix; all results agree."""
-    asked = {
+    commands_needed = {
         "model": ["evaluate", *imagenet],
         "difference": ["compare", *imagenet],
         "errors": ["evaluate", *imagenet, "--details", "errors.csv"],
         "table": ["evaluate", *imagenet, "-o", "table.tex"],
         "appendix": ["report", *imagenet, "--short", "-o", "appendix.html"],
     }
-    out = {name: output_of(run(*argv)) for name, argv in asked.items()}
-    assert max(sum(word.startswith("-") for word in argv) for argv in asked.values()) <= 2
+    out = {name: output_of(run(*argv)) for name, argv in commands_needed.items()}
+    assert max(sum(word.startswith("-") for word in argv) for argv in commands_needed.values()) <= 2
     assert out["model"].splitlines()[2].startswith("best.npz")
     assert out["difference"].startswith("best.npz is better than worst.npz")
     rows = csv.DictReader(Path("errors.csv").read_text().splitlines())

@@ -101,18 +101,19 @@ def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Run
     write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
     argv = ("scan", "--benchmark", "pets", "-o", "x.csv")
     document = document_of(run(*argv, "--json"), "scan")
-    (own,) = document["results"]["duplicates"]
-    assert (own["set"], own["exact"], own["other_label"]) == ("images", 2, 0)
+    (own_folder,) = document["results"]["duplicates"]
+    assert (own_folder["set"], own_folder["exact"], own_folder["other_label"]) == ("images", 2, 0)
     assert document["next"] == "reassess folds --benchmark pets --duplicates x.csv -o folds.csv"
     write_csv("other.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "dog"), ("dog/y.jpg", "dog")])
-    (own,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
-    assert own["other_label"] == 2
-    asked = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
-    assert asked == "reassess annotate create x.db x.csv --benchmark pets"
+    (own_folder,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
+    assert own_folder["other_label"] == 2
+    next_command = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
+    assert next_command == "reassess annotate create x.db x.csv --benchmark pets"
     candidates = read_candidates("x.csv")
-    named = candidates.questions.classes.label
+    class_label = candidates.questions.classes.label
     assert [
-        (candidates.image(row), named(class_id)) for row, class_id in enumerate(candidates.questions.class_ids.tolist())
+        (candidates.image(row), class_label(class_id))
+        for row, class_id in enumerate(candidates.questions.class_ids.tolist())
     ] == [
         ("cat/x.png", "cat"),
         ("cat/x.png", "dog"),

@@ -203,8 +203,8 @@ def test_image_name_can_be_shortened(real: Callable[..., Any]) -> None:
 
 def test_golden_image_has_answers_of_five_experts(real: Callable[..., Any]) -> None:
     sheet = real("ILSVRC2012_val_00030153.JPEG")
-    (judged,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
-    assert [(vote["rater"], vote["answer"]) for vote in judged["experts"]] == [
+    (classes_with_votes,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
+    assert [(vote["rater"], vote["answer"]) for vote in classes_with_votes["experts"]] == [
         (168, "yes"),
         (121, "no"),
         (170, "no"),
@@ -216,8 +216,8 @@ def test_golden_image_has_answers_of_five_experts(real: Callable[..., Any]) -> N
 def test_image_is_found_by_the_end_of_its_name_or_its_number(folder: Path, run: Runner) -> None:
     names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in (3, 13, 4)]
     (folder / "labels.json").write_text(json.dumps({name: [3] for name in names}))
-    for called in ("3", "val_00000003", "00000003.JPEG"):
-        result = run("show", called, "--labels", "labels.json")
+    for image_name in ("3", "val_00000003", "00000003.JPEG"):
+        result = run("show", image_name, "--labels", "labels.json")
         assert result.out.splitlines()[0] == "image      ILSVRC2012_val_00000003.JPEG"
 
 

@@ -125,16 +125,16 @@ def test_golden_questions_without_answers_are_not_in_tasks(questions: Path, run:
 def test_drawn_golden_questions_are_marked(questions: Path, run: Runner) -> None:
     """Different seeds draw different images; experts have answered one of them."""
     write_files(questions, {"pets/golden.csv": "image,class,rater,answer\nb.png,mug,ann,no\nb.png,cup,ann,yes\n"})
-    drawn = {}
+    drawn_images = {}
     for seed in range(9):
         options = ["--benchmark", "pets", "--golden", "2", "--seed", str(seed), "--force"]
         output_of(run(*ARGV, *options))
         lines = [json.loads(line) for line in Path("tasks.jsonl").read_text().splitlines()]
         golden = {line["image"] for line in lines[1:] if line.get("golden")}
-        drawn[tuple(sorted(golden))] = {line["image"] for line in lines[1:]}
+        drawn_images[tuple(sorted(golden))] = {line["image"] for line in lines[1:]}
         assert lines[0]["sample"]["seed"] == seed
         assert {line["probability"] for line in lines[1:] if line.get("golden")} == {0.5}
-    assert drawn == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
+    assert drawn_images == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
     seeds = set()
     for _ in range(2):  # without --seed, nobody can predict the draw
         output_of(run(*ARGV, "--benchmark", "pets", "--golden", "2", "--force"))

@@ -60,13 +60,13 @@ def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) 
     assert result.code == 1
     assert result.err.startswith(f"Error: class is listed twice\n  where:   {pets}/classes.txt, line 2\n")
     assert result.err.endswith(f"Error: file is empty\n  where:   {pets}/votes.csv\n  fix:     write it again\n")
-    shown = lines(result.out)
-    waiting = next(line for line in shown if line.startswith("not ready: "))
-    assert "classes classes.txt txt cannot be read" in shown
-    assert "groups groups.csv csv not read, because the classes cannot be read" in shown
+    output_text = lines(result.out)
+    waiting = next(line for line in output_text if line.startswith("not ready: "))
+    assert "classes classes.txt txt cannot be read" in output_text
+    assert "groups groups.csv csv not read, because the classes cannot be read" in output_text
     assert "evaluate, compare, report, show, predict, scan, clean, propose (classes cannot be read)" in waiting
     assert "aggregate, raters (classes cannot be read, votes cannot be read)" in waiting
-    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
+    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in output_text
 
 
 def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -> None:
@@ -127,8 +127,8 @@ def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:
         "folds.csv": "image,fold\na.png,0\nb.png,1\n",
         "duplicates.csv": "set,image,group,kind\npets,a.png,1,exact\npets,b.png,1,exact\n",
     }
-    told = lines(run("status", write_files(tmp_path / "new", files)).out)
-    assert [line for line in told if line.startswith(("hierarchy", "folds", "duplicates"))] == [
+    run_result = lines(run("status", write_files(tmp_path / "new", files)).out)
+    assert [line for line in run_result if line.startswith(("hierarchy", "folds", "duplicates"))] == [
         "hierarchy hierarchy.csv csv 2 classes, 2 groups",
         "folds folds.csv csv 2 images",
         "duplicates duplicates.csv csv 2 images",
@@ -136,5 +136,5 @@ def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:
 
 
 def test_status_of_an_empty_folder_tells_how_to_begin(tmp_path: Path, run: Runner) -> None:
-    told = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
-    assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in told
+    run_result = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
+    assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in run_result

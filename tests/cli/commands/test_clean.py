@@ -67,7 +67,7 @@ def test_kept_images_are_written_and_mistakes_printed(
         "────────────────────────────────────────────────────────",
         "dog          eel                   4.1             14.04",
     ]
-    assert lines[14:17] == [
+    assert lines[15:18] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",

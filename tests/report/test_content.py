@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.cli.prediction_inputs import short_names
-from reassess.cli.tables.compare_table import print_compared
+from reassess.cli.tables.compare_table import print_comparison
 from reassess.comparison import Findings, LabelUncertainty, compare, every_pair, labelling_biases, taxonomies
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
 from reassess.comparison.taxonomy import ERROR_KINDS
@@ -244,7 +244,7 @@ def test_page_and_command_line_explain_label_uncertainty_alike(
     results.__dict__["uncertainty"] = uncertainty  # replaces the cached property
     assert note in part(results, "headline").notes
     printed: list[str] = []
-    print_compared(SimpleNamespace(note=printed.append, tell=printed.append), results)
+    print_comparison(SimpleNamespace(note=printed.append, tell=printed.append), results)
     assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
     assert DIFFERENCE_EXPLAINED in printed
     assert f"{DIFFERENCE_EXPLAINED}. " in part(results, "comparison").notes[0]

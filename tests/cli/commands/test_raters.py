@@ -47,14 +47,14 @@ def test_raters_are_sorted_with_the_least_informative_first(run: Runner, tmp_pat
     ]
     assert (
         heading
-        == "rater flags bits per vote 95 % correct % votes no / maybe / yes % if invalid if valid self-agreement %"
+        == "rater flags bits per vote 95 % correct % votes no/maybe/yes % if invalid if valid self %"
     )
     assert bo == (
-        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
+        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0/0/100 0/0/100 0/0/100 100.0"
     )
     assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # at most the entropy of 60 and 40 %
-    assert ann.endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
-    assert cy == "cy - - - 1 0 / 100 / 0 - - -"
+    assert ann.endswith(" 100.0 200 60/0/40 100/0/0 0/0/100 99.0")
+    assert cy == "cy - - - 1 0/100/0 - - -"
     assert lines_of(out)[12] == "and 2 more notes (--verbose)"
     assert lines_of(run("raters", "--benchmark", tmp_path, "--verbose").out)[12:] == [
         "one answer: at least 99 % of 20 or more votes have the same answer",
@@ -124,7 +124,7 @@ def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Pat
         "Krippendorff's alpha (nominal): undefined: no item has two votes, or all votes have the same answer",
         "measured on 49 golden items (25 cat, 24 dog): 49 votes by 1 rater (answer of more than half of the experts)",
         "1 golden item undecided (no answer of more than half of the experts): item 49",
-        "rater flags bits per vote 95 % correct % votes cat / dog % if cat if dog",
+        "rater flags bits per vote 95 % correct % votes cat/dog % if cat if dog",
     ]
     assert "correct: the answer is the truth; share of the rater's golden votes" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
@@ -222,7 +222,7 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
         ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
     assert lines[15] == ""
-    assert "self-agreement: same answer in golden votes and main votes: 4,795 of 5,497 cases" in lines
+    assert "self: same answer in golden votes and main votes: 4,795 of 5,497 cases" in lines
     assert lines[-1] == "and 3 more notes (--verbose)"
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err
     assert "in the golden votes, 29 of 3,003 pairs agree more" in result.err

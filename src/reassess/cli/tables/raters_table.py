@@ -39,7 +39,7 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
 
 def raters_table(result: Reliability) -> ResultTable:
     """Return a row for each rater, the least informative first, without empty columns."""
-    answers = " / ".join(str(answer) for answer in result.answers)
+    answers = "/".join(str(answer) for answer in result.answers)
     has_many_answers = len(result.answers) > _MOST_ANSWERS
     information = [rater.information for rater in result.ranked]
     columns: dict[str, list[str | None]] = {
@@ -54,7 +54,7 @@ def raters_table(result: Reliability) -> ResultTable:
         columns[f"{answers} %"] = [_shares(rater.shares) for rater in result.ranked]
         for row, truth in enumerate(result.truths):
             columns[f"if {truth}"] = [_shares(rater.matrix[row]) for rater in result.ranked]
-    columns["self-agreement %"] = [_percent(rater.self_agreement) for rater in result.ranked]
+    columns["self %"] = [_percent(rater.self_agreement) for rater in result.ranked]
     columns["seconds"] = [
         rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.ranked
     ]
@@ -67,7 +67,7 @@ def _percent(part: Proportion | None) -> str | None:
 
 
 def _shares(shares: list[float] | None) -> str | None:
-    return None if shares is None else " / ".join(f"{100 * share:.0f}" for share in shares)
+    return None if shares is None else "/".join(f"{100 * share:.0f}" for share in shares)
 
 
 def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
@@ -114,7 +114,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     agreements = [rater.self_agreement for rater in result.raters if rater.self_agreement is not None]
     if agreements:
         total = sum(agreements, Proportion(0, 0))
-        yield f"self-agreement: same answer in golden votes and main votes: {total.hits:,} of {total.n:,} cases"
+        yield f"self: same answer in golden votes and main votes: {total.hits:,} of {total.n:,} cases"
     if any(rater.seconds is not None for rater in result.raters):
         yield "seconds: mean time per vote (median in parentheses)"
     for flag, meaning in _FLAGS.items():

@@ -244,7 +244,7 @@ def test_a_page_and_the_command_line_say_the_same_of_the_labels(
     found.__dict__["uncertainty"] = uncertainty  # in place of what is worked out when first used
     assert note in part(found, "headline").notes
     printed: list[str] = []
-    print_comparison(SimpleNamespace(note=printed.append, tell=printed.append), found)
+    print_comparison(SimpleNamespace(note=printed.append, info=printed.append), found)
     assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
     assert DIFFERENCE_EXPLAINED in printed
     assert f"{DIFFERENCE_EXPLAINED}. " in part(found, "comparison").notes[0]

@@ -142,7 +142,7 @@ class Call:
                         "two-outputs-one-file",
                         "two outputs are the same file",
                         where=f"{earlier} and {path}",
-                        fix="choose two different names",
+                        fix="name two files",
                     )
             self.outputs.append(path)
 

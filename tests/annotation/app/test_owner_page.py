@@ -138,7 +138,7 @@ def test_page_shows_only_the_states_and_lists_of_the_campaign(tmp_path: Path) ->
     page = words(make_site(tmp_path, sizes=(2,), golden=0))
     assert "2 open" in page
     assert "golden questions none" in page
-    for absent in ("with all votes", "closed by the stop rule", "Golden questions:", "balanced accuracy"):
+    for absent in ("with all their votes", "closed by the stop rule", "Golden questions:", "balanced accuracy"):
         assert absent not in page
 
 

@@ -34,11 +34,11 @@ def test_imagenet_real_reproduces_published_scores_and_labels(run: Runner, real_
     result = run("aggregate", "--method", "imagenet-real", "-o", output)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
-    aggregate_output = read_score_file(output)
-    assert len(aggregate_output) == 184_962
-    assert np.abs(aggregate_output.values - published.values).max() < 1e-12
-    assert aggregate_output.questions.images == published.questions.images
-    assert label_sets(aggregate_output, 0.8, original=original).sets() == real.sets()
+    scores = read_score_file(output)
+    assert len(scores) == 184_962
+    assert np.abs(scores.values - published.values).max() < 1e-12
+    assert scores.questions.images == published.questions.images
+    assert label_sets(scores, 0.8, original=original).sets() == real.sets()
 
 
 def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, tmp_path: Path) -> None:

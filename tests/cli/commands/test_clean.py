@@ -200,9 +200,9 @@ def test_tasks_reads_wrong_labels(training: Path, run: Runner) -> None:
     table = pl.read_csv("wrong.csv")
     assert table.columns == ["image", "class", "suggested", "label_quality", "reason"]
     assert table["label_quality"].is_sorted()
-    output_text = lines[lines.index(next(line for line in lines if line.startswith("image "))) + 2]
+    first_row = lines[lines.index(next(line for line in lines if line.startswith("image "))) + 2]
     image, label, suggested, quality, _ = table.row(0)
-    assert output_text.split() == [image, label, suggested, "<0.0001"]
+    assert first_row.split() == [image, label, suggested, "<0.0001"]
     assert 0 < quality < 0.0001
     assert run("tasks", "wrong.csv", "--benchmark", "pets", "-o", "tasks.jsonl").code == 0
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24

@@ -228,10 +228,10 @@ def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run:
     assert 0 < biases[0]["images"] == results["co_occurrence"][0]["images"]
     assert biases[0]["raters_favourite"]["images"] == biases[0]["images"]
     Path("b/votes.csv").unlink()
-    rater_counts = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
-    assert rater_counts["model_or_label"][0]["raters_only"] is None
-    assert rater_counts["labelling_bias"][0]["raters_favourite"] is None
-    assert rater_counts["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
+    results_by_votes = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
+    assert results_by_votes["model_or_label"][0]["raters_only"] is None
+    assert results_by_votes["labelling_bias"][0]["raters_favourite"] is None
+    assert results_by_votes["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
     out = run("compare", "good.csv", "fitted.csv", *VOTED).out
     assert "\ngood.csv             30      30     50.00   33.15 to 66.85     50.00\n" in out
     assert "\nfitted.csv           12       0         -                -         -\n" in out

@@ -104,17 +104,17 @@ def test_golden_votes_of_raters_come_from_votes_or_a_file(here: Path, run: Runne
     (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
     assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
     argv = ["made.npz", "--benchmark", "F"]
-    golden_arguments, leave_out_output, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
-    assert (golden_arguments["in_sample"], leave_out_output["in_sample"]) == (True, False)
-    assert golden_arguments["points"] != leave_out_output["points"]
-    assert results_of(run, "curve", *argv) == [golden_arguments, *rules]
+    in_sample, out_of_sample, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert (in_sample["in_sample"], out_of_sample["in_sample"]) == (True, False)
+    assert in_sample["points"] != out_of_sample["points"]
+    assert results_of(run, "curve", *argv) == [in_sample, *rules]
     (here / "F/rater-golden.csv").write_text(VOTES)
-    apart = results_of(run, "curve", *argv, "--leave-out", "image")
-    assert [entry | {"file": None} for entry in apart] == [
-        entry | {"file": None} for entry in (golden_arguments, leave_out_output, *rules)
+    separate = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert [entry | {"file": None} for entry in separate] == [
+        entry | {"file": None} for entry in (in_sample, out_of_sample, *rules)
     ]
     assert [rule["file"] for rule in rules] == ["F/votes.csv"] * 3
-    assert [rule["file"] for rule in apart[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
+    assert [rule["file"] for rule in separate[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
 
 
 def test_two_files_are_in_one_table(here: Path, run: Runner) -> None:

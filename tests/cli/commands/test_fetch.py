@@ -90,11 +90,11 @@ def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
-@pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
+@pytest.mark.parametrize(("options", "shows_progress"), [((), True), (("--quiet",), False)])
 def test_fetch_prints_paths_and_quiet_hides_progress(
-    options: tuple[str, ...], source_names: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
+    options: tuple[str, ...], shows_progress: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
     monkeypatch.setattr(sources, "download", downloads := Downloads())
     assert data("imagenet-real", "imagenet-classes", *options) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
-    assert downloads.calls == [(URL, source_names)]
+    assert downloads.calls == [(URL, shows_progress)]

@@ -80,15 +80,15 @@ def test_evaluation_is_placed_on_a_leaderboard(here: Path, run: Runner) -> None:
     evaluated = run("evaluate", "mine.csv", "--labels", "labels.json", "--original", "original.json", "--json")
     (here / "mine.json").write_text(evaluated.out)
     (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "mine.json")["place"]
-    accuracies = ("model", "original", "real", "real_rank")
-    assert [placement[name] for name in accuracies] == ["mine.csv", 90.0, 90.0, 1]
+    keys = ("model", "original", "real", "real_rank")
+    assert [placement[name] for name in keys] == ["mine.csv", 90.0, 90.0, 1]
     assert placement["expected"]["extrapolated"] is True
     assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
-    label_options = run("leaderboard", "mine.json", "--place", "mine.json")
-    assert "reassessed %" in label_options.out
-    assert "expected reassessed %" in label_options.out
-    assert "no accuracy of the original labels" in label_options.out
-    assert "ReaL" not in label_options.out
+    own_result = run("leaderboard", "mine.json", "--place", "mine.json")
+    assert "reassessed %" in own_result.out
+    assert "expected reassessed %" in own_result.out
+    assert "no accuracy of the original labels" in own_result.out
+    assert "ReaL" not in own_result.out
     assert results_of(run, "leaderboard", "mine.json")["label_set"] == "reassessed"
 
 

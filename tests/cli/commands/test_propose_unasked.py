@@ -112,6 +112,6 @@ def test_unasked_candidates_of_imagenet_have_names(
         row = json.loads(line)
         assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
-    rated_pairs = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
-    rated_pairs.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
+    questions_with_scores = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
+    questions_with_scores.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
     assert len(read_score_file(tmp_path / "rated.csv")) == 5

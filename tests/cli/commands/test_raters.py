@@ -69,7 +69,7 @@ def test_missing_golden_answers_are_noted(run: Runner, tmp_path: Path) -> None:
     assert (
         "no golden answers: the truth is estimated from all votes by EM, including the rater's own votes" in result.out
     )
-    assert "right" not in lines_of(result.out)[0]
+    assert "correct" not in lines_of(result.out)[0]
     results = results_of(run, "raters", votes)
     assert results["truth_from"] == "em"
     assert [rater["golden"] for rater in results["raters"]] == [None] * 3

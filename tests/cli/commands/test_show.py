@@ -203,8 +203,8 @@ def test_image_name_can_be_shortened(real: Callable[..., Any]) -> None:
 
 def test_golden_image_has_answers_of_five_experts(real: Callable[..., Any]) -> None:
     sheet = real("ILSVRC2012_val_00030153.JPEG")
-    (classes_with_votes,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
-    assert [(vote["rater"], vote["answer"]) for vote in classes_with_votes["experts"]] == [
+    (rated_candidate,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
+    assert [(vote["rater"], vote["answer"]) for vote in rated_candidate["experts"]] == [
         (168, "yes"),
         (121, "no"),
         (170, "no"),

@@ -138,4 +138,4 @@ def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:
 
 def test_status_of_an_empty_folder_tells_how_to_begin(tmp_path: Path, run: Runner) -> None:
     run_result = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
-    assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in run_result
+    assert f"to begin: put images into {tmp_path}/new/images, in class folders" in run_result

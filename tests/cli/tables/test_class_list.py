@@ -14,12 +14,12 @@ CLASS_OF_ID = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of e
 PREDICTED_IDS = np.argsort(CLASS_OF_ID)[TRUTH]  # predicted by a model that is always correct
 NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
-CORRECT_IDS = "100.0 % (96.90 to 100.0; 120 of 120)"
+CORRECT_SHARE = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-BY_IT = f"  correct by it:    {CORRECT_IDS} of the images not used to choose it, p = 2e-36\n"
+CORRECT_LINE = f"  correct by it:    {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
 AS_GIVEN = f"  correct as given: {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
-WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}{FIX}"
+WARNED = f"Warning: lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}{FIX}"
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_class_list_warning_has_counts_and_a_fix(shop: Path, run: Runner) -> Non
     ids=lambda argv: argv[0],
 )
 def test_commands_warn_in_the_same_words(argv: list[str], shop: Path, run: Runner) -> None:
-    model_results = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
-    run_result = run(*model_results)
+    command = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
+    run_result = run(*command)
     name = "lost" if argv[0] in ("report",) else "lost.npy"
     assert (run_result.code, run_result.err) == (0, WARNED.replace("lost.npy", name))
-    output_of(run(*model_results, "--classes", "lost.npy=auto"))
+    output_of(run(*command, "--classes", "lost.npy=auto"))
 
 
 def test_findings_contain_the_class_list(shop: Path, run: Runner) -> None:
@@ -67,7 +67,7 @@ def test_findings_contain_the_class_list(shop: Path, run: Runner) -> None:
 
 def test_auto_uses_the_detected_class_list(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--classes", "auto"]
-    assert f"lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}" in output_of(run(*argv))
+    assert f"lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}" in output_of(run(*argv))
     assert accuracy(run(*argv, "--json")) == 1
 
 
@@ -134,11 +134,11 @@ def test_file_at_chance_level_is_measured_with_a_warning(shop: Path, run: Runner
     np.save("lost.npy", order[truth])
     np.save("honest.npy", truth)
     Path("original.json").write_text(json.dumps({f"{i}.png": int(c) for i, c in enumerate(truth)}))
-    model_results = ["--labels", "many.json", "--original", "original.json"]
-    assert accuracy(run("evaluate", "lost.npy", *model_results, "--classes", "auto", "--json")) == 1
-    run_result = run("compare", "lost.npy", "honest.npy", *model_results)
+    many_labels = ["--labels", "many.json", "--original", "original.json"]
+    assert accuracy(run("evaluate", "lost.npy", *many_labels, "--classes", "auto", "--json")) == 1
+    run_result = run("compare", "lost.npy", "honest.npy", *many_labels)
     assert run_result.code == 0
     assert run_result.err.startswith("Warning: lost.npy: the ids are from another class list\n")
     np.save("random.npy", np.random.default_rng(1).integers(0, 150, 1500))
     for command in (["evaluate", "random.npy"], ["compare", "random.npy", "honest.npy"]):
-        assert run(*command, *model_results).error == "wrong-order"
+        assert run(*command, *many_labels).error == "wrong-order"

@@ -61,9 +61,9 @@ def test_images_partly_outside_imagenet_have_no_known_benchmark(run: Runner) -> 
     Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
     write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
     out = output_of(run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json"))
-    assert "without the original labels" not in out
+    assert "cannot be checked without original labels" not in out
     single_result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
-    assert "without the original labels" in single_result.out
+    assert "cannot be checked without original labels" in single_result.out
 
 
 def test_json_has_label_set_names_and_orders(run: Runner) -> None:

@@ -69,9 +69,9 @@ def test_json_has_multi_label_accuracy_and_classes(run: Runner) -> None:
     counts = plain["multi_label"]
     assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
     assert counts["not_scored"] == {"problematic": 1, "empty": 1, "unknown": 0}
-    document_part = ("hits", "n", "mean_over_classes")
-    assert [counts["unclear_excluded"][name] for name in document_part] == [1, 3, 0.25]
-    assert [counts["unclear_is_correct"][name] for name in document_part] == [2, 4, 0.5]
+    keys = ("hits", "n", "mean_over_classes")
+    assert [counts["unclear_excluded"][name] for name in keys] == [1, 3, 0.25]
+    assert [counts["unclear_is_correct"][name] for name in keys] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
     assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [

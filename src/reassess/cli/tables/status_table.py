@@ -171,7 +171,7 @@ def warn_of_easy_practice(practice: "PracticeRound") -> None:
 
 def states_in_words(progress: "Progress") -> str:
     """Describe the number of questions in each state."""
-    closed = f"{progress.closed_by_votes:,} with all votes"
+    closed = f"{progress.closed_by_votes:,} with all their votes"
     if progress.closed_by_rule:
         closed = f"{progress.closed_by_rule:,} closed by the stop rule, {closed}"
     return f"{progress.open:,} open, {closed}"

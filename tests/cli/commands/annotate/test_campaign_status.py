@@ -33,7 +33,7 @@ def test_status_shows_progress_and_raters(status: Runner, work: Callable[..., No
     assert (
         output_of(status(hours=4))
         == """\
-8 questions: 8 open, 0 with all votes
+8 questions: 8 open, 0 with all their votes
 golden: 4 valid, 4 invalid
 16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more votes needed
 more raters needed: nobody is left to answer 8 open questions

@@ -48,7 +48,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
         "hours",
         first,
     )
-    assert states == "questions: 0 open, 8 with all votes"
+    assert states == "questions: 0 open, 8 with all their votes"
     assert votes == "votes: 16 of at most 16"
     rest = r"8 simulated questions \(\d valid missed, \d invalid kept\)"
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % correct on {rest}", labels)

@@ -59,7 +59,7 @@ def parts() -> Iterator[Votes]:
 @pytest.mark.parametrize(
     "options", ["calibrated", "calibrated --original rated/original.csv", "em", "mean", "majority"]
 )
-def test_every_method_scores_golden_images(rated_folder: Path, run: Runner, options: str) -> None:
+def test_all_methods_score_golden_images(rated_folder: Path, run: Runner, options: str) -> None:
     argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
     uses_experts = options not in ("mean", "majority")
     told = output_of(run(*argv, "-o", "rated/scores.csv"))
@@ -89,7 +89,7 @@ def test_every_method_scores_golden_images(rated_folder: Path, run: Runner, opti
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
-def test_raters_and_their_alpha_know_them_apart(rated_folder: Path, run: Runner) -> None:
+def test_alpha_and_self_agreement_use_main_votes(rated_folder: Path, run: Runner) -> None:
     """Alpha uses only main votes, and golden votes do not count for self-agreement."""
     with_golden_votes_result = results_of(run, "raters", "--benchmark", "rated")
     main_votes_result = results_of(run, "raters", "rated/votes.csv")
@@ -113,7 +113,7 @@ def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original
     assert "golden votes are not replayed: golden questions are never closed\n" in run(*argv).out
 
 
-def test_tasks_do_not_count_on_golden_votes(rated_folder: Path, run: Runner) -> None:
+def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
     """Only main questions with three votes are replayed; golden votes would change the mean."""
     write_files(rated_folder.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
     argv = ("tasks", "p.csv", "--benchmark", "rated", "--per-question", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
@@ -128,7 +128,7 @@ def test_tasks_do_not_count_on_golden_votes(rated_folder: Path, run: Runner) -> 
     assert with_golden["votes_per_question"] == pytest.approx(replay.taken.mean() / MAIN)
 
 
-def test_findings_are_of_golden_images_too(rated_folder: Path) -> None:
+def test_findings_include_golden_images(rated_folder: Path) -> None:
     """Labels and curves use the votes on all rated images."""
     votes, experts, golden = parts()
     scores = aggregate(
@@ -147,9 +147,7 @@ def test_findings_are_of_golden_images_too(rated_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "other/"])
-def test_without_raters_golden_votes_experts_still_decide_their_images(
-    rated_folder: Path, run: Runner, prefix: str
-) -> None:
+def test_experts_decide_images_without_golden_votes(rated_folder: Path, run: Runner, prefix: str) -> None:
     """If names differ only by a folder, golden images may be misspelt, which is an error."""
     (rated_folder / "rater-golden.csv").unlink()
     golden = pl.read_csv("rated/golden.csv")

@@ -75,7 +75,7 @@ def compare(
     else:
         print_compared(call, findings)
         if findings.unrated:
-            call.tell(f"{findings.unrated}; this favours a model that chose the images to rate")
+            call.tell(findings.unrated)
         if output is not None:
             call.tell(f"{output}: {counted(len(files), 'model')}")
         if judges.no_names and len(findings.co_occurrence):

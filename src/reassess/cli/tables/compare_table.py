@@ -1,6 +1,7 @@
 """What `reassess compare` prints, as tables and as JSON."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -241,13 +242,17 @@ def _footnotes(findings: Findings) -> Iterator[str]:
 
 
 def _how_to_measure(findings: Findings) -> str:
-    """How to get the votes or golden answers without which label uncertainty is not measured."""
+    """How to get the votes, experts' answers or labels without which label uncertainty is not measured."""
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
+    sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        return ""
-    sources = findings.benchmark.sources
-    known = findings.benchmark.folder is None and part in sources
-    made_by = "annotate" if part == "votes" else "annotate create --golden N"
+        if isinstance(findings.rater_scores, Missing) or not isinstance(findings.relabelling, Missing):
+            return ""
+        place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
+        command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
+        return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
+    known = folder is None and part in sources
+    made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
     return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 

@@ -8,7 +8,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
@@ -39,7 +39,9 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     """
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if len(exported.votes):
+        if exported.unrated_golden and needs_expert(opened):
+            call.next("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+        elif len(exported.votes):
             call.following = _make_labels(output, exported, opened)
         else:
             call.next("annotate", "serve", annotation.shown_address(campaign))
@@ -55,7 +57,16 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             **{
-                name: getattr(exported, name) for name in ("excluded", "not_needed", "skipped", "withdrawn", "practice")
+                name: getattr(exported, name)
+                for name in (
+                    "excluded",
+                    "not_needed",
+                    "skipped",
+                    "withdrawn",
+                    "practice",
+                    "unrated_golden",
+                    "unrated_images",
+                )
             },
         }
         call.print_document("annotate", results)
@@ -68,6 +79,10 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}{practice}")
     if exported.sample is not None:
         call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+    if exported.unrated_golden:
+        without = f"{counted(exported.unrated_golden, 'golden question')} on {counted(exported.unrated_images, 'image')}"
+        stay = "this image stays" if exported.unrated_images == 1 else "these images stay"
+        call.tell(f"{without} {'has' if exported.unrated_golden == 1 else 'have'} no expert's answer: {stay} unrated")
     if exported.suggestions:
         call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {

@@ -117,7 +117,7 @@ def labels(
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
         call.next("evaluate", "FILE...", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
     unrated = None if known is None else len(sets) - len(parts["scores"].images)
-    _report(call, output, threshold, sets, unrated, changes, details)
+    _report(call, output, threshold, sets, unrated, changes, details, benchmark)
 
 
 def _make(
@@ -155,6 +155,7 @@ def _report(
     unrated: int | None,
     changes: OriginalChanges | None,
     details: Path | None,
+    benchmark: Benchmark | None,
 ) -> None:
     results = {
         "file": None if output is None else str(output),
@@ -181,6 +182,10 @@ def _report(
         call.tell(str(changes))
     if changes is not None and details is not None:
         call.tell(f"{details}: {counted(len(changes), 'row')}")
+    if sets.empty_images and benchmark is not None and benchmark.folder is not None:
+        table = free_name("more.csv")
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_words(benchmark), "-o", table]
+        call.tell(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:

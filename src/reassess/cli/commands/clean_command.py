@@ -1,5 +1,6 @@
 """`reassess clean`: find wrong labels by the predictions of models that were not trained on the images."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from reassess.formats import read_folds, read_sample
 from reassess.text import about, counted, shared, some
 
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
-_HOW_TO_DRAW = "clean --details ALL, then reassess tasks ALL --golden N"
+_DRAWN = 100  # golden questions that the printed command draws
 _OF_KIND: dict[str | None, str] = {
     "logits": "; softmax of logits",
     "bounded": "; in [0, 1] without adding up to 1, so taken as logits",
@@ -120,7 +121,7 @@ def clean(
         results = {**outputs.to_json(shown), **kept.to_json(method), "repetitions": held_out.repetitions}
         call.print_document("clean", {**results, **cleaning.to_json()})
         return
-    _print(call, cleaning, outputs, repetitions=held_out.repetitions)
+    _print(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
     if shown is not None:
         call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
@@ -187,7 +188,9 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
         call.note(line)
 
 
-def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
+def _print(
+    call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
+) -> None:
     """Print the number of wrong labels, the worst of them, the usual mistakes, and the classes that lose most."""
     kept, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
     if outputs.lists_kept:
@@ -197,7 +200,7 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     if repetitions > 1:
         call.tell(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.tell(_share_in_words(cleaning.noise))
+        call.tell(_share_in_words(cleaning.noise, _how_to_draw(len(cleaning), outputs.details, benchmark)))
     call.tell("")
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
@@ -237,7 +240,15 @@ def _quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _share_in_words(noise: LabelNoise) -> str:
+def _how_to_draw(images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+    """How to draw golden questions from all labels."""
+    table = details or free_name("all.csv")
+    draw = [*benchmark_words(benchmark), "--golden", min(_DRAWN, images), "-o", free_name("tasks.jsonl")]
+    command = shlex.join(map(str, ["reassess", "tasks", table, *draw]))
+    return command if details else f"add --details {table}, then {command}"
+
+
+def _share_in_words(noise: LabelNoise, how_to_draw: str) -> str:
     if noise.checked is not None and noise.checked.interval is not None:
         return _checked_in_words(noise.checked, noise.share)
     text = (
@@ -245,11 +256,11 @@ def _share_in_words(noise: LabelNoise) -> str:
         "be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
-        return f"{text}\nto check a random sample: {_HOW_TO_DRAW}"
-    return f"{text}\n{_unused_in_words(noise.checked)}"
+        return f"{text}\nto check a random sample: {how_to_draw}"
+    return f"{text}\n{_unused_in_words(noise.checked, how_to_draw)}"
 
 
-def _unused_in_words(checked: CheckedLabels) -> str:
+def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
     """Why checked labels do not correct the share of wrong labels, and what would."""
     why = "they have no probability of being drawn, so they say nothing about other labels"
     if checked.drawn:
@@ -257,7 +268,7 @@ def _unused_in_words(checked: CheckedLabels) -> str:
         why = f"{checked.drawn:,} were drawn at random, but from {part}, so they do not give the share of all"
     return (
         f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
-        f"to draw from all labels: {_HOW_TO_DRAW}"
+        f"to draw from all labels: {how_to_draw}"
     )
 
 

@@ -1,5 +1,6 @@
 """`reassess labels`: make label sets from scores, or compare label sets."""
 
+import shlex
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
+from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, free_name, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import judging
 from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option

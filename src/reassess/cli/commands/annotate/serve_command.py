@@ -68,6 +68,9 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
             else:
                 call.tell(f"{opened.name}: {at}")
                 if at != f"{USUAL_ADDRESS}/":
-                    call.tell("links need the address that people open: reassess annotate invite --address URL")
+                    call.tell(
+                        "links need the address that people open: reassess annotate invite --address URL (--force for "
+                        "people who have a link)"
+                    )
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

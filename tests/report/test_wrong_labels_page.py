@@ -59,6 +59,7 @@ def test_without_probabilities_the_reason_is_shown(written: Callable[..., str]) 
     assert "The label is right" not in html
     assert "probability" not in html
     assert "2 of 2 wrong labels." in html
+    assert "This may be far off if the model is poor or has learned the mistakes." in html
 
 
 def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: Path) -> None:

@@ -194,9 +194,8 @@ def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callab
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    tell(
-        f"{counted(runs[0].shards.images, 'image')}; the run needs {in_bytes(needed)} of disk space, with temporary files"
-    )
+    images = counted(runs[0].shards.images, "image")
+    tell(f"{images}; the run needs {in_bytes(needed)} of disk space, with temporary files")
     if needed - used > free:
         raise OutputError(
             "disk-full",

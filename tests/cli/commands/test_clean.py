@@ -59,13 +59,13 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     monkeypatch.setenv("COLUMNS", "80")
     lines = output_of(run(*CALL, "--details", "details.csv")).splitlines()
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
-    assert lines[6:10] == [
+    assert lines[5:9] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
         "true class   label   images (estimate)   % of the class",
         "───────────────────────────────────────────────────────",
         "dog          eel                   4.1            14.04",
     ]
-    assert lines[15:18] == [
+    assert lines[14:17] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",
@@ -134,9 +134,12 @@ def test_without_probabilities_checked_labels_say_nothing_about_others(training:
     alone = run(*CALL).out.splitlines()
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
     assert result[1] == alone[1]
-    assert alone[2] == "to check a random sample: clean --details ALL, then reassess tasks ALL --golden N"
+    draw = "add --details all.csv, then reassess tasks all.csv --golden 90 -o tasks.jsonl"
+    assert alone[2] == f"to check a random sample: {draw}"
     assert result[2].endswith("; they have no probability of being drawn, so they say nothing about other labels")
-    assert result[3] == "to draw from all labels: clean --details ALL, then reassess tasks ALL --golden N"
+    assert result[3] == f"to draw from all labels: {draw}"
+    given = run(*CALL, "--details", "all.csv", "--force").out.splitlines()[2]
+    assert given == f"to check a random sample: reassess {draw.partition('reassess ')[2]}"
     pl.read_csv("drawn.csv").with_columns(probability=pl.lit(0.8)).write_csv("few.csv")
     line = run(*CALL, "--golden", "few.csv", "--force").out.splitlines()[2]
     part = "from 41.67 % of the labels, so they do not give the share of all"

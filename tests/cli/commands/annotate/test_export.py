@@ -191,3 +191,8 @@ def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) 
     settings = Path("moved/rated/benchmark.json")
     settings.write_text(settings.read_text().replace("../pets/images", str(Path("pets/images").resolve())))
     assert run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv").code == 0
+    for place in ("pets/images", str(Path("pets/images").resolve())):  # the names that predict wrote
+        Path("model.csv").write_text(f"image,prediction\n{place}/1.png,cat\n")
+        argv = ("evaluate", "model.csv", "--labels", "pets/original.csv", "--benchmark", "moved/rated")
+        (evaluated,) = results_of(run, *argv)
+        assert evaluated["real"]["1"]["hits"] == 1

@@ -80,11 +80,10 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     if exported.sample is not None:
         call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
     if exported.unrated_golden:
-        without = (
-            f"{counted(exported.unrated_golden, 'golden question')} on {counted(exported.unrated_images, 'image')}"
-        )
-        stay = "this image stays" if exported.unrated_images == 1 else "these images stay"
-        call.tell(f"{without} {'has' if exported.unrated_golden == 1 else 'have'} no expert's answer: {stay} unrated")
+        without, images = exported.unrated_golden, exported.unrated_images
+        have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
+        on = f"{counted(without, 'golden question')} on {counted(images, 'image')}"
+        call.tell(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
         call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {

@@ -68,9 +68,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
             else:
                 call.tell(f"{opened.name}: {at}")
                 if at != f"{USUAL_ADDRESS}/":
-                    call.tell(
-                        "links need the address that people open: reassess annotate invite --address URL (--force for "
-                        "people who have a link)"
-                    )
+                    how = "reassess annotate invite --address URL (--force: new links)"
+                    call.tell(f"links need the address people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

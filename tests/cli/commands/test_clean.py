@@ -120,6 +120,22 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     assert "  found:   fox (1)\n" in refused.err
 
 
+def test_the_order_of_classes_can_be_given(training: Path, run: Runner) -> None:
+    held_out = np.load("all.npz")
+    np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
+    argv = ("clean", "turned.npz", "--benchmark", "pets", "-o", "wrong.csv")
+    assert (
+        run(*argv)
+        .err.replace("\n    ", " ")
+        .endswith(
+            "  fix:     check that the file belongs to these images; if its classes are in another order than the labels', "
+            "name the class of each output with --classes FILE\n"
+        )
+    )
+    Path("outputs.txt").write_text("eel\ncat\ndog\n")
+    assert run(*argv, "--classes", "outputs.txt").code == 0
+
+
 def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
     results = results_of(run, *CALL, "--golden", "drawn.csv")
     checked = results["noise"]["checked"]

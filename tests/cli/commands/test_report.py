@@ -192,3 +192,4 @@ def test_each_question_of_a_researcher_is_one_command_with_at_most_two_options(
         assert re.search(line, out["errors"], re.MULTILINE)
         assert f"{Path(file).stem} & " in Path("table.tex").read_text()
         assert f">{count:,}</td>" in page
+    assert "both on the scored images; the column of original labels is on all shared images. Holm p" in page

@@ -246,7 +246,7 @@ def _how_to_measure(findings: Findings) -> str:
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
     sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        if isinstance(findings.rater_scores, Missing) or not isinstance(findings.relabelling, Missing):
+        if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
             return ""
         place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
         command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]

@@ -124,14 +124,11 @@ def test_the_order_of_classes_can_be_given(training: Path, run: Runner) -> None:
     held_out = np.load("all.npz")
     np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
     argv = ("clean", "turned.npz", "--benchmark", "pets", "-o", "wrong.csv")
-    assert (
-        run(*argv)
-        .err.replace("\n    ", " ")
-        .endswith(
-            "  fix:     check that the file belongs to these images; if its classes are in another order than the labels', "
-            "name the class of each output with --classes FILE\n"
-        )
+    fix = (
+        "check that the file belongs to these images; if its classes are in another order than the labels', name the "
+        "class of each output with --classes FILE"
     )
+    assert run(*argv).err.replace("\n    ", " ").endswith(f"  fix:     {fix}\n")
     Path("outputs.txt").write_text("eel\ncat\ndog\n")
     assert run(*argv, "--classes", "outputs.txt").code == 0
 

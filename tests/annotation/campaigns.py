@@ -30,7 +30,7 @@ from tests.helpers import WORDS
 NO, MAYBE, YES = range(3)
 NOW = 1e9
 CLASSES = Classes(6, names=tuple("abcdef"))
-_RULES = {one.name for one in fields(Rules)}
+_RULES = {field.name for field in fields(Rules)}
 
 
 def tasks_of(*sizes: int, prefix: str = "m") -> Tasks:

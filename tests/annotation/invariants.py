@@ -243,7 +243,7 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
         *(ended[None], ended["rule"], ended["votes"]),
     )
     assert (progress.votes, progress.votes_needed) == (len(counted), most * progress.open - on_open)
-    can_rate = [one.id for one in state.people.values() if _can_rate(one)]
+    can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
     assert progress.waiting == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
     assert progress.ends is None or not progress.waiting
@@ -264,14 +264,14 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     for row in state.golden_counts:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
-    for one in progress.raters:
-        assert (one.votes, one.n_answers, one.excluded) == (
-            votes[one.id],
-            n_answers[one.id],
-            state.people[one.id].excluded,
+    for rater in progress.raters:
+        assert (rater.votes, rater.n_answers, rater.excluded) == (
+            votes[rater.id],
+            n_answers[rater.id],
+            state.people[rater.id].excluded,
         )
-        halves = [points[one.id, truth] / 2 for truth in (0, 1)]
-        assert one.golden == BalancedAccuracy(*halves, *(golden[one.id, truth] for truth in (0, 1)))
+        halves = [points[rater.id, truth] / 2 for truth in (0, 1)]
+        assert rater.golden == BalancedAccuracy(*halves, *(golden[rater.id, truth] for truth in (0, 1)))
 
 
 def _can_rate(person: Row[Any]) -> bool:
@@ -309,10 +309,13 @@ def check_export(state: Stored, campaign: Campaign) -> None:
         for row in state.suggestions
         if not state.people[row.person].excluded
     )
-    assert [(one.image, one.class_id, one.people) for one in exported.suggestions] == [
+    assert [(suggestion.image, suggestion.class_id, suggestion.people) for suggestion in exported.suggestions] == [
         (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
     ]
-    assert [(one.image, one.class_id, one.votes, one.ended, one.valid) for one in exported.questions] == [
+    assert [
+        (question.image, question.class_id, question.votes, question.ended, question.valid)
+        for question in exported.questions
+    ] == [
         (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)
         for row in sorted(state.main, key=lambda row: (state.image(row), row.class_id))
     ]

@@ -113,7 +113,8 @@ class Simulation:
             if random.random() < 0.8:
                 make_link(campaign, person.id, 0.0)
         of_role = {
-            role: [one.id for one in people_of(campaign) if one.role == role] for role in (Role.RATER, Role.EXPERT)
+            role: [person.id for person in people_of(campaign) if person.role == role]
+            for role in (Role.RATER, Role.EXPERT)
         }
         return cls(address, random, campaign, of_role[Role.RATER], of_role[Role.EXPERT])
 
@@ -131,7 +132,9 @@ class Simulation:
                 happens(self, self.random.choice(self.at_work))
         except KilledError:
             self.restart(0)
-            self.excluded = {one.id for one in people_of(self.campaign) if one.excluded}  # they may be saved or not
+            self.excluded = {
+                person.id for person in people_of(self.campaign) if person.excluded
+            }  # they may be saved or not
 
     @contextmanager
     def killed_at_times(self) -> Iterator[None]:
@@ -198,12 +201,12 @@ class Simulation:
         sent = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
         truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
-            for one in sent:
-                own = person, one.question
+            for answer in sent:
+                own = person, answer.question
                 before = self.acknowledged.get(own)
-                if own not in self.revealed and (before is None or before[0] < one.revision):
-                    self.acknowledged[own] = one.revision, one.answer
-            self.waiting[person] = [one for one in waiting if one not in sent]
+                if own not in self.revealed and (before is None or before[0] < answer.revision):
+                    self.acknowledged[own] = answer.revision, answer.answer
+            self.waiting[person] = [answer for answer in waiting if answer not in sent]
         ended = self._ended_practice(person)
         assert truths.keys() <= ended
         self.revealed |= {(person, question) for question in ended}

@@ -153,7 +153,7 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     is_excluded = state.people[2].excluded
     assert is_excluded == ((transaction > 0) == (change is exclude_rater))
     progress = progress_of(campaign, NOW)
-    votes = {one.id: one.votes for one in progress.raters}
+    votes = {rater.id: rater.votes for rater in progress.raters}
     assert votes[3] == 6
     assert (votes[2] == 0) or not is_excluded
     is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}

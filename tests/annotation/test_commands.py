@@ -43,12 +43,10 @@ def test_campaign_on_server_works_from_create_to_labels(
             new_answers = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
             save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
-    assert run("status", database).out.startswith(
-        "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
-    )
+    assert run("status", database).out.startswith("4 questions: 0 open, 4 with all votes\ngolden: 2 valid, 2 invalid\n")
     annotate("exclude", "ann")
     annotate("exclude", "ann", "--undo")
-    assert f"{database}: already has form 0002\n" in annotate("backup", "--upgrade").out
+    assert f"{database}: already up to date (form 0002)\n" in annotate("backup", "--upgrade").out
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0

@@ -171,7 +171,7 @@ def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
     covered = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
-        raters = {one.name: one for one in progress_of(campaign, 1e9).raters}
+        raters = {rater.name: rater for rater in progress_of(campaign, 1e9).raters}
         assert ("uninformative" in raters[_RANDOM].flags) or seed
         assert sum("uninformative" in one.flags for one in raters.values()) == 1 or seed
         for number, matrix in enumerate(_MATRICES, 1):

@@ -89,7 +89,7 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     cells = [row.split(",") for row in rows]
     assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
     assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in cells] == [one.valid for one in export_votes(campaign).questions]
+    assert [float(row[4]) for row in cells] == [question.valid for question in export_votes(campaign).questions]
     no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
     with changing(campaign) as change:

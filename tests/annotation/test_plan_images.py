@@ -97,7 +97,7 @@ def test_examples_are_the_first_three_images_of_each_class(tmp_path: Path) -> No
     write_files(tmp_path, {**files, "n01/a.jpg": picture(7), "cat/b.JPG": picture(8), "2/c.jpeg": picture(9)})
     assert sorted(examples_of(tmp_path)) == [(0, 7), (0, 8), (1, 3), (1, 4), (1, 5), (2, 9)]
     write_files(tmp_path / "ids", {"7/a.png": picture(1, "PNG")})
-    assert [one.class_id for one in read_examples(tmp_path / "ids", Classes(8), images=(), hashes={})] == [7]
+    assert [example.class_id for example in read_examples(tmp_path / "ids", Classes(8), images=(), hashes={})] == [7]
 
 
 def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None:

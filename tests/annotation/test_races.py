@@ -47,8 +47,8 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         new_answers = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
             save_answers(campaign, rater, new_answers, time.time())
-        for one in new_answers:
-            acknowledged.setdefault((rater, one.question), (0, one.answer))
+        for answer in new_answers:
+            acknowledged.setdefault((rater, answer.question), (0, answer.answer))
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
                 suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
@@ -79,11 +79,11 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
         turns.append(turn)
         revise(campaign, expert, turn, chance, acknowledged)
     for again in range(1, _TURNS):
-        one = chance.choice(turns)
+        chosen_turn = chance.choice(turns)
         revise(
             campaign,
             expert,
-            replace(one, rows=[replace(row, revision=again) for row in one.rows]),
+            replace(chosen_turn, rows=[replace(row, revision=again) for row in chosen_turn.rows]),
             chance,
             acknowledged,
         )

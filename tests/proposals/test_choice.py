@@ -142,7 +142,7 @@ def pairs_of(questions: Questions) -> list[tuple[str, int]]:
 
 
 def subsets(models: str) -> list[tuple[str, ...]]:
-    return [each for size in range(1, len(models) + 1) for each in combinations(sorted(models), size)]
+    return [subset for size in range(1, len(models) + 1) for subset in combinations(sorted(models), size)]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -224,7 +224,7 @@ def test_choice_equals_brute_force(seed: int, share: float) -> None:
     assert best[-1] == everyone
     found = [(on_search[models].candidates, on_search[models].recall.hits) for models in best]
     expected = frontier(list(on_search.values()))
-    assert list(dict.fromkeys(each for each in found if each in expected)) == expected
+    assert list(dict.fromkeys(entry_ for entry_ in found if entry_ in expected)) == expected
     assert len(found) <= 1 + len(expected)
     chosen = everyone
     for models in reversed(best[:-1]):

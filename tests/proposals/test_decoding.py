@@ -40,28 +40,28 @@ def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_batches_are_complete_and_in_order(tmp_path: Path, workers: int, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
-    each = Decoder(open_images(tmp_path), CUT)
+    decoder = Decoder(open_images(tmp_path), CUT)
     batches = [range(17), range(17, 20), range(30, 40)]
     expected = [[-1 if n % 5 == 0 else n % 12 for n in batch] for batch in batches]
     found = [
-        [-1 if isinstance(one, str) else number_of(one) for one in batch]
-        for batch in decode_batches(each, batches, workers)
+        [-1 if isinstance(pixels, str) else number_of(pixels) for pixels in batch]
+        for batch in decode_batches(decoder, batches, workers)
     ]
     assert found == expected
-    assert list(decode_batches(each, [], workers)) == []
-    assert len(list(decode_batches(each, [range(4), range(4, 8)], workers))) == 2
+    assert list(decode_batches(decoder, [], workers)) == []
+    assert len(list(decode_batches(decoder, [range(4), range(4, 8)], workers))) == 2
 
 
 def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
     monkeypatch.setattr("reassess.data.worker_processes.ProcessPoolExecutor", None)
-    each = Decoder(open_images(tmp_path), CUT)
+    decoder = Decoder(open_images(tmp_path), CUT)
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
-    assert [[number_of(one) for one in batch] for batch in decode_batches(each, batches, 2)] == expected
+    assert [[number_of(pixels) for pixels in batch] for batch in decode_batches(decoder, batches, 2)] == expected
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     with pytest.raises(TypeError):
-        list(decode_batches(each, batches, 2))
+        list(decode_batches(decoder, batches, 2))
 
 
 class Ending(Decoder):

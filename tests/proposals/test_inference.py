@@ -35,7 +35,7 @@ CLASSES = Classes(3, names=("cat", "dog", "cup"))
 
 def colours(pictures: list[Any]) -> npt.NDArray[np.float64]:
     """Compute scores that identify each image and output."""
-    return np.array([[number_of(each), -number_of(each), 0.5] for each in pictures], np.float64)
+    return np.array([[number_of(picture), -number_of(picture), 0.5] for picture in pictures], np.float64)
 
 
 MODEL = ImageModel("colours", colours)
@@ -88,7 +88,7 @@ def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monk
     for place, workers in ((images, 0), (images, 1), (tmp_path / "i.zip", 0), (tmp_path / "i.tar", 1)):
         run(place, tmp_path / "out.npy", workers=workers, force=True)
         contents.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
-    assert all(each == contents[0] for each in contents)
+    assert all(content == contents[0] for content in contents)
 
 
 def test_image_list_sets_images_and_order(images: Path, tmp_path: Path) -> None:
@@ -180,7 +180,9 @@ def test_probabilities_of_outputs_with_same_class_are_summed(
         scores_ = scores_.astype(np.float64) * 1e300
     outputs = [rng.choice(["", "-"]) if k < 0 else CLASSES.names[k] for k in classes]
     rows = {number: scores_[number - 1] for number in NUMBERS.values()}
-    model = ImageModel("fine", lambda pictures: np.array([rows[number_of(each)] for each in pictures]), outputs=outputs)
+    model = ImageModel(
+        "fine", lambda pictures: np.array([rows[number_of(picture)] for picture in pictures]), outputs=outputs
+    )
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), batch_size=batch)
     assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
     assert result.without_class == classes.count(-1)

@@ -147,20 +147,24 @@ def test_candidates_do_not_depend_on_order_of_models_and_rows(seed: int, random:
             if model.scores is None
             else Predictions.from_scores(model.scores[rows], images)
         )
-    one, other = (propose(each, original, per_image=5, benchmark=benchmark) for each in (models, shuffled))
-    assert same(one, other)
-    one, other = (propose(each, per_image=5) for each in (models, shuffled))
-    assert same(one, other)
+    result, shuffled_result = (
+        propose(models_, original, per_image=5, benchmark=benchmark) for models_ in (models, shuffled)
+    )
+    assert same(result, shuffled_result)
+    result, shuffled_result = (propose(models_, per_image=5) for models_ in (models, shuffled))
+    assert same(result, shuffled_result)
 
 
-def same(one: ProposalResult, other: ProposalResult) -> bool:
+def same(first: ProposalResult, second: ProposalResult) -> bool:
     arrays = ("question_ids", "source_ids", "ranks", "probabilities")
     return (
-        one.to_json() == other.to_json()
-        and one.candidates.questions.images == other.candidates.questions.images
-        and one.set_aside.images == other.set_aside.images
-        and one.candidates.questions.class_ids.tolist() == other.candidates.questions.class_ids.tolist()
-        and all(getattr(one.candidates, name).tobytes() == getattr(other.candidates, name).tobytes() for name in arrays)
+        first.to_json() == second.to_json()
+        and first.candidates.questions.images == second.candidates.questions.images
+        and first.set_aside.images == second.set_aside.images
+        and first.candidates.questions.class_ids.tolist() == second.candidates.questions.class_ids.tolist()
+        and all(
+            getattr(first.candidates, name).tobytes() == getattr(second.candidates, name).tobytes() for name in arrays
+        )
     )
 
 

@@ -99,9 +99,9 @@ def test_no_exchange_reduces_distances(seed: int, n: int, tasks: int) -> None:
     _exchange(task, distances)
     assert np.bincount(task).tolist() == sizes.tolist()
     assert within(task, distances) <= before
-    for one, other in combinations(range(n), 2):
+    for first, second in combinations(range(n), 2):
         changed = task.copy()
-        changed[[one, other]] = task[[other, one]]
+        changed[[first, second]] = task[[second, first]]
         assert within(changed, distances) >= within(task, distances)
 
 

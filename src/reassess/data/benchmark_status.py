@@ -166,7 +166,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     reader = PartChecker(folder=folder)
     for part in parts:
         reader.check(part)
-    images = {part: held.images for part, held in reader.held.items() if held.images}
+    images = {part: contents.images for part, contents in reader.contents.items() if contents.images}
     benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
     names = {part: benchmark_names(of_part, benchmark) for part, of_part in images.items()}
     used = {path.name for one in parts for path in one.paths}

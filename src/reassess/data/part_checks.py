@@ -1,4 +1,4 @@
-"""Read the parts of a benchmark one after another: how much each contains, which names it uses, and what is wrong."""
+"""Checks of the parts of a benchmark: their counts, the names they use, and errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, name_problem
 from reassess.errors import ReassessError, at
 
-_OF_CLASSES: Mapping[str, Callable[..., Any]] = {
+_CLASS_TABLES: Mapping[str, Callable[..., Any]] = {
     "groups": formats.read_groups,
     "collapsed": formats.read_collapsed_file,
     "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
@@ -35,7 +35,7 @@ _READERS: Mapping[str, Callable[..., Any]] = {
     "labels": partial(formats.read_label_file, original=read_original),
     "scores": formats.read_score_file,
 }
-_OF_IMAGES: Mapping[str, Callable[[Path], Sized]] = {
+_IMAGE_TABLES: Mapping[str, Callable[[Path], Sized]] = {
     "folds": formats.read_folds,
     "duplicates": formats.read_duplicates,
 }
@@ -43,32 +43,32 @@ _OF_IMAGES: Mapping[str, Callable[[Path], Sized]] = {
 
 @dataclass(frozen=True)
 class PartCheck:
-    """One part of a benchmark; benchmark.json counts as one."""
+    """The check of one part of a benchmark, or of its benchmark.json."""
 
     part: str
-    source: str | None = None  # the name of its file in the folder, or of a known source; None for a missing part
-    paths: tuple[Path, ...] = ()  # its files on this machine
-    format: str | None = None  # the suffix, "folder" or "class folders"; None if it is not on this machine
-    counts: Mapping[str, int] = field(default_factory=dict)  # images, questions, votes ...; empty if it was not read
+    source: str | None = None  # name of the file in the folder, or of a known source; None if the part is missing
+    paths: tuple[Path, ...] = ()  # files on this machine
+    format: str | None = None  # suffix, "folder" or "class folders"; None if the part is not on this machine
+    counts: Mapping[str, int] = field(default_factory=dict)  # of images, questions, votes, ...; empty if not read
     answers: Mapping[Id, int] = field(default_factory=dict)  # number of votes per answer; empty if answers are classes
-    error: ReassessError | None = None  # why it cannot be read
-    made_by: str | None = None  # how to get a missing part
-    made_from: tuple[str, ...] = ()  # the inputs that it was made from, if the command that wrote it recorded them
-    stale: tuple[str, ...] = ()  # the parts among them that have changed since then
+    error: ReassessError | None = None  # the error if the part cannot be read
+    made_by: str | None = None  # how to make a missing part
+    made_from: tuple[str, ...] = ()  # the recorded inputs of the command that wrote the part
+    stale: tuple[str, ...] = ()  # inputs that have changed since then
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What is kept of a part that was read: how much it contains, and which names it uses."""
+    """Counts and names of a part."""
 
     counts: Mapping[str, int]
     images: tuple[str, ...] = ()
-    classes: Classes | None = None  # those that it names, or in which it was read
+    classes: Classes | None = None  # the classes it names, or the class list of its ids
     answers: Mapping[Id, int] = field(default_factory=dict)
 
 
 def _contents(noun: Any) -> _Contents:
-    """What is kept of a noun; of reviews, the valid classes."""
+    """Return the counts and names of labels, votes and other types; for reviews, of the valid classes."""
     if isinstance(noun, MultiLabels | Scores):
         return _contents(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
     if isinstance(noun, LabelSets):
@@ -80,7 +80,7 @@ def _contents(noun: Any) -> _Contents:
         counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}
         return _Contents(counts, noun.images, noun.classes)
     if isinstance(noun, Votes):
-        return _of_votes(noun)
+        return _vote_contents(noun)
     if isinstance(noun, Classes):
         return _Contents({"classes": noun.count or 0})
     if isinstance(noun, tuple):
@@ -90,35 +90,36 @@ def _contents(noun: Any) -> _Contents:
     return _Contents({"pairs": len(noun)})
 
 
-def _of_votes(votes: Votes) -> _Contents:
-    own = {"votes": len(votes), "raters": len(votes.raters)}
+def _vote_contents(votes: Votes) -> _Contents:
+    vote_counts = {"votes": len(votes), "raters": len(votes.raters)}
     if votes.classes is not None:
-        counts = {**own, "images": len(votes.items), "classes": len(votes.answers)}
+        counts = {**vote_counts, "images": len(votes.items), "classes": len(votes.answers)}
         return _Contents(counts, votes.images, votes.classes)
-    given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
-    on = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
-    return replace(on, counts={**own, **on.counts}, answers=dict(zip(votes.answers, given, strict=True)))
+    answer_counts = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
+    items = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
+    answers = dict(zip(votes.answers, answer_counts, strict=True))
+    return replace(items, counts={**vote_counts, **items.counts}, answers=answers)
 
 
 @dataclass
 class PartChecker:
-    """Reads part after part, and checks each; the parts that were read say how the others are read."""
+    """Reads and checks parts one after another: earlier parts give the settings, classes and answers."""
 
     folder: Path | None
     settings: dict[str, Any] = field(default_factory=dict)
-    listed: Classes | None = None
+    class_list: Classes | None = None
     parts: dict[str, PartCheck] = field(default_factory=dict)
-    held: dict[str, _Contents] = field(default_factory=dict)
+    contents: dict[str, _Contents] = field(default_factory=dict)
     votes: dict[str, Votes] = field(default_factory=dict)  # by file
     unlisted: list[NameProblem] = field(default_factory=list)
 
     def check(self, check: PartCheck) -> None:
-        """Read a part, if it is there."""
-        images = self.held["images"].images if "images" in self.held else ()
+        """Read a part if it exists, and keep the result."""
+        images = self.contents["images"].images if "images" in self.contents else ()
         if check.part == "original" and not check.paths and are_in_class_folders(images):
             check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS, counts={})
         classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
-        if check.paths and not (check.part in _OF_CLASSES and classes_unread):
+        if check.paths and not (check.part in _CLASS_TABLES and classes_unread):
             check = self._read_part(check)
         self.parts[check.part] = check
 
@@ -126,69 +127,75 @@ class PartChecker:
         try:
             if self.folder is not None:
                 single_place(self.folder, check.part, check.paths)
-            held = self._read(check, self.listed)
+            contents = self._read(check, self.class_list)
         except ReassessError as error:
-            if error.code != "unknown-class" or self.listed is None or check.part in _OF_CLASSES:
+            if error.code != "unknown-class" or self.class_list is None or check.part in _CLASS_TABLES:
                 return replace(check, error=error)
-            return self._read_unlisted(check, error, self.listed)
-        self.held[check.part] = held
-        return replace(check, counts=held.counts, answers=held.answers)
+            return self._read_unlisted(check, error, self.class_list)
+        self.contents[check.part] = contents
+        return replace(check, counts=contents.counts, answers=contents.answers)
 
-    def _read_unlisted(self, check: PartCheck, error: ReassessError, listed: Classes) -> PartCheck:
-        """Read a part with classes that are not in the class list without the list, and note these classes."""
+    def _read_unlisted(self, check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
+        """Read a part again without the class list, and note the classes that are not in the list."""
         try:
-            held = self.held[check.part] = self._read(check, None)
-        except ReassessError:  # it is wrong in another way too
+            contents = self.contents[check.part] = self._read(check, None)
+        except ReassessError:  # the part has another error too
             return replace(check, error=error)
-        assert held.classes is not None
-        missing = [text for text in held.classes.texts if listed.find(text) is None]
+        assert contents.classes is not None
+        missing = [text for text in contents.classes.texts if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
         self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", missing))
-        return replace(check, error=error, counts=held.counts, answers=held.answers)
+        return replace(check, error=error, counts=contents.counts, answers=contents.answers)
 
-    def _read(self, check: PartCheck, listed: Classes | None) -> _Contents:
+    def _read(self, check: PartCheck, class_list: Classes | None) -> _Contents:
         part, path = check.part, check.paths[0]
         if part == SETTINGS_FILE:
             self.settings = read_settings(path.parent)
             return _Contents({"settings": len(self.settings)})
         if part == "classes":
-            self.listed = formats.read_class_file(*check.paths)
-            return _contents(self.listed)
+            self.class_list = formats.read_class_file(*check.paths)
+            return _contents(self.class_list)
         if part == "images":
             if self.folder is not None:
                 check_images_place(self.folder, path)
             return _contents(list_images(path))
         if part == "original" and check.format == CLASS_FOLDERS:
             with at(path):
-                original = labels_from_folders(self.held["images"].images, listed)
+                original = labels_from_folders(self.contents["images"].images, class_list)
             if self.parts["classes"].format is None:
-                self.listed = original.classes
-            return replace(_contents(original), images=())  # they are those of the part images
-        if part in _OF_IMAGES:
-            return _Contents({"images": len(_OF_IMAGES[part](path))})
+                self.class_list = original.classes
+            return replace(_contents(original), images=())  # the same images as in the part images
+        if part in _IMAGE_TABLES:
+            return _Contents({"images": len(_IMAGE_TABLES[part](path))})
         if part in _READERS:
-            return _contents(_READERS[part](path, classes=listed))
-        if part in _OF_CLASSES:
-            return _contents(_OF_CLASSES[part](path, listed or self._named()))
-        # Golden answers are read with the answers of the votes.
-        answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
-        votes = formats.read_vote_file(path, answers=answers, classes=listed)
+            return _contents(_READERS[part](path, classes=class_list))
+        if part in _CLASS_TABLES:
+            return _contents(_CLASS_TABLES[part](path, class_list or self._named_classes()))
+        # Golden votes have the same possible answers as the votes.
+        answers = self.settings.get("answers") or (
+            tuple(self.contents["votes"].answers) if "votes" in self.contents else None
+        )
+        votes = formats.read_vote_file(path, answers=answers, classes=class_list)
         check_one_kind({**self.votes, str(path): votes})
         self.votes[str(path)] = votes
         return _contents(votes)
 
-    def _named(self) -> Classes:
-        """The classes that the earlier parts name, if there is no list of them."""
-        named = [held.classes for held in self.held.values() if held.classes is not None and held.classes.texts]
-        return reduce(Classes.unite, named) if named else Classes()
+    def _named_classes(self) -> Classes:
+        """Unite the class names of the earlier parts, for use without a class list."""
+        with_names = [
+            part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
+        ]
+        return reduce(Classes.unite, with_names) if with_names else Classes()
 
     def class_problems(self) -> Iterable[NameProblem]:
-        """Classes that are not in the class list, or that some parts name and others number without a list."""
-        held = {part: one.classes for part, one in self.held.items() if one.classes is not None}
-        named = [part for part, classes in held.items() if classes.texts]
-        numbered = [part for part, classes in held.items() if not classes.texts]
-        if self.folder is None or self.listed is not None or not (named and numbered):
+        """Find classes that are not in the class list; or, without a list, names beside ids in other parts."""
+        classes_of = {
+            part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
+        }
+        with_names = [part for part, classes in classes_of.items() if classes.texts]
+        with_ids = [part for part, classes in classes_of.items() if not classes.texts]
+        if self.folder is None or self.class_list is not None or not (with_names and with_ids):
             return self.unlisted
-        texts = sorted({text for part in named for text in held[part].texts})
-        what = f"named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
+        texts = sorted({text for part in with_names for text in classes_of[part].texts})
+        what = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
         return (*self.unlisted, name_problem("class", what, texts, fix=MADE_BY["classes"]))

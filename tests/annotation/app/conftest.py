@@ -54,8 +54,8 @@ def work(window: Window, memory_folder: Path) -> Iterator[Callable[..., Work]]:
     yield begin
     complaints = list(window.complaints)
     window.clear()
-    for one in begun:
-        for own in one.contexts:
+    for server in begun:
+        for own in server.contexts:
             own.close()
-        one.server.kill()
+        server.server.kill()
     assert complaints == []

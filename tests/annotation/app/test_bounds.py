@@ -30,7 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def memory(server: Server) -> int:
     """Return the memory of the process, in bytes."""
-    (line,) = [one for one in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmRSS" in one]
+    (line,) = [
+        line_ for line_ in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmRSS" in line_
+    ]
     return int(line.split()[1]) << 10
 
 
@@ -160,8 +162,8 @@ def test_thousand_idle_connections_block_nobody_for_long(server: Server) -> None
         time.sleep(1.5)
         assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     finally:
-        for one in connections:
-            one.close()
+        for connection in connections:
+            connection.close()
 
 
 @pytest.mark.parametrize("root_path", ["", "/rating"])
@@ -171,8 +173,8 @@ def test_local_client_sets_address_only_as_proxy(tmp_path: Path, root_path: str)
     server = Server(tmp_path, root_path=root_path)
     server.start()
     forged = ["192.0.2.7", "2001:db8::7", '1.2.3.4 - "GET /forged', "a", "fe80::1%x forged", "", "9.9.9.9, 192.0.2.8"]
-    for one in forged:
-        head = HEAD + f"X-Forwarded-For: {one}\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n".encode()
+    for headers_ in forged:
+        head = HEAD + f"X-Forwarded-For: {headers_}\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n".encode()
         assert send(server, head)[0].startswith(b"HTTP/1.1 200 ")
     server.stop()
     lines = [line.split() for line in server.log.read_text().splitlines() if "GET" in line]

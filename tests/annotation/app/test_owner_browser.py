@@ -240,7 +240,9 @@ def test_existing_name_is_reported_in_several_lines(
     view = work(sizes=(2,)).sign_in("kim", page="owner")
     for width, _ in VIEWS:
         resize(view, width)
-        form, people = (view.locator(one).bounding_box() for one in ("#invite", "[aria-label='Table of people']"))
+        form, people = (
+            view.locator(selector).bounding_box() for selector in ("#invite", "[aria-label='Table of people']")
+        )
         assert 0 <= people["y"] - (form["y"] + form["height"]) < 40
     name = view.locator("#invite input")
     name.fill("ann")

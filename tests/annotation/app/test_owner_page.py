@@ -51,8 +51,8 @@ def test_votes_are_recounted_after_database_was_busy(
             raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
 
     assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
-    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("ERROR", None)] * min(failures, 4)
-    assert all("database is locked" in one.getMessage() for one in caplog.records)
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("ERROR", None)] * min(failures, 4)
+    assert all("database is locked" in record.getMessage() for record in caplog.records)
     event.remove(site.campaign.engine, "begin", be_busy)
     is_done = failures < 4
     assert progress_of(site.campaign, site.now).open == (6 if is_done else 0)
@@ -138,7 +138,7 @@ def test_page_shows_only_the_states_and_lists_of_the_campaign(tmp_path: Path) ->
     page = words(make_site(tmp_path, sizes=(2,), golden=0))
     assert "2 open" in page
     assert "golden questions none" in page
-    for absent in ("with all their votes", "closed by the stop rule", "Golden questions:", "balanced accuracy"):
+    for absent in ("with all votes", "closed by the stop rule", "Golden questions:", "balanced accuracy"):
         assert absent not in page
 
 

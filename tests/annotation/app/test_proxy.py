@@ -137,9 +137,9 @@ def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
                 time.sleep(0.02)
 
     yield put
-    for one in begun:
-        one.terminate()
-        one.wait(20)
+    for process in begun:
+        process.terminate()
+        process.wait(20)
 
 
 @dataclass

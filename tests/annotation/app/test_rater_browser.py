@@ -203,7 +203,7 @@ def test_enlarged_image_follows_mouse_and_fingers(phone: tuple[Work, Any]) -> No
 def test_landscape_phone_shows_image_beside_answers(phone: tuple[Work, Any]) -> None:
     begun, view = phone
     address = shown(view)
-    image, side = (view.locator(one).bounding_box() for one in ("#image", "#side"))
+    image, side = (view.locator(selector).bounding_box() for selector in ("#image", "#side"))
     assert image["x"] + image["width"] <= side["x"]
     assert image["height"] > 300
     for key in "12345678":
@@ -316,7 +316,7 @@ def test_name_with_one_error_in_long_word_is_found_first(instruments: Callable[.
     shown(view)
     chance, typed = random.Random(0), []
     for _ in range(300):
-        name, letter = chance.choice([one for one in NAMES if len(one) > 4]), chance.choice("abcdefgh")
+        name, letter = chance.choice([name for name in NAMES if len(name) > 4]), chance.choice("abcdefgh")
         size = len(name.split()[-1])  # in the last word, which has the error
         place = len(name) - chance.randint(2, size)
         head, at, then, tail = name[:place], name[place], name[place + 1], name[place + 2 :]

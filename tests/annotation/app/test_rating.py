@@ -40,10 +40,10 @@ def test_rater_can_go_back_to_last_task(site: Site) -> None:
     client.post("/answers", json=answers_to(first))
     second = next_task(client)
     client.post("/answers", json=answers_to(second))
-    one, two = first["task"], second["task"]
-    for held, last in (([], two), ([two], one)):
+    first_task, second_task = first["task"], second["task"]
+    for held, last in (([], second_task), ([second_task], first_task)):
         assert client.post("/back", json={"held": held}).json()["task"]["task"] == last
-    assert client.post("/back", json={"held": [one, two]}).json() == {"task": None}
+    assert client.post("/back", json={"held": [first_task, second_task]}).json() == {"task": None}
 
 
 def test_classes_are_sent_once(still_site: Site) -> None:
@@ -202,8 +202,8 @@ def test_images_left_fall_by_one_per_image_golden_or_not(address: str | Path, tm
     progress.append(client.get("/progress").json())
     count = len(progress) - 1
     assert count > 1 + 8  # some tasks are golden
-    assert [(one["done"], one["left"]) for one in progress] == [(n, count - n) for n in range(count + 1)]
-    assert [one["pace"] for one in progress] == [None] * 3 + [3.0] * (count - 2)  # two answers of 1.5 seconds
+    assert [(entry["done"], entry["left"]) for entry in progress] == [(n, count - n) for n in range(count + 1)]
+    assert [entry["pace"] for entry in progress] == [None] * 3 + [3.0] * (count - 2)  # two answers of 1.5 seconds
     last = progress[-1]
     assert (last["answers"], last["seconds"]) == (2 * count, 3.0 * count)
     assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both answers are yes

@@ -141,6 +141,6 @@ def test_name_or_address_of_other_machine_raises(host: str, found: str) -> None:
 def test_invalid_root_path_raises(path: str) -> None:
     assert message(serve, None, root_path=path) == (
         "not a path of a site\n"
-        "  allowed: a path such as /rating: after each slash letters, digits and -._~, not a point first\n"
+        "  allowed: a path such as /rating: letters, digits and -._~ after each slash, no dot directly after a slash\n"
         f"  found:   {path!r}"
     )

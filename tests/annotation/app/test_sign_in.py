@@ -75,11 +75,11 @@ def test_sign_out_ends_session_on_server(site: Site) -> None:
 
 
 def test_two_browsers_have_separate_sessions(site: Site) -> None:
-    one, two = site.client("ann"), site.client("ann")
-    tokens = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (one, two)]
-    assert tokens[0] == one.headers["X-CSRF-Token"] != tokens[1]
-    one.post("/sign-out", json={})
-    assert two.post("/next", json={"held": []}).status_code == 200
+    first, second = site.client("ann"), site.client("ann")
+    tokens = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (first, second)]
+    assert tokens[0] == first.headers["X-CSRF-Token"] != tokens[1]
+    first.post("/sign-out", json={})
+    assert second.post("/next", json={"held": []}).status_code == 200
 
 
 def test_address_waits_until_first_try_is_a_minute_old() -> None:

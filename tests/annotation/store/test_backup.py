@@ -138,7 +138,7 @@ def test_backup_replaces_only_earlier_copy(path: Path) -> None:
     with closing(open_campaign(copy)) as campaign:  # a rater continues in the copy
         vote_on_all(campaign, raters=2, now=3e9)
     assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
-    assert {one.name for one in path.parent.iterdir()} == {"c.db", "copy.db"}
+    assert {file.name for file in path.parent.iterdir()} == {"c.db", "copy.db"}
 
 
 def change_answers(path: Path, person: int, answer: int) -> None:

@@ -217,7 +217,7 @@ def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder
             "  found:   attempt to write a readonly database\n"
             "  fix:     make the file and its folder writable"
         )
-        assert [one.name for one in fixed.iterdir()] == [copied.name]
+        assert [file.name for file in fixed.iterdir()] == [copied.name]
     fixed.chmod(0o777)
 
 
@@ -241,7 +241,7 @@ def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memor
     with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         with drop_root(), using_campaign(path) as read:
-            assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
+            assert "zoe" in [rater.name for rater in progress_of(read, 1e9).raters]
 
 
 def test_change_on_server_does_not_wait_forever(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +343,7 @@ def names_if_killed(path: Path) -> set[str]:
             shutil.copy(side_file, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
         export_votes(killed)  # raises if it is damaged
-        return {one.name for one in people_of(killed)}
+        return {person.name for person in people_of(killed)}
 
 
 def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
@@ -366,7 +366,7 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
         names = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)
-        assert {one.name for one in people_of(campaign)} == names
+        assert {person.name for person in people_of(campaign)} == names
     assert "yan" not in names
     assert ("0" in names) == (how not in ("zeros", "empty"))
     assert ("19" in names) == (how == "head")
@@ -454,7 +454,7 @@ def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
     with using_campaign(path) as campaign:
-        assert {"zoe"} == {one.name for one in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
+        assert {"zoe"} == {person.name for person in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
 
 
 def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:

@@ -47,7 +47,7 @@ def make_campaign(address: str | Path) -> Callable[..., Campaign]:
 
 def practised(campaign: Campaign) -> PracticeResult | None:
     """Return the practice result of ann."""
-    (result,) = [one.practice for one in progress_of(campaign, NOW).raters if one.name == "ann"]
+    (result,) = [rater.practice for rater in progress_of(campaign, NOW).raters if rater.name == "ann"]
     return result
 
 

@@ -97,7 +97,7 @@ def test_people_who_change_each_other_do_not_deadlock(campaign: Campaign, change
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(change_often, kim, lee), threads.submit(change_often, lee, kim)]:
             done.result()
-    assert [one.linked for one in people_of(campaign)] == [change is make_link] * 2
+    assert [person.linked for person in people_of(campaign)] == [change is make_link] * 2
 
 
 def test_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +150,8 @@ def test_existing_and_unknown_names_raise(campaign: Campaign) -> None:
 def test_people_are_added_all_or_none(campaign: Campaign, last: str) -> None:
     add_person(campaign, "bob")
     message(add_people, campaign, ["ann", last], "expert", now=NOW)
-    assert [one.name for one in people_of(campaign)] == ["bob"]
-    assert add_people(campaign, ["ann", "cy"]) == [one.id for one in people_of(campaign)[1:]]
+    assert [person.name for person in people_of(campaign)] == ["bob"]
+    assert add_people(campaign, ["ann", "cy"]) == [person.id for person in people_of(campaign)[1:]]
 
 
 def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -> None:
@@ -168,7 +168,7 @@ def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -
     with ThreadPoolExecutor(1) as pool:
         add_people(campaign, ["ann", "bob"])
         assert later[0].result().startswith("person already exists\n")
-    assert [one.name for one in people_of(campaign)] == ["ann", "bob"]
+    assert [person.name for person in people_of(campaign)] == ["ann", "bob"]
     other.close()
 
 
@@ -176,7 +176,7 @@ def test_deleted_person_gets_unused_name(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
     add_person(campaign, f"deleted {person}")
     delete_person(campaign, person, NOW)
-    assert [one.name for one in people_of(campaign)] == [f"deleted {person}-again", f"deleted {person}"]
+    assert [person.name for person in people_of(campaign)] == [f"deleted {person}-again", f"deleted {person}"]
     delete_person(campaign, person, NOW)
     assert people_of(campaign)[0].name == f"deleted {person}-again"
 

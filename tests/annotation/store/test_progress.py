@@ -76,7 +76,7 @@ def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: t
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
-    ann, bo, cy, di = (one.practice for one in progress_of(campaign, NOW).raters if one.role == "rater")
+    ann, bo, cy, di = (rater.practice for rater in progress_of(campaign, NOW).raters if rater.role == "rater")
     assert ann == PracticeResult(BalancedAccuracy(1.5, 1.0, 2, 2), passed[0])
     assert bo == PracticeResult(BalancedAccuracy(0.0, 0.0, 2, 2), passed[1])
     assert (cy, di) == (PracticeResult(BalancedAccuracy(1.0, 1.0, 1, 1), None), None)
@@ -113,10 +113,10 @@ def test_flags_equal_flags_of_export(path: Path) -> None:
             give(campaign, number, turn, *(guesses if number == 3 else [YES] * len(truths) if says_yes else truths))
     exported = export_votes(campaign)
     measured = golden_votes(exported.golden, exported.rater_golden)
-    expected = {one.rater: one.flags for one in rater_reliability(exported.votes, measured).raters}
-    found = {f"rater {one.id}": one.flags for one in progress_of(campaign, NOW).raters if one.role == "rater"}
-    assert found == expected
-    assert list(found.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
+    expected = {rater.rater: rater.flags for rater in rater_reliability(exported.votes, measured).raters}
+    flags_ = {f"rater {rater.id}": rater.flags for rater in progress_of(campaign, NOW).raters if rater.role == "rater"}
+    assert flags_ == expected
+    assert list(flags_.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
 
 
 def test_few_golden_answers_flag_nobody_as_uninformative(campaign: Campaign) -> None:
@@ -135,4 +135,4 @@ def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
     vote_on_all(campaign, raters=1)
     progress = progress_of(campaign, NOW)
     assert progress.golden_unknown == 2
-    assert [one.flags for one in progress.raters] == [(), ("one answer",)]
+    assert [rater.flags for rater in progress.raters] == [(), ("one answer",)]

@@ -149,7 +149,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
-    assert [(one.class_id, one.people) for one in export_votes(campaign).suggestions] == [(5, 1)]
+    assert [(suggestion.class_id, suggestion.people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
 
 
 def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
@@ -159,8 +159,8 @@ def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
         turn = turn_of(campaign, person)
         for class_id in (1, 5, 5):
             suggest(campaign, person, turn.task, class_id, NOW)
-    found = [(one.who, one.image, one.class_ids) for one in last_entries(campaign, 4)]
-    assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
+    entries = [(entry.who, entry.image, entry.class_ids) for entry in last_entries(campaign, 4)]
+    assert entries == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 
 def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:

@@ -39,7 +39,7 @@ def test_schema_changes_need_new_form_and_migration() -> None:
     tables = []
     for table in schema.metadata.sorted_tables:
         columns = [f"{column.name} {column.type}{'?' * bool(column.nullable)}" for column in table.columns]
-        unique = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+        unique = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
         names = sorted(str(one.name) for one in (*table.indexes, *unique))
         tables.append(f"{table.name}: {', '.join((*columns, *names))}\n")
     assert "".join(sorted(tables)) == Path(__file__).with_name(f"form_{FORM}.txt").read_text()

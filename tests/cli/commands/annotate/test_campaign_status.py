@@ -33,7 +33,7 @@ def test_status_shows_progress_and_raters(status: Runner, work: Callable[..., No
     assert (
         output_of(status(hours=4))
         == """\
-8 questions: 8 open, 0 with all their votes
+8 questions: 8 open, 0 with all votes
 golden: 4 valid, 4 invalid
 16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more votes needed
 more raters needed: nobody is left to answer 8 open questions
@@ -42,10 +42,10 @@ name   role     stage    votes   seconds   golden   balanced %             95 % 
 eve    expert   rating       0         -   8 of 8            -                -                      -
 ann    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
 bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
-seconds: median time of an answer; golden: answers to golden questions
+seconds: median time per answer; golden: answers to golden questions
 balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
 95 %: interval over questions (Newcombe's hybrid score method)
-an expert without a last answer: the answers came with the campaign
+experts without a last answer: their answers were read by annotate create
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
 """
@@ -76,7 +76,7 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     work()
     result = run("status", "pets.db")
     assert result.err == (
-        "Warning: practice is easy to pass without looking: no or yes at random, 6.25 %\n"
+        "Warning: practice is easy to pass without looking at the images: no or yes at random, 6.25 %\n"
         "  fix: annotate create with --practice 4 or a higher --bar\n"
     )
     lines = result.out.splitlines()

@@ -182,7 +182,7 @@ def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) 
     Path("moved").mkdir()
     for folder in ("pets", "rated"):
         Path(folder).rename(Path("moved", folder))
-    (images,) = (one for one in results_of(run, "status", "moved/rated")["parts"] if one["part"] == "images")
+    (images,) = (part for part in results_of(run, "status", "moved/rated")["parts"] if part["part"] == "images")
     assert (images["source"], images["counts"]) == ("moved/pets/images", {"images": 8})
     Path("moved/pets").rename("pets")
     refused = run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv")

@@ -66,7 +66,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
     assert missing.err.endswith("  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n")
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):
-        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that shows it at /rating", line)
+        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that serves it at /rating", line)
         assert found, line
         client = PageClient(found[1], token)
         assert client.fetch(client.post("next", {"held": []})["task"]["image"])
@@ -77,7 +77,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
     ("address", "expected"),
     [
         ("8000", "is not an address HOST:PORT or HOST:PORT/PATH."),
-        ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: after each slash letters, digits"),
+        ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: letters, digits"),
     ],
 )
 def test_invalid_addresses_are_usage_errors(run: Runner, address: str, expected: str) -> None:

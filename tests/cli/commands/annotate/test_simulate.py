@@ -48,18 +48,18 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
         "hours",
         first,
     )
-    assert states == "questions: 0 open, 8 with all their votes"
+    assert states == "questions: 0 open, 8 with all votes"
     assert votes == "votes: 16 of at most 16"
     rest = r"8 simulated questions \(\d valid missed, \d invalid kept\)"
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % correct on {rest}", labels)
     assert last == [
         "copy: tried.db",
-        "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
+        "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)",
         "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:
-        raters = [one for one in annotation.progress_of(campaign, time.time()).raters if one.role == "rater"]
+        raters = [rater for rater in annotation.progress_of(campaign, time.time()).raters if rater.role == "rater"]
     assert [one.name for one in raters] == ["simulated 1", "simulated 2"]
     results = results_of(simulate("--raters", "2", "--seconds", "900", "--json"))
     assert (results.pop("labels")["voted"], results.pop("hours") > 2, results.pop("elapsed_hours") > 1) == (
@@ -89,7 +89,7 @@ def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Run
         assert isinstance(annotation.next_turn(campaign, ann, time.time()), annotation.Turn)
         annotation.pause(campaign, time.time())
     first, second, *_ = simulate("--raters", "1").out.splitlines()
-    assert first == "the campaign is paused; its copy was resumed"
+    assert first == "the campaign is paused; the copy is resumed"
     assert second.startswith("1 rater: 4 tasks, 8 answers, ")
 
 

@@ -129,7 +129,8 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         ),
         (
             {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},
-            "no golden task is left for raters who passed practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "no golden task is left for raters who passed practice\n"
+            "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
@@ -155,7 +156,9 @@ def test_contradicting_parts_of_plan_raise(options: dict[str, Any], expected: st
 
 
 def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
-    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    assert "\n  allowed: up to 3 practice tasks: 12 golden questions are 6 tasks, and 3 must remain\n" in message(
+        plan_of_cut_images, 4
+    )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)

@@ -190,6 +190,7 @@ def test_help_of_report_names_all_charts(run: Runner) -> None:
     [
         (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
         (["annotate", "exprt"], "Did you mean 'export'?\n"),
+        (["annotate", "status", "a.db"], "Error: No such command 'status'. Did you mean 'reassess status'?\n"),
         (["fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
         (["report", "--chart", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
         (["fetch", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),

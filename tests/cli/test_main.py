@@ -175,6 +175,13 @@ def test_empty_name_is_not_the_default(run: Runner, no_known_data: None) -> None
     assert (result.code, result.err.splitlines()[:2]) == (1, ["Error: file not found", "  where:   ''"])
 
 
+def test_file_with_another_suffix_is_suggested(folder: Path, run: Runner, no_known_data: None) -> None:
+    for name in ("good.npy", "bad.npy", "other.csv"):
+        (folder / name).touch()
+    (folder / "good").mkdir()
+    assert run("evaluate", "good.csv", "--labels", "l.csv").err.endswith("  fix:     did you mean good.npy?\n")
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -401,7 +401,7 @@ def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, mon
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     lines: list[str] = []
     run(images, tmp_path / "out.npy", tell=lines.append)
-    assert lines == ["5 images; the run needs 60 bytes of disk space"]
+    assert lines == ["5 images; the run needs 60 bytes of disk space, with temporary files"]
 
 
 def test_duplicate_models_raise_and_output_is_a_folder(images: Path, tmp_path: Path) -> None:

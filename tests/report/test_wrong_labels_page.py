@@ -61,6 +61,7 @@ def test_without_probabilities_the_reason_is_shown(write_html: Callable[..., str
     assert "The label is right" not in html
     assert "probability" not in html
     assert "2 of 2 wrong labels." in html
+    assert "This may be far off if the model is poor or has learned the mistakes." in html
 
 
 def test_page_contains_images_and_counts_missing_ones(tmp_path: Path) -> None:

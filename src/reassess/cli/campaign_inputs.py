@@ -248,6 +248,11 @@ _PORT = 8000  # default of `serve`
 USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 
+def needs_expert(campaign: "Campaign") -> bool:
+    """Return whether no expert of a campaign has a link."""
+    return not any(person.role == "expert" and person.linked for person in annotation.people_of(campaign))
+
+
 def _parse_address(text: str) -> str:
     if not _is_address(text):
         with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"

@@ -135,11 +135,15 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; if the name is unknown, the error suggests a similar name."""
+        """Return the command; if it is unknown, the error suggests a similar name, or the command of reassess."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            raise click.NoSuchCommand(error.command_name, possibilities=self.names, ctx=ctx) from None
+            name = error.command_name
+            outside = ctx.parent is not None and any(name in lines for lines in COMMANDS.values())
+            message = f"No such command {name!r}. Did you mean 'reassess {name}'?" if outside else None
+            possibilities = () if outside else self.names
+            raise click.NoSuchCommand(name, message, possibilities, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of commands, then the notes."""

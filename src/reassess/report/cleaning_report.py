@@ -49,7 +49,8 @@ def write_wrong_labels(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of {counted(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
-            intro=f"Under each image: its label, a likelier class, and {last}.",
+            intro=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
+            "model is poor or has learned the mistakes.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,
         ),

@@ -168,8 +168,9 @@ def _notes(findings: Findings) -> Iterator[str]:
         )
     if len(findings.models) > 1:
         yield (
-            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} minus that by original labels, on scored "
-            f"images. Holm p: corrected for all pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
+            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less the difference by original labels, both "
+            "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
+            f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (

@@ -241,11 +241,16 @@ def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run:
     ("files", "reason"),
     [
         ({"votes.csv": None}, "votes are missing"),
-        ({"golden.csv": None}, "golden answers to measure the raters are missing"),
+        ({"golden.csv": None}, "experts' answers to golden questions are missing, so raters cannot be measured"),
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: ",
+            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: 6 of 60 rated "
+            "images differ",
+        ),
+        (
+            {"benchmark.json": '{"method": "em"}', "scores.csv": f"image,class,score\n{IMAGES[0]},0,1\n"},
+            "scores were made by em, and raters are only resampled for labels by calibrated",
         ),
     ],
 )
@@ -257,9 +262,15 @@ def test_unmeasured_label_uncertainty_has_a_reason(
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)
-    how = {"votes are missing": " (reassess annotate)", "golden answers to": " (reassess annotate create --golden N)"}
+    new_scores = " (reassess aggregate --method calibrated --benchmark b -o b/scores.csv"
+    how = {
+        "votes": " (reassess annotate)",
+        "experts'": " (reassess annotate create --golden N, and annotate invite CAMPAIGN NAME:expert)",
+        "label": f"{new_scores}, then reassess labels)",
+        "scores": f"{new_scores} --force, then reassess labels)",
+    }
     out = run("compare", "good.csv", "fitted.csv", *VOTED, "--verbose").out
-    assert f"{reason}{how.get(reason[:17], '')}" in out.replace("\n  ", " ")
+    assert f"{reason}{how.get(reason.split()[0], '')}" in out.replace("\n  ", " ")
 
 
 def test_unrated_images_are_counted(voted_benchmark: Path, run: Runner) -> None:

@@ -45,6 +45,11 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
         "1 unrated image keeps its original label",
     ]
     assert json.loads((scores / "l.json").read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
+    Path("b").mkdir()
+    assert (
+        "to ask about other classes of images without a label: reassess propose FILE... --unasked --top-k 3 "
+        "--benchmark b -o more.csv\n"
+    ) in run(*MAKE, "--benchmark", "b", "--force").out.replace("\n  ", " ")
     assert run(*MAKE, "--original", "none", "--force").code == 0
     assert set(json.loads((scores / "l.json").read_text())) == {"a.png", "b.png"}
 

@@ -43,7 +43,7 @@ MODEL = "python:pet_models:scores"
 
 def test_predictions_can_be_evaluated(pets: Path, run: Runner) -> None:
     assert output_of(run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")) == (
-        "5 images; the run needs 60 bytes of disk space\n"
+        "5 images; the run needs 60 bytes of disk space, with temporary files\n"
         "model                      images   unreadable   outputs\n"
         "────────────────────────────────────────────────────────\n"
         "python:pet_models:scores        5            0         3\n"
@@ -247,3 +247,11 @@ def test_class_table_sums_outputs(pets: Path, run: Runner) -> None:
     }.items():
         Path("outputs.csv").write_text(f"output,class\n{line}\n")
         assert run("predict", *argv, "--force").error == error, line
+    Path("outputs.csv").write_text("1-2,dog\n3,cat\n0,fox\n")
+    assert run("predict", *argv, "--force").err == (
+        "Error: header is missing\n  where:   outputs.csv, line 1\n"
+        "  allowed: output,class and lines such as 281-285,cat; or the class of each output, one per line\n"
+        "  found:   '1-2,dog'\n  fix:     write output,class into the first line\n"
+    )
+    Path("outputs.csv").write_text("0,5\ndog\ncat\n-\n")  # a class can be named so
+    assert "header" not in run("predict", *argv, "--force").err

@@ -45,13 +45,8 @@ def test_raters_are_sorted_with_the_least_informative_first(run: Runner, tmp_pat
         "measured on 100 golden items (60 invalid, 40 valid): 200 votes by 2 raters "
         "(valid: more than half of its experts said yes)",
     ]
-    assert (
-        heading
-        == "rater flags bits per vote 95 % correct % votes no/maybe/yes % if invalid if valid self %"
-    )
-    assert bo == (
-        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0/0/100 0/0/100 0/0/100 100.0"
-    )
+    assert heading == "rater flags bits per vote 95 % correct % votes no/maybe/yes % if invalid if valid self %"
+    assert bo == ("bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0/0/100 0/0/100 0/0/100 100.0")
     assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # at most the entropy of 60 and 40 %
     assert ann.endswith(" 100.0 200 60/0/40 100/0/0 0/0/100 99.0")
     assert cy == "cy - - - 1 0/100/0 - - -"

@@ -190,3 +190,4 @@ def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], 
         assert re.search(line, out["errors"], re.MULTILINE)
         assert f"{Path(file).stem} & " in Path("table.tex").read_text()
         assert f">{count:,}</td>" in page
+    assert "both on the scored images; the column of original labels is on all shared images. Holm p" in page

@@ -68,6 +68,8 @@ class Exported:
     withdrawn: int  # answers to withdrawn questions
     excluded: int  # answers of excluded raters
     practice: int  # experts' votes on practice questions, which are in `golden`
+    unrated_golden: int  # golden questions on images without any vote
+    unrated_images: int  # images of these questions
 
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
@@ -86,8 +88,11 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             return number
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
+        votes = reader.votes(COUNTED)
+        rated = {*votes.images, *(() if golden is None else golden.images)}
+        unrated = [row.n for row in connection.execute(_GOLDEN_QUESTIONS) if row.name not in rated]
         return Exported(
-            votes=reader.votes(COUNTED),
+            votes=votes,
             golden=golden,
             rater_golden=rater_golden,
             sample=_sample(connection, golden),
@@ -99,6 +104,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
             excluded=count(~questions.c.golden, people.c.excluded),
             practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
+            unrated_golden=sum(unrated),
+            unrated_images=len(unrated),
         )
 
 
@@ -172,6 +179,12 @@ _SUGGESTIONS = (
     .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
+)
+_GOLDEN_QUESTIONS = (
+    select(images.c.name, func.count().label("n"))
+    .select_from(questions.join(tasks).join(images))
+    .where(questions.c.golden)
+    .group_by(images.c.id, images.c.name)
 )
 _QUESTION_STATES = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)

@@ -1,5 +1,6 @@
 """`reassess clean`: find wrong labels from held-out predictions."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from reassess.formats import read_folds, read_sample
 from reassess.text import about, counted, shared, some
 
 _ROWS, _MOST_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
-_HOW_TO_DRAW = "reassess clean --details ALL, then reassess tasks ALL --golden N"
+_DRAWN = 100  # golden questions that the printed command draws
 _SCORE_KINDS: dict[str | None, str] = {
     "logits": "; probabilities by softmax of logits",
     "bounded": "; scores in [0, 1] that do not sum to 1 are taken as logits",
@@ -121,7 +122,7 @@ def clean(
         results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
         call.print_document("clean", {**results, **cleaning.to_json()})
         return
-    _print(call, cleaning, outputs, repetitions=held_out.repetitions)
+    _print(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
     if page_contents is not None:
         call.info(f"{page}: {counted(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
@@ -190,7 +191,9 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
         call.note(line)
 
 
-def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
+def _print(
+    call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
+) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
     if outputs.lists_kept:
@@ -200,7 +203,7 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     if repetitions > 1:
         call.info(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.info(_share_in_words(cleaning.noise))
+        call.info(_share_in_words(cleaning.noise, _how_to_draw(len(cleaning), outputs.details, benchmark)))
     call.info("")
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
@@ -246,7 +249,15 @@ def _format_quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _share_in_words(noise: LabelNoise) -> str:
+def _how_to_draw(images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+    """How to draw golden questions from all labels."""
+    table = details or free_name("all.csv")
+    draw = [*benchmark_arguments(benchmark), "--golden", min(_DRAWN, images), "-o", free_name("tasks.jsonl")]
+    command = shlex.join(map(str, ["reassess", "tasks", table, *draw]))
+    return command if details else f"add --details {table}, then {command}"
+
+
+def _share_in_words(noise: LabelNoise, how_to_draw: str) -> str:
     if noise.checked is not None and noise.checked.interval is not None:
         return _checked_in_words(noise.checked, noise.share)
     text = (
@@ -254,11 +265,11 @@ def _share_in_words(noise: LabelNoise) -> str:
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
-        return f"{text}\nto check it, let people answer a random sample: {_HOW_TO_DRAW}"
-    return f"{text}\n{_unused_in_words(noise.checked)}"
+        return f"{text}\nto check it, let people answer a random sample: {how_to_draw}"
+    return f"{text}\n{_unused_in_words(noise.checked, how_to_draw)}"
 
 
-def _unused_in_words(checked: CheckedLabels) -> str:
+def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
     why = "they are not a random sample, so they say nothing about other labels"
     if checked.drawn:
@@ -266,7 +277,7 @@ def _unused_in_words(checked: CheckedLabels) -> str:
         why = f"{checked.drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
     return (
         f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
-        f"for a sample of all labels: {_HOW_TO_DRAW}"
+        f"for a sample of all labels: {how_to_draw}"
     )
 
 

@@ -82,7 +82,7 @@ def compare(
     else:
         print_comparison(call, findings)
         if findings.unrated:
-            call.info(f"{findings.unrated}; this favours models that chose the images to rate")
+            call.info(findings.unrated)
         if output is not None:
             call.info(f"{output}: {counted(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):

@@ -1,5 +1,6 @@
 """`reassess labels`: make label sets from scores, or compare label sets."""
 
+import shlex
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, reject_repeated
+from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, free_name, reject_repeated
 from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
@@ -120,7 +121,7 @@ def labels(
             "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
-    _report(call, output, threshold, sets, unrated, changes, details)
+    _report(call, output, threshold, sets, unrated, changes, details, benchmark)
 
 
 def _make_label_sets(
@@ -158,6 +159,7 @@ def _report(
     unrated: int | None,
     changes: OriginalChanges | None,
     details: Path | None,
+    benchmark: Benchmark | None,
 ) -> None:
     results = {
         "file": None if output is None else str(output),
@@ -184,6 +186,10 @@ def _report(
         call.info(str(changes))
     if changes is not None and details is not None:
         call.info(f"{details}: {counted(len(changes), 'row')}")
+    if sets.empty_images and benchmark is not None and benchmark.folder is not None:
+        table = free_name("more.csv")
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
+        call.info(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:

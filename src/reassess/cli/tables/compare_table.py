@@ -1,6 +1,7 @@
 """The output of `reassess compare`: tables, notes and JSON."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -249,14 +250,18 @@ def _footnotes(findings: Findings) -> Iterator[str]:
 
 
 def _how_to_measure(findings: Findings) -> str:
-    """Return how to get the votes or golden answers that label uncertainty needs."""
+    """Return how to get the votes, experts' answers or labels that label uncertainty needs."""
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
+    sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        return ""
-    sources = findings.benchmark.sources
-    has_source = findings.benchmark.folder is None and part in sources
-    made_by = "annotate" if part == "votes" else "annotate create --golden N"
-    return f" (reassess {f'fetch {sources[part]}' if has_source else made_by})"
+        if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
+            return ""
+        place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
+        command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
+        return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
+    known = folder is None and part in sources
+    made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
+    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 
 def _interval_in_points(interval: tuple[float, float] | None) -> Printed | None:

@@ -141,6 +141,8 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
         "withdrawn": 0,
         "excluded": 8,
         "practice": 2,
+        "unrated_golden": 0,
+        "unrated_images": 0,
     }
 
 
@@ -150,6 +152,28 @@ def test_without_votes_people_are_asked_next(export: Runner) -> None:
         "golden: 8 votes by experts",
         "next: reassess annotate serve pets.db",
     ]
+
+
+def test_golden_images_without_expert_are_counted(create: Runner, run: Runner, work: Callable[..., None]) -> None:
+    """Experts come next if none was invited, and otherwise labels."""
+    Path("pets/golden.csv").unlink()
+    both = (f"{row}.png,{name}\n" for row in range(8) for name in ("cat", "dog"))
+    Path("both.csv").write_text("image,class\n" + "".join(both))
+    assert create("--golden", "4", "--seed", "0", tasks="both.csv").code == 0
+    assert run("annotate", "invite", "pets.db", "ann").code == 0
+    work()
+    *_, line, following = output_of(run("annotate", "export", "pets.db", "-o", "rated")).splitlines()
+    assert line == "4 golden questions on 2 images have no expert's answer: these images stay unrated"
+    assert following == "next: reassess annotate invite pets.db NAME:expert..."
+    assert run("annotate", "invite", "pets.db", "ida:expert").code == 0
+    assert next_of(run("annotate", "export", "pets.db", "-o", "again")).startswith("reassess aggregate ")
+    with annotation.using_campaign("pets.db") as campaign:
+        ida = annotation.find_person(campaign, "ida").id
+        turn = annotation.next_turn(campaign, ida, 2e9)
+        answers = [annotation.GivenAnswer(row.question, 2, 3.0) for row in turn.rows]
+        annotation.save_answers(campaign, ida, answers, 2e9)
+    result = run("annotate", "export", "pets.db", "-o", "third")
+    assert "\n2 golden questions on 1 image have no expert's answer: this image stays unrated\n" in result.out
 
 
 def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) -> None:
@@ -167,3 +191,8 @@ def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) 
     settings = Path("moved/rated/benchmark.json")
     settings.write_text(settings.read_text().replace("../pets/images", str(Path("pets/images").resolve())))
     assert run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv").code == 0
+    for place in ("pets/images", str(Path("pets/images").resolve())):  # the names that predict wrote
+        Path("model.csv").write_text(f"image,prediction\n{place}/1.png,cat\n")
+        argv = ("evaluate", "model.csv", "--labels", "pets/original.csv", "--benchmark", "moved/rated")
+        (evaluated,) = results_of(run, *argv)
+        assert evaluated["real"]["1"]["hits"] == 1

@@ -40,7 +40,8 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
     with started("serve", "pets.db", "--address", "127.0.0.1:0", lines=2) as (process, (line, links)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
-        assert links == "sign-in links need the address that people open: reassess annotate invite --address URL"
+        how = "reassess annotate invite --address URL (--force: new links)"
+        assert links == f"sign-in links need the address that people open: {how}"
         assert "<title>pets" in page(f"{found[1]}sign-in")
         token = re.search("sign-in#(.*)", run("annotate", "invite", "pets.db", "ann").out)[1]
         PageClient(found[1], token).close()

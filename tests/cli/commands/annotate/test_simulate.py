@@ -123,6 +123,23 @@ def test_invalid_calls_raise_and_answers_of_people_stay(
     )
 
 
+def test_a_program_answers_for_experts(create: Runner, simulate: Runner, run: Runner) -> None:
+    Path("pets/golden.csv").unlink()
+    rows = (f"{row}.png,{name}\n" for row in range(8) for name in ("cat", "dog"))
+    Path("both.csv").write_text("image,class\n" + "".join(rows))
+    assert create("--golden", "4", tasks="both.csv").code == 0
+    lines = simulate().out.replace("\n  ", " ").splitlines()
+    assert (
+        "a program answered 4 golden questions correctly in the place of experts; without experts' answers, images "
+        "with only golden questions stay unrated"
+    ) in lines
+    assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
+    assert run("annotate", "invite", "pets.db", "ida:expert").code == 0
+    assert "next:" not in simulate("-o", "tried.db", "--quiet").out
+    assert "next:" not in simulate().out
+    assert "\ngolden: 4 votes by experts\n" in run("annotate", "export", "tried.db", "-o", "tried").out
+
+
 def test_practice_that_nobody_can_pass_is_named(create: Runner, simulate: Runner) -> None:
     """More raters would not help."""
     Path("pets/golden.csv").unlink()

@@ -8,7 +8,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
@@ -39,7 +39,9 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     """
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if len(exported.votes):
+        if exported.unrated_golden and needs_expert(opened):
+            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+        elif len(exported.votes):
             call.next_command = _labels_command(output, exported, opened)
         else:
             call.suggest("annotate", "serve", annotation.shown_address(campaign))
@@ -55,7 +57,16 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             **{
-                name: getattr(exported, name) for name in ("excluded", "not_needed", "skipped", "withdrawn", "practice")
+                name: getattr(exported, name)
+                for name in (
+                    "excluded",
+                    "not_needed",
+                    "skipped",
+                    "withdrawn",
+                    "practice",
+                    "unrated_golden",
+                    "unrated_images",
+                )
             },
         }
         call.print_document("annotate", results)
@@ -68,6 +79,11 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             call.info(f"golden: {counted(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
         call.info(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+    if exported.unrated_golden:
+        without, images = exported.unrated_golden, exported.unrated_images
+        have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
+        on = f"{counted(without, 'golden question')} on {counted(images, 'image')}"
+        call.info(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
         call.info(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {

@@ -68,6 +68,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
             else:
                 call.info(f"{opened.name}: {address_opened}")
                 if address_opened != f"{USUAL_ADDRESS}/":
-                    call.info("sign-in links need the address that people open: reassess annotate invite --address URL")
+                    how = "reassess annotate invite --address URL (--force: new links)"
+                    call.info(f"sign-in links need the address that people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

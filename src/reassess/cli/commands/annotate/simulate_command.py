@@ -12,7 +12,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent, progress_bars
-from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, output_option
@@ -118,6 +118,7 @@ def simulate(
             if annotation.resume(opened, time.time()):
                 call.announce("the campaign is paused; the copy is resumed")
             annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
+            is_without_expert = needs_expert(opened)
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
@@ -130,6 +131,8 @@ def simulate(
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
             call.suggest("annotate", "export", output, "-o", free_name("simulated"))
+        elif result.expert_answers and is_without_expert:
+            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
     _report(call, result, seconds, output, is_random=labels is None)
 
 
@@ -175,7 +178,10 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
         answered = counted(result.expert_answers, "golden question")
-        call.note(f"practice needs experts' answers: {answered} answered correctly by a program instead")
+        call.note(
+            f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
+            "only golden questions stay unrated"
+        )
     if is_random:
         call.note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:

@@ -48,7 +48,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     """Decide the truth of each golden item from the experts' votes.
 
     If the truths are invalid and valid, an item is valid if `at_least` experts say so, by default more than half of its
-    experts; otherwise it is invalid. If the truths are answers, the truth is the most frequent answer, if at least this
+    experts; otherwise it is invalid, or unknown if fewer experts answered. If the truths are answers, the truth is the most frequent answer, if at least this
     number of experts gave it. It is unknown if two answers are equally frequent.
     """
     most = int(experts.sizes.max(initial=0))
@@ -63,8 +63,8 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items without experts."""
-    return np.where(experts.sizes > 0, _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
+    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
+    return np.where(experts.sizes >= (at_least or 1), _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
+from reassess.aggregation.golden_items import votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, needed_part
-from reassess.core import IMAGENET, Benchmark, Questions, Votes
+from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import join, suggest_match
 from reassess.core.items import as_questions
 
@@ -35,12 +37,23 @@ class MadeScores:
         """The name of the method."""
         return parse_method(self.aggregation.method)[0]
 
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores, also of golden images that only experts decide."""
+        return self.aggregation.scores_with_experts(self.votes)
+
     @property
     def by_experts(self) -> tuple[int, int]:
         """Number of golden questions, and of their images, that have only experts' answers."""
-        scores, items = self.aggregation.scores, self.aggregation.posterior.items
+        items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
-        return len(scores) - len(items), len(scores.images) - len(items.images)
+        return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
+
+    @property
+    def golden_unrated(self) -> int:
+        """Number of golden images without scores."""
+        golden = self.aggregation.golden
+        return 0 if golden is None else int(np.count_nonzero(join(golden.images, self.scores.images) < 0))
 
     @property
     def by_golden_votes(self) -> int:
@@ -74,13 +87,16 @@ def make_scores(
         reader.read(part, place)
     reader.refuse_two_kinds()
     is_default = asked is None and name != OF_IMAGENET and not main.anonymous
-    is_apart = is_default and all(given[option] is None for option in _ARGUMENTS) and _has_golden_apart(reader)
+    is_apart = name == "em" or (is_default and given["original"] is None)
+    is_apart = is_apart and _has_golden_apart(reader)
     parts = reader.joined(share_images=not is_apart)
-    rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
+    no_votes = parts["votes"].restrict(np.zeros(0, np.int64)) if is_apart else None
+    rated = with_golden_votes(parts["votes"], parts.get("rater-golden", no_votes), parts.get("golden"))
     check(rated)
     if is_apart:
-        made, experts = aggregate(rated, "em"), parts["golden"]
-        return MadeScores(rated, rated, replace(made, golden=experts, by_experts=expert_truth(experts)))
+        made, experts = aggregate(rated, "em", pooling=given["pooling"]), parts["golden"]
+        truth = expert_truth(experts, at_least=given["golden_at_least"])
+        return MadeScores(parts["votes"], rated, replace(made, golden=experts, by_experts=truth))
     options = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -93,13 +109,16 @@ def make_scores(
 
 
 def _has_golden_apart(reader: PartReader) -> bool:
-    """Whether golden questions are only on images without votes: they measure no rater, but decide labels."""
-    if reader.benchmark.folder is None or "golden" not in reader.given or "rater-golden" in reader.given:
+    """Whether no rater answered a golden question that experts answered: they measure no rater, but decide labels."""
+    if reader.benchmark.folder is None or "golden" not in reader.given:
         return False
-    golden, votes = (reader.given[part][1] for part in ("golden", "votes"))
-    is_on_questions = isinstance(golden, Votes) and isinstance(golden.items, Questions)
-    is_apart = is_on_questions and not (join(golden.images, votes.images) >= 0).any()
-    return is_apart and suggest_match(golden.images, votes.images) is None  # else the names may be misspelt
+    golden, votes, *separate = (reader.given[part][1] for part in ("golden", "votes", "rater-golden") if part in reader.given)
+    if not isinstance(golden.items, Questions) or not isinstance(votes.items, Questions):
+        return False
+    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in (votes, *separate)):
+        return False
+    # Otherwise, the names may be misspelt.
+    return bool(separate) or suggest_match(golden.images, votes.images) is None
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:

@@ -200,7 +200,7 @@ def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
 
 
 def _on_questions(golden: Votes) -> Votes:
-    """Experts' votes with the answers no, maybe and yes, without questions that have none."""
+    """Experts' votes with the answers no, maybe and yes."""
     if not isinstance(golden.items, Questions):
         raise DataError(
             "not-on-questions",
@@ -208,7 +208,7 @@ def _on_questions(golden: Votes) -> Votes:
             fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
     golden.require_raters("a golden answer")
-    return golden.restrict(np.flatnonzero(golden.sizes)).with_answers(KNOWN_ANSWERS)
+    return golden.with_answers(KNOWN_ANSWERS)
 
 
 class _PlaceType(click.ParamType[str | Path]):

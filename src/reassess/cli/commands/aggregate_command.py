@@ -88,7 +88,7 @@ def aggregate(
         warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
-            write_scores(output, result.scores, force=call.force)
+            write_scores(output, made.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
         how = call.reading
@@ -115,7 +115,8 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     questions, images = made.by_experts if isinstance(result.posterior.items, Questions) else (0, 0)
-    facts |= {"by_golden_votes": made.by_golden_votes, "by_experts": questions, **result.facts}
+    unrated = made.golden_unrated if isinstance(result.posterior.items, Questions) else 0
+    facts |= {"by_golden_votes": made.by_golden_votes, "by_experts": questions, "golden_unrated": unrated, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
@@ -129,7 +130,10 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
     if images:
         what = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
-        call.tell(f"{what} are decided by experts, since raters have not answered all of them")
+        call.tell(f"experts decide {what}, since raters have not answered all of them")
+    if unrated:
+        what = counted(unrated, "golden image is", "golden images are")
+        call.tell(f"{what} unrated: neither raters nor experts decide all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")

@@ -1,5 +1,6 @@
 """A folder as a campaign exports it: golden questions have votes of experts, golden votes of raters, and no others."""
 
+import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -64,9 +65,8 @@ def test_every_method_scores_golden_images(rated: Path, run: Runner, options: st
     uses_experts = options not in ("mean", "majority")
     told = output_of(run(*argv, "-o", "rated/scores.csv"))
     assert LINES[0] in told
-    assert (
-        "2 golden questions on 1 image are decided by experts, since raters have not answered all of them\n" in told
-    ) is uses_experts
+    decided = "experts decide 2 golden questions on 1 image, since raters have not answered all of them\n"
+    assert (decided in told) is uses_experts
     scores = pl.read_csv("rated/scores.csv")
     by_experts = 2 * IN_PART * uses_experts
     assert len(scores) == 2 * (MAIN + GOLDEN) + by_experts
@@ -130,9 +130,10 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
 def test_findings_are_of_golden_images_too(rated: Path) -> None:
     """Label sets follow from the votes on all images that were rated, and curves are measured."""
     votes, experts, golden = parts()
-    scores = aggregate(
-        with_golden_votes(votes, golden, experts), "calibrated", experts=experts, rater_golden=golden
-    ).scores
+    rated_votes = with_golden_votes(votes, golden, experts)
+    result = aggregate(rated_votes, "calibrated", experts=experts, rater_golden=golden)
+    scores = result.scores_with_experts(votes)
+    assert len(scores) == len(result.scores) + 2 * IN_PART
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
@@ -143,6 +144,43 @@ def test_findings_are_of_golden_images_too(rated: Path) -> None:
     given, left_out = findings.curves
     assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
     assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("golden", "main", "options", "decided"),
+    [
+        ({"cat": "no", "dog": "yes"}, (), "", True),
+        ({"cat": "no", "dog": ""}, (), "", False),
+        ({"cat": "no", "dog": "yes no"}, (), "", False),  # a tie
+        ({"cat": "no no", "dog": "yes yes"}, (), "--golden-at-least 2", True),
+        ({"cat": "no", "dog": "yes yes"}, (), "--golden-at-least 2", False),
+        ({"cat": "no"}, ("dog",), "", False),  # else the raters' votes for dog would be lost
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_experts_decide_images_that_only_they_answered_about_in_full(
+    rated: Path, run: Runner, golden: dict[str, str], main: tuple[str, ...], options: str, decided: bool, apart: bool
+) -> None:
+    with (rated / "golden.csv").open("a") as file:
+        for name, answers in golden.items():
+            who = [f"{rater},{answer}" for rater, answer in zip("xy", answers.split(), strict=False)] or [","]
+            file.writelines(f"new.png,{name},{one}\n" for one in who)
+    with (rated / "votes.csv").open("a") as file:
+        file.writelines(f"new.png,{name},ann,yes\n" for name in main)
+    with (rated / "original.csv").open("a") as file:
+        file.write("new.png,dog\n")
+    if apart:
+        (rated / "rater-golden.csv").unlink()
+    argv = ("aggregate", "--benchmark", "rated", "--method", "em", *options.split())
+    result = run(*argv, "-o", "rated/scores.csv")
+    scores = pl.read_csv("rated/scores.csv").filter(image="new.png").sort("class").select("class", "score").rows()
+    assert scores == ([("cat", 0.0), ("dog", 1.0)] if decided else [])
+    assert ("golden questions have no raters' votes" in result.err) is bool(main)
+    unrated = (0 if decided else 1) + (options != "") * (GOLDEN * apart + IN_PART)
+    assert json.loads(run(*argv, "-o", "again.csv", "--json").out)["results"]["golden_unrated"] == unrated
+    assert ("unrated: neither raters nor experts decide all golden questions there\n" in result.out) is (unrated > 0)
+    assert run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv").code == 0
+    assert pl.read_csv("rated/labels.csv").filter(image="new.png")["class"].to_list() == ["dog"]
 
 
 @pytest.mark.parametrize("prefix", ["", "other/"])
@@ -158,7 +196,7 @@ def test_without_raters_golden_votes_experts_still_decide_their_images(rated: Pa
     assert result.error == ("nothing-in-common" if prefix else None)
     if not prefix:
         decided = 2 * (GOLDEN + IN_PART)
-        assert f"{decided} golden questions on 9 images are decided by experts" in result.out
+        assert f"experts decide {decided} golden questions on 9 images, " in result.out
         scores = pl.read_csv("rated/scores.csv")
         assert (len(scores), set(scores["score"][-decided:])) == (2 * MAIN + decided, {0.0, 1.0})
         assert run("aggregate", "--benchmark", "rated", "--golden", "none", "-o", "main.csv").code == 0

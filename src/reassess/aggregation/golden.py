@@ -18,6 +18,7 @@ from reassess.numeric.arrays import freeze, runs
 from reassess.text import Shown, counted, some
 
 _MOST_NAMED = 3
+_VALID = "valid: "  # the start of a rule for questions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,7 +38,8 @@ class ExpertTruth(Shown):
         if not self.undecided:
             return None
         count = counted(len(self.undecided), "golden item")
-        return f"{count} undecided (no {self.rule}): {some(self.undecided, most=_MOST_NAMED)}"
+        why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
+        return f"{count} undecided ({why}): {some(self.undecided, most=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -55,11 +57,12 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     if tuple(truths) == VALIDITY:
         yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
         rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
-        return ExpertTruth(expert_validity(experts, at_least=at_least), f"valid: {rule} said {yes}")
-    values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
-    majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
+        values, rule = expert_validity(experts, at_least=at_least), f"{_VALID}{rule} said {yes}"
+    else:
+        values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
+        rule = f"answer of {f'most experts, and of at least {at_least}' if at_least else 'more than half of the experts'}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
-    return ExpertTruth(values, f"answer of {majority}", tuple(experts.at(row) for row in undecided.tolist()))
+    return ExpertTruth(values, rule, tuple(experts.at(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:

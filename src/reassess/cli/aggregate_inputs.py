@@ -88,7 +88,7 @@ def make_scores(
     reader.refuse_two_kinds()
     is_default = asked is None and name != OF_IMAGENET and not main.anonymous
     is_apart = name == "em" or (is_default and given["original"] is None)
-    is_apart = is_apart and _has_golden_apart(reader)
+    is_apart = is_apart and has_golden_apart(reader)
     parts = reader.joined(share_images=not is_apart)
     no_votes = parts["votes"].restrict(np.zeros(0, np.int64)) if is_apart else None
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden", no_votes), parts.get("golden"))
@@ -108,7 +108,7 @@ def make_scores(
     return MadeScores(parts["votes"], rated, aggregate(rated, AUTO if is_default else name, **taken))
 
 
-def _has_golden_apart(reader: PartReader) -> bool:
+def has_golden_apart(reader: PartReader) -> bool:
     """Whether no rater answered a golden question that experts answered: they measure no rater, but decide labels."""
     if reader.benchmark.folder is None or "golden" not in reader.given:
         return False

@@ -15,6 +15,7 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
+from reassess.cli.aggregate_inputs import has_golden_apart
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, needed_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
@@ -86,15 +87,16 @@ def _load_answers(
         reader.read(part, path)
     reader.find_original()
     reader.refuse_two_kinds()
-    parts = reader.joined()
+    parts = reader.joined(share_images=votes is None or not has_golden_apart(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     judged = [parts[part] for part in scores]
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
     rated = rater_votes
     if rater_votes is not None:
         rated = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
+    if rated is not None:
         truth = truth.without_unrated(rated, judged)
     of_votes = "" if votes is None else benchmark.sources["votes"]
     files = {

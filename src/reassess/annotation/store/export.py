@@ -69,6 +69,13 @@ class Exported:
     excluded: int  # answers of excluded raters
     practice: int  # experts' votes on practice questions, which are in `golden`
 
+    @property
+    def measures_raters(self) -> bool:
+        """Whether raters answered golden questions that experts answered."""
+        if self.golden is None or self.rater_golden is None:
+            return False
+        return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
+
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     """Read the votes of a campaign; with `names`, raters keep their names instead of numbers."""

@@ -6,6 +6,7 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_stop
+from reassess.cli.aggregate_inputs import has_golden_apart
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
@@ -89,6 +90,10 @@ def load_raters(
         reader.recognize(main.images)
     reader.find_golden(golden)
     reader.refuse_two_kinds()
+    if golden is None and has_golden_apart(reader):
+        call.tell_first("raters are not measured by golden questions: no rater answered one that experts answered")
+        del reader.given["golden"]
+        reader.given.pop("rater-golden", None)
     parts = reader.joined()
     main = parts["votes"]
     if "golden" not in parts:

@@ -120,7 +120,7 @@ def test_new_draw_ends_earlier_probabilities_and_raters_need_tasks(create: Runne
 def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Experts also answer practice questions, so each of the two drawn images represents two of the four."""
+    """Also those for practice, and those that no expert has answered."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
@@ -146,8 +146,10 @@ def test_golden_questions_keep_their_probability_until_export(
         turn = annotation.next_turn(campaign, ida, 1e9)
         given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
         annotation.save_answers(campaign, ida, given, 1e9)
-    assert run("annotate", "export", "pets.db", "-o", "half").code == 0  # the image with answers stands for all four
-    assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    assert run("annotate", "export", "pets.db", "-o", "half").code == 0
+    half = pl.read_parquet("half/golden.parquet")
+    assert half.select("probability", "stratum").rows() == [(0.5, "all")] * 4
+    assert half["answer"].null_count() == 2
     with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
             new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]

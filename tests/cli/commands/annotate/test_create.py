@@ -53,7 +53,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     ]
     assert result.err == (
         "Warning: practice is easy to pass without looking: answers at random, 33.33 %\n"
-        "  fix: annotate create with --practice 7 or a higher --bar\n"
+        "  fix: annotate create with --golden 28 --practice 7, or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules

@@ -1,6 +1,7 @@
 """`reassess predict`: run models on images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
-from reassess.formats.predictions.output_lists import read_output_classes
+from reassess.errors import DataError
+from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import counted
@@ -111,12 +113,13 @@ def predict(
             check_packages(kind, f"models of {kind}")
     check_packages("scan", "reading images")
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
+    lists: dict[str, Path] = {}
+    sources = [_source(call, model, models, checkpoints, transforms, class_lists, lists) for model in models]
     if images is None and benchmark is not None:
         images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.read("images", images)
-    with counting(call) as progress:
+    with counting(call) as progress, _in_lists(lists):
         results = run_models(
             sources,
             output,
@@ -153,8 +156,9 @@ def _source(
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
+    lists: dict[str, Path],
 ) -> ModelSource:
-    """A model with its files, which are noted as inputs."""
+    """A model with its files, which are noted as inputs; `lists` gets its list of outputs."""
     files = {}
     for option, given in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         takers = [each for each in models if ModelSource(each).takes(option)]
@@ -164,8 +168,20 @@ def _source(
         files[option] = None if path is None else call.read(option, Path(path))
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_output_classes(files["classes"])
+    outputs = None if files["classes"] is None else read_output_classes(lists.setdefault(model, files["classes"]))
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
+
+
+@contextmanager
+def _in_lists(lists: Mapping[str, Path]) -> Iterator[None]:
+    """Name the file in errors about a model's list of outputs."""
+    try:
+        yield
+    except DataError as error:
+        model, _, rest = str(error.where).partition(f", {OUTPUT_LIST}")
+        if model in lists:
+            error.where = f"{lists[model]}{rest} (for {model})"
+        raise
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, starmap
+from itertools import chain, count, starmap
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +119,15 @@ class BenchmarkCheck:
             if makes_it not in there or "items" in there[makes_it].counts:  # votes on items make no scores
                 continue
             if part not in there or there[part].stale:
-                output = there[part].source if part in there else f"{part}.{'npz' if part == 'scores' else 'json'}"
+                output = there[part].source if part in there else f"{part}.csv"
                 is_cut = part == "labels" and "threshold" not in self.settings
                 more = ["--threshold", str(USUAL_THRESHOLD)] if is_cut else []
+                more += ["-o", str(place / str(output))]
+                if part == "labels" and "original" in there:
+                    names = chain(["changed.csv"], (f"changed-{number}.csv" for number in count(2)))
+                    more += ["--details", next(name for name in names if not os.path.lexists(name))]
                 force = ["--force"] if part in there else []
-                return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
+                return shlex.join(["reassess", command, *own, *more, *force])
         if "labels" in there:
             return shlex.join(["reassess", "evaluate", "FILE...", *own])
         if "images" in there:

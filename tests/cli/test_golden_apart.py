@@ -22,7 +22,7 @@ MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
     "16 golden items have no other votes: the raters' golden votes count for them\n",
     "16 golden items have golden votes alone: 3.0 each, where others have 2.5 votes\n",
-    "not used: 2 golden pairs on images where raters have not answered all golden pairs\n",
+    "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 
 

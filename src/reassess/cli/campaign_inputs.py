@@ -160,6 +160,7 @@ def _golden(text: str) -> int | str:
 
 
 GOLDEN = ParsedType("golden", _golden)
+NOT_IN_TASKS = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
 def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:

@@ -137,4 +137,4 @@ def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> No
     assert "classes: the 1 name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
     assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
-    assert "\n1 golden pair on 1 image, 1 of them valid\n" in run("curve", *own).out
+    assert "\n1 golden question on 1 image, 1 of them valid\n" in run("curve", *own).out

@@ -123,7 +123,7 @@ def test_two_files_stand_in_one_table(here: Path, run: Runner) -> None:
     lines = out.splitlines()
     assert lines[2].split()[:3] == ["scores.csv", "1.0000", "0.7"]
     assert lines[3].split()[:3] == ["other.csv", "0.5833", "0.7"]
-    assert "\n4 golden pairs on 3 images, 2 of them valid\n" in out
+    assert "\n4 golden questions on 3 images, 2 of them valid\n" in out
 
 
 def test_points_are_written_as_a_table(here: Path, run: Runner) -> None:

@@ -74,7 +74,7 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
     Path("l.json").unlink()
     alone = output_of(run(*argv[:-2], "--details", "alone.csv"))
     assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
-    assert alone.startswith("not written: 6 labels on 5 images (")
+    assert alone.startswith("6 labels on 5 images (threshold 0.8); -o LABELS writes them\n")
     assert "next" not in alone
     write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
     assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"

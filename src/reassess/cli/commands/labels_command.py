@@ -170,7 +170,8 @@ def _report(
         call.print_document("labels", results)
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
-    call.tell(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
+    found = f"{labels} on {images} (threshold {threshold:g})"
+    call.tell(f"{found}; -o LABELS writes them" if output is None else f"{output}: {found}")
     call.tell(f"{counted(sets.empty_images, 'rated image')} without a label")
     call.tell(
         "unrated images are omitted"

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
-from reassess.cli.campaign_inputs import GOLDEN, read_golden, sample_in_words, with_unanswered
+from reassess.cli.campaign_inputs import GOLDEN, NOT_IN_TASKS, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
@@ -174,7 +174,7 @@ def tasks(
         _print(call, made, effort, output, per_question, stop)
         if drawn.sample is not None:
             call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
-            call.tell("experts' answers decide the labels of golden images")
+            call.tell(NOT_IN_TASKS)
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
             call.tell(f"{are} not in the tasks: the campaign mixes them in")

@@ -30,14 +30,14 @@ def print_curves(
         rows = [row for rule in answers.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = answers.golden
-    pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
-    call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
+    questions, images = counted(len(golden), "golden question"), counted(len(golden.questions.images), "image")
+    call.tell(f"{questions} on {images}, {golden.positives:,} of them valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.tell(golden.by_experts.note)
     _tell_of_golden_votes(call, answers)
     if golden.unrated:
-        pairs = counted(golden.unrated, "golden pair")
-        call.tell(f"not used: {pairs} on images where raters have not answered all golden pairs")
+        questions = counted(golden.unrated, "golden question")
+        call.tell(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
@@ -48,7 +48,7 @@ def print_curves(
     if left_out and unmoved:
         call.tell(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
     if goal is not None:
-        call.note("95 %: bootstrap over images; all golden pairs of an image together")
+        call.note("95 %: bootstrap over images; all golden questions of an image together")
         unrated = "left out" if answers.original is None else "given their original label"
         call.note(f"labels and empty images: of all images, those never rated being {unrated}")
 

@@ -26,7 +26,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "images: 8, hashed in pets/images",
     ]
     assert "tasks tasks.jsonl, sha256 " in inputs
@@ -45,7 +45,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     assert result.out.splitlines()[:6] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
         "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
         "0.00 %",
@@ -134,7 +134,7 @@ def test_golden_questions_keep_their_probability_until_export(
     assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
         "golden, drawn at random: 4 questions on 2 images",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
         "status will say how likely it is to pass without looking, once experts have answered",
     ]

@@ -14,6 +14,7 @@ from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import (
     GOLDEN,
+    NOT_IN_TASKS,
     CampaignParts,
     load_campaign_parts,
     sample_in_words,
@@ -252,7 +253,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
             call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
-        call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
+        if set(golden.questions.images).isdisjoint(asked.images):
+            call.tell(NOT_IN_TASKS)
         if plan.golden_split:
             call.tell(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "

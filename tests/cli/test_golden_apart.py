@@ -65,8 +65,8 @@ def test_every_method_scores_golden_images(rated: Path, run: Runner, options: st
     uses_experts = options not in ("mean", "majority")
     told = output_of(run(*argv, "-o", "rated/scores.csv"))
     assert LINES[0] in told
-    decided = "experts decide 2 golden questions on 1 image, since raters have not answered all of them\n"
-    assert (decided in told) is uses_experts
+    told_of_experts = "experts decide 2 golden questions on 1 image, since raters have not answered all of them\n"
+    assert (told_of_experts in told) is uses_experts
     scores = pl.read_csv("rated/scores.csv")
     by_experts = 2 * IN_PART * uses_experts
     assert len(scores) == 2 * (MAIN + GOLDEN) + by_experts

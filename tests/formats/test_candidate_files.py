@@ -184,7 +184,7 @@ def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
     labels = ("x", "y; z", "y", None, "w")
     duplicates = Duplicates.from_rows("vvvvv", "abcde", [2, 2, 1, 1, 0], ["exact"] * 4 + ["tiny"], labels)
     write_duplicates(path, duplicates)
-    assert '2,exact,x,y; z\n' in path.read_text()
+    assert "2,exact,x,y; z\n" in path.read_text()
     questions = read_candidates(path).questions
     assert questions.images == ("a", "b")
     names = [questions.classes.label(class_id) for class_id in questions.class_ids.tolist()]

@@ -50,8 +50,8 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     """Decide the truth of each golden item from the experts' votes.
 
     If the truths are invalid and valid, an item is valid if `at_least` experts say so, by default more than half of its
-    experts; otherwise it is invalid, or unknown if fewer experts answered. If the truths are answers, the truth is the most frequent answer, if at least this
-    number of experts gave it. It is unknown if two answers are equally frequent.
+    experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is the
+    most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally frequent.
     """
     most = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
@@ -60,14 +60,16 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
         values, rule = expert_validity(experts, at_least=at_least), f"{_VALID}{rule} said {yes}"
     else:
         values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
-        rule = f"answer of {f'most experts, and of at least {at_least}' if at_least else 'more than half of the experts'}"
+        majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
+        rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
     return ExpertTruth(values, rule, tuple(experts.at(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
-    return np.where(experts.sizes >= (at_least or 1), _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
+    is_valid = _is_enough(experts.support(), experts, at_least)
+    return np.where(experts.sizes >= (at_least or 1), is_valid.astype(np.int64), -1)
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:

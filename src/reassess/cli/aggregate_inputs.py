@@ -110,15 +110,18 @@ def make_scores(
 
 def has_golden_apart(reader: PartReader) -> bool:
     """Whether no rater answered a golden question that experts answered: they measure no rater, but decide labels."""
-    if reader.benchmark.folder is None or "golden" not in reader.given:
+    votes = {part: votes for part, (_, votes) in reader.given.items() if isinstance(votes, Votes)}
+    golden = votes.pop("golden", None)
+    if reader.benchmark.folder is None or golden is None:
         return False
-    golden, votes, *separate = (reader.given[part][1] for part in ("golden", "votes", "rater-golden") if part in reader.given)
-    if not isinstance(golden.items, Questions) or not isinstance(votes.items, Questions):
+    if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
         return False
-    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in (votes, *separate)):
+    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
         return False
-    # Otherwise, the names may be misspelt.
-    return bool(separate) or suggest_match(golden.images, votes.images) is None
+    # Without raters' golden votes, and without a common image, the names may be misspelt.
+    images = votes["votes"].images
+    is_joined = "rater-golden" in votes or bool((join(golden.images, images) >= 0).any())
+    return is_joined or suggest_match(golden.images, images) is None
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:

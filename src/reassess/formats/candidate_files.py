@@ -82,7 +82,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         rows may have any order, and images are sorted by name. Without a column source, each row is a candidate without
         sources, and keeps its place, so that a file may put the most informative candidates first. With a column
         suggested, as `reassess clean` writes it, the class and the suggested class of each image are candidates; with
-        other_labels, as `reassess scan` writes it, all labels of duplicates with different labels, if the images are from one set.
+        other_labels, as `reassess scan` writes it for one set, all labels of duplicates with different labels.
     classes
         The classes of the benchmark.
 

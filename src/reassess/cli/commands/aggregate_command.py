@@ -116,7 +116,12 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     questions, images = made.by_experts if isinstance(result.posterior.items, Questions) else (0, 0)
     unrated = made.golden_unrated if isinstance(result.posterior.items, Questions) else 0
-    facts |= {"by_golden_votes": made.by_golden_votes, "by_experts": questions, "golden_unrated": unrated, **result.facts}
+    facts |= {
+        "by_golden_votes": made.by_golden_votes,
+        "by_experts": questions,
+        "golden_unrated": unrated,
+        **result.facts,
+    }
     if call.json:
         call.print_document("aggregate", facts)
         return

@@ -101,7 +101,12 @@ def test_next_step_follows_the_campaign(
     assert run(*again).code == 0  # the method is in benchmark.json by now
     if made[:2] == ("--golden-share", "0"):
         assert [sets[f"{number}.png"] for number in range(4, 8)] == [frozenset({0})] * 4  # experts decide
-        for more in (("--golden", "rated/golden.parquet"), ("--golden-at-least", "1"), ("--method", "auto"), ("--method", "em")):
+        for more in (
+            ("--golden", "rated/golden.parquet"),
+            ("--golden-at-least", "1"),
+            ("--method", "auto"),
+            ("--method", "em"),
+        ):
             assert run(*again, *more).code == 0
             assert len(pl.read_csv("rated/scores.csv")) == 16
         assert run("raters", "--benchmark", "rated").out.startswith("raters are not measured by golden questions: ")

@@ -1,5 +1,6 @@
 """The plan of a campaign: practice tasks, and parts that contradict each other."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,13 @@ def test_practice_that_is_easy_to_pass_names_how_much_would_be_enough(
     practice = PracticeRound(tasks, 0, *questions, bar)
     assert practice.easiest == easiest
     assert practice.enough_tasks == enough
+    if enough and bar is not None:
+        q = sum(questions) // tasks
+        assert practice.questions_for == 2 * enough * q  # half of them are left for raters who passed
+
+
+def test_enough_practice_is_found_fast() -> None:
+    start = time.perf_counter()
+    for bar, enough in ((0.5, None), (0.52, 400)):
+        assert PracticeRound(200, 0, 600, 600, bar).enough_tasks == enough
+    assert time.perf_counter() - start < 2

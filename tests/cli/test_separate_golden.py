@@ -1,5 +1,6 @@
 """A folder exported by a campaign: golden questions have votes of experts and golden votes of raters."""
 
+import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -131,9 +132,10 @@ def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
 def test_findings_include_golden_images(rated_folder: Path) -> None:
     """Labels and curves use the votes on all rated images."""
     votes, experts, golden = parts()
-    scores = aggregate(
-        with_golden_votes(votes, golden, experts), "calibrated", experts=experts, rater_golden=golden
-    ).scores
+    rated_votes = with_golden_votes(votes, golden, experts)
+    result = aggregate(rated_votes, "calibrated", experts=experts, rater_golden=golden)
+    scores = result.scores_with_experts(votes)
+    assert len(scores) == len(result.scores) + 2 * IN_PART
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
@@ -144,6 +146,43 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     given, out_of_sample = findings.curves
     assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
     assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("golden", "main", "options", "decided"),
+    [
+        ({"cat": "no", "dog": "yes"}, (), "", True),
+        ({"cat": "no", "dog": ""}, (), "", False),
+        ({"cat": "no", "dog": "yes no"}, (), "", False),  # a tie
+        ({"cat": "no no", "dog": "yes yes"}, (), "--golden-at-least 2", True),
+        ({"cat": "no", "dog": "yes yes"}, (), "--golden-at-least 2", False),
+        ({"cat": "no"}, ("dog",), "", False),  # else the raters' votes for dog would be lost
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_experts_decide_images_that_only_they_answered_about_in_full(
+    rated: Path, run: Runner, golden: dict[str, str], main: tuple[str, ...], options: str, decided: bool, apart: bool
+) -> None:
+    with (rated / "golden.csv").open("a") as file:
+        for name, answers in golden.items():
+            who = [f"{rater},{answer}" for rater, answer in zip("xy", answers.split(), strict=False)] or [","]
+            file.writelines(f"new.png,{name},{one}\n" for one in who)
+    with (rated / "votes.csv").open("a") as file:
+        file.writelines(f"new.png,{name},ann,yes\n" for name in main)
+    with (rated / "original.csv").open("a") as file:
+        file.write("new.png,dog\n")
+    if apart:
+        (rated / "rater-golden.csv").unlink()
+    argv = ("aggregate", "--benchmark", "rated", "--method", "em", *options.split())
+    result = run(*argv, "-o", "rated/scores.csv")
+    scores = pl.read_csv("rated/scores.csv").filter(image="new.png").sort("class").select("class", "score").rows()
+    assert scores == ([("cat", 0.0), ("dog", 1.0)] if decided else [])
+    assert ("golden questions have no raters' votes" in result.err) is bool(main)
+    unrated = (0 if decided else 1) + (options != "") * (GOLDEN * apart + IN_PART)
+    assert json.loads(run(*argv, "-o", "again.csv", "--json").out)["results"]["golden_unrated"] == unrated
+    assert ("unrated: neither raters nor experts decide all golden questions there\n" in result.out) is (unrated > 0)
+    assert run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv").code == 0
+    assert pl.read_csv("rated/labels.csv").filter(image="new.png")["class"].to_list() == ["dog"]
 
 
 @pytest.mark.parametrize("prefix", ["", "other/"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
+from reassess.aggregation.golden_items import votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
-from reassess.core import IMAGENET, Benchmark, Questions, Votes
+from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import join, suggest_match
 from reassess.core.items import as_questions
 
@@ -35,12 +37,23 @@ class ComputedScores:
         """The name of the method, without its settings."""
         return parse_method(self.aggregation.method)[0]
 
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores, also of golden images that only experts decide."""
+        return self.aggregation.scores_with_experts(self.votes)
+
     @property
     def decided_by_experts(self) -> tuple[int, int]:
         """Number of golden questions decided only by experts, and of their images."""
-        scores, items = self.aggregation.scores, self.aggregation.posterior.items
+        items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
-        return len(scores) - len(items), len(scores.images) - len(items.images)
+        return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
+
+    @property
+    def golden_unrated(self) -> int:
+        """Number of golden images without scores."""
+        golden = self.aggregation.golden
+        return 0 if golden is None else int(np.count_nonzero(join(golden.images, self.scores.images) < 0))
 
     @property
     def decided_by_golden_votes(self) -> int:
@@ -74,13 +87,16 @@ def compute_scores(
         reader.read(part, place)
     reader.check_kinds()
     is_default = method is None and name != IMAGENET_METHOD and not main.anonymous
-    is_separate = is_default and all(options[option] is None for option in _ARGUMENTS) and _has_separate_golden(reader)
+    is_separate = name == "em" or (is_default and options["original"] is None)
+    is_separate = is_separate and has_separate_golden(reader)
     parts = reader.join(share_images=not is_separate)
-    all_votes = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
+    no_votes = parts["votes"].restrict(np.zeros(0, np.int64)) if is_separate else None
+    all_votes = with_golden_votes(parts["votes"], parts.get("rater-golden", no_votes), parts.get("golden"))
     check(all_votes)
     if is_separate:
-        result, experts = aggregate(all_votes, "em"), parts["golden"]
-        return ComputedScores(all_votes, all_votes, replace(result, golden=experts, by_experts=expert_truth(experts)))
+        result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
+        truth = expert_truth(experts, at_least=options["golden_at_least"])
+        return ComputedScores(parts["votes"], all_votes, replace(result, golden=experts, by_experts=truth))
     arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -92,15 +108,20 @@ def compute_scores(
     return ComputedScores(parts["votes"], all_votes, aggregate(all_votes, AUTO if is_default else name, **arguments))
 
 
-def _has_separate_golden(reader: PartReader) -> bool:
-    """Return whether no golden image has votes: then golden answers decide labels, but measure no rater."""
-    if reader.benchmark.folder is None or "golden" not in reader.parts or "rater-golden" in reader.parts:
+def has_separate_golden(reader: PartReader) -> bool:
+    """Return whether raters answered no golden question of experts: then these decide labels, but measure no rater."""
+    votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
+    golden = votes.pop("golden", None)
+    if reader.benchmark.folder is None or golden is None:
         return False
-    golden, votes = (reader.parts[part][1] for part in ("golden", "votes"))
-    is_on_questions = isinstance(golden, Votes) and isinstance(golden.items, Questions)
-    is_separate = is_on_questions and not (join(golden.images, votes.images) >= 0).any()
-    # If another way to join the names is suggested, they are probably misspelt.
-    return is_separate and suggest_match(golden.images, votes.images) is None
+    if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
+        return False
+    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
+        return False
+    # Without raters' golden votes, and without a common image, the names may be misspelt.
+    images = votes["votes"].images
+    is_joined = "rater-golden" in votes or bool((join(golden.images, images) >= 0).any())
+    return is_joined or suggest_match(golden.images, images) is None
 
 
 def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:

@@ -165,6 +165,7 @@ def _parse_golden(text: str) -> int | str:
 
 
 GOLDEN_OPTION = ParsedType("golden", _parse_golden)
+NOT_IN_TASKS = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
 def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
@@ -205,7 +206,7 @@ def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
 
 
 def _restrict_to_questions(golden: Votes) -> Votes:
-    """Restrict experts' votes to questions with votes, and to the answers no, maybe and yes."""
+    """Return experts' votes on questions, with the answers no, maybe and yes."""
     if not isinstance(golden.items, Questions):
         raise DataError(
             "not-on-questions",
@@ -213,7 +214,7 @@ def _restrict_to_questions(golden: Votes) -> Votes:
             fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
     golden.require_raters("a golden answer")
-    return golden.restrict(np.flatnonzero(golden.sizes)).with_answers(KNOWN_ANSWERS)
+    return golden.with_answers(KNOWN_ANSWERS)
 
 
 class _CampaignType(click.ParamType[str | Path]):

@@ -15,6 +15,7 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
+from reassess.cli.aggregate_inputs import has_separate_golden
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
@@ -88,15 +89,16 @@ def _load_answers(
         reader.read(part, path)
     reader.find_original()
     reader.check_kinds()
-    parts = reader.join()
+    parts = reader.join(share_images=votes is None or not has_separate_golden(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
     all_votes = rater_votes
     if rater_votes is not None:
         all_votes = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
+    if all_votes is not None:
         truth = truth.without_unrated(all_votes, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]
     files = {

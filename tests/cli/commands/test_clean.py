@@ -159,6 +159,22 @@ def test_checked_labels_without_probabilities_do_not_correct(training: Path, run
     assert line.endswith(f"; 30 were drawn at random, but {part}")
 
 
+def test_exported_golden_questions_without_answers_keep_their_stratum(training: Path, run: Runner) -> None:
+    """The answered labels represent 97 % of all, but nothing is known about the other stratum."""
+    drawn = pl.read_csv("drawn.csv").with_columns(probability=pl.lit(30 / (0.97 * COUNT)))
+    other = drawn.tail(1).with_columns(
+        *(pl.lit(None, pl.String).alias(name) for name in ("rater", "answer")),
+        image=pl.lit(next(name for name in pl.read_csv("train.csv")["image"] if name not in {*drawn["image"]})),
+        probability=pl.lit(1 / (0.03 * COUNT)),
+        stratum=pl.lit("small"),
+    )
+    for rows, gives_share in ((drawn, True), (pl.concat([drawn, other]), False)):
+        rows.write_csv("exported.csv")
+        argv = (*CALL, "--golden", "exported.csv", "--force")
+        assert (results_of(run, *argv)["noise"]["checked"]["corrected"] is not None) is gives_share
+    assert "do not give the share of all" in run(*argv).out
+
+
 def test_votes_for_one_class_check_labels(training: Path, run: Runner) -> None:
     by_votes = run(*CALL, "--golden", "votes.csv")
     assert by_votes.code == 0

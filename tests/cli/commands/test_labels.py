@@ -79,7 +79,7 @@ def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runn
     Path("l.json").unlink()
     details_result = output_of(run(*argv[:-2], "--details", "alone.csv"))
     assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
-    assert details_result.startswith("not written: 6 labels on 5 images (")
+    assert details_result.startswith("6 labels on 5 images (threshold 0.8); -o LABELS writes them\n")
     assert "next" not in details_result
     write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
     assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"

@@ -98,6 +98,20 @@ def test_outputs_in_another_order_need_a_class_list(pets: Path, run: Runner) -> 
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 
+@pytest.mark.parametrize("names", ["fxo\n-\ncow\ndog\n", "fox\nfoxx\ncat\ndog\n", "cat\ncat\ndogg\ndog\n"])
+def test_misspelt_output_is_an_error(pets: Path, run: Runner, names: str) -> None:
+    """Unless the class has its own output, and outputs are not summed: lists may name classes of no interest."""
+    write_files(pets, {"outputs.txt": names})
+    argv = ("python:pet_models:four", "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
+    result = run("predict", *argv, "--classes", "outputs.txt")
+    if "foxx" in names:
+        assert "1 name of outputs is not a class" in output_of(result)
+    else:
+        assert result.error == "unknown-class"
+        assert "\n  where:   outputs.txt (for python:pet_models:four)\n" in result.err
+        assert "(did you mean " in result.err
+
+
 def test_each_model_has_its_own_output(pets: Path, run: Runner) -> None:
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n", "pets/images/cat/x.png": b""})
     argv = ["predict", MODEL, "python:pet_models:four", "--classes", "python:pet_models:four=outputs.txt"]
@@ -246,7 +260,8 @@ def test_class_table_sums_outputs(pets: Path, run: Runner) -> None:
         "1,dog\n2,cat": "missing-classes",
     }.items():
         Path("outputs.csv").write_text(f"output,class\n{line}\n")
-        assert run("predict", *argv, "--force").error == error, line
+        result = run("predict", *argv, "--force")
+        assert (result.error, "\n  where:   outputs.csv" in result.err) == (error, True), line
     Path("outputs.csv").write_text("1-2,dog\n3,cat\n0,fox\n")
     assert run("predict", *argv, "--force").err == (
         "Error: header is missing\n  where:   outputs.csv, line 1\n"

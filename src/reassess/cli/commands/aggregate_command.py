@@ -87,7 +87,7 @@ def aggregate(
         warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
-            write_scores(output, result.scores, force=call.force)
+            write_scores(output, computed.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
         how = call.reading
@@ -115,8 +115,11 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
-    questions, images = computed.decided_by_experts if isinstance(result.posterior.items, Questions) else (0, 0)
-    facts |= {"by_golden_votes": computed.decided_by_golden_votes, "by_experts": questions, **result.facts}
+    is_on_questions = isinstance(result.posterior.items, Questions)
+    questions, images = computed.decided_by_experts if is_on_questions else (0, 0)
+    unrated = computed.golden_unrated if is_on_questions else 0
+    facts |= {"by_golden_votes": computed.decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
+    facts |= result.facts
     if call.json:
         call.print_document("aggregate", facts)
         return
@@ -132,6 +135,9 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
     if images:
         decided = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
         call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+    if unrated:
+        images_are = counted(unrated, "golden image is", "golden images are")
+        call.info(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "class name")
         call.info(

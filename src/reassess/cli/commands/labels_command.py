@@ -175,7 +175,8 @@ def _report(
         call.print_document("labels", results)
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
-    call.info(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
+    result = f"{labels} on {images} (threshold {threshold:g})"
+    call.info(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
     call.info(f"{counted(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
     call.info(
         "unrated images are omitted"

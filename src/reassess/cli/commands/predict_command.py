@@ -1,6 +1,7 @@
 """`reassess predict`: run models on images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from reassess.cli.prediction_inputs import value_for
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
-from reassess.formats.predictions.output_lists import read_output_classes
+from reassess.errors import DataError
+from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import counted
@@ -109,12 +111,13 @@ def predict(
             check_packages(kind, f"{kind} models")
     check_packages("scan", "reading images")
     call.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
+    lists: dict[str, Path] = {}
+    sources = [_source(call, model, models, checkpoints, transforms, class_lists, lists) for model in models]
     if images is None and benchmark is not None:
         images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.add_input("images", images)
-    with progress_bars(call) as progress:
+    with progress_bars(call) as progress, _name_list_files(lists):
         results = run_models(
             sources,
             output,
@@ -151,8 +154,9 @@ def _source(
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
+    lists: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs."""
+    """Return a model with its files, and add these to the inputs; `lists` gets its list of outputs."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         models_with_option = [each for each in models if ModelSource(each).takes(option)]
@@ -162,8 +166,20 @@ def _source(
         files[option] = None if path is None else call.add_input(option, Path(path))
     if model.startswith("onnx:"):
         call.add_input("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_output_classes(files["classes"])
+    outputs = None if files["classes"] is None else read_output_classes(lists.setdefault(model, files["classes"]))
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
+
+
+@contextmanager
+def _name_list_files(lists: Mapping[str, Path]) -> Iterator[None]:
+    """Name the file in errors about a model's list of outputs."""
+    try:
+        yield
+    except DataError as error:
+        model, _, rest = str(error.where).partition(f", {OUTPUT_LIST}")
+        if model in lists:
+            error.where = f"{lists[model]}{rest} (for {model})"
+        raise
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:

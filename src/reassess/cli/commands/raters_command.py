@@ -6,6 +6,7 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_stop
+from reassess.cli.aggregate_inputs import has_separate_golden
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
@@ -91,6 +92,10 @@ def load_raters(
         reader.recognize(rater_votes.images)
     reader.find_golden(golden)
     reader.check_kinds()
+    if golden is None and has_separate_golden(reader):
+        call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
+        del reader.parts["golden"]
+        reader.parts.pop("rater-golden", None)
     parts = reader.join()
     rater_votes = parts["votes"]
     if "golden" not in parts:

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_arguments, call_options, free_name
-from reassess.cli.campaign_inputs import GOLDEN_OPTION, read_golden, sample_in_words, with_unanswered
+from reassess.cli.campaign_inputs import GOLDEN_OPTION, NOT_IN_TASKS, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
@@ -178,7 +178,7 @@ def tasks(
         _print(call, tasks_made, effort, output, per_question, stop)
         if golden_drawn.sample is not None:
             call.info(f"golden, for experts: {sample_in_words(golden_drawn.sample, len(golden_drawn.questions))}")
-            call.info("the labels of golden images are decided by experts")
+            call.info(NOT_IN_TASKS)
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
             call.info(f"{are} not in the tasks: the campaign mixes them in")

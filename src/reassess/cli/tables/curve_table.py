@@ -30,14 +30,14 @@ def print_curves(
         rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = curve_parts.golden
-    pairs, images = counted(len(golden), "golden question"), counted(len(golden.questions.images), "image")
-    call.info(f"{pairs} on {images}, {golden.positives:,} valid")
+    questions, images = counted(len(golden), "golden question"), counted(len(golden.questions.images), "image")
+    call.info(f"{questions} on {images}, {golden.positives:,} valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.info(golden.by_experts.note)
     _print_golden_votes(call, curve_parts)
     if golden.unrated:
-        pairs = counted(golden.unrated, "golden question")
-        call.info(f"not used: {pairs} on images where raters have not answered all golden questions")
+        questions = counted(golden.unrated, "golden question")
+        call.info(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.exclusive:
         call.note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):

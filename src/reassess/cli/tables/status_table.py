@@ -164,7 +164,8 @@ def warn_of_easy_practice(practice: "PracticeRound") -> None:
     """Warn about a practice round that is easy to pass without looking at the images."""
     if practice.easiest is not None:
         name, chance = practice.easiest
-        more = "" if practice.enough_tasks is None else f"--practice {practice.enough_tasks} or "
+        enough = practice.enough_tasks
+        more = "" if enough is None else f"--golden {practice.questions_for} --practice {enough}, or "
         text = f"practice is easy to pass without looking at the images: {name}, {percent(chance)} %"
         warnings.warn(ReassessWarning(text, f"annotate create with {more}a higher --bar"), stacklevel=2)
 

@@ -77,7 +77,7 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     result = run("status", "pets.db")
     assert result.err == (
         "Warning: practice is easy to pass without looking at the images: no or yes at random, 6.25 %\n"
-        "  fix: annotate create with --practice 4 or a higher --bar\n"
+        "  fix: annotate create with --golden 16 --practice 4, or a higher --bar\n"
     )
     lines = result.out.splitlines()
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"

@@ -26,7 +26,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
-        "golden images are decided by experts, and are not in the raters' tasks",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "images: 8, hashed in pets/images",
     ]
     assert "tasks tasks.jsonl (sha256 " in inputs
@@ -45,7 +45,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     assert result.out.splitlines()[:6] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
-        "golden images are decided by experts, and are not in the raters' tasks",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
         "chance to pass without looking at the images: answers at random 33.33 %, no or yes at random 25.00 %, "
         "always the same "
@@ -54,7 +54,7 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     ]
     assert result.err == (
         "Warning: practice is easy to pass without looking at the images: answers at random, 33.33 %\n"
-        "  fix: annotate create with --practice 7 or a higher --bar\n"
+        "  fix: annotate create with --golden 28 --practice 7, or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
@@ -121,7 +121,7 @@ def test_new_draw_ends_earlier_probabilities_and_raters_need_tasks(create: Runne
 def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Experts also answer practice questions, so each of the two drawn images represents two of the four."""
+    """Also those for practice, and those that no expert has answered."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
@@ -136,7 +136,7 @@ def test_golden_questions_keep_their_probability_until_export(
     assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
         "golden, drawn at random: 4 questions on 2 images",
-        "golden images are decided by experts, and are not in the raters' tasks",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
         "after experts have answered, status prints the chance to pass without looking at the images",
     ]
@@ -148,8 +148,10 @@ def test_golden_questions_keep_their_probability_until_export(
         turn = annotation.next_turn(campaign, ida, 1e9)
         given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
         annotation.save_answers(campaign, ida, given, 1e9)
-    assert run("annotate", "export", "pets.db", "-o", "half").code == 0  # the image with answers stands for all four
-    assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    assert run("annotate", "export", "pets.db", "-o", "half").code == 0
+    half = pl.read_parquet("half/golden.parquet")
+    assert half.select("probability", "stratum").rows() == [(0.5, "all")] * 4
+    assert half["answer"].null_count() == 2
     with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
             new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from reassess import annotation
@@ -74,6 +75,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     [
         (("--golden", "none"), "{}", ""),
         (("--golden-share", "0"), "{}", ""),  # no rater was measured
+        (("--golden-share", "0", "--original", "pets/original.csv"), "{}", ""),
         ((*GOLDEN, "--original", "pets/original.csv"), "{}", " --original rated/original.csv"),
         (GOLDEN, '{"threshold": 0.6}', ""),
     ],
@@ -95,15 +97,30 @@ def test_next_step_follows_the_campaign(
     assert open_benchmark("rated").threshold == json.loads(settings).get("threshold", 0.8)
     sets = labels_by(line, run)
     assert {f"{number}.png" for number in range(4)} <= set(sets)
-    if made == ("--golden-share", "0"):
+    again = [*shlex.split(line.split(" && ")[0])[1:], "--force"]
+    assert run(*again).code == 0  # the method is in benchmark.json by now
+    if made[:2] == ("--golden-share", "0"):
         assert [sets[f"{number}.png"] for number in range(4, 8)] == [frozenset({0})] * 4  # experts decide
+        for more in (
+            ("--golden", "rated/golden.parquet"),
+            ("--golden-at-least", "1"),
+            ("--method", "auto"),
+            ("--method", "em"),
+        ):
+            assert run(*again, *more).code == 0
+            assert len(pl.read_csv("rated/scores.csv")) == 16
+        assert run("raters", "--benchmark", "rated").out.startswith("raters are not measured by golden questions: ")
+        assert run("curve", "--benchmark", "rated").error == "missing-golden"
+        assert "not ready: curve (rater-golden missing)" in run("status", "rated").out
 
 
-def test_golden_questions_without_answers_are_not_exported(export: Runner, run: Runner, pets: Path) -> None:
+def test_golden_questions_without_experts_answers_are_exported(export: Runner, run: Runner, pets: Path) -> None:
     (pets / "pets/golden.csv").write_text("image,class,rater,answer\n5.png,cat,eve,yes\n")
     (pets / "open.csv").write_text("image,class\n5.png,dog\n")  # in the same task
     result = export(made=(*GOLDEN, "--golden", "open.csv"))
-    assert "golden: 1 vote by experts\ngolden: 2 votes by raters\n" in result.out
+    assert "golden: 1 vote by experts\ngolden: 4 votes by raters\n" in result.out
+    table = pl.read_parquet("rated/golden.parquet").select("image", "class", "rater", "answer")
+    assert table.rows() == [("5.png", "cat", "expert 1", "yes"), ("5.png", "dog", None, None)]
     assert labels_by(next_of(result), run)
 
 

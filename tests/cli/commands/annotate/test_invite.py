@@ -1,6 +1,7 @@
 """`reassess annotate invite`: links are shown once, replaced and revoked."""
 
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str,
     assert few == "1 rater for 5 votes per question: invite 4 more, or questions stay open"
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"
+
+
+def test_raters_who_failed_practice_are_not_counted(invite: Runner) -> None:
+    assert "1 rater for 5 votes" in invite("ann").out
+    with sqlite3.connect("pets.db") as database:
+        database.execute("update people set stage = 'failed' where name = 'ann'")
+    assert "1 rater for 5 votes per question: invite 4 more" in invite("bob").out
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, progress_bars
 from reassess.cli.campaign_inputs import (
     GOLDEN_OPTION,
+    NOT_IN_TASKS,
     CampaignParts,
     changed_campaign_argument,
     load_campaign_parts,
@@ -255,7 +256,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
             call.info(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
-        call.info("golden images are decided by experts, and are not in the raters' tasks")
+        if set(golden.questions.images).isdisjoint(questions.images):
+            call.info(NOT_IN_TASKS)
         if plan.golden_split:
             call.info(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "

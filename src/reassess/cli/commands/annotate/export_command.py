@@ -106,9 +106,9 @@ def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") ->
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default)]
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
-    if exported.rater_golden is not None and campaign.at_least is not None:
+    if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if campaign.original_votes:
+    if campaign.original_votes and exported.measures_raters:  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
     labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []

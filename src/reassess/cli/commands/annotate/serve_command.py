@@ -69,6 +69,6 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                 call.info(f"{opened.name}: {address_opened}")
                 if address_opened != f"{USUAL_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
-                    call.info(f"sign-in links need the address that people open: {how}")
+                    call.info(f"links need the address people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

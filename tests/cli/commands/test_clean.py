@@ -61,13 +61,13 @@ def test_kept_images_are_written_and_mistakes_printed(
     monkeypatch.setenv("COLUMNS", "80")
     lines = output_of(run(*CALL, "--details", "details.csv")).splitlines()
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
-    assert lines[5:9] == [
+    assert lines[6:10] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
         "true class   label   images (estimate)   % of true class",
         "────────────────────────────────────────────────────────",
         "dog          eel                   4.1             14.04",
     ]
-    assert lines[14:17] == [
+    assert lines[15:18] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",

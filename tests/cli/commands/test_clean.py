@@ -121,8 +121,8 @@ def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(training: Path
 
 
 def test_the_order_of_classes_can_be_given(training: Path, run: Runner) -> None:
-    held_out = np.load("all.npz")
-    np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
+    with np.load("all.npz") as held_out:
+        np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
     argv = ("clean", "turned.npz", "--benchmark", "pets", "-o", "wrong.csv")
     fix = (
         "check that the file belongs to these images; if its classes are in another order than the labels', name the "

@@ -103,7 +103,7 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
     assert "200 of 400 images were rated; the other 200 keep their original label, unchecked; this favours" in words
     assert words.endswith("The original label is valid for 100.0 % of the images with a valid class.")
 
-    favours = "this favours a model that chose the images to rate"
+    favours = "this favours models that chose the images to rate"
 
     def unrated(*kept: int, match: Match = "path") -> str:
         known = original.images if match == "path" else tuple(f"x/{name}" for name in original.images)

@@ -215,5 +215,5 @@ def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scor
     others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
     return (
         f"{count:,} of {counted(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
-        f"the other {others} original label, unchecked; this favours a model that chose the images to rate"
+        f"the other {others} original label, unchecked; this favours models that chose the images to rate"
     )

@@ -61,13 +61,13 @@ def test_kept_images_are_written_and_mistakes_printed(
     monkeypatch.setenv("COLUMNS", "80")
     lines = output_of(run(*CALL, "--details", "details.csv")).splitlines()
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
-    assert lines[5:9] == [
+    assert lines[6:10] == [
         "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
         "true class   label   images (estimate)   % of true class",
         "────────────────────────────────────────────────────────",
         "dog          eel                   4.1             14.04",
     ]
-    assert lines[14:17] == [
+    assert lines[15:18] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",
@@ -121,8 +121,8 @@ def test_outputs_of_unlabelled_classes_are_dropped_with_a_warning(training: Path
 
 
 def test_the_order_of_classes_can_be_given(training: Path, run: Runner) -> None:
-    held_out = np.load("all.npz")
-    np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
+    with np.load("all.npz") as held_out:
+        np.savez("turned.npz", scores=np.roll(held_out["scores"], 1, axis=1), names=held_out["names"])
     argv = ("clean", "turned.npz", "--benchmark", "pets", "-o", "wrong.csv")
     fix = (
         "check that the file belongs to these images; if its classes are in another order than the labels', name the "

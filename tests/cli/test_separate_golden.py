@@ -161,18 +161,18 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
 )
 @pytest.mark.parametrize("apart", [False, True])
 def test_experts_decide_images_that_only_they_answered_about_in_full(
-    rated: Path, run: Runner, golden: dict[str, str], main: tuple[str, ...], options: str, decided: bool, apart: bool
+    rated_folder: Path, run: Runner, golden: dict[str, str], main: tuple[str, ...], options: str, decided: bool, apart: bool
 ) -> None:
-    with (rated / "golden.csv").open("a") as file:
+    with (rated_folder / "golden.csv").open("a") as file:
         for name, answers in golden.items():
             who = [f"{rater},{answer}" for rater, answer in zip("xy", answers.split(), strict=False)] or [","]
             file.writelines(f"new.png,{name},{one}\n" for one in who)
-    with (rated / "votes.csv").open("a") as file:
+    with (rated_folder / "votes.csv").open("a") as file:
         file.writelines(f"new.png,{name},ann,yes\n" for name in main)
-    with (rated / "original.csv").open("a") as file:
+    with (rated_folder / "original.csv").open("a") as file:
         file.write("new.png,dog\n")
     if apart:
-        (rated / "rater-golden.csv").unlink()
+        (rated_folder / "rater-golden.csv").unlink()
     argv = ("aggregate", "--benchmark", "rated", "--method", "em", *options.split())
     result = run(*argv, "-o", "rated/scores.csv")
     scores = pl.read_csv("rated/scores.csv").filter(image="new.png").sort("class").select("class", "score").rows()

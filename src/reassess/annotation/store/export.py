@@ -96,8 +96,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
         votes = reader.votes(COUNTED)
-        rated = {*votes.images, *(() if golden is None else golden.images)}
-        unrated = [row.n for row in connection.execute(_GOLDEN_QUESTIONS) if row.name not in rated]
+        rated = {*votes.images, *_answered_images(golden)}
+        unrated = [row.n for row in connection.execute(_GOLDEN_COUNTS) if row.name not in rated]
         return Exported(
             votes=votes,
             golden=golden,
@@ -191,7 +191,7 @@ _SUGGESTIONS = (
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
-_GOLDEN_QUESTIONS = (
+_GOLDEN_COUNTS = (
     select(images.c.name, func.count().label("n"))
     .select_from(questions.join(tasks).join(images))
     .where(questions.c.golden)
@@ -224,6 +224,15 @@ def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float
     for rows in connection.execute(query).partitions(_ROWS):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
+
+
+def _answered_images(golden: Votes | None) -> set[str]:
+    """Return the images whose golden questions all have an answer by an expert."""
+    if golden is None or not isinstance(golden.items, Questions):
+        return set()
+    is_open = np.zeros(len(golden.images), bool)
+    is_open[golden.items.image_ids[golden.sizes == 0]] = True
+    return {image for image, has_open in zip(golden.images, is_open.tolist(), strict=True) if not has_open}
 
 
 def _sample(connection: Connection, golden: Votes | None) -> Sample | None:

@@ -161,7 +161,13 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
 )
 @pytest.mark.parametrize("apart", [False, True])
 def test_experts_decide_images_that_only_they_answered_about_in_full(
-    rated_folder: Path, run: Runner, golden: dict[str, str], main: tuple[str, ...], options: str, decided: bool, apart: bool
+    rated_folder: Path,
+    run: Runner,
+    golden: dict[str, str],
+    main: tuple[str, ...],
+    options: str,
+    decided: bool,
+    apart: bool,
 ) -> None:
     with (rated_folder / "golden.csv").open("a") as file:
         for name, answers in golden.items():
@@ -180,7 +186,9 @@ def test_experts_decide_images_that_only_they_answered_about_in_full(
     assert ("golden questions have no raters' votes" in result.err) is bool(main)
     unrated = (0 if decided else 1) + (options != "") * (GOLDEN * apart + IN_PART)
     assert json.loads(run(*argv, "-o", "again.csv", "--json").out)["results"]["golden_unrated"] == unrated
-    assert ("unrated: neither raters nor experts decide all golden questions there\n" in result.out) is (unrated > 0)
+    assert ("unrated: neither raters nor experts have answered all golden questions there\n" in result.out) is (
+        unrated > 0
+    )
     assert run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv").code == 0
     assert pl.read_csv("rated/labels.csv").filter(image="new.png")["class"].to_list() == ["dog"]
 

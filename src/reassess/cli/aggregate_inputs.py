@@ -58,7 +58,8 @@ class ComputedScores:
     @property
     def decided_by_golden_votes(self) -> int:
         """Number of golden items without votes, where raters' golden votes are used."""
-        return int(np.count_nonzero(self.all_votes.sizes) - np.count_nonzero(self.votes.sizes))
+        has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
+        return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
 
 def compute_scores(

@@ -175,3 +175,14 @@ def test_share_needs_a_sample_of_all_labels(
     assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share
+
+
+def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
+    """Experts said of d.png only that another class is not in it; c.png has no answer."""
+    images = HELD_OUT.labels.images
+    sample = Sample(images, np.ones(4), ("",) * 4)
+    for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
+        drawn = DrawnLabels.of(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
+        assert (drawn.covered, drawn.other_answers) == (1.0, others)
+        _, checked = correct_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
+        assert (checked.corrected is None, checked.other_answers) == (others > 0, others)

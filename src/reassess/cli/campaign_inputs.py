@@ -33,7 +33,7 @@ from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import draw_golden, make_tasks
-from reassess.text import counted
+from reassess.text import counted, shortened
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -83,14 +83,14 @@ def load_campaign_parts(
     reader.given["tasks"] = tasks, given.questions
     reader.recognize(reader.images, with_classes=True)
     reader.find_original(original)
-    sample: Sample | None = None
+    drawn: list[Sample] = []  # the first is used
     for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
         if "golden" in reader.given or golden == NONE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
             found = read_golden(reader, path, once=True)
             reader.given["golden" if isinstance(found, Votes) else "questions"] = path, found
-            sample = sample or read_sample(path)
+            drawn += filter(None, [read_sample(path)])
     parts = reader.joined(share_images=False)
     experts = _experts(parts, reader.files)
     if isinstance(given, Candidates):
@@ -98,20 +98,19 @@ def load_campaign_parts(
         given = replace(given, questions=parts["tasks"])
     else:
         asked = replace(given, questions=parts["tasks"])
-        sample = given.sample or sample
+        drawn[:0] = filter(None, [given.sample])
         given = Candidates.from_questions(parts["tasks"])
         if golden == NONE:
             asked = replace(asked, is_golden=None)
-    if sample is not None:
-        sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
+    drawn = [one.renamed(benchmark_names(one.images, reader.benchmark)) for one in drawn]
     if isinstance(golden, int):
         if asked.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
-        if sample is not None:
-            text = f"{counted(len(sample), 'image')} drawn earlier lose their probability: two draws are not one sample"
-            warnings.warn(text, ReassessWarning, stacklevel=2)
-        sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
-        asked = asked.with_golden(sample)
+        drawn.insert(0, draw_golden(given, golden, original=parts.get("original"), seed=seed))
+        asked = asked.with_golden(drawn[0])
+    if lost := {image for one in drawn[1:] for image in one.images}.difference(*(one.images for one in drawn[:1])):
+        text = f"{counted(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = asked.golden_rows
     marked, asked = asked.only(is_golden), asked.only(~is_golden)
     if len(marked):
@@ -127,7 +126,7 @@ def load_campaign_parts(
     return CampaignParts(
         benchmark=reader.benchmark,
         tasks=asked,
-        golden_tasks=None if experts is None else _golden_tasks(experts, marked, asked, sample),
+        golden_tasks=None if experts is None else _golden_tasks(experts, marked, asked, drawn[0] if drawn else None),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
@@ -152,10 +151,14 @@ _MOST_GOLDEN = 10**9
 
 
 def _golden(text: str) -> int | str:
-    if not text.isascii() or not text.isdigit() or exists(text):
+    try:
+        number = float(text)
+    except ValueError:
         return text
-    if not 0 < int(text) <= _MOST_GOLDEN:
-        raise click.BadParameter(f"{text} is not a number of golden questions, from 1 to {_MOST_GOLDEN:,}.")
+    if exists(text) and Path(text).is_file():
+        return text
+    if not (text.isascii() and text.isdigit() and 1 <= number <= _MOST_GOLDEN):
+        raise click.BadParameter(f"{shortened(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
     return int(text)
 
 

@@ -43,7 +43,9 @@ class OutputClasses:
         """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
         outputs = first.shape[1]
         is_table = isinstance(names, Mapping)
-        names = None if names is None else listed_outputs(names, outputs)
+        if names is not None:
+            names = listed_outputs(names, outputs)
+            refuse_blank_lines(names)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
@@ -57,7 +59,6 @@ class OutputClasses:
         if names is None:
             return cls(classes, None)
         if classes.count is None:
-            refuse_blank_lines(names)
             return cls(_named(outputs, names), None)
         (within,), (adding_up,) = rows_of_probabilities(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"

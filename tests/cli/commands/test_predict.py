@@ -248,3 +248,6 @@ def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> No
     }.items():
         Path("outputs.csv").write_text(f"output,class\n{line}\n")
         assert run("predict", *argv, "--force").error == error, line
+    Path("outputs.csv").write_text("cat\ndog\n\ndog\n")
+    blank = run("predict", *argv, "--force")
+    assert (blank.error, "line 3" in blank.err) == ("missing-value", True)

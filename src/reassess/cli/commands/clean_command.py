@@ -255,6 +255,9 @@ def _unused_in_words(checked: CheckedLabels) -> str:
     if checked.drawn:
         part = f"{percent(checked.covered)} % of the labels"
         why = f"{checked.drawn:,} were drawn at random, but from {part}, so they do not give the share of all"
+    if checked.other_answers:
+        images = counted(checked.other_answers, "image")
+        why = f"{images} drawn at random have answers, but not about their label, so there is no share of all"
     return (
         f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
         f"to draw from all labels: {_HOW_TO_DRAW}"

@@ -149,6 +149,8 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
     """What the practice round waits for, or how likely it is passed without looking."""
     if practice.waits_for is not None:
         yield f"raters cannot begin practice: {practice.waits_for}"
+    elif practice.is_skipped:
+        yield "experts skipped all practice tasks, so raters begin without practice"
     if (chances := practice.blind_chances) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"

@@ -250,8 +250,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
-            is_drawn = golden.with_golden(sample).golden_rows
-            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
+            is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
+            call.tell(f"golden, drawn at random: {sample_in_words(sample, int(is_drawn.sum()))}")
         call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
         if plan.golden_split:
             call.tell(

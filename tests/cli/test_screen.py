@@ -1,6 +1,8 @@
 """What a terminal of some width shows, and what a pipe gets: lines break between words, and tables fit."""
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -34,7 +36,16 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        ROWS[:1],
+        [["a" * 300, "1", "2", "3"]],
+        [["a" * 300 + ".png", "1", "2", "3"]],
+        [["語_" * 9, "1", "2 to 3", None]],
+    ],
+)
 def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
     printed: Printed, width: int, rows: list[list[str | None]]
 ) -> None:
@@ -104,6 +115,28 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
 )
 def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
     assert printed(width, rows)[: len(expected)] == expected
+
+
+def test_a_cell_is_one_line_and_only_names_of_files_are_long(printed: Printed) -> None:
+    for name, expected in (
+        ("a\nb\tc", r"a\nb\tc"),
+        (f"n1 {'b' * 200}", f"n1 {'b' * 40}…{'b' * 40}"),
+        ("c/" + "d" * 200, "c/" + "d" * 200),
+        (f"{'e' * 200}.jpg", f"{'e' * 200}.jpg"),
+    ):
+        assert printed(300, [[name, "1", "2", "3"]])[2].split("   ")[0] == expected
+
+
+def test_next_command_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    name = "it's a\n new\\\u202e \udcff file.csv"
+    for words in ([name, "x y z"], ["a b c d e f g h i j k l", "it's"]):
+        call = Call()
+        call.next(*words)
+        call.print_notes()
+        line = capsys.readouterr().out.removeprefix("next: reassess")
+        printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+        assert [os.fsdecode(part) for part in printed.split(b"\0")[:-1]] == words
 
 
 @pytest.mark.parametrize(

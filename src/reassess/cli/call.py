@@ -15,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import on_terminal, say, say_command
+from reassess.cli.screen import in_shell, on_terminal, say, say_command
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import Printed
@@ -171,7 +171,7 @@ class Call:
 
     def next(self, *words: object) -> None:
         """Name the command to run next: in the last line, or in JSON as the key "next"."""
-        self.following = shlex.join(["reassess", *map(str, words)])
+        self.following = in_shell(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the notes, and how many more there are; then the next command. A document has none of them."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -10,12 +11,14 @@ from textwrap import wrap
 import click
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
-from reassess.text import plain
+from reassess.text import plain, shortened
 
 _GAPS = 3, 2  # between columns; the second if the first is too wide
 _FEW_ROWS = 4  # may become columns
 _SHORT = 12  # letters of a name that stays together
 _LONGEST = 24  # letters of a word in the first column that stay together
+_LONG = 80  # letters of a word in a cell, except paths and names of files
+_LONG_WORD = re.compile(rf"(?<!\S)[^\s/]{{{_LONG + 1},}}(?!\S)(?<!\.\w{{3}})(?<!\.\w{{4}})(?<!\.parquet)")
 _PIPED = 100  # columns, if the output is not a terminal
 # Lines break at white space. A blank inside a number becomes another character; in a name, white space that takes no
 # room marks where it may break: after a sign that joins words.
@@ -55,10 +58,27 @@ def say(text: str, *, err: bool = False) -> None:
 def say_command(text: str) -> None:
     """Print a command of the shell, whose lines go on after a backslash, so that it can be copied.
 
-    An option and its value stay together.
+    An option and its value stay together, and so does a quoted word.
     """
-    line = _OPTION.sub(lambda found: found[0].replace(" ", _BLANK), plain(text))
+    line = re.sub(rf"""{_OPTION.pattern}|"'"|'[^']*'""", lambda found: found[0].replace(" ", _BLANK), plain(text))
     _print(lambda width: " \\\n".join(_broken(line, width if len(line) <= width else width - 2)))
+
+
+def in_shell(words: Iterable[str]) -> str:
+    r"""Join words to a command of the shell, in one line.
+
+    >>> print(in_shell(["reassess", "show", "it's.csv", "a\nb.csv"]))
+    reassess show 'it'"'"'s.csv' $'a\nb.csv'
+    """
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    signs = {"\n": r"\n", "\t": r"\t", "\\": r"\\", "'": r"\x27"}
+    escaped = (signs.get(c, c if c.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(c))) for c in word)
+    return f"$'{''.join(escaped)}'"
 
 
 def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
@@ -96,9 +116,9 @@ def print_table(
         is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
         return cell.replace(" ", _BLANK) if is_whole else breakable(cell)
 
-    texts = [[_breakable(plain(heading)) for heading in headings]]
+    texts = [[_breakable(_in_one_line(heading)) for heading in headings]]
     for row in rows:
-        cells = ("-" if cell is None else plain(str(cell)) for cell in row)
+        cells = ("-" if cell is None else _in_one_line(str(cell)) for cell in row)
         texts.append([prepared(*cell) for cell in enumerate(cells)])
     if title is not None:
         say(title)
@@ -107,6 +127,12 @@ def print_table(
         bold = [heading in best for heading in headings]
         columns = [_with_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
     _print(lambda width: "\n\n".join(_tables(columns, text_columns, width)))
+
+
+def _in_one_line(text: str) -> str:
+    """The text of a cell: control characters are escaped, and long words are shortened."""
+    escaped = plain(text).replace("\n", r"\n").replace("\t", r"\t")
+    return _LONG_WORD.sub(lambda found: shortened(found[0], _LONG), escaped)
 
 
 def _with_bold(column: list[str]) -> list[str]:

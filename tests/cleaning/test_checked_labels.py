@@ -175,6 +175,9 @@ def test_share_needs_a_sample_of_all_labels(
     assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share
+    for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
+        too_low = replace(sample, probabilities=np.full(4, chance))
+        assert fault_of(DrawnLabels.of, held_out, known, too_low) == ("out-of-range", found)
 
 
 def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:

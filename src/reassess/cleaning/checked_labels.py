@@ -22,6 +22,7 @@ _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
 _EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
 _FAR = 40.0  # largest shift, in log-odds
+_MANY = 1e9  # labels, of which all digits are not shown
 _ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
@@ -126,7 +127,7 @@ class DrawnLabels:
                 "probabilities of being drawn are too low",
                 where="the checked labels",
                 allowed=f"the {counted(known.size, 'label')}, as the sum of 1 / probability",
-                found=f"{represented:,.0f} labels",
+                found=f"{represented:{',.0f' if represented < _MANY else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (known[rows] != 0)

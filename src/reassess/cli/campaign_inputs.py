@@ -144,7 +144,7 @@ def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | 
 
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
-    return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else read_candidates(path, classes)
+    return read_tasks(path, classes) if path.suffix.lower() in TASK_SUFFIXES else read_candidates(path, classes)
 
 
 _MOST_GOLDEN = 10**9
@@ -235,7 +235,12 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     where = place or campaign.images
     if where is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
-    source = open_images(where)
+    try:
+        source = open_images(where)
+    except DataError as error:
+        if place is None:
+            error.fix = "move them back, or give their new place: --images FOLDER"
+        raise
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source
 

@@ -225,7 +225,7 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
             "two outputs have the same class, and the order of the classes is unknown",
             where=OUTPUT_LIST,
             found=f"{repeated!r}, {names.count(repeated):,} times",
-            fix=Fix("give the classes: {benchmark}", benchmark="FOLDER"),
+            fix=Fix("list the classes in classes.txt of a benchmark folder: {benchmark}", benchmark="FOLDER"),
         )
     return Classes(outputs, names=tuple(names))
 

@@ -251,3 +251,9 @@ def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> No
     Path("outputs.csv").write_text("cat\ndog\n\ndog\n")
     blank = run("predict", *argv, "--force")
     assert (blank.error, "line 3" in blank.err) == ("missing-value", True)
+    write_files(Path(), {f"single/images/only/{number}.png": picture(number, "PNG") for number in range(2)})
+    argv[2:5] = ["single", "--classes", "outputs.csv"]
+    Path("outputs.csv").write_text("output,class\n0-3,only\n")
+    equal = run("predict", *argv, "--force")
+    assert equal.error == "duplicate-class"
+    assert "  fix:     list the classes in classes.txt of a benchmark folder: --benchmark FOLDER\n" in equal.err

@@ -160,13 +160,16 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
         yield f"chance to pass without looking: {', '.join(told)}"
 
 
-def warn_of_easy_practice(practice: "PracticeRound") -> None:
+def warn_of_easy_practice(practice: "PracticeRound", *, has_begun: bool = False) -> None:
     """Warn about a practice round that people often pass without looking."""
     if practice.easiest is not None:
         name, chance = practice.easiest
         more = "" if practice.enough_tasks is None else f"--practice {practice.enough_tasks} or "
         text = f"practice is easy to pass without looking: {name}, {percent(chance)} %"
-        warnings.warn(ReassessWarning(text, f"annotate create with {more}a higher --bar"), stacklevel=2)
+        fix = "look at the balanced accuracy on golden questions too"
+        if not has_begun:
+            fix = f"annotate create with {more}a higher --bar"
+        warnings.warn(ReassessWarning(text, fix), stacklevel=2)
 
 
 def states_in_words(progress: "Progress") -> str:

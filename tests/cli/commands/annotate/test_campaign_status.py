@@ -73,12 +73,11 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
     assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
     assert run("annotate", "invite", "pets.db", "ann").code == 0
+    easy = "Warning: practice is easy to pass without looking: no or yes at random, 6.25 %\n"
+    assert run("status", "pets.db").err == f"{easy}  fix: annotate create with --practice 4 or a higher --bar\n"
     work()
     result = run("status", "pets.db")
-    assert result.err == (
-        "Warning: practice is easy to pass without looking: no or yes at random, 6.25 %\n"
-        "  fix: annotate create with --practice 4 or a higher --bar\n"
-    )
+    assert result.err == f"{easy}  fix: look at the balanced accuracy on golden questions too\n"
     lines = result.out.splitlines()
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]

@@ -90,8 +90,9 @@ def test_tasks_name_classes_known_only_by_wnid(create: Runner) -> None:
     assert output_of(create()).startswith("pets.db: 1 task, 1 question, ")
 
 
-@pytest.mark.parametrize("tasks", ["tasks.jsonl", "proposals.csv"])
+@pytest.mark.parametrize("tasks", ["tasks.jsonl", "TASKS.JSONL", "proposals.csv"])
 def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tasks: str) -> None:
+    Path("TASKS.JSONL").write_text(Path("tasks.jsonl").read_text())
     assert output_of(create("--golden", "3", "--seed", "1", tasks=tasks)).splitlines()[:2] == [
         "pets.db: 2 tasks, 4 questions, 20 votes (5 per question)",
         "golden: 6 tasks, 12 questions (8 answered by experts)",

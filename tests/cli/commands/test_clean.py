@@ -130,6 +130,16 @@ def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
     assert " by the 30 drawn at random and the model (95 % interval over draws: " in line
 
 
+def test_no_share_if_a_drawn_image_has_only_answers_about_other_classes(training: Path, run: Runner) -> None:
+    header, *lines = Path("drawn.csv").read_text().splitlines()
+    cells = lines[0].split(",")
+    cells[1:4] = ["dog" if cells[1] == "cat" else "cat", cells[2], "no"]
+    Path("drawn.csv").write_text("\n".join([header, ",".join(cells), *lines[1:]]))
+    out = run(*CALL, "--golden", "drawn.csv").out
+    assert "1 image drawn at random has answers, but not about the label, so there is no share of all" in out
+    assert "interval" not in out
+
+
 def test_without_probabilities_checked_labels_say_nothing_about_others(training: Path, run: Runner) -> None:
     alone = run(*CALL).out.splitlines()
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()

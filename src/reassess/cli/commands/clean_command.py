@@ -255,13 +255,12 @@ def _unused_in_words(checked: CheckedLabels) -> str:
     if checked.drawn:
         part = f"{percent(checked.covered)} % of the labels"
         why = f"{checked.drawn:,} were drawn at random, but from {part}, so they do not give the share of all"
+    following = f"to draw from all labels: {_HOW_TO_DRAW}"
     if checked.other_answers:
-        images = counted(checked.other_answers, "image")
-        why = f"{images} drawn at random have answers, but not about their label, so there is no share of all"
-    return (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
-        f"to draw from all labels: {_HOW_TO_DRAW}"
-    )
+        images = counted(checked.other_answers, "image drawn at random has", "images drawn at random have")
+        why = f"{images} answers, but not about the label, so there is no share of all"
+        following = "let experts answer about the labels of these images"
+    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n{following}"
 
 
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.cli.screen import in_options
+from reassess.cli.screen import format_message
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
@@ -156,10 +156,10 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
         def record(message: ReassessError | ReassessWarning) -> str:
             if isinstance(message, ReassessError):
                 errors.append(message)
-            return in_options(message)
+            return format_message(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.in_options", record), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

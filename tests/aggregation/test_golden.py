@@ -62,8 +62,8 @@ def test_golden_answers_are_those_of_raters() -> None:
 
 def test_golden_part_defaults_to_golden_items_among_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
-    expert = votes_of([(0, 0, 2), (1, 0, 2)], ("z", "y", "w"))
-    with pytest.warns(ReassessWarning, match="^1 of 3 golden items have no votes and are not used: item w$"):
+    expert = votes_of([(0, 0, 2), (1, 0, 2), (2, 0, 2)], ("z", "y", "w", "open"))
+    with pytest.warns(ReassessWarning, match="^1 of 4 golden items have no votes and are not used: item w$"):
         golden = golden_part(votes, expert)
     assert [(golden.items[row], golden.on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),

@@ -105,8 +105,10 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
     rows = [list(original.of_rows(np.array([row]))[0]) for row in range(len(original))]
     labels = LabelSets.from_lists(original.images, rows, original.classes)
     words = summary(replace(results, labels=labels))[0]
-    assert "200 of 400 images were rated; the other 200 keep their original label, unchecked. The" in words
-    assert words.endswith("The original label is valid for 100.0 % of them.")
+    assert "200 of 400 images were rated; the other 200 keep their original label, unchecked; this favours" in words
+    assert words.endswith("The original label is valid for 100.0 % of the images with a valid class.")
+
+    favours = "this favours a model that chose the images to rate"
 
     def unrated(*kept: int, match: Match = "path") -> str:
         known = original.images if match == "path" else tuple(f"x/{name}" for name in original.images)
@@ -115,8 +117,8 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
         )
         return unrated_in_words(labels, original, scores, match=match)
 
-    assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked"
-    assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked")
+    assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked; " + favours
+    assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked; " + favours)
     assert unrated(*range(400)) == ""
     changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
     assert unrated_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"

@@ -36,9 +36,9 @@ def _labels(findings: Findings) -> str:
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    if findings.unrated:
-        return f"{words}. {findings.unrated}. The original label is valid for {percent(level.value)} % of them"
-    return f"{words}. The original label is valid for {_percent(level)} of them"
+    share = f"{percent(level.value)} %" if findings.unrated else _percent(level)
+    unrated = f". {findings.unrated}" if findings.unrated else ""
+    return f"{words}{unrated}. The original label is valid for {share} of the images with a valid class"
 
 
 def _best(findings: Findings) -> Iterator[str]:

@@ -229,6 +229,13 @@ def benchmark_folder(source: str | Path) -> Path:
         )
     folder = Path(source)
     if str(source) and exists(folder) and folder.is_dir():
+        if folder.resolve().name == "images" and not places_of_parts(folder):
+            raise DataError(
+                "unknown-benchmark",
+                "folder of images was given instead of the benchmark folder that contains it",
+                where=folder,
+                fix=f"did you mean {folder.parent if folder.name == 'images' else folder.resolve().parent}?",
+            )
         return folder
     if str(source) and exists(folder):
         raise DataError(

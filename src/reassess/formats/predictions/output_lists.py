@@ -32,6 +32,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
     lines = read_lines(path)
     headings = re.split(r"[,;|\t]", re.sub(r'[" ]', "", lines[0].lower()))
     if not {*_HEADINGS} <= {*headings}:
+        _refuse_missing_header(path, lines)
         return lines
     delimiter = "\t" if "\t" in lines[0] else ","
     if headings != _HEADINGS or delimiter not in lines[0]:
@@ -68,6 +69,19 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 fix="keep one of the lines",
             )
     return classes
+
+
+def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
+    """Raise if each line has an output and a class, as below the header of a table."""
+    if all(_RANGE.fullmatch(line.partition(",")[0].strip()) and "," in line for line in lines if line.strip()):
+        raise DataError(
+            "missing-column",
+            "header is missing",
+            where=f"{path}, line 1",
+            allowed="output,class and lines such as 281-285,cat; or the class of each output, one per line",
+            found=some([repr(lines[0].strip())]),
+            fix="write output,class into the first line",
+        )
 
 
 def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:

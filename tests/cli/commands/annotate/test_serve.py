@@ -40,7 +40,8 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
     with started("serve", "pets.db", "--address", "127.0.0.1:0", lines=2) as (process, (line, links)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
-        assert links == "links need the address that people open: reassess annotate invite --address URL"
+        how = "reassess annotate invite --address URL (--force: new links)"
+        assert links == f"sign-in links need the address that people open: {how}"
         assert "<title>pets" in page(f"{found[1]}sign-in")
         token = re.search("sign-in#(.*)", run("annotate", "invite", "pets.db", "ann").out)[1]
         PageClient(found[1], token).close()
@@ -66,7 +67,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
     assert missing.err.endswith("  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n")
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):
-        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that shows it at /rating", line)
+        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that serves it at /rating", line)
         assert found, line
         client = PageClient(found[1], token)
         assert client.fetch(client.post("next", {"held": []})["task"]["image"])

@@ -1,6 +1,8 @@
 """Output for terminals of different widths and for pipes: wrapped lines and fitted tables."""
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -34,7 +36,16 @@ def table_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        ROWS[:1],
+        [["a" * 300, "1", "2", "3"]],
+        [["a" * 300 + ".png", "1", "2", "3"]],
+        [["語_" * 9, "1", "2 to 3", None]],
+    ],
+)
 def test_lines_fit_the_terminal_and_numbers_stay_whole(
     table_lines: TableLines, width: int, rows: list[list[str | None]]
 ) -> None:
@@ -106,6 +117,28 @@ def test_table_layout_follows_the_width(
     table_lines: TableLines, width: int, rows: list[list[str | None]], expected: list[str]
 ) -> None:
     assert table_lines(width, rows)[: len(expected)] == expected
+
+
+def test_a_cell_is_one_line_and_only_file_names_are_long(table_lines: TableLines) -> None:
+    for name, expected in (
+        ("a\nb\tc", r"a\nb\tc"),
+        (f"n1 {'b' * 200}", f"n1 {'b' * 40}…{'b' * 40}"),
+        ("c/" + "d" * 200, "c/" + "d" * 200),
+        (f"{'e' * 200}.jpg", f"{'e' * 200}.jpg"),
+    ):
+        assert table_lines(300, [[name, "1", "2", "3"]])[2].split("   ")[0] == expected
+
+
+def test_next_command_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    name = "it's a\n new\\\u202e \udcff file.csv"
+    for words in ([name, "x y z"], ["a b c d e f g h i j k l", "it's"]):
+        call = Call()
+        call.suggest(*words)
+        call.print_notes()
+        line = capsys.readouterr().out.removeprefix("next: reassess")
+        printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+        assert [os.fsdecode(part) for part in printed.split(b"\0")[:-1]] == words
 
 
 @pytest.mark.parametrize(

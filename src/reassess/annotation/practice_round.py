@@ -39,6 +39,11 @@ class PracticeRound:
         return self.bar is not None and self.tasks > 0 and not self.unanswered and has_one
 
     @property
+    def is_skipped(self) -> bool:
+        """Whether experts skipped all tasks; without a bar, raters then begin without practice."""
+        return self.tasks > 0 and not self.unanswered and not self.n_invalid + self.n_valid
+
+    @property
     def waits_for(self) -> str | None:
         """Why raters cannot begin practice yet; None if they can."""
         if self.unanswered:

@@ -15,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import is_terminal, print_command, print_text
+from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import Printed
@@ -171,7 +171,7 @@ class Call:
 
     def suggest(self, *words: object) -> None:
         """Suggest the next command, in the last line of the output or as "next" in JSON."""
-        self.next_command = shlex.join(["reassess", *map(str, words)])
+        self.next_command = in_shell(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""

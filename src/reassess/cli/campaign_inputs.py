@@ -33,7 +33,7 @@ from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import draw_golden, make_tasks
-from reassess.text import counted
+from reassess.text import counted, shortened
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -87,7 +87,7 @@ def load_campaign_parts(
     reader.parts["tasks"] = tasks, source_tasks.questions
     reader.recognize(reader.images, with_classes=True)
     reader.find_original(original)
-    sample: Sample | None = None
+    samples: list[Sample] = []  # the first is used
     # Questions of the option are added to the answers of the benchmark, so both sources are read.
     for source in (golden if isinstance(golden, str) else None, None):
         if "golden" in reader.parts or golden == NONE:
@@ -95,7 +95,7 @@ def load_campaign_parts(
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
             golden_read = read_golden(reader, path, once=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
-            sample = sample or read_sample(path)
+            samples += filter(None, [read_sample(path)])
     parts = reader.join(share_images=False)
     experts = _join_experts(parts, reader.files)
     if isinstance(source_tasks, Candidates):
@@ -103,20 +103,20 @@ def load_campaign_parts(
         source_tasks = replace(source_tasks, questions=parts["tasks"])
     else:
         tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
-        sample = source_tasks.sample or sample
+        samples[:0] = filter(None, [source_tasks.sample])
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden == NONE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
-    if sample is not None:
-        sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
+    samples = [one.renamed(benchmark_names(one.images, reader.benchmark)) for one in samples]
     if isinstance(golden, int):
         if tasks_to_rate.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
-        if sample is not None:
-            text = f"{counted(len(sample), 'image')} drawn earlier lose their probability: two draws are not one sample"
-            warnings.warn(text, ReassessWarning, stacklevel=2)
-        sample = draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed)
-        tasks_to_rate = tasks_to_rate.with_golden(sample)
+        samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
+        tasks_to_rate = tasks_to_rate.with_golden(samples[0])
+    sample = samples[0] if samples else None
+    if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
+        text = f"{counted(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = tasks_to_rate.golden_rows
     golden_tasks, tasks_to_rate = tasks_to_rate.only(is_golden), tasks_to_rate.only(~is_golden)
     if len(golden_tasks):
@@ -150,17 +150,21 @@ def _make_golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks
 
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
-    return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else read_candidates(path, classes)
+    return read_tasks(path, classes) if path.suffix.lower() in TASK_SUFFIXES else read_candidates(path, classes)
 
 
 _MOST_GOLDEN = 10**9
 
 
 def _parse_golden(text: str) -> int | str:
-    if not text.isascii() or not text.isdigit() or exists(text):
+    try:
+        number = float(text)
+    except ValueError:
         return text
-    if not 0 < int(text) <= _MOST_GOLDEN:
-        raise click.BadParameter(f"{text} is not a number of golden questions, from 1 to {_MOST_GOLDEN:,}.")
+    if exists(text) and Path(text).is_file():
+        return text
+    if not (text.isascii() and text.isdigit() and 1 <= number <= _MOST_GOLDEN):
+        raise click.BadParameter(f"{shortened(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
     return int(text)
 
 
@@ -238,7 +242,12 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     source_place = place or campaign.images
     if source_place is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
-    source = open_images(source_place)
+    try:
+        source = open_images(source_place)
+    except DataError as error:
+        if place is None:
+            error.fix = "move them back, or give their new place: --images FOLDER"
+        raise
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source
 

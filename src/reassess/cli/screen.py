@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -10,12 +11,14 @@ from textwrap import wrap
 import click
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
-from reassess.text import plain
+from reassess.text import plain, shortened
 
 _GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
 _FEW_ROWS = 4  # a wide table with at most this many rows is transposed
 _SHORT = 12  # names with at most this many letters are not broken
 _LONGEST = 24  # words in the first column are not broken below this many letters
+_LONG = 80  # longer words in cells are shortened, except paths and file names
+_LONG_WORD = re.compile(rf"(?<!\S)[^\s/]{{{_LONG + 1},}}(?!\S)(?<!\.\w{{3}})(?<!\.\w{{4}})(?<!\.parquet)")
 _DEFAULT_WIDTH = 100  # columns, if the output is not a terminal
 # Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _BLANK for wrapping.
 # _BREAK has no width: it marks where a long name may break, such as after a hyphen.
@@ -55,10 +58,27 @@ def print_text(text: str, *, err: bool = False) -> None:
 def print_command(text: str) -> None:
     """Print a shell command that can be copied; long commands are split by backslashes.
 
-    An option and its value stay on one line.
+    An option and its value stay on one line, and so does a quoted word.
     """
-    line = _OPTION.sub(lambda match: match[0].replace(" ", _BLANK), plain(text))
+    line = re.sub(rf"""{_OPTION.pattern}|"'"|'[^']*'""", lambda match: match[0].replace(" ", _BLANK), plain(text))
     _print(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
+
+
+def in_shell(words: Iterable[str]) -> str:
+    r"""Join words to a shell command on one line.
+
+    >>> print(in_shell(["reassess", "show", "it's.csv", "a\nb.csv"]))
+    reassess show 'it'"'"'s.csv' $'a\nb.csv'
+    """
+    return " ".join(map(_quote, words))
+
+
+def _quote(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    signs = {"\n": r"\n", "\t": r"\t", "\\": r"\\", "'": r"\x27"}
+    escaped = (signs.get(c, c if c.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(c))) for c in word)
+    return f"$'{''.join(escaped)}'"
 
 
 def _print(render: Callable[[int], str], *, err: bool = False) -> None:
@@ -99,9 +119,9 @@ def print_table(
         is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
         return cell.replace(" ", _BLANK) if is_whole else break_name(cell)
 
-    texts = [[_mark_breaks(plain(heading)) for heading in headings]]
+    texts = [[_mark_breaks(_in_one_line(heading)) for heading in headings]]
     for row in rows:
-        cells = ("-" if cell is None else plain(str(cell)) for cell in row)
+        cells = ("-" if cell is None else _in_one_line(str(cell)) for cell in row)
         texts.append([prepare(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
@@ -110,6 +130,12 @@ def print_table(
         bold = [heading in best for heading in headings]
         columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
     _print(lambda width: "\n\n".join(_split_to_fit(columns, text_columns, width)))
+
+
+def _in_one_line(text: str) -> str:
+    """Escape the control characters of a cell, and shorten its long words."""
+    escaped = plain(text).replace("\n", r"\n").replace("\t", r"\t")
+    return _LONG_WORD.sub(lambda match: shortened(match[0], _LONG), escaped)
 
 
 def _mark_bold(column: list[str]) -> list[str]:

@@ -213,7 +213,7 @@ def check_images_place(folder: Path, images: Path) -> None:
             "moved-images",
             "images are not where the benchmark's settings say",
             where=f"{folder / SETTINGS_FILE}, key images",
-            found=images,
+            found=f"{read_settings(folder).get('images')!r}, which is {images}",
             fix="move them back, or correct the key: a path relative to the folder of benchmark.json",
         )
 

@@ -44,7 +44,9 @@ class OutputClasses:
         """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
         outputs = first.shape[1]
         is_table = isinstance(names, Mapping)
-        names = None if names is None else listed_outputs(names, outputs)
+        if names is not None:
+            names = listed_outputs(names, outputs)
+            refuse_blank_lines(names)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
@@ -58,7 +60,6 @@ class OutputClasses:
         if names is None:
             return cls(classes, None)
         if classes.count is None:
-            refuse_blank_lines(names)
             return cls(_named(outputs, names), None)
         (within,), (adding_up,) = rows_of_probabilities(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
@@ -244,7 +245,7 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
             "two outputs have the same class, and the order of the classes is unknown",
             where=OUTPUT_LIST,
             found=f"{repeated!r}, {names.count(repeated):,} times",
-            fix=Fix("give the classes: {benchmark}", benchmark="FOLDER"),
+            fix=Fix("list the classes in classes.txt of a benchmark folder: {benchmark}", benchmark="FOLDER"),
         )
     return Classes(outputs, names=tuple(names))
 

@@ -331,3 +331,13 @@ def test_duplicates_in_several_folds_give_a_warning(training: Path, run: Runner)
         result = run("clean", "fold-0.npz", "fold-1.npz", "--benchmark", "folded", "-o", "c.txt", "--force", "--quiet")
         assert result.code == 0
         assert ("1 group of duplicates in several folds" in result.err) == split
+
+
+def test_no_share_if_a_drawn_image_has_only_answers_about_other_classes(training: Path, run: Runner) -> None:
+    header, *lines = Path("drawn.csv").read_text().splitlines()
+    cells = lines[0].split(",")
+    cells[1:4] = ["dog" if cells[1] == "cat" else "cat", cells[2], "no"]
+    Path("drawn.csv").write_text("\n".join([header, ",".join(cells), *lines[1:]]))
+    out = run(*CALL, "--golden", "drawn.csv").out
+    assert "; 1 image drawn at random has answers, but not about the label, so the estimate for all " in out
+    assert "interval" not in out

@@ -83,6 +83,13 @@ def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runn
     assert "next" not in details_result
     write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
     assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"
+    golden = "".join(f"{line},{int(line[:2] in ('d.', 'b.'))}\n" for line in SCORES.splitlines()[1:])
+    golden = f"image,class,score,golden\n{golden}d.png,1,0.85,1\nd.png,2,0.99,1\ne.png,1,0.9,1\n"
+    (scores / "b/scores.csv").write_text(golden)
+    out = output_of(run(*argv, "--details", "d.csv", "--force"))
+    assert "d.csv: 3 rows, 1 without raters' votes: experts decided\n" in out, (
+        "b.png also has votes, and e.png is unchanged"
+    )
     document = document_of(run(*argv, "--force", "--json"), "labels")
     assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
     run_result = run(*argv, "--force", "--original", "none", "--details", "d.csv")

@@ -270,3 +270,12 @@ def test_class_table_sums_outputs(pets: Path, run: Runner) -> None:
     )
     Path("outputs.csv").write_text("0,5\ndog\ncat\n-\n")  # a class can be named so
     assert "header" not in run("predict", *argv, "--force").err
+    Path("outputs.csv").write_text("cat\ndog\n\ndog\n")
+    blank = run("predict", *argv, "--force")
+    assert (blank.error, "line 3" in blank.err) == ("missing-value", True)
+    write_files(Path(), {f"single/images/only/{number}.png": picture(number, "PNG") for number in range(2)})
+    argv[2:5] = ["single", "--classes", "outputs.csv"]
+    Path("outputs.csv").write_text("output,class\n0-3,only\n")
+    equal = run("predict", *argv, "--force")
+    assert equal.error == "duplicate-class"
+    assert "  fix:     list the classes in classes.txt of a benchmark folder: --benchmark FOLDER\n" in equal.err

@@ -275,10 +275,12 @@ def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
     if checked.drawn:
         part = f"{percent(checked.covered)} % of the labels"
         why = f"{checked.drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
-    return (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
-        f"for a sample of all labels: {how_to_draw}"
-    )
+    following = f"for a sample of all labels: {how_to_draw}"
+    if checked.other_answers:
+        images = counted(checked.other_answers, "image drawn at random has", "images drawn at random have")
+        why = f"{images} answers, but not about the label, so the estimate for all does not use them"
+        following = "let experts answer about the labels of these images"
+    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n{following}"
 
 
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:

@@ -3,9 +3,10 @@
 import shlex
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, free_name, reject_repeated
@@ -15,13 +16,16 @@ from reassess.cli.options import benchmark_option, match_option, output_option, 
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
-from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels
+from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, in_benchmark_classes
 from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @click.command(
@@ -114,14 +118,27 @@ def labels(
             votes = parts.get("votes")
             if votes is not None:
                 votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
-            write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
+            table = changes.table(scores=parts["scores"], votes=votes)
+            write_table(details, table, force=call.force)
+            rows = counted(table.height, "row")
+            if votes is not None and (by_experts := _count_without_votes(table, parts["scores"])):
+                rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
         call.suggest(
             "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
-    _report(call, output, threshold, sets, unrated, changes, details, benchmark)
+    details_text = None if details is None else f"{details}: {rows}"
+    _report(call, output, threshold, sets, unrated, changes, details_text, benchmark)
+
+
+def _count_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
+    """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
+    questions, golden = scores.questions, scores.golden
+    decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
+    rows = table.select("image", "votes", "new_votes").iter_rows()
+    return sum(image in decided and old is None and new is None for image, old, new in rows)
 
 
 def _make_label_sets(
@@ -158,7 +175,7 @@ def _report(
     sets: LabelSets,
     unrated: int | None,
     changes: OriginalChanges | None,
-    details: Path | None,
+    details: str | None,
     benchmark: Benchmark | None,
 ) -> None:
     results = {
@@ -185,8 +202,8 @@ def _report(
     )
     if changes is not None:
         call.info(str(changes))
-    if changes is not None and details is not None:
-        call.info(f"{details}: {counted(len(changes), 'row')}")
+    if details is not None:
+        call.info(details)
     if sets.empty_images and benchmark is not None and benchmark.folder is not None:
         table = free_name("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]

@@ -64,7 +64,8 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
         call.print_document("status", progress.to_json())
     else:
         print_progress(call, progress)
-    warn_of_easy_practice(progress.practice)
+    has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)
+    warn_of_easy_practice(progress.practice, has_begun=has_begun)
 
 
 def _next_arguments(progress: "Progress") -> list[str]:

@@ -151,6 +151,8 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
     """Describe why practice cannot begin, or the chance to pass it without looking at the images."""
     if practice.waits_for is not None:
         yield f"raters cannot begin practice: {practice.waits_for}"
+    elif practice.is_skipped:
+        yield "experts skipped all practice tasks, so raters begin without practice"
     if (chances := practice.blind_chances) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
@@ -160,14 +162,17 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
         yield f"chance to pass without looking at the images: {', '.join(texts)}"
 
 
-def warn_of_easy_practice(practice: "PracticeRound") -> None:
+def warn_of_easy_practice(practice: "PracticeRound", *, has_begun: bool = False) -> None:
     """Warn about a practice round that is easy to pass without looking at the images."""
     if practice.easiest is not None:
         name, chance = practice.easiest
         enough = practice.enough_tasks
         more = "" if enough is None else f"--golden {practice.questions_for} --practice {enough}, or "
         text = f"practice is easy to pass without looking at the images: {name}, {percent(chance)} %"
-        warnings.warn(ReassessWarning(text, f"annotate create with {more}a higher --bar"), stacklevel=2)
+        fix = "look at the balanced accuracy on golden questions too"
+        if not has_begun:
+            fix = f"annotate create with {more}a higher --bar"
+        warnings.warn(ReassessWarning(text, fix), stacklevel=2)
 
 
 def states_in_words(progress: "Progress") -> str:

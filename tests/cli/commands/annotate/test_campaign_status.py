@@ -73,12 +73,12 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
     assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
     assert run("annotate", "invite", "pets.db", "ann").code == 0
+    easy = "Warning: practice is easy to pass without looking at the images: no or yes at random, 6.25 %\n"
+    advice = "  fix: annotate create with --golden 16 --practice 4, or a higher --bar\n"
+    assert run("status", "pets.db").err == easy + advice
     work()
     result = run("status", "pets.db")
-    assert result.err == (
-        "Warning: practice is easy to pass without looking at the images: no or yes at random, 6.25 %\n"
-        "  fix: annotate create with --golden 16 --practice 4, or a higher --bar\n"
-    )
+    assert result.err == f"{easy}  fix: look at the balanced accuracy on golden questions too\n"
     lines = result.out.splitlines()
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]

@@ -91,8 +91,9 @@ def test_tasks_name_classes_known_only_by_wnid(create: Runner) -> None:
     assert output_of(create()).startswith("pets.db: 1 task, 1 question, ")
 
 
-@pytest.mark.parametrize("tasks", ["tasks.jsonl", "proposals.csv"])
+@pytest.mark.parametrize("tasks", ["tasks.jsonl", "TASKS.JSONL", "proposals.csv"])
 def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tasks: str) -> None:
+    Path("TASKS.JSONL").write_text(Path("tasks.jsonl").read_text())
     assert output_of(create("--golden", "3", "--seed", "1", tasks=tasks)).splitlines()[:2] == [
         "pets.db: 2 tasks, 4 questions, 20 votes (5 per question)",
         "golden: 6 tasks, 12 questions (8 answered by experts)",
@@ -111,7 +112,18 @@ def test_new_draw_ends_earlier_probabilities_and_raters_need_tasks(create: Runne
     assert create("--golden", "3").err == (
         "Warning: 4 images drawn earlier lose their probability: two draws are not one sample\n"
     )
+    header, *lines = golden.read_text().splitlines()
+    names = {line.split(",")[0] for line in lines}
     tasks = Path("tasks.jsonl").read_text().splitlines()
+    for name, lost in ((min(names), 3), ("0.png", 4)):  # an image of the earlier draw, or another
+        drawn = [f'{{"task": 9, "image": "{name}", "classes": [{{"class": "cat"}}], "golden": true, "probability": 1}}']
+        Path("drawn.jsonl").write_text("\n".join([line for line in tasks if name not in line] + drawn))
+        result = create("--force", tasks="drawn.jsonl")
+        assert result.err == (
+            f"Warning: {lost} images drawn earlier lose their probability: two draws are not one sample\n"
+        )
+        questions = 2 if lost == 3 else 1
+        assert f"golden, drawn at random: {questions} question{'s' * (questions > 1)} on 1 image\n" in result.out
     Path("golden.jsonl").write_text("".join(line[:-1] + ', "golden": true}\n' for line in tasks))
     refused = create("--force", tasks="golden.jsonl")
     assert (refused.code, refused.error) == (1, "all-golden")
@@ -263,7 +275,11 @@ def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Pat
             "--stop needs at least 2 votes per question: give --per-question 2",
         ),
         (["--golden", "none", "--golden-share", "0.1"], 2, "Error: --golden-share needs golden questions.\n"),
-        (["--golden", "0"], 2, "0 is not a number of golden questions, from 1 to 1,000,000,000."),
+        (["--golden", "0"], 2, "0 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "-1"], 2, "-1 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "1.5"], 2, "1.5 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "1e2"], 2, "1e2 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "9" * 5_000], 2, " is not a whole number from 1 to 1,000,000,000, or a file."),
         (["--golden", "proposals.csv"], 1, "question is both golden and in the tasks"),
         (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions"),
         (["--golden", "scale.csv"], 1, "unknown answer"),

@@ -204,6 +204,7 @@ def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) 
     Path("moved/pets").rename("pets")
     refused = run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv")
     assert refused.error == "moved-images"
+    assert "  found:   '../pets/images', which is moved/pets/images\n" in refused.err
     assert run("status", "moved/rated").code == 1
     settings = Path("moved/rated/benchmark.json")
     settings.write_text(settings.read_text().replace("../pets/images", str(Path("pets/images").resolve())))

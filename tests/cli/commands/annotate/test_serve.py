@@ -59,7 +59,8 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
 def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
-    assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))
+    moved = message_of(run("annotate", "serve", "pets.db"))
+    assert moved.endswith("pets/images\n  fix:     move them back, or give their new place: --images FOLDER\n")
     Path("other").mkdir()
     shutil.copy("moved/0.png", "other/0.png")
     missing = run("annotate", "serve", "pets.db", "--images", "other")

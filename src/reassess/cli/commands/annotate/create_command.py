@@ -254,8 +254,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         practice = f", {counted(practice_tasks, 'task')} for practice" if practice_tasks else ""
         call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
-            is_drawn = golden.with_golden(sample).golden_rows
-            call.info(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
+            is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
+            call.info(f"golden, drawn at random: {sample_in_words(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             call.info(NOT_IN_TASKS)
         if plan.golden_split:

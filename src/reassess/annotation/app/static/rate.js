@@ -1,7 +1,5 @@
-// The rating page: one image after another, with the classes that may be in it.
-//
-// The next image is fetched and decoded while the rater looks at the current image. Each answer goes into the outbox at
-// once. The rater can go back to earlier images; then the current image waits until the rater returns.
+// The rating page: one image after another, with its classes. The next image is loaded ahead. Each answer goes into the
+// outbox at once. While the rater looks at earlier images, the current one waits.
 import { noteWork } from "./breaks.js";
 import { lap } from "./clock.js";
 import * as image from "./image.js";

@@ -77,7 +77,8 @@ def test_own_original_labels_need_own_labels(models: None, real_labels: LabelSet
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     run_result = run("evaluate", "ids.csv", "--original", "own.csv")
     assert (run_result.code, run_result.out, run_result.error) == (1, "", "nothing-in-common")
-    assert f"  fix:     for images that are not from ImageNet: {label_options('show')}; or use files about " in run_result.err
+    fix = f"for images that are not from ImageNet: {label_options('show')}; or use files about "
+    assert f"  fix:     {fix}" in run_result.err
 
 
 def test_note_on_missing_class_names_is_printed_once(models: None, no_known_data: None, run: Runner) -> None:

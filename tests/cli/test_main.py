@@ -179,6 +179,7 @@ def test_file_with_another_suffix_is_suggested(folder: Path, run: Runner, no_kno
     for name in ("good.npy", "bad.npy", "other.csv"):
         (folder / name).touch()
     (folder / "good").mkdir()
+    (folder / "l.csv").write_text("image,class\na.png,0\n")
     assert run("evaluate", "good.csv", "--labels", "l.csv").err.endswith("  fix:     did you mean good.npy?\n")
 
 

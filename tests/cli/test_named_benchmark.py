@@ -284,9 +284,13 @@ def test_match_option_joins_all_files(
         path.write_text(path.read_text().replace(".png", ""))
     report_options = ("--force",) if command == "report" else ()
     match_results = results_of(run, *COMMANDS[command], "--benchmark", "digits", "--match", "stem", *report_options)
+    expected = joined_by_stem(numbers[command])
     if command == "report":
         del match_results["bytes"]
-    assert match_results == joined_by_stem(numbers[command])
+    if command == "compare":  # the method is recorded with the hash of the scores, which were changed
+        assert "em" in expected.pop("label_uncertainty_reason")
+        del match_results["label_uncertainty_reason"]
+    assert match_results == expected
 
 
 def write_parts(folder: Path) -> None:

@@ -99,7 +99,7 @@ class CleaningOutputs:
 class KeptLabels:
     """The value of --choose: which labels to keep. Both fields are None without the option.
 
-    >>> KeptLabels.parse("precision=0.9"), Kept.parse("threshold=0.5")
+    >>> KeptLabels.parse("precision=0.9"), KeptLabels.parse("threshold=0.5")
     (KeptLabels(threshold=None, precision=0.9), KeptLabels(threshold=0.5, precision=None))
     """
 

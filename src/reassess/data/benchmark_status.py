@@ -169,7 +169,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> check.mismatches[0]
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
-    ['evaluate', 'compare', 'report', 'show', 'propose']
+    ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
     folder, parts = _find_parts(source)
     reader = PartChecker(folder=folder)

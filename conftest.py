@@ -57,6 +57,11 @@ settings.load_profile("same" if os.environ.get("CI") else "random")
 _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that no worker has them left at the end."""
+    items.sort(key=lambda item: item.path.name != "test_examples.py")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Turn skipped tests into failures if REASSESS_REQUIRE_ALL is set."""

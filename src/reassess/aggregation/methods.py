@@ -81,7 +81,7 @@ class Aggregation(Shown):
         """Scores, and the experts' truth of golden images without raters' votes: 0 or 1.
 
         An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
-        `votes` are the raters' votes of the main job, also those that `with_golden_votes` removes.
+        `votes` are all votes of the main job, before `with_golden_votes` removes any.
         """
         scores, experts, truth = self.scores, self.golden, self.by_experts
         if experts is None or truth is None or experts.classes is not None:

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import parse_method
 from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
-from reassess.aggregation.recorded_methods import parse_method
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join

@@ -22,7 +22,7 @@ _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
 _EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
 _FAR = 40.0  # largest shift, in log-odds
-_MANY = 1e9  # labels, of which all digits are not shown
+_MANY = 1e9  # labels; larger counts are printed with few digits
 _ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 

@@ -22,7 +22,7 @@ _PROBABILITY, _STRATUM = "probability", "stratum"
 
 
 def read_sample(path: str | Path) -> Sample | None:
-    r"""Read which images of a file were drawn at random, and with which probability.
+    r"""Read the images of a file that were drawn at random, and their probabilities.
 
     Parameters
     ----------

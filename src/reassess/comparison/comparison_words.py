@@ -43,7 +43,7 @@ def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
     models = ranking.models
     gains = some([f"{models[first]} gains on {models[second]}" for first, second in gaps.changed.tolist()], most=most)
     yield (
-        f"of {counted(gaps.pairs, 'pair')} of models, {gaps.by_original:,} differ significantly by original labels, "
+        f"pairs of models that differ significantly: {gaps.by_original:,} of {gaps.pairs:,} by original labels, "
         f"{gaps.by_real:,} by reassessed labels; the lead changes significantly in {len(gaps.changed):,}"
         + (f" ({gains})" if gains else "")
     )

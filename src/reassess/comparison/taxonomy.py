@@ -1,12 +1,12 @@
-"""What kind of mistake: each prediction outside a non-empty label set gets the first kind that fits.
+"""Kinds of mistakes: each first class that is not in a non-empty label set gets the first kind that applies.
 
-1. collapsed: the predicted class is another name for a valid one, or includes it: a table of such classes is given.
-2. co_occurring: the predicted class and a valid one are often valid together, on other images.
-3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
-4. no_class: the prediction is none of the classes.
+1. collapsed: the predicted class is another name for a valid class, or includes it, by a table of such classes.
+2. co_occurring: the predicted class and a valid class are often valid together, on other images.
+3. same_group: the predicted class and a valid class are in the same group of classes.
+4. no_class: the prediction is not a class.
 5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
    `reassess.evaluation.invalid_kinds` says.
-6. remaining: none of these; people were asked about the predicted class.
+6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,18 +33,18 @@ KINDS_IN_WORDS = {
     **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
     "remaining": "other",
 }
-# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
-# too; on two images, 59 %, and on one, 21 %.
+# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are also valid together in
+# the other half; of pairs on two images, 59 %; of pairs on one image, 21 %.
 OFTEN = 3
 _Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Shown):
-    """Pairs of classes that are both valid for an image, those of most images first, then by class id."""
+    """Pairs of classes that are valid together, sorted by number of images, the highest first, then by class id."""
 
     pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
-    images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
+    images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
 
     def __post_init__(self) -> None:
         freeze(self, "pairs", "images")
@@ -63,11 +63,11 @@ class CoOccurrence(Shown):
         return Listed(("class id", "class id", "images"), len(self), rows)
 
     def at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """The pairs that are valid together on so many images or more; int32, shape (pairs, 2)."""
+        """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
         return self.pairs[self.images >= images]
 
     def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
-        """One object a pair, of the `most` frequent."""
+        """Return a JSON object for each of the `most` frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(self.pairs[:most].tolist(), self.images[:most].tolist(), strict=True)
@@ -75,7 +75,7 @@ class CoOccurrence(Shown):
 
 
 def co_occurrence(labels: LabelSets) -> CoOccurrence:
-    """Count, for every two classes, the label sets that hold both.
+    """Count the label sets that contain both classes of a pair, for all pairs.
 
     Parameters
     ----------
@@ -104,11 +104,11 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
 class Taxonomy(Shown):
     """The mistakes of one model by kind."""
 
-    model: str  # Name of the model
-    images: tuple[str, ...]  # Names of the images on which it is mistaken
-    predicted: _Ints  # int32, shape (mistakes,): class id that the model puts first
-    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`
-    reasons: Mapping[str, str] = field(default_factory=dict)  # Kinds for which nothing was looked up, and why
+    model: str  # name
+    images: tuple[str, ...]  # names of the images with a mistake
+    predicted: _Ints  # int32, shape (mistakes,): the model's first class
+    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first kind that applies, index into `ERROR_KINDS`
+    reasons: Mapping[str, str] = field(default_factory=dict)  # why a kind was not determined, by kind
 
     def __post_init__(self) -> None:
         freeze(self, "predicted", "kinds")
@@ -118,12 +118,12 @@ class Taxonomy(Shown):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """Number of mistakes of each kind, None of a kind for which nothing was looked up; they add up to all."""
+        """Number of mistakes by kind; None for a kind that was not determined. They add up to all mistakes."""
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
     def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
-        """The first few images of a kind, each with the predicted class."""
+        """Return the first images of a kind, each with the predicted class."""
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
         return tuple((self.images[row], int(self.predicted[row])) for row in rows)
 
@@ -132,12 +132,12 @@ class Taxonomy(Shown):
         return f"{self.model}: {len(self):,} mistakes: {counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
     def _list(self) -> Listed:
-        known = {kind: n for kind, n in self.counts.items() if n is not None}
-        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in known.items())
-        return Listed(("kind", "mistakes", "%"), len(known), rows)
+        counts = {kind: n for kind, n in self.counts.items() if n is not None}
+        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in counts.items())
+        return Listed(("kind", "mistakes", "%"), len(counts), rows)
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
-        """The object that JSON documents hold, with at most so many examples of a kind; a null has its reason."""
+        """Return a JSON object, with at most `most` examples of each kind, and a reason for each null."""
         return {
             "file": self.model,
             "mistakes": len(self),
@@ -164,27 +164,27 @@ def taxonomies(
     groups: Mapping[int, str] | None = None,
     often: int = OFTEN,
 ) -> tuple[Taxonomy, ...]:
-    """For each model, its mistakes by the first kind that fits.
+    """Find the kind of each mistake, for each model.
 
     Parameters
     ----------
     panel
-        The models; their mistakes are first classes outside a label set that is not empty.
+        The models. A mistake is a first class that is not in a non-empty label set.
     labels
-        The label sets with which the panel was made.
+        The label sets of the panel.
     scores
-        The rated (image, class) pairs; without them, what nobody was asked about remains with the rest.
+        Scores of the questions that raters were asked; without them, not_asked and never_rated count as remaining.
     experts
-        The experts' votes: they too were asked about what they judged.
+        The experts' votes; their questions count as asked, too.
     benchmark
-        Whose images they are; by default the known benchmark of the panel's images.
+        The benchmark of the images; by default the known benchmark of the panel's images.
     collapsed
-        Integers, shape (pairs, 2): an image of the first class is also one of the second. Two names of one class are
-        two pairs, in either order. By default those of the benchmark.
+        Integers, shape (pairs, 2): an image of the first class is also an image of the second. Two names of one class
+        are two pairs, one in each order. By default the benchmark's pairs.
     groups
-        The group of a class, by class id; a class may have none. By default those of the benchmark.
+        The group of each class, by class id; a class may have no group. By default the benchmark's groups.
     often
-        Two classes co-occur if so many label sets hold both.
+        Two classes co-occur if at least this number of label sets contains both.
 
     Returns
     -------
@@ -203,38 +203,38 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
-    known = _Known.of(labels, collapsed, groups or {}, often)
+    relations = _ClassRelations.of(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
     if collapsed is None:
-        reasons["collapsed"] = "no table of collapsed classes is at hand"
+        reasons["collapsed"] = "table of collapsed classes is missing"
     if groups is None:
-        reasons["same_group"] = "no groups of classes are given"
-    made = []
+        reasons["same_group"] = "groups of classes are missing"
+    results = []
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.valid, strict=True):
         rows = np.flatnonzero(panel.scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*relations.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _OF_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-        made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
-    return tuple(made)
+        results.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
+    return tuple(results)
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
-    """What is looked up of classes: keys of pairs; and the classes that have a group, sorted, with its number."""
+class _ClassRelations:
+    """Collapsed and co-occurring pairs, and groups of classes, for fast lookup."""
 
-    collapsed: npt.NDArray[np.int64]
-    co_occurring: npt.NDArray[np.int64]
-    grouped: npt.NDArray[np.int64]
-    numbers: npt.NDArray[np.int64]
+    collapsed: npt.NDArray[np.int64]  # keys of pairs
+    co_occurring: npt.NDArray[np.int64]  # keys of pairs
+    grouped: npt.NDArray[np.int64]  # ids of the classes with a group, sorted
+    numbers: npt.NDArray[np.int64]  # number of the group, for each of these classes
 
     @classmethod
     def of(
         cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], often: int
-    ) -> "_Known":
+    ) -> "_ClassRelations":
         pairs = co_occurrence(labels).at_least(often)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
@@ -245,7 +245,7 @@ class _Known:
         )
 
     def groups_of(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
-        """The number of the group of each class, -1 where it has none."""
+        """Return the number of the group of each class; -1 without a group."""
         has_group = np.isin(class_ids, self.grouped)
         numbers = np.full(len(class_ids), -1)
         numbers[has_group] = self.numbers[np.searchsorted(self.grouped, class_ids[has_group])]
@@ -254,7 +254,7 @@ class _Known:
     def fits(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
-        """Whether each predicted class goes with a valid one of its image: collapsed, co-occurring, of one group."""
+        """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
         pairs, group = pair_keys(valid, instead), self.groups_of(valid)

@@ -44,7 +44,7 @@ def check_ids(
     n_answers: int,
     locate: Callable[[int], str],
 ) -> None:
-    """Raise `DataError` if the rater id or the answer id of a vote is out of range."""
+    """Raise `DataError` if a vote's rater id or answer id is not below the number of raters or answers."""
     check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, what="rater of a vote", where=locate)
     check_range(answer_ids, 0, n_answers - 1, what="answer of a vote", where=locate)
 
@@ -93,7 +93,7 @@ def _group_by_item(
 
 
 def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate columns of (seconds, number of votes), NaN if unknown; None if all are unknown."""
+    """Concatenate seconds, each given with its number of votes; NaN if unknown, None if all are unknown."""
     if all(seconds is None for seconds, _ in columns):
         return None
     return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

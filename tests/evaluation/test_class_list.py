@@ -304,11 +304,11 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     labels = labels_of(truth, Classes(classes))
     known = best_known(predicted, truth, classes)
     result = search(predicted, labels)
-    first, second = class_list_search._halves(labels.images, truth)
+    first, second = class_list_search._split_into_halves(labels.images, truth)
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
-    pairs = class_list_search._Pairs(predicted[first], truth[first], classes)
-    chosen = class_list_search._assign_classes(pairs.counts()).tolist()
+    pairs = class_list_search._LabelledPredictions(predicted[first], truth[first], classes)
+    chosen = class_list_search._assign_classes(pairs.count_confusions()).tolist()
     best = max(sum(correct_images(by, predicted[first], truth[first])) for by in permutations(range(classes)))
     assert sum(correct_images(chosen, predicted[first], truth[first])) == best
     rivals = [list(range(classes)), list(runner_up(predicted[first], truth[first], chosen))]

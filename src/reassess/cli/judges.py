@@ -100,7 +100,7 @@ class Judges:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            also_known=[others.images for others in self.sets.values()],
+            known_images=[others.images for others in self.sets.values()],
             **joining,
         )
 

@@ -20,7 +20,7 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
+from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, mistake_counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 
@@ -129,7 +129,7 @@ class Taxonomy(Shown):
 
     @property
     def _headline(self) -> str:
-        return f"{self.model}: {len(self):,} mistakes: {counts_in_words(self.counts, KINDS_IN_WORDS)}"
+        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
     def _list(self) -> Listed:
         known = {kind: n for kind, n in self.counts.items() if n is not None}

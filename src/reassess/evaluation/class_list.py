@@ -12,7 +12,7 @@ from reassess.numeric import Proportion
 from reassess.text import percent
 
 Ids = npt.NDArray[np.int64]
-_MOST_OUTPUTS = 1 << 20  # limit for the length of a class list
+_MAX_OUTPUTS = 1 << 20  # limit for the length of a class list
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ClassList:
         if predictions.columns is not None:
             ids = predictions.columns
         elif predictions.ids is not None:
-            check_range(predictions.ids, -1, _MOST_OUTPUTS - 1, what="class id", where="row {}, column {}".format)
+            check_range(predictions.ids, -1, _MAX_OUTPUTS - 1, what="class id", where="row {}, column {}".format)
             ids = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
         else:
             ids = np.arange(predictions.depth)

@@ -19,8 +19,8 @@ from reassess.numeric.arrays import pair_keys
 from reassess.text import Shown
 
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that applies
-_NOT_SCORED = VERDICTS[:3]
-_JUDGED = VERDICTS[3:]
+_UNSCORED_VERDICTS = VERDICTS[:3]
+_SCORED_VERDICTS = VERDICTS[3:]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,18 +60,22 @@ class MultiLabelAccuracy(Shown):
     @property
     def class_accuracy(self) -> float | None:
         """Mean over classes of `accuracy`, in [0, 1]; None without original labels, or without images."""
-        return None if self.by_class is None else _mean(self.by_class[:, 0], self.by_class[:, 2] - self.by_class[:, 1])
+        return (
+            None
+            if self.by_class is None
+            else _mean_ratio(self.by_class[:, 0], self.by_class[:, 2] - self.by_class[:, 1])
+        )
 
     @property
     def class_lenient(self) -> float | None:
         """Mean over classes of `lenient`, in [0, 1], as in the paper; None as for `class_accuracy`."""
-        return None if self.by_class is None else _mean(self.by_class[:, :2].sum(axis=1), self.by_class[:, 2])
+        return None if self.by_class is None else _mean_ratio(self.by_class[:, :2].sum(axis=1), self.by_class[:, 2])
 
     def to_json(self) -> dict[str, Any]:
         """Return the object for JSON documents."""
         document = {
-            **{name: getattr(self, name) for name in _JUDGED},
-            "not_scored": {name: getattr(self, name) for name in _NOT_SCORED},
+            **{name: getattr(self, name) for name in _SCORED_VERDICTS},
+            "not_scored": {name: getattr(self, name) for name in _UNSCORED_VERDICTS},
             "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
             "unclear_is_correct": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
             "interval": "95 %, Wilson, over images",
@@ -156,7 +160,7 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     class_ids = by_class = None
     if original is not None:
-        judged = np.flatnonzero((verdict >= len(_NOT_SCORED)) & (outcomes.original_rows >= 0))
+        judged = np.flatnonzero((verdict >= len(_UNSCORED_VERDICTS)) & (outcomes.original_rows >= 0))
         original_ids = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
         class_ids, places = np.unique(original_ids.astype(np.int64), return_inverse=True)
@@ -165,7 +169,7 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     return MultiLabelAccuracy(**counts, class_ids=class_ids, by_class=by_class)
 
 
-def _mean(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
+def _mean_ratio(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
     """Compute the mean ratio over the classes that have images."""
     has_images = n > 0
     if not has_images.any():

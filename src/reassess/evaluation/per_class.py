@@ -40,16 +40,16 @@ class PerClass(Shown):
         both = np.concatenate([self.class_ids, other.class_ids])
         class_ids, places = np.unique(both, return_inverse=True)
 
-        def total(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        def add_up(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
             sums = np.zeros(class_ids.size, np.int64)
             np.add.at(sums, places, np.concatenate([first, second]))
             return sums
 
         return PerClass(
             class_ids=class_ids,
-            images=total(self.images, other.images),
-            hits=total(self.hits, other.hits),
-            predictions=total(self.predictions, other.predictions),
+            images=add_up(self.images, other.images),
+            hits=add_up(self.hits, other.hits),
+            predictions=add_up(self.predictions, other.predictions),
             mistakes=np.concatenate([self.mistakes, other.mistakes], axis=1),
         )
 
@@ -79,7 +79,7 @@ class PerClass(Shown):
         ]
 
 
-def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
+def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     """Count the outcomes of one model by class."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, sizes = labels.of_rows(outcomes.label_rows[scored])

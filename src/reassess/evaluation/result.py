@@ -16,7 +16,7 @@ from reassess.numeric.arrays import ranks
 from reassess.text import Shown, counted
 
 NONE_SCORED = "no image is scored"
-_BY_ORIGINAL = ("original_scored", "label_errors")
+_PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,8 +165,8 @@ class Evaluation(Shown):
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in summed},
             real={k: part + other.real[k] for k, part in self.real.items()},
-            original=_added_if_known(self.original, other.original),
-            original_scored=_added_if_known(self.original_scored, other.original_scored),
+            original=_add_if_present(self.original, other.original),
+            original_scored=_add_if_present(self.original_scored, other.original_scored),
             label_errors=None
             if self.label_errors is None or other.label_errors is None
             else self.label_errors + other.label_errors,
@@ -198,8 +198,8 @@ class Evaluation(Shown):
         """Return the object for JSON documents; for each null, another key has the reason."""
         soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
-            "original": None if self.original is None else _proportions(self.original),
-            "original_scored": None if self.original_scored is None else _proportions(self.original_scored),
+            "original": None if self.original is None else _proportions_to_json(self.original),
+            "original_scored": None if self.original_scored is None else _proportions_to_json(self.original_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
@@ -217,19 +217,19 @@ class Evaluation(Shown):
             "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "label_set": self.label_set,
-            "real": _proportions(self.real),
+            "real": _proportions_to_json(self.real),
             **parts,
-            **{f"{name}_reason": self._why_missing(name) for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self._missing_reason(name) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
-    def _why_missing(self, part: str) -> str:
-        return self.reasons.get("original" if part in _BY_ORIGINAL else part, NONE_SCORED)
+    def _missing_reason(self, part: str) -> str:
+        return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
 
     def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
         real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
-        return {"labels": size, "n": part.n, "real": _proportions(real), "recall_at_size": recall}
+        return {"labels": size, "n": part.n, "real": _proportions_to_json(real), "recall_at_size": recall}
 
 
 def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
@@ -278,11 +278,11 @@ def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 
-def _added_if_known(
+def _add_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 
-def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:
+def _proportions_to_json(parts: dict[int, Proportion]) -> dict[str, Any]:
     return {str(k): part.to_json() for k, part in parts.items()}

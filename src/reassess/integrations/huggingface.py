@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import LabelSets
 from reassess.data import read_labels
 from reassess.errors import DataError, Fix, importing
-from reassess.evaluation.outcomes import refuse_unknown
+from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import some
 
 with importing("datasets", extra="huggingface", purpose="a column of labels"):
@@ -113,7 +113,7 @@ def _find(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> p
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(unknown), labels.images, _FIX)
+        raise_if_unknown(images, np.flatnonzero(unknown), labels.images, _FIX)
     sizes = np.zeros(len(rows), np.int64)
     ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)

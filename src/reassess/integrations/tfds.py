@@ -15,7 +15,7 @@ from reassess.data import SOURCES, read_labels, read_original, read_scores, read
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, at, importing
-from reassess.evaluation.outcomes import refuse_unknown
+from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import some
 
 with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
@@ -121,7 +121,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
 
 def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -> None:
     rows = labels.find(names)
-    refuse_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
+    raise_if_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
     missing = np.setdiff1d(np.arange(len(labels)), rows)
     if complete and missing.size:
         raise DataError(

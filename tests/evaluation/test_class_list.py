@@ -320,10 +320,10 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     if result is not None:
         rows = second if confirmed else range(images)
         by = chosen if confirmed else known
-        assert (result.order is None) == confirmed
-        assert result.after == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
+        assert (result.order_name is None) == confirmed
+        assert result.correct_by_list == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
         before = sum(correct_images(range(classes), predicted[rows], truth[rows]))
-        assert result.before == Proportion(before, len(rows))
+        assert result.correct_as_given == Proportion(before, len(rows))
 
 
 def best_known(predicted: Ids, truth: Ids, classes: int) -> list[int] | None:
@@ -407,8 +407,8 @@ def test_id_is_undecided_if_a_swap_is_nearly_as_likely(seed: int, classes: int) 
     undecided = class_list_search._find_undecided(counts, class_of, differs)
     assert [each.output for each in undecided] == expected
     for each in undecided:
-        assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
-        assert each.rival_images == (0 if each.rival is None else counts[each.output, each.rival])
+        assert (each.class_id, each.n_images) == (class_of[each.output], counts[each.output, each.class_id])
+        assert each.n_rival_images == (0 if each.rival_class_id is None else counts[each.output, each.rival_class_id])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
@@ -472,12 +472,12 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
 def test_outputs_have_class_names_or_else_ids() -> None:
     class_list = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     predicted = Predictions.from_ids([0, 1, 3])
-    assert class_list.names(predicted, Classes()) == ["1", "0", "2", "3"]
+    assert class_list.output_names(predicted, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
-    assert class_list.names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
-    assert class_list.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
+    assert class_list.output_names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
+    assert class_list.output_names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
     classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
-    assert message(class_list.names, Predictions.from_ids([0, 1]), classes) == (
+    assert message(class_list.output_names, Predictions.from_ids([0, 1]), classes) == (
         "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
     )
     assert repr(class_list) == (
@@ -494,10 +494,10 @@ def test_output_names_are_read_back(order: list[int], has_local_ids: bool) -> No
     unusual = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if has_local_ids else unusual
     classes = Classes(6, names=names, has_local_ids=has_local_ids)
-    written = class_list.names(Predictions.from_ids(list(range(6))), classes)
+    written = class_list.output_names(Predictions.from_ids(list(range(6))), classes)
     assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
     without_class = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
-    written = class_list.names(without_class, classes)
+    written = class_list.output_names(without_class, classes)
     assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 
 

@@ -68,13 +68,13 @@ def test_counts_and_means_equal_slow_references(seed: int) -> None:
         kind: kinds[kind] for kind in ("valid", "unclear", "wrong", "unreviewed")
     }
     assert accuracy.problematic == sum(review["problematic"] for review in reviews.values())
-    assert accuracy.lenient.n + accuracy.problematic + accuracy.empty == len(IMAGES)
-    assert accuracy.accuracy.n == accuracy.lenient.n - accuracy.unclear
+    assert accuracy.lenient_accuracy.n + accuracy.problematic + accuracy.empty == len(IMAGES)
+    assert accuracy.accuracy.n == accuracy.lenient_accuracy.n - accuracy.unclear
     mean = published_accuracy(predicted, reviews, original)
-    assert accuracy.class_lenient == (None if mean is None else pytest.approx(mean))
+    assert accuracy.mean_class_lenient_accuracy == (None if mean is None else pytest.approx(mean))
     without_unclear = {i: r for i, r in reviews.items() if predicted[i] not in r["unclear"]}
     mean = published_accuracy(predicted, without_unclear, original)
-    assert accuracy.class_accuracy == (None if mean is None else pytest.approx(mean))
+    assert accuracy.mean_class_accuracy == (None if mean is None else pytest.approx(mean))
 
 
 def test_images_without_a_review_are_counted() -> None:
@@ -82,7 +82,7 @@ def test_images_without_a_review_are_counted() -> None:
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
     assert code_of(multi_label_accuracy, predictions, labels) == "unknown-image"
     accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
-    assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)
+    assert (accuracy.valid, accuracy.unknown, accuracy.mean_class_lenient_accuracy) == (1, 1, None)
 
 
 def test_json_has_both_conventions() -> None:

@@ -269,6 +269,6 @@ def test_chance_is_the_mean_over_all_orders_of_the_rows(pair: tuple[list[int], l
     assert reading.agreement_variance == pytest.approx(
         sum(p * (hits - mean) ** 2 for hits, p in chances.items()), abs=1e-9
     )
-    as_many = sum(chance for hits, chance in chances.items() if hits >= reading.hits)
+    as_many = sum(chance for hits, chance in chances.items() if hits >= reading.n_hits)
     if as_many > 0.03 or as_many < 0.003:  # close to 1 in 100, the result of 999 draws is random
         assert reading.is_at_chance_level() == (as_many >= 0.01)

@@ -142,7 +142,7 @@ def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: 
         call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")
         return None
     call.note(f"{path}: {class_list_in_words(other, judges.labels.classes)}")
-    return other.names(predictions, judges.labels.classes)
+    return other.output_names(predictions, judges.labels.classes)
 
 
 def _read_named(

@@ -335,4 +335,4 @@ def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | 
         return None
     if not shared:
         return Missing("models have no image in common")
-    return {model: outcomes[model].part(of_model[common]) for model, of_model in rows.items()}
+    return {model: outcomes[model].select_rows(of_model[common]) for model, of_model in rows.items()}

@@ -136,11 +136,11 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     if confirmed is None or (
         known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of)
     ):
-        return None if known_order is None else replace(known_order, by_name=outcomes.by_name)
+        return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
     counts = pairs.count_confusions()
     class_of = _assign_classes(counts)
     undecided = _find_undecided(counts, class_of, class_of != assignment)
-    return replace(confirmed, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
+    return replace(confirmed, class_of=class_of, undecided=undecided, has_class_names=outcomes.has_class_names)
 
 
 def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
@@ -197,9 +197,9 @@ def _confirm_class_list(
         return None
     return ClassList(
         class_of=class_of,
-        order=order_name,
-        before=Proportion(int(against[0].sum()), after.size),
-        after=Proportion(int(after.sum()), after.size),
+        order_name=order_name,
+        correct_as_given=Proportion(int(against[0].sum()), after.size),
+        correct_by_list=Proportion(int(after.sum()), after.size),
         p_value=max(SMALLEST, p_value),
         undecided=(),
     )
@@ -314,9 +314,9 @@ def _find_undecided(
                 UndecidedClass(
                     output=int(output),
                     class_id=int(class_of[output]),
-                    images=int(own[output]),
-                    rival=int(class_of[rival]) if rival_images else None,
-                    rival_images=rival_images,
+                    n_images=int(own[output]),
+                    rival_class_id=int(class_of[rival]) if rival_images else None,
+                    n_rival_images=rival_images,
                 )
             )
     return tuple(undecided)

@@ -87,12 +87,15 @@ def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classe
 
 def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     """Describe another class list of a model in lines: its name, and the evidence."""
-    noun, order = "names" if class_list.by_name else "ids", f": {class_list.order}" if class_list.order else ""
+    noun, order = (
+        "names" if class_list.has_class_names else "ids",
+        f": {class_list.order_name}" if class_list.order_name else "",
+    )
     lines = [f"the {noun} are from another class list{order}"]
-    half = "" if class_list.order else " not used to choose it"
+    half = "" if class_list.order_name else " not used to choose it"
     p_value = f"p {'<' if class_list.p_value == SMALLEST else '='} {class_list.p_value:.1g}"
-    lines.append(f"correct by it:    {_format_share(class_list.after)} of the images{half}, {p_value}")
-    lines.append(f"correct as given: {_format_share(class_list.before)}")
+    lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
+    lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
         undecided = [classes.label(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")

@@ -31,7 +31,7 @@ class Candidate:
     class_id: int
     score: float | None = None
     votes: _Answers = ()  # (rater, answer) of each vote; rater None if unknown
-    experts: _Answers = ()  # (expert, answer) of each vote
+    expert_votes: _Answers = ()  # (expert, answer) of each vote
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,11 +51,11 @@ class ImageSheet(Shown):
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
     # Kind of mistake, of `reassess.evaluation.MISTAKE_KINDS`, of each predicted class that is not valid, by class id;
     # empty without scores and votes.
-    kinds: Mapping[int, str] = field(default_factory=dict)
+    mistake_kinds: Mapping[int, str] = field(default_factory=dict)
     # Number of raters, and of experts, who chose a class for the image; None if they answered questions instead, or if
     # their votes are missing.
-    raters: int | None = None
-    experts: int | None = None
+    n_raters: int | None = None
+    n_experts: int | None = None
     classes: Classes = field(default=UNLISTED, compare=False)  # gives the class names
 
     def _summary(self) -> Iterator[tuple[str, str]]:
@@ -64,7 +64,7 @@ class ImageSheet(Shown):
         yield "valid", "unknown" if self.valid is None else "; ".join(map(self._format_class, self.valid)) or "no class"
         for candidate in self.candidates or ():
             parts = [] if candidate.score is None else [f"score {candidate.score:.4f}"]
-            groups = (("raters", candidate.votes, self.raters), ("experts", candidate.experts, self.experts))
+            groups = (("raters", candidate.votes, self.n_raters), ("experts", candidate.expert_votes, self.n_experts))
             parts += [
                 f"{group} {self._format_answer_counts(answers, choosers)}"
                 for group, answers, choosers in groups
@@ -84,7 +84,7 @@ class ImageSheet(Shown):
     def _format_kind(self, class_id: int) -> str:
         if class_id in (self.valid or ()):
             return " (valid)"
-        return f" ({PREDICTIONS_IN_WORDS[self.kinds[class_id]]})" if class_id in self.kinds else ""
+        return f" ({PREDICTIONS_IN_WORDS[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
     def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
@@ -99,14 +99,14 @@ class ImageSheet(Shown):
         def prediction_to_json(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
                 return None
-            kind = "valid" if class_id in (self.valid or ()) else self.kinds.get(class_id)
+            kind = "valid" if class_id in (self.valid or ()) else self.mistake_kinds.get(class_id)
             return classes.id_and_name(class_id) | {"kind": kind}
 
         def votes_to_json(answers: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in answers]
 
         def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
-            answers = {"votes": votes_to_json(candidate.votes), "experts": votes_to_json(candidate.experts)}
+            answers = {"votes": votes_to_json(candidate.votes), "experts": votes_to_json(candidate.expert_votes)}
             return classes.id_and_name(candidate.class_id) | {"score": candidate.score} | answers
 
         return {
@@ -114,8 +114,8 @@ class ImageSheet(Shown):
             "original": None if self.original is None else classes.id_and_name(self.original),
             "valid": None if self.valid is None else [classes.id_and_name(i) for i in self.valid],
             "candidates": None if self.candidates is None else list(map(candidate_to_json, self.candidates)),
-            "raters": self.raters,
-            "experts": self.experts,
+            "raters": self.n_raters,
+            "experts": self.n_experts,
             "predictions": {
                 file: None if best is None else [prediction_to_json(i) for i in best]
                 for file, best in self.predictions.items()
@@ -201,11 +201,11 @@ def image_sheet(
         valid=valid,
         candidates=candidates,
         predictions=best,
-        kinds={}
+        mistake_kinds={}
         if rated is None
         else _mistake_kinds_by_class(image, sorted(predicted - {*(valid or ())}), rated, experts),
-        raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
-        experts=_count_choosers(experts, [candidate.experts for candidate in candidates or ()]),
+        n_raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
+        n_experts=_count_choosers(experts, [candidate.expert_votes for candidate in candidates or ()]),
         classes=classes,
     )
 
@@ -227,7 +227,7 @@ def _list_candidates(
             class_id=class_id,
             score=float(scores.values[score_row[class_id]]) if scores is not None and class_id in score_row else None,
             votes=rater_answers.get(class_id, ()),
-            experts=expert_answers.get(class_id, ()),
+            expert_votes=expert_answers.get(class_id, ()),
         )
         for class_id in class_ids
     ]

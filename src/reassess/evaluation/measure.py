@@ -108,7 +108,7 @@ def evaluate(
         benchmark=benchmark,
         match=match,
         ignore_unknown=ignore_unknown,
-    ).excluding(exclude)
+    ).mark_excluded(exclude)
     return summarize(outcomes, labels, scores=scores, experts=experts, top_k=top_k)
 
 
@@ -204,7 +204,7 @@ def summarize(
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
     """Count mistakes by original labels; the hits are mistakes that are correct by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
-    return Proportion(int(np.count_nonzero(is_mistake & outcomes.label_errors)), int(np.count_nonzero(is_mistake)))
+    return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
 
 def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:

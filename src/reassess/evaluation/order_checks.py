@@ -66,7 +66,7 @@ class _Interpretation:
         return is_correct
 
     @cached_property
-    def hits(self) -> int:
+    def n_hits(self) -> int:
         return int(np.count_nonzero(self.is_correct))
 
     @cached_property
@@ -97,14 +97,14 @@ class _Interpretation:
     def kappa(self) -> float:
         """Cohen's kappa."""
         return (
-            (self.hits / self.n_images - self.chance_agreement) / (1 - self.chance_agreement)
+            (self.n_hits / self.n_images - self.chance_agreement) / (1 - self.chance_agreement)
             if self.n_images and self.chance_agreement < 1
             else 0.0
         )
 
     def is_at_chance_level(self) -> bool:
         """Return whether at least 1 in 100 random orders of the rows agrees on as many images."""
-        excess = self.hits - self.n_images * self.chance_agreement
+        excess = self.n_hits - self.n_images * self.chance_agreement
         if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (
             self.agreement_variance + excess**2
         ):  # by Cantelli's inequality
@@ -113,7 +113,7 @@ class _Interpretation:
         predicted_ids, actual = map(np.sort, self._labelled_pairs)
         rng = np.random.default_rng(0)
         as_many = sum(
-            int(np.count_nonzero(rng.permutation(predicted_ids) == actual)) >= self.hits
+            int(np.count_nonzero(rng.permutation(predicted_ids) == actual)) >= self.n_hits
             for _ in range(_N_RANDOM_ORDERS)
         )
         return 1 + as_many >= _WARNING_LEVEL * (1 + _N_RANDOM_ORDERS)
@@ -132,7 +132,7 @@ class _Interpretation:
         from scipy.special import bdtr
 
         return (
-            float(bdtr(self.hits, self.n_images, self.chance_agreement + kappa * (1 - self.chance_agreement))) < level
+            float(bdtr(self.n_hits, self.n_images, self.chance_agreement + kappa * (1 - self.chance_agreement))) < level
         )
 
     def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
@@ -145,7 +145,7 @@ class _Interpretation:
 
     def format_agreement(self) -> str:
         """Return the share of images with agreement as text, with the name of the reading."""
-        return f"{percent(self.hits / self.n_images)} % {self.name}"
+        return f"{percent(self.n_hits / self.n_images)} % {self.name}"
 
 
 def check_agreement(
@@ -162,7 +162,7 @@ def check_agreement(
         return
     truth = np.where(has_label, original.indices[outcomes.original_rows], -1).astype(np.int32)
     as_given = _Interpretation(name="as given", fix=Fix(""), predicted_ids=outcomes.top1, label_ids=truth)
-    best = max(_other_interpretations(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
+    best = max(_other_interpretations(outcomes, original, truth), key=lambda reading: reading.n_hits, default=as_given)
     at_chance = as_given.is_at_chance_level()
     if best.is_better_than(as_given):
         raise _wrong_order_error(as_given, at_chance, f"; {best.format_agreement()}", best.fix)
@@ -172,9 +172,9 @@ def check_agreement(
     if class_list is not None:
         if any_class_list:
             return
-        order = "another order" if class_list.order is None else f"the order of {class_list.order}"
-        half = "" if class_list.order else ", on the half of the images not used to find it"
-        instead = f"; {percent(class_list.after.value or 0)} % with the classes in {order}{half}"
+        order = "another order" if class_list.order_name is None else f"the order of {class_list.order_name}"
+        half = "" if class_list.order_name else ", on the half of the images not used to find it"
+        instead = f"; {percent(class_list.correct_by_list.value or 0)} % with the classes in {order}{half}"
         raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
     if as_given.is_unlikely(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
@@ -187,7 +187,7 @@ def check_agreement(
     if as_given.agreement_variance > 0 and as_given.is_unlikely(_FAIR_KAPPA, _WARNING_LEVEL):
         instead = f", and on {best.format_agreement()}" if best.is_better_than(as_given, _WARNING_LEVEL) else ""
         warnings.warn(
-            f"{name} agrees with the original labels on {as_given.hits:,} of {as_given.n_images:,} images, no better "
+            f"{name} agrees with the original labels on {as_given.n_hits:,} of {as_given.n_images:,} images, no better "
             f"than chance ({percent(as_given.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
             ReassessWarning,
             stacklevel=4,
@@ -200,8 +200,8 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
         "wrong-order",
         f"predictions agree with the original labels {how}",
         allowed=f"well above {percent(interpretation.chance_agreement)} %",
-        found=f"{percent(interpretation.hits / interpretation.n_images)} % as given "
-        f"({interpretation.hits:,} of {interpretation.n_images:,}){alternative}",
+        found=f"{percent(interpretation.n_hits / interpretation.n_images)} % as given "
+        f"({interpretation.n_hits:,} of {interpretation.n_images:,}){alternative}",
         fix=fix,
     )
 

@@ -43,24 +43,24 @@ class Outcomes(Shown):
     detected: str  # how the predictions were read and joined, as text
     label_set: str = UNNAMED  # name of the label sets
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)  # predictions with unknown class names
-    by_name: bool = False  # whether the predictions name their classes
+    has_class_names: bool = False  # whether the predictions name their classes
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def label_errors(self) -> npt.NDArray[np.bool_]:
+    def is_label_error(self) -> npt.NDArray[np.bool_]:
         """Whether the first class is valid, but not the original label: a mistake only by the original label."""
         is_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
         return is_correct & (self.original_rank > 0)
 
-    def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
+    def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
         """Select rows, in this order."""
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
-    def excluding(self, images: Sequence[str]) -> "Outcomes":
+    def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
         """Mark images as excluded, by name; names without a row are ignored."""
         check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
@@ -117,7 +117,7 @@ def join_and_rank(
         detected=f"{predictions.detected}, {joined}{_missing_outputs_in_words(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
-        by_name=predictions.by_name,
+        has_class_names=predictions.by_name,
     )
 
 

@@ -103,7 +103,7 @@ def outcomes_table(
                     "rank": _rank_column(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable_column(outcomes.overlap),
                     "original_rank": _rank_column(outcomes.original_rank, outcomes.depth),
-                    "label_error": pl.Series(outcomes.label_errors).set(
+                    "label_error": pl.Series(outcomes.is_label_error).set(
                         pl.Series(~labelled | (outcomes.original_rank < 0)), None
                     ),
                     "score": pl.Series(valid).fill_nan(None),

@@ -34,7 +34,10 @@ class PerClass(Shown):
         return tuple(zip(*(row.tolist() for row in rows), strict=True))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PerClass) and (self.rows, self.confusions) == (other.rows, other.confusions)
+        return isinstance(other, PerClass) and (self.count_rows, self.confusions) == (
+            other.count_rows,
+            other.confusions,
+        )
 
     def __add__(self, other: "PerClass") -> "PerClass":
         both = np.concatenate([self.class_ids, other.class_ids])
@@ -54,7 +57,7 @@ class PerClass(Shown):
         )
 
     @property
-    def rows(self) -> tuple[tuple[int, int, int, int], ...]:
+    def count_rows(self) -> tuple[tuple[int, int, int, int], ...]:
         """(c, images, hits, predictions) of each class."""
         parts = (self.class_ids, self.images, self.hits, self.predictions)
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
@@ -75,7 +78,7 @@ class PerClass(Shown):
                     for predicted, n in instead.get(i, [])[:most]
                 ],
             }
-            for i, images, hits, predictions in self.rows
+            for i, images, hits, predictions in self.count_rows
         ]
 
 

@@ -31,7 +31,7 @@ class ImageIndex:
 
     images: tuple[str, ...]  # names of the images
     labels: LabelSets  # label sets of the images
-    rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
+    label_rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
     has_positions: bool  # whether a batch can also name images by their positions in `images`
 
     @cached_property
@@ -39,7 +39,7 @@ class ImageIndex:
         """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
         return self._label_ends - self._label_starts
 
-    def positions(self, target: Any) -> npt.NDArray[np.int64]:
+    def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
         """Find the position of each image of a batch, from names or, if `numbered`, from positions."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
             return self._find_named_images(target)
@@ -71,9 +71,9 @@ class ImageIndex:
             )
         return positions
 
-    def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def rank_batch(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
-        positions = self.positions(target)
+        positions = self.find_positions(target)
         check_length(len(positions), len(scores), things="images", each="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
@@ -85,7 +85,7 @@ class ImageIndex:
         )
         return positions, np.maximum(ranks, 0, out=ranks)
 
-    def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """Apply `count_hits` to the images of past batches that have a valid class."""
         return count_hits(ranks[self.sizes > 0], top_k)
 
@@ -125,11 +125,11 @@ class ImageIndex:
 
     @cached_property
     def _label_starts(self) -> npt.NDArray[np.int64]:
-        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows])
+        return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows])
 
     @cached_property
     def _label_ends(self) -> npt.NDArray[np.int64]:
-        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows + 1])
+        return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows + 1])
 
     @cached_property
     def _position_by_name(self) -> dict[str, int]:
@@ -233,7 +233,7 @@ class RealAccuracy:
 
     def counts(self) -> dict[int, Proportion]:
         """Count hits among the images that have a valid class, by k."""
-        hits = self._hits if self.image_index is None else self.image_index.count(self._ranks, self.top_k)
+        hits = self._hits if self.image_index is None else self.image_index.count_hits(self._ranks, self.top_k)
         return hit_proportions(hits, self.top_k)
 
     def compute(self) -> dict[str, float | None]:
@@ -255,12 +255,12 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
         return None
     check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
     if images is None:
-        return ImageIndex(images=labels.images, labels=labels, rows=np.arange(len(labels)), has_positions=False)
+        return ImageIndex(images=labels.images, labels=labels, label_rows=np.arange(len(labels)), has_positions=False)
     images = tuple(images)
     rows = join(images, labels.images, where="the images")
     if not ignore_unknown:
         raise_if_unknown(images, np.flatnonzero(rows < 0), labels.images)
-    return ImageIndex(images=images, labels=labels, rows=rows, has_positions=True)
+    return ImageIndex(images=images, labels=labels, label_rows=rows, has_positions=True)
 
 
 def rank_batch(
@@ -272,7 +272,7 @@ def rank_batch(
     if top_k[-1] > outputs:
         check_top_k(top_k, outputs)
     if index is not None:
-        return index.rank(table, target)
+        return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
     check_length(len(targets), len(table), things="targets", each="row of scores")

@@ -114,7 +114,7 @@ class RealAccuracyMetric(Metric):
         """Return hits among images with a valid class, by k; of this process only, unless synced."""
         state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
         return hit_proportions(
-            state if self.image_index is None else self.image_index.count(state, self.top_k), self.top_k
+            state if self.image_index is None else self.image_index.count_hits(state, self.top_k), self.top_k
         )
 
     def compute(self) -> dict[str, torch.Tensor]:

@@ -140,8 +140,8 @@ def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
         if one.class_id not in shown:
             continue
         answers = Counter(answer for _, answer in one.votes)
-        if sheet.raters is not None:  # they chose one class per image
-            answers["other"] = sheet.raters - sum(answers.values())
+        if sheet.n_raters is not None:  # they chose one class per image
+            answers["other"] = sheet.n_raters - sum(answers.values())
         if answers:
             if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
@@ -236,7 +236,7 @@ def _known(sheet: ImageSheet, threshold: float) -> dict[int, str]:
     known = {}
     for one in sheet.candidates or ():
         parts = [] if one.score is None else [f"score {score_in_words(one.score, threshold)}"]
-        for who, given, choosers in (("", one.votes, sheet.raters), ("experts ", one.experts, sheet.experts)):
+        for who, given, choosers in (("", one.votes, sheet.n_raters), ("experts ", one.expert_votes, sheet.n_experts)):
             counts = Counter(str(answer) for _, answer in given)
             if choosers:
                 parts.append(f"{who or 'raters '}{len(given)} of {choosers}")

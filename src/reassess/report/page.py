@@ -123,7 +123,7 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     for valid, predicted, times in part.confusions:
         instead.setdefault(valid, (predicted, times))
     rows = []
-    for i, images, hits, predictions in part.rows:
+    for i, images, hits, predictions in part.count_rows:
         counts = images, hits, round(100 * hits / images, 2), predictions
         rows.append([i, i, *counts, *instead.get(i, (None, None))])
     return rows

@@ -176,7 +176,7 @@ def _measure(
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, name=file, **joining)
                 judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
-                rest = outcome if excluded is None else outcome.excluding(excluded.images)
+                rest = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[cut][file] = rest
                 measured[cut][file] = judge(rest)
                 if excluded is not None:

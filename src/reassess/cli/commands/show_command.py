@@ -88,7 +88,7 @@ def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
         shown = sheet.candidates[: call.first_rows(len(sheet.candidates), _MOST_CLASSES, "classes")]
         most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
         print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
-        if sheet.raters:
+        if sheet.n_raters:
             others = "; nobody chose a class that is not listed" if len(shown) == len(sheet.candidates) else ""
             say(f"Raters chose one class per image{others}.")
         if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
@@ -123,7 +123,7 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
     """The classes that a model names, each with what is known of it."""
     if best is None:
         return "nothing: the image is not in the file"
-    known = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.kinds.items()}
+    known = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.mistake_kinds.items()}
     known |= dict.fromkeys(sheet.valid or (), "valid")
     words = (
         PREDICTIONS_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
@@ -133,7 +133,7 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
 
 
 def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
-    if sheet.raters is None:
+    if sheet.n_raters is None:
         raters = [f"{rater}: {answer}" for rater, answer in one.votes]
     else:
         raters = [str(rater) for rater, _ in one.votes if rater is not None]
@@ -142,9 +142,9 @@ def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[s
         judges.labels.classes.label(one.class_id),
         None if one.score is None else score_in_words(one.score, judges.threshold, digits=4),
         "valid" if one.class_id in (sheet.valid or ()) else "",
-        _vote_counts(one.votes, sheet.raters),
+        _vote_counts(one.votes, sheet.n_raters),
         some(raters, most=most),
-        _vote_counts(one.experts, sheet.experts),
+        _vote_counts(one.expert_votes, sheet.n_experts),
     ]
 
 

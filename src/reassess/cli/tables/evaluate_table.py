@@ -105,7 +105,13 @@ def _print_moved(call: Call, measured: Measured) -> None:
             points = None if moved.difference is None else f"{100 * moved.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in moved.interval or ()) or None
             judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
-            cells = [f"{result.excluded:,}", percent(moved.everything), percent(moved.rest), points, bounds]
+            cells = [
+                f"{result.excluded:,}",
+                percent(moved.accuracy_on_all),
+                percent(moved.accuracy_on_rest),
+                points,
+                bounds,
+            ]
             rows.append([file, *([judge] if several else []), *cells])
     say("")
     numbers = ["excluded", f"top-{k} % of all", "of the rest", "change", "95 %"]
@@ -290,7 +296,7 @@ def _print_multi_label(
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
     print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
     for file, part in reviewed.items():
-        if by_class and part.by_class is not None:
+        if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
     for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
         call.tell(line)
@@ -300,7 +306,10 @@ def _print_multi_label(
 
 def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
-    for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
+    for of_images, of_classes in (
+        (part.accuracy, part.mean_class_accuracy),
+        (part.lenient_accuracy, part.mean_class_lenient_accuracy),
+    ):
         cells += [percent(of_images), percents(of_images), percent(of_classes)]
     return cells
 
@@ -326,5 +335,5 @@ def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
 
 def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
+    for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
         yield f"no mean over classes: {reason}"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison import co_occurrence
-from reassess.comparison.taxonomy import OFTEN
+from reassess.comparison.taxonomy import MIN_CO_OCCURRENCES
 from reassess.core import Classes, LabelSets
 from tests.helpers import numbered_labels
 
@@ -44,7 +44,7 @@ def test_most_frequent_pair_of_real_is_desktop_computer_and_monitor(real_labels:
     counts = co_occurrence(real_labels)
     assert counts.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
     assert counts.images[:3].tolist() == [155, 153, 148]
-    assert (len(counts), counts.images.sum(), len(counts.at_least(OFTEN))) == (5_883, 16_058, 1_060)
+    assert (len(counts), counts.images.sum(), len(counts.at_least(MIN_CO_OCCURRENCES))) == (5_883, 16_058, 1_060)
 
 
 def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
@@ -59,4 +59,4 @@ def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
         for pair, n in first.items():
             recurs.get(n, []).append(pair in second)
     assert [round(float(np.mean(recurs[n])), 1) for n in (1, 2, 3)] == [0.2, 0.6, 0.8]
-    assert 0.74 < np.mean(recurs[OFTEN]) < 0.80
+    assert 0.74 < np.mean(recurs[MIN_CO_OCCURRENCES]) < 0.80

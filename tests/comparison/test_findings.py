@@ -45,7 +45,7 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
     tests = every_pair(findings.panel)
-    assert list(findings.pairs) == [compare(findings.panel, a, b, among=tests) for a, b in pairs]
+    assert list(findings.pairs) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
 
 
 def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reassess.comparison import Taxonomy, unrated_in_words
 from reassess.comparison.comparison_words import gaps_in_words
-from reassess.comparison.summary import _mistakes, summary
+from reassess.comparison.summary import _describe_mistakes, summary
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import LabelSets, Match, Questions, Scores
 from tests.report.cases import findings
@@ -79,7 +79,7 @@ def test_most_means_more_than_half() -> None:
 def test_sentence_names_most_frequent_kind_of_mistake(counts: dict[str, int], scores: bool, words: str) -> None:
     kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
     taxonomy = Taxonomy("m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds)
-    (text,) = _mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
+    (text,) = _describe_mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
     assert text.startswith(words)
 
 

@@ -13,7 +13,7 @@ DIFFERENCE_EXPLAINED = (
     "95 % of a difference: percentile bootstrap over images; "
     "p: exact McNemar test; for the change, exact sign-flip test"
 )
-NO_RATER_SCORES = "scores from only the raters are missing"
+RATER_SCORES_MISSING = "scores from only the raters are missing"
 TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: for the difference from the next model, corrected for all pairs of models, like all verdicts"
 

@@ -25,7 +25,7 @@ from reassess.numeric.bootstrap import LOWEST_NORMAL_P, common_hits, mean_interv
 from reassess.numeric.proportions import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
-LEVEL = 0.05  # significance level of corrected p-values
+SIGNIFICANCE_LEVEL = 0.05  # significance level of corrected p-values
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
@@ -103,7 +103,7 @@ class Difference(Shown, ABC):
     @property
     def better(self) -> int:
         """1 if the first model is significantly better (`final_p_value` below 0.05), -1 if the second is, else 0."""
-        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < LEVEL else 0
+        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < SIGNIFICANCE_LEVEL else 0
 
     @property
     def _total(self) -> int:
@@ -175,37 +175,37 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     change = None
     if both.any():
         spread = None if uncertainty is None else uncertainty.change_deviations
-        change = _test(valid & ~hits, spread, downs=hits & ~valid)
+        change = _test_pairs(valid & ~hits, spread, is_down=hits & ~valid)
     return EveryPair(
         models=panel.models,
-        real=_test(panel.valid[:, scored], None if uncertainty is None else uncertainty.deviations),
-        original=_test(panel.original_hit[:, has_original]) if has_original.any() else None,
+        real=_test_pairs(panel.valid[:, scored], None if uncertainty is None else uncertainty.deviations),
+        original=_test_pairs(panel.original_hit[:, has_original]) if has_original.any() else None,
         change=change,
     )
 
 
-def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
+def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """Sum and count the differences of every pair of M models.
 
-    `ups` and `downs`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this returns
+    `is_up` and `is_down`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this returns
     the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or -2.
     """
-    a, b = np.triu_indices(len(ups), 1)
-    equal, opposite = common_hits(ups, ups) + common_hits(downs, downs), common_hits(ups, downs)
-    gains, losses = np.count_nonzero(ups, axis=1), np.count_nonzero(downs, axis=1)
+    a, b = np.triu_indices(len(is_up), 1)
+    equal, opposite = common_hits(is_up, is_up) + common_hits(is_down, is_down), common_hits(is_up, is_down)
+    gains, losses = np.count_nonzero(is_up, axis=1), np.count_nonzero(is_down, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
     return totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos
 
 
-def _test(ups: _Bools, deviations: _Floats | None = None, *, downs: _Bools | None = None) -> PairTests:
-    totals, ones, twos = sums_of_pairs(ups, np.zeros_like(ups) if downs is None else downs)
-    models, pairs = len(ups), np.triu_indices(len(ups), 1)
+def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _Bools | None = None) -> PairTests:
+    totals, ones, twos = sum_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
+    models, pairs = len(is_up), np.triu_indices(len(is_up), 1)
     p_values = sign_flips(totals, ones, twos)
     if deviations is not None:
-        p_values = np.maximum(p_values, normal_p_values(totals / ups.shape[1], deviations[pairs]))
+        p_values = np.maximum(p_values, normal_p_values(totals / is_up.shape[1], deviations[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
     corrected[pairs] = corrected.T[pairs] = holm(p_values)
-    better[pairs] = np.sign(totals) * (corrected[pairs] < LEVEL)
+    better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)
     better.T[pairs] = -better[pairs]
     return PairTests(holm=corrected, better=better, deviations=deviations)

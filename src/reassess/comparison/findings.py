@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.differences import EveryPair, every_pair
-from reassess.comparison.label_findings import NO_SCORES, LabelFindings
+from reassess.comparison.label_findings import SCORES_MISSING, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
@@ -39,11 +39,11 @@ from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Listed
 
-_MOST_MODELS = 100  # with more models, only neighbours in the ranking are compared
+_MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
-_NO_LABELS = Missing(NO_ORIGINAL)
-_NO_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
-_NO_LEADERBOARD = Missing("a leaderboard is missing")
+_ORIGINAL_LABELS_MISSING = Missing(NO_ORIGINAL)
+_NO_VALID_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
+_LEADERBOARD_MISSING = Missing("a leaderboard is missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -116,7 +116,7 @@ class Findings(LabelFindings):
         experts: Votes | None = None,
         match: Match | None = None,
         ignore_unknown: bool = False,
-        **others: Any,
+        **fields: Any,
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
@@ -138,7 +138,7 @@ class Findings(LabelFindings):
             As for `reassess.evaluate`; or the models share no image.
         """
         benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
-        outcomes, evaluations, class_lists = _evaluate_each(
+        outcomes, evaluations, class_lists = _evaluate_models(
             models.items() if isinstance(models, Mapping) else models,
             labels,
             original=original,
@@ -150,7 +150,7 @@ class Findings(LabelFindings):
         )
         panel = Panel.from_outcomes(outcomes)
         if benchmark.threshold is not None:
-            others.setdefault("threshold", benchmark.threshold)
+            fields.setdefault("threshold", benchmark.threshold)
         hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
         return cls(
             panel=panel,
@@ -161,7 +161,7 @@ class Findings(LabelFindings):
             class_lists=class_lists,
             benchmark=benchmark,
             experts=experts,
-            **others,
+            **fields,
         )
 
     @property
@@ -201,7 +201,7 @@ class Findings(LabelFindings):
     def pairs(self) -> tuple[Comparison, ...]:
         """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
-        if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
+        if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
@@ -212,7 +212,7 @@ class Findings(LabelFindings):
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two models by `tests`."""
-        return compare(self.panel, a, b, among=self.tests)
+        return compare(self.panel, a, b, tests=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
@@ -246,9 +246,9 @@ class Findings(LabelFindings):
     def preferences(self) -> tuple[Preference, ...] | Missing:
         """Whether raters prefer each model's class or the original label."""
         if self.original is None or not self.panel.has_original.any():
-            return _NO_LABELS
+            return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
-            return NO_SCORES
+            return SCORES_MISSING
         results = preferences(self.panel, self.original, self.scores, self._rater_scores, groups=self._label_groups)
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
@@ -257,19 +257,19 @@ class Findings(LabelFindings):
     def biases(self) -> tuple[LabellingBias, ...] | Missing:
         """How often each model picks the original label if other classes are valid too."""
         if self.original is None or not self.panel.has_original.any():
-            return _NO_LABELS
+            return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
             self.panel, self.labels, self.original, self._rater_scores, groups=self._label_groups
         )
         if not any(each.total.original_chosen.n for each in results):
-            return _NO_CHOICES
+            return _NO_VALID_CHOICES
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def trend(self) -> Trend | Missing:
         """Trend lines of the leaderboard."""
-        return _NO_LEADERBOARD if self.leaderboard is None else fit_trend(self.leaderboard)
+        return _LEADERBOARD_MISSING if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
@@ -284,14 +284,14 @@ class Findings(LabelFindings):
         return place_models(self.leaderboard, entries)
 
 
-def _evaluate_each(
+def _evaluate_models(
     models: Iterable[tuple[str, Predictions]],
     labels: LabelSets,
     *,
     original: LabelSets | None,
     scores: Scores | None,
     experts: Votes | None,
-    **joining: Any,
+    **options: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
     """Outcomes and evaluation of each model on its own images, and class lists that differ from the labels'."""
     outcomes: dict[str, Outcomes] = {}
@@ -301,7 +301,7 @@ def _evaluate_each(
         check_unique([*outcomes, name], thing="a model")
         with at(name):
             outcomes[name] = find_outcomes(
-                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **joining
+                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options
             )
             evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         class_list = find_class_list(outcomes[name], labels, original)

@@ -116,8 +116,8 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     return LabelDiff(
         images=int(np.count_nonzero(shared)),
         both=old_keys.size - removed.size,
-        added=_changes(first, changed, added),
-        removed=_changes(first, changed, removed),
+        added=_changed_label_sets(first, changed, added),
+        removed=_changed_label_sets(first, changed, removed),
         only_first=tuple(first.images[row] for row in only_first),
         only_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
         emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
@@ -125,7 +125,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     )
 
 
-def _changes(first: LabelSets, changed: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
+def _changed_label_sets(labels: LabelSets, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
     """Label sets of the changed images, from keys of (image, class) pairs."""
-    images = [first.images[row] for row in changed.tolist()]
-    return LabelSets.from_pairs(images, np.searchsorted(changed, keys >> 32), keys & 0xFFFFFFFF, first.classes)
+    images = [labels.images[row] for row in rows.tolist()]
+    return LabelSets.from_pairs(images, np.searchsorted(rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)

@@ -29,7 +29,7 @@ from reassess.errors import DataError, Missing
 from reassess.numeric import Proportion
 from reassess.text import Shown
 
-NO_SCORES = Missing("scores are missing")
+SCORES_MISSING = Missing("scores are missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -96,7 +96,7 @@ class LabelFindings(Shown):
         The out-of-sample scores leave out one golden image at a time; for EM this would take long.
         """
         if self.scores is None:
-            return NO_SCORES
+            return SCORES_MISSING
         if self.experts is None:
             return Missing("golden answers are missing")
         try:

@@ -32,10 +32,10 @@ from reassess.text import Listed, Shown, percent, percents
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
-_Times = npt.NDArray[np.uint8]
-_BLOCK = 64  # replicates per block
-_REDRAWS = 100  # replicates for the bias
-_ROUNDING = 1e-12  # relative tolerance of a variance
+_ImageCounts = npt.NDArray[np.uint8]
+_BLOCK_REPLICATES = 64  # replicates per block
+_BIAS_REPLICATES = 100  # replicates for the bias
+_VARIANCE_TOLERANCE = 1e-12  # relative tolerance of a variance
 
 
 class ReplicateCounts(NamedTuple):
@@ -54,7 +54,7 @@ class ReplicateCounts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Recount:
+class RecountTables:
     """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
 
     panel: Panel
@@ -65,7 +65,7 @@ class Recount:
     rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
 
     @classmethod
-    def of(cls, panel: Panel, relabelling: Relabelling) -> "Recount":
+    def of(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
         """Find the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
@@ -78,17 +78,17 @@ class Recount:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> ReplicateCounts:
+    def count(self, is_kept: _Bools, image_counts: npt.NDArray[np.uint8]) -> ReplicateCounts:
         """Count hits and labels in B replicates."""
         from reassess.numeric.resampling_kernels import add_sizes, recount
 
-        panel, replicates = self.panel, len(times)
+        panel, replicates = self.panel, len(image_counts)
         sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
-        add_sizes(self.columns, kept, sizes)
+        add_sizes(self.columns, is_kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
         outcomes = panel.scored, panel.valid, panel.has_original, panel.original_hit
-        recount(self.places, kept, sizes, times, self.rated, *outcomes, hits, original_hits, sums)
+        recount(self.places, is_kept, sizes, image_counts, self.rated, *outcomes, hits, original_hits, sums)
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
             hits=hits.T.astype(np.int64),
@@ -159,7 +159,7 @@ class LabelUncertainty(Shown):
     @cached_property
     def deviations(self) -> _Floats:
         """Standard deviation, over images and raters, of the difference in accuracy of each pair; shape (M, M)."""
-        return _deviations(self._accuracies[1:])
+        return _pair_deviations(self._accuracies[1:])
 
     @cached_property
     def change_deviations(self) -> _Floats:
@@ -167,7 +167,7 @@ class LabelUncertainty(Shown):
         is_used = self.original_n > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.original_n[is_used, None]
-        return _deviations(self._accuracies[is_used] - original)
+        return _pair_deviations(self._accuracies[is_used] - original)
 
     def probability(self, a: str, b: str) -> float:
         """Compute the share of replicates where `a` is better than `b`; a tie counts one half.
@@ -188,11 +188,16 @@ class LabelUncertainty(Shown):
             "threshold": self.threshold,
             "raters": self.raters,
             "models": [
-                {"file": model, **_named(self.interval(model)), "bias": bias, "shift": self.shift(model)}
+                {"file": model, **_interval_to_json(self.interval(model)), "bias": bias, "shift": self.shift(model)}
                 for model, bias in zip(self.models, self.bias.tolist(), strict=True)
             ],
             "pairs": [
-                {"a": a, "b": b, **_named(self.difference_interval(a, b)), "probability_a": self.probability(a, b)}
+                {
+                    "a": a,
+                    "b": b,
+                    **_interval_to_json(self.difference_interval(a, b)),
+                    "probability_a": self.probability(a, b),
+                }
                 for a, b in pairs
             ],
             "sets": self.sets_to_json(),
@@ -274,7 +279,7 @@ def label_uncertainty(
     check_replicates(replicates)
     check_number(seed, 0, what="seed", whole=True)
     panel.check_scored()
-    images, recount = len(panel.images), Recount.of(panel, relabelling)
+    images, recount = len(panel.images), RecountTables.of(panel, relabelling)
     original = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
     parts = [recount.count(*original)]
     if parts[0].n[0] != np.count_nonzero(panel.scored) or (parts[0].hits[0] != panel.valid.sum(axis=1)).any():
@@ -284,15 +289,17 @@ def label_uncertainty(
             fix="evaluate it with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
-    for start in track(range(0, replicates, _BLOCK)):
-        parts.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
+    for start in track(range(0, replicates, _BLOCK_REPLICATES)):
+        parts.append(
+            recount.count(*_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng))
+        )
     counts = ReplicateCounts(*map(np.concatenate, zip(*parts, strict=True)))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n) - 1)
     return LabelUncertainty(
         models=panel.models,
         **counts._asdict(),
-        bias=_bias(recount, relabelling, counts.hits[0] / counts.n[0], seed),
+        bias=_estimate_bias(recount, relabelling, counts.hits[0] / counts.n[0], seed),
         rated=int(np.count_nonzero(recount.rated)),
         raters=relabelling.raters,
         threshold=relabelling.threshold,
@@ -300,33 +307,35 @@ def label_uncertainty(
     )
 
 
-def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Generator) -> tuple[_Bools, _Times]:
+def _draw_replicates(
+    relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
+) -> tuple[_Bools, _ImageCounts]:
     """Draw replicates: which questions are kept, and how often each image counts."""
-    raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
+    raters, times = np.empty((n_replicates, relabelling.raters), np.int64), np.empty((n_replicates, n_images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, images)
+        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, n_images)
     return relabelling.reweight(raters), times
 
 
-def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
+def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
     """Bias of accuracies by label sets from new answers, if the current label sets are the truth."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = relabelling.redraw(truths, _REDRAWS, rng)
-    counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
+    kept = relabelling.redraw(truths, _BIAS_REPLICATES, rng)
+    counts = recount.count(kept, np.ones((_BIAS_REPLICATES, len(recount.rated)), np.uint8))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n))
     return np.asarray((counts.hits / counts.n[:, None]).mean(axis=0) - accuracies)
 
 
-def _deviations(samples: _Floats) -> _Floats:
+def _pair_deviations(samples: _Floats) -> _Floats:
     """Standard deviation of the difference of each pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances
     squares = sums - 2 * covariance
-    return np.sqrt(np.where(squares > _ROUNDING * sums, squares, 0))
+    return np.sqrt(np.where(squares > _VARIANCE_TOLERANCE * sums, squares, 0))
 
 
-def _named(interval: tuple[float, float]) -> dict[str, float]:
+def _interval_to_json(interval: tuple[float, float]) -> dict[str, float]:
     return dict(zip(("low", "high"), interval, strict=True))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.comparison_words import NO_RATER_SCORES
+from reassess.comparison.comparison_words import RATER_SCORES_MISSING
 from reassess.comparison.differences import p_text
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes, LabelSets, Match, Scores
@@ -23,11 +23,11 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.proportions import chance_p_value
 from reassess.text import Listed, Shown, percent
 
-_NO_IMAGES = "no image with several valid classes has a valid prediction and a valid original label"
+_NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
 @dataclass(frozen=True, repr=False)
-class Choices(Shown):
+class OriginalLabelChoices(Shown):
     """How often a model picks the original label, on images where label and prediction are both valid."""
 
     # by number of valid classes: images where the model picks the original label, among all these images
@@ -64,7 +64,7 @@ class Choices(Shown):
     def __str__(self) -> str:
         share, favourite = self.original_chosen, self.favourite
         if share.value is None or share.interval is None:
-            return _NO_IMAGES
+            return _NO_IMAGES_REASON
         low, high = map(percent, share.interval)
         text = f"on {share.hits:,} of {share.n:,} images, {percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
@@ -78,20 +78,20 @@ class Choices(Shown):
         share, favourite = self.original_chosen, self.favourite
         document = {
             "images": share.n,
-            **_share_to_json(share),
+            **_choices_to_json(share),
             "chance": self.chance,
             "p_value": self.p_value,
-            "raters_favourite": None if favourite is None else {"images": favourite.n, **_share_to_json(favourite)},
+            "raters_favourite": None if favourite is None else {"images": favourite.n, **_choices_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
             ],
         }
-        document |= {} if share.n else {"chance_reason": _NO_IMAGES}
-        return document | ({} if favourite is not None else {"raters_favourite_reason": NO_RATER_SCORES})
+        document |= {} if share.n else {"chance_reason": _NO_IMAGES_REASON}
+        return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
-def _share_to_json(share: Proportion) -> dict[str, Any]:
+def _choices_to_json(share: Proportion) -> dict[str, Any]:
     low, high = share.interval or (None, None)
     return {"original_chosen": share.hits, "low": low, "high": high}
 
@@ -101,7 +101,7 @@ class LabellingBias(Shown):
     """How often a model picks the original label if several classes are valid, in total and by pair of classes."""
 
     model: str  # name of the model
-    total: Choices  # all images with several valid classes, and a valid prediction and original label
+    total: OriginalLabelChoices  # all images with several valid classes, and a valid prediction and original label
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
     pairs: npt.NDArray[np.int32]
@@ -109,7 +109,7 @@ class LabellingBias(Shown):
     # class. If the model picks the original label, the image counts for the pairs with each other valid class.
     counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
-    by_group: Mapping[str, Choices] = field(default_factory=dict)
+    by_group: Mapping[str, OriginalLabelChoices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         freeze(self, "pairs", "counts")
@@ -146,10 +146,10 @@ class LabellingBias(Shown):
         }
 
     @staticmethod
-    def _pair_to_json(pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
+    def _pair_to_json(class_pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
         (both_first, second_instead), (first_instead, both_second) = counts
         return {
-            "classes": [classes.id_and_name(class_id) for class_id in pair],
+            "classes": [classes.id_and_name(class_id) for class_id in class_pair],
             "images": both_first + second_instead + first_instead + both_second,
             "original_chosen": both_first + both_second,
             "original": [both_first + second_instead, first_instead + both_second],
@@ -161,7 +161,7 @@ def labelling_biases(
     panel: Panel,
     labels: LabelSets,
     original: LabelSets,
-    raters: Scores | None = None,
+    rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
 ) -> tuple[LabellingBias, ...]:
@@ -182,53 +182,63 @@ def labelling_biases(
     rows, own, sizes = rows[is_used], own[is_used], sizes[is_used]
     valid, _ = labels.of_rows(panel.label_rows[rows])
     favourites = None
-    if raters is not None:
+    if rater_scores is not None:
         names = [panel.images[image] for image in rows.tolist()]
-        favourites = _favourites(names, valid, sizes, raters.in_classes(original.classes), panel.match)
+        favourites = _find_favourites(names, valid, sizes, rater_scores.in_classes(original.classes), panel.match)
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def choices(is_own: npt.NDArray[np.bool_], images: npt.NDArray[np.bool_]) -> Choices:
-        counts = np.bincount(sizes[images])
-        hits = np.bincount(sizes[images & is_own], minlength=sizes.max(initial=0) + 1)
+    def count_choices(
+        is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
+    ) -> OriginalLabelChoices:
+        counts = np.bincount(sizes[is_counted])
+        hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
         if favourites is None:
-            return Choices(by_size)
-        is_rated = images & (favourites >= 0)
-        return Choices(by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum())))
+            return OriginalLabelChoices(by_size)
+        is_rated = is_counted & (favourites >= 0)
+        return OriginalLabelChoices(
+            by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum()))
+        )
 
     biases = []
     for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.valid[:, rows], strict=True):
         each = np.repeat(is_valid, sizes)
         pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
-        by_group = {name: choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())}
-        total = choices(top1 == own, is_valid)
+        by_group = {
+            name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
+        }
+        total = count_choices(top1 == own, is_valid)
         biases.append(LabellingBias(model=model, total=total, pairs=pairs, counts=counts, by_group=by_group))
     return tuple(biases)
 
 
-def _favourites(
-    images: Sequence[str], valid: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64], raters: Scores, match: Match
+def _find_favourites(
+    images: Sequence[str],
+    valid_ids: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    rater_scores: Scores,
+    match: Match,
 ) -> npt.NDArray[np.int32]:
     """The valid class with the highest score on each image; -1 if a valid class was not rated."""
-    rows = join(images, raters.questions.images, match=match, known_where="the scores")
-    scores = raters.at(np.repeat(rows, sizes), valid)
+    rows = join(images, rater_scores.questions.images, match=match, known_where="the scores")
+    scores = rater_scores.at(np.repeat(rows, sizes), valid_ids)
     image = np.repeat(np.arange(len(images)), sizes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
-    favourites: npt.NDArray[np.int32] = valid[order[np.cumsum(sizes) - sizes]]
+    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(sizes) - sizes]]
     favourites[image[np.isnan(scores)]] = -1
     return favourites
 
 
 def _count_pairs(
-    own: npt.NDArray[np.int32], other: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32]
+    original_ids: npt.NDArray[np.int32], valid_ids: npt.NDArray[np.int32], predicted_ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Pairs of valid classes with their counts; inputs are per image and valid class, `other` is that class."""
-    kept = (other != own) & ((predicted == own) | (predicted == other))
-    own, other, predicted = own[kept], other[kept], predicted[kept]
-    both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1)
+    """Pairs of valid classes with their counts; inputs are per image and valid class, `valid_ids` is that class."""
+    kept = (valid_ids != original_ids) & ((predicted_ids == original_ids) | (predicted_ids == valid_ids))
+    original_ids, valid_ids, predicted_ids = original_ids[kept], valid_ids[kept], predicted_ids[kept]
+    both = np.stack([np.minimum(original_ids, valid_ids), np.maximum(original_ids, valid_ids)], axis=1)
     pairs, number = np.unique(both, axis=0, return_inverse=True)
     counts = np.zeros((len(pairs), 2, 2), np.int64)
-    np.add.at(counts, (number, (own != both[:, 0]).astype(int), (predicted != both[:, 0]).astype(int)), 1)
+    np.add.at(counts, (number, (original_ids != both[:, 0]).astype(int), (predicted_ids != both[:, 0]).astype(int)), 1)
     order = np.argsort(-counts.sum(axis=(1, 2)), kind="stable")
     return pairs[order], counts[order]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.comparison_words import NO_RATER_SCORES
+from reassess.comparison.comparison_words import RATER_SCORES_MISSING
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import LabelSets, Match, Scores
 from reassess.core.image_names import join
@@ -72,14 +72,16 @@ class Preference(Shown):
     def __str__(self) -> str:
         rated, total = self.total.by_scores.preferred.n, self.total.images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
-        raters_only = "" if self.total.by_raters is None else _in_words("; only raters: ", self.total.by_raters)
-        return text + _in_words(": ", self.total.by_scores) + raters_only
+        raters_only = (
+            "" if self.total.by_raters is None else _preference_in_words("; only raters: ", self.total.by_raters)
+        )
+        return text + _preference_in_words(": ", self.total.by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; a null value has its reason beside it."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
         if self.total.by_raters is None:
-            document["raters_only_reason"] = NO_RATER_SCORES
+            document["raters_only_reason"] = RATER_SCORES_MISSING
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
 
@@ -87,7 +89,7 @@ def preferences(
     panel: Panel,
     original: LabelSets,
     scores: Scores,
-    raters: Scores | None = None,
+    rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
 ) -> tuple[Preference, ...]:
@@ -99,16 +101,18 @@ def preferences(
     """
     check_panel(panel)
     scores = scores.in_classes(original.classes)
-    raters = None if raters is None else raters.in_classes(original.classes)
+    rater_scores = None if rater_scores is None else rater_scores.in_classes(original.classes)
     rows = np.flatnonzero(panel.has_original)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     names_of_images = [panel.images[image] for image in rows.tolist()]
-    by_scores = _LabelScores.of(scores, names_of_images, own, panel.match)
-    by_raters = None if raters is None else _LabelScores.of(raters, names_of_images, own, panel.match)
+    by_scores = _LabelScores.from_scores(scores, names_of_images, own, panel.match)
+    by_raters = (
+        None if rater_scores is None else _LabelScores.from_scores(rater_scores, names_of_images, own, panel.match)
+    )
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
+    def count_disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(is_in_group & (top1 != own))
         return Disagreements(
             images=images.size,
@@ -122,8 +126,8 @@ def preferences(
     return tuple(
         Preference(
             model=model,
-            total=disagreements(top1, all_images),
-            by_group={name: disagreements(top1, group == name) for name in names},
+            total=count_disagreements(top1, all_images),
+            by_group={name: count_disagreements(top1, group == name) for name in names},
         )
         for model, top1 in zip(panel.models, panel.top1[:, rows], strict=True)
     )
@@ -138,13 +142,13 @@ class _LabelScores:
     of_label: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, scores: Scores, images: Sequence[str], labels: _Ints, match: Match) -> "_LabelScores":
+    def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
-        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, labels)))
+        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, label_ids)))
 
-    def count(self, images: npt.NDArray[np.int64], predicted: _Ints) -> PreferenceCounts:
+    def count(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.at(self.rows[images], predicted), self.of_label[images]
+        of_model, of_label = self.scores.at(self.rows[images], predicted_ids), self.of_label[images]
         return PreferenceCounts(
             model=int(np.count_nonzero(of_model > of_label)),
             tied=int(np.count_nonzero(of_model == of_label)),
@@ -152,11 +156,11 @@ class _LabelScores:
         )
 
 
-def _in_words(start: str, counts: PreferenceCounts) -> str:
+def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
     """Shares for the model and for the label; empty if no image was rated."""
     preferred = counts.preferred
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(percent, preferred.interval)
-    share = f"{start}{percent(preferred.value)} % for the model [{low}, {high}]"
+    share = f"{prefix}{percent(preferred.value)} % for the model [{low}, {high}]"
     return f"{share}, {percent(counts.label / preferred.n)} % for the label"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import LEVEL, p_text, sums_of_pairs
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, p_text, sum_pair_differences
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
@@ -23,9 +23,9 @@ from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.proportions import holm, sign_flips
 from reassess.text import Shown, counted, percent, some
 
-_MOST = 5  # pairs of models, or models of an order, in a text
-_TEST = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
-_NO_ORDER = "all models are equal by a label set"
+_MAX_IN_TEXT = 5  # pairs of models, or models of an order, in a text
+_TEST_DESCRIPTION = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
+_NO_ORDER_REASON = "all models are equal by a label set"
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
@@ -66,7 +66,7 @@ class OrderChange(Shown):
     @property
     def significant(self) -> _Bools:
         """Whether the lead changes significantly (Holm p-value below 0.05); bool, shape (P,)."""
-        return np.asarray(self.holm < LEVEL)
+        return np.asarray(self.holm < SIGNIFICANCE_LEVEL)
 
     def __str__(self) -> str:
         return "\n".join(self._in_words())
@@ -75,7 +75,7 @@ class OrderChange(Shown):
         changes_places, is_significant = self.changes_places, self.significant
         pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
-            tau = f"no tau-b ({_NO_ORDER})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
+            tau = f"no tau-b ({_NO_ORDER_REASON})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
             places, significant, both = map(
                 np.count_nonzero, (changes_places, is_significant, changes_places & is_significant)
             )
@@ -84,12 +84,12 @@ class OrderChange(Shown):
         if pairs:
             yield f"who is ahead by {self.first}, then by {self.second}; Holm p of the change:"
         pairs = sorted(pairs, key=self.p_values.__getitem__)
-        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MOST])
-        if len(pairs) > _MOST:
-            yield f"  and {len(pairs) - _MOST:,} more"
+        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MAX_IN_TEXT])
+        if len(pairs) > _MAX_IN_TEXT:
+            yield f"  and {len(pairs) - _MAX_IN_TEXT:,} more"
 
     def _pair_in_words(self, pair: int) -> str:
-        a, b = (self.models[place] for place in _pairs(len(self.models))[pair].tolist())
+        a, b = (self.models[place] for place in _model_pairs(len(self.models))[pair].tolist())
         before, after = (
             f"{a if lead > 0 else b} by {100 * abs(lead) / self.images:.2f}" if lead else "neither"
             for lead in self.leads[pair].tolist()
@@ -101,12 +101,12 @@ class OrderChange(Shown):
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold, with pairs that change places or change significantly."""
         rows = np.flatnonzero(self.changes_places | self.significant)
-        pairs = _pairs(len(self.models))[rows].tolist()
+        pairs = _model_pairs(len(self.models))[rows].tolist()
         return {
             "first": self.first,
             "second": self.second,
             "tau_b": self.tau_b,
-            **({"tau_b_reason": _NO_ORDER} if self.tau_b is None else {}),
+            **({"tau_b_reason": _NO_ORDER_REASON} if self.tau_b is None else {}),
             "pairs": len(self.leads),
             "change_places": int(np.count_nonzero(self.changes_places)),
             "significant": int(np.count_nonzero(self.significant)),
@@ -161,7 +161,7 @@ class ModelOrders(Shown):
         yield f"top-1 accuracy on {counted(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
             order = [f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.order(name)]
-            yield f"{name}: {some(order, most=_MOST)}"
+            yield f"{name}: {some(order, most=_MAX_IN_TEXT)}"
         yield from (str(change) for change in self.changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class ModelOrders(Shown):
         return {
             "images": len(self.images),
             "interval": "95 %, Wilson, over images",
-            "test": _TEST,
+            "test": _TEST_DESCRIPTION,
             "label_sets": by_label_set,
             "changes": [change.to_json() for change in self.changes],
         }
@@ -240,7 +240,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    columns_of = {name: _find_images(name, panel, first) for name, panel in panels.items()}
+    columns_of = {name: _find_in_panel(name, panel, first) for name, panel in panels.items()}
     scored = {name: np.append(panel.scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
@@ -264,36 +264,41 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
         images=tuple(first.images[row] for row in common.tolist()),
         scored=np.array([np.count_nonzero(panel.scored) for panel in panels.values()]),
         hits=np.stack([np.count_nonzero(of_set, axis=1) for of_set in hits.values()]),
-        changes=_changes(models, hits),
+        changes=_order_changes(models, hits),
     )
 
 
-def _find_images(name: str, panel: Panel, first: Panel) -> _Ints:
+def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
     """Position in a panel of each image of the first panel; -1 if it is missing."""
-    if set(panel.models) != set(first.models):
+    if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
             "label sets evaluated different models",
-            where=name,
-            allowed=some(first.models),
+            where=label_set,
+            allowed=some(first_panel.models),
             found=some(panel.models),
         )
-    return join(first.images, panel.images, match=first.match, where="the first label set", known_where=name)
+    return join(
+        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_where=label_set
+    )
 
 
-def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
-    set_pairs = list(combinations(hits, 2))
+def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
+    set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.
-    gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in set_pairs)
-    p_values = [sign_flips(*sums_of_pairs(gains, losses)) for gains, losses in gains_and_losses]
+    gains_and_losses = (
+        (hits_by_label_set[second] & ~hits_by_label_set[first], hits_by_label_set[first] & ~hits_by_label_set[second])
+        for first, second in set_pairs
+    )
+    p_values = [sign_flips(*sum_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
     holm_p_values = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
             first=first,
             second=second,
             models=models,
-            images=hits[first].shape[1],
-            leads=np.stack([_leads(hits[first]), _leads(hits[second])], axis=1),
+            images=hits_by_label_set[first].shape[1],
+            leads=np.stack([_pair_leads(hits_by_label_set[first]), _pair_leads(hits_by_label_set[second])], axis=1),
             p_values=exact,
             holm=corrected,
         )
@@ -301,11 +306,11 @@ def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[Order
     )
 
 
-def _leads(hits: _Bools) -> _Ints:
-    totals, pairs = np.count_nonzero(hits, axis=1), _pairs(len(hits))
+def _pair_leads(hits: _Bools) -> _Ints:
+    totals, pairs = np.count_nonzero(hits, axis=1), _model_pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])
 
 
-def _pairs(count: int) -> _Ints:
-    """The pairs (0, 1), (0, 2), ... of `count` models; int64, shape (pairs, 2)."""
-    return np.stack(np.triu_indices(count, 1), axis=1)
+def _model_pairs(n_models: int) -> _Ints:
+    """The pairs (0, 1), (0, 2), ... of `n_models` models; int64, shape (pairs, 2)."""
+    return np.stack(np.triu_indices(n_models, 1), axis=1)

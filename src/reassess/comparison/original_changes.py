@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHANGES = ("other", "none", "more")  # other classes are valid; no class is; the original label and others are
-_JOINT = "; "
+_SEPARATOR = "; "
 _Ints = npt.NDArray[np.int64]
 
 
@@ -60,8 +60,8 @@ class OriginalChanges(Shown):
             ("image", "original", "new"),
             len(self),
             (
-                (image, label(before), _JOINT.join(map(label, self.labels[image] or ())))
-                for image, before in zip(self._names, self._originals.tolist(), strict=True)
+                (image, label(before), _SEPARATOR.join(map(label, self.labels[image] or ())))
+                for image, before in zip(self._image_names, self._original_ids.tolist(), strict=True)
             ),
         )
 
@@ -86,59 +86,66 @@ class OriginalChanges(Shown):
 
         classes = self.labels.classes
         class_ids, sizes = self.labels.of_rows(self.rows)
-        owner = np.repeat(np.arange(len(self)), sizes)
-        new_scores = self._scores(scores, owner, class_ids)
-        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), owner))
+        change_rows = np.repeat(np.arange(len(self)), sizes)
+        new_scores = self._scores_of_classes(scores, change_rows, class_ids)
+        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), change_rows))
         class_ids, new_scores = class_ids[order], new_scores[order]
-        each, here = self._originals, np.arange(len(self))
+        each, here = self._original_ids, np.arange(len(self))
 
-        def in_one(texts: Sequence[object]) -> list[str]:
+        def join_by_image(texts: Sequence[object]) -> list[str]:
             ends = np.cumsum(sizes).tolist()
             return [
-                _JOINT.join(map(str, texts[end - size : end])) for end, size in zip(ends, sizes.tolist(), strict=True)
+                _SEPARATOR.join(map(str, texts[end - size : end]))
+                for end, size in zip(ends, sizes.tolist(), strict=True)
             ]
 
-        def if_known(texts: Sequence[str]) -> "pl.Series":
-            return pl.Series([cell if cell.strip(_JOINT) else None for cell in in_one(texts)], dtype=pl.String)
+        def join_or_null(texts: Sequence[str]) -> "pl.Series":
+            return pl.Series(
+                [cell if cell.strip(_SEPARATOR) else None for cell in join_by_image(texts)], dtype=pl.String
+            )
 
-        columns: dict[str, object] = {"image": self._names, "original": classes.column(each)}
+        columns: dict[str, object] = {"image": self._image_names, "original": classes.column(each)}
         if has_names := bool(classes.names) and classes.in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in each.tolist()]
         columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
-        columns["new"] = in_one(classes.column(class_ids).to_list())
+        columns["new"] = join_by_image(classes.column(class_ids).to_list())
         if has_names:
-            columns["new_names"] = in_one([classes.label(i) for i in class_ids.tolist()])
-        columns["score"] = pl.Series(self._scores(scores, here, each)).fill_nan(None)
-        columns["votes"] = pl.Series(self._votes(votes, here, each), dtype=pl.String)
-        columns["new_scores"] = if_known(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_votes"] = if_known([text or "" for text in self._votes(votes, owner, class_ids)])
+            columns["new_names"] = join_by_image([classes.label(i) for i in class_ids.tolist()])
+        columns["score"] = pl.Series(self._scores_of_classes(scores, here, each)).fill_nan(None)
+        columns["votes"] = pl.Series(self._vote_texts(votes, here, each), dtype=pl.String)
+        columns["new_scores"] = join_or_null(["" if score != score else f"{score:.6g}" for score in new_scores])
+        columns["new_votes"] = join_or_null([text or "" for text in self._vote_texts(votes, change_rows, class_ids)])
         return pl.DataFrame(columns)
 
     @property
-    def _names(self) -> list[str]:
+    def _image_names(self) -> list[str]:
         return [self.labels.images[row] for row in self.rows.tolist()]
 
     @property
-    def _originals(self) -> npt.NDArray[np.int32]:
+    def _original_ids(self) -> npt.NDArray[np.int32]:
         return self.original.indices[self.original_rows]
 
-    def _scores(self, scores: Scores | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    def _scores_of_classes(
+        self, scores: Scores | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float64]:
         """Score of each class of a changed image, NaN where raters were not asked."""
         if scores is None:
-            return np.full(owner.size, np.nan)
+            return np.full(change_rows.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
-        rows = join(self._names, scores.images, known_where="the scores")
-        return scores.at(rows[owner], class_ids)
+        rows = join(self._image_names, scores.images, known_where="the scores")
+        return scores.at(rows[change_rows], class_ids)
 
-    def _votes(self, votes: Votes | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
+    def _vote_texts(
+        self, votes: Votes | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
+    ) -> list[str | None]:
         """How often each answer was given on each class of a changed image, such as "4 no, 1 yes"."""
-        if votes is None or not owner.size:
-            return [None] * owner.size
+        if votes is None or not change_rows.size:
+            return [None] * change_rows.size
         votes = votes.in_classes(self.labels.classes)
-        rows = join(self._names, votes.images, known_where="the votes")[owner]
+        rows = join(self._image_names, votes.images, known_where="the votes")[change_rows]
         if votes.classes is not None:
             questions, chosen = counts_by_class(votes)
-            rows = join(self._names, questions.images, known_where="the votes")[owner]
+            rows = join(self._image_names, questions.images, known_where="the votes")[change_rows]
             found = questions.find(rows, class_ids)
             of_image = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(found >= 0, chosen[found], 0).tolist()
@@ -149,10 +156,10 @@ class OriginalChanges(Shown):
         found = votes.items.find(rows, class_ids)
         there = np.unique(found[found >= 0])
         counts_of = dict(zip(there.tolist(), votes.restrict(there).counts().tolist(), strict=True))
-        return [self._in_words(counts_of.get(row), votes.answers) for row in found.tolist()]
+        return [self._answer_counts_in_words(counts_of.get(row), votes.answers) for row in found.tolist()]
 
     @staticmethod
-    def _in_words(counts: list[int] | None, answers: Sequence[Id]) -> str | None:
+    def _answer_counts_in_words(counts: list[int] | None, answers: Sequence[Id]) -> str | None:
         if counts is None:
             return None
         return ", ".join(f"{n} {answer}" for n, answer in zip(counts, answers, strict=True) if n)

@@ -103,11 +103,11 @@ class Comparison(Shown):
             images = f"of {part.n:,} images"
             only = f" {part.only_a:,} only {self.a}, {part.only_b:,} only {self.b}" if isinstance(part, Paired) else ""
             points = f"{100 * (part.difference or 0):+.2f} points"
-            yield name, f"{points} {_bounds(part.interval)}, p {part.p_texts()['p_value']}; {images}{only}"
+            yield name, f"{points} {_format_interval(part.interval)}, p {part.p_texts()['p_value']}; {images}{only}"
             if part.raters_interval is not None:
                 yield (
                     f"{name}, raters resampled",
-                    f"{points} {_bounds(part.raters_interval)}, p {part.p_texts()['raters_p_value']}",
+                    f"{points} {_format_interval(part.raters_interval)}, p {part.p_texts()['raters_p_value']}",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Comparison(Shown):
         return document
 
 
-def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> Comparison:
+def compare(panel: Panel, a: str, b: str, *, tests: EveryPair | None = None) -> Comparison:
     """Compare two models on the same images.
 
     Parameters
@@ -167,7 +167,7 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
         The models on their common images.
     a, b
         Names of two of the models.
-    among
+    tests
         Tests of all pairs of models of the panel. The verdict is then corrected for all pairs, and covers raters too if
         the tests do. By default, only these two models are tested, over images.
 
@@ -195,39 +195,46 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     scored, has_original = panel.scored, panel.has_original
     both = scored & has_original
     real, original, change = (
-        {} if tests is None else tests.of(*pair)
-        for tests in ((None,) * 3 if among is None else (among.real, among.original, among.change))
+        {} if kind is None else kind.of(*pair)
+        for kind in ((None,) * 3 if tests is None else (tests.real, tests.original, tests.change))
     )
     return Comparison(
         a=a,
         b=b,
         images=len(panel.images),
-        real=_paired(panel.valid, pair, scored, **real),
-        original=_paired(panel.original_hit, pair, has_original, **original) if has_original.any() else None,
-        original_scored=_paired(panel.original_hit, pair, both) if both.any() else None,
-        change=_change(panel, pair, both, **change) if both.any() else None,
+        real=_pair_hits(panel.valid, pair, scored, **real),
+        original=_pair_hits(panel.original_hit, pair, has_original, **original) if has_original.any() else None,
+        original_scored=_pair_hits(panel.original_hit, pair, both) if both.any() else None,
+        change=_lead_change(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
     )
 
 
-def _paired(
-    hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None
+def _pair_hits(
+    hits: npt.NDArray[np.bool_],
+    model_rows: tuple[int, int],
+    is_counted: npt.NDArray[np.bool_],
+    **test_fields: float | None,
 ) -> Paired:
-    a, b = hits[list(pair)][:, images]
+    a, b = hits[list(model_rows)][:, is_counted]
     both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **test)
+    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **test_fields)
 
 
-def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None) -> AccuracyChange:
-    real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
+def _lead_change(
+    panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_fields: float | None
+) -> AccuracyChange:
+    real, original = (
+        hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.valid, panel.original_hit)
+    )
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     of_value = zip(changes.tolist(), counts.tolist(), strict=True)
     return AccuracyChange(
-        n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **test
+        n=int(np.count_nonzero(is_counted)), changes={value: count for value, count in of_value if value}, **test_fields
     )
 
 
-def _bounds(interval: tuple[float, float] | None) -> str:
+def _format_interval(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))
 
 

@@ -96,11 +96,11 @@ class Panel(Shown):
         DataError
             The models have no image in common, or were evaluated with different labels.
         """
-        columns: list[_Column] = []
+        columns: list[_ModelColumn] = []
         first: Outcomes | None = None
         for name, of_model in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
             first = of_model if first is None else first
-            columns.append(_column(name, of_model, first))
+            columns.append(_model_column(name, of_model, first))
         models = tuple(column.model for column in columns)
         _check_models(models)
         assert first is not None
@@ -184,7 +184,7 @@ class Panel(Shown):
         array([[ True, False],
                [False,  True]])
         """
-        _check_ids(models, top1, labels)
+        _check_top1(models, top1, labels)
         label_rows = _sort_by_key(labels.images)
         ids = top1.astype(np.int32, copy=False)
         if (np.diff(label_rows) < 0).any():
@@ -194,12 +194,12 @@ class Panel(Shown):
         if original is not None:
             original = original.in_classes(labels.classes)
             original_rows = join(images, original.images, known_where="the original labels")
-            original_hit = _hits(ids, original, original_rows)
+            original_hit = _is_top1_in_labels(ids, original, original_rows)
         return cls(
             models=tuple(models),
             images=images,
             top1=ids,
-            valid=_hits(ids, labels, label_rows),
+            valid=_is_top1_in_labels(ids, labels, label_rows),
             scored=labels.sizes[label_rows] > 0,
             original_hit=original_hit,
             label_rows=label_rows,
@@ -238,7 +238,7 @@ class Panel(Shown):
 
 
 @dataclass(frozen=True)
-class _Column:
+class _ModelColumn:
     """A model's results, on the images of the first model in their order."""
 
     model: str
@@ -261,7 +261,7 @@ def _check_models(models: tuple[str, ...]) -> None:
     check_unique(models, thing="a model")
 
 
-def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
+def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
     classes_of_ids(labels.classes, where="the top-1 classes")
     check_range(
@@ -273,7 +273,7 @@ def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: Lab
     )
 
 
-def _raise_nothing_in_common(columns: list[_Column]) -> None:
+def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
     most = 5
     lines = [f"{column.model}: {column.images}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
@@ -285,20 +285,25 @@ def _raise_nothing_in_common(columns: list[_Column]) -> None:
     )
 
 
-def _column(name: str, outcomes: Outcomes, first: Outcomes) -> _Column:
-    rows = join(first.images, outcomes.images, match=outcomes.match, where="the first model", known_where=name)
+def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
+    rows = join(
+        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
+    )
     is_in = rows >= 0
-    for of_first, of_model in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
+    for of_first, of_model in (
+        (first_outcomes.label_rows, outcomes.label_rows),
+        (first_outcomes.original_rows, outcomes.original_rows),
+    ):
         if (of_first[is_in] != of_model[rows[is_in]]).any():
             raise DataError(
                 "different-labels",
                 "models were evaluated with different labels",
-                where=name,
+                where=model,
                 fix="evaluate all models with the same labels",
             )
     # A missing image has row -1, so it gets the appended value.
-    return _Column(
-        model=name,
+    return _ModelColumn(
+        model=model,
         images=f"{len(outcomes):,} images" + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
         count=len(outcomes),
         is_in=is_in,
@@ -313,7 +318,9 @@ def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
-def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _is_top1_in_labels(
+    top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
     """Whether each top class is among the labels at the image's row; False if the row is -1."""
     has_row = np.flatnonzero(rows >= 0)
     targets, sizes = labels.of_rows(rows[has_row])

@@ -14,7 +14,7 @@ from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-_NEAREST = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
+_N_NEAREST_ROWS = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     of the rows are within the interval that is computed from the rows of other families.
     """
     check_type(Leaderboard, board)
-    return tuple(_place(board, model, neighbours) for model in models)
+    return tuple(_place_model(board, model, neighbours) for model in models)
 
 
-def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placement:
+def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -> Placement:
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
@@ -120,9 +120,9 @@ def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placem
         of=len(board) + 1,
         real_rank=1 + better,
         original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
-        better=tuple(ranked[max(0, better - neighbours) : better]),
-        others=tuple(ranked[better : better + neighbours]),
-        expected=_expectation(board, entry),
+        better=tuple(ranked[max(0, better - n_neighbours) : better]),
+        others=tuple(ranked[better : better + n_neighbours]),
+        expected=_expect_accuracy(board, entry),
     )
 
 
@@ -135,9 +135,11 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
+def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
     distance = np.abs(board.original - entry.original)
-    is_near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # with ties at the largest distance
+    is_near = (
+        distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
+    )  # with ties at the largest distance
     line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
     if line is None:
         return None

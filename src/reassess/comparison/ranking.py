@@ -21,7 +21,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Gaps(Shown):
+class SignificantGaps(Shown):
     """Pairs of models that differ significantly by original and by reassessed labels.
 
     All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
@@ -54,7 +54,7 @@ class Ranking(Shown):
     low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images
     high: _Ints  # int64, shape (M,): upper end
     neighbours: tuple[Comparison, ...]  # M - 1 comparisons of each model with the next
-    gaps: Gaps | None  # None if no scored image has an original label
+    gaps: SignificantGaps | None  # None if no scored image has an original label
     replicates: int  # number of bootstrap replicates
     seed: int  # seed of the bootstrap
 
@@ -67,17 +67,17 @@ class Ranking(Shown):
     def _list(self) -> Listed:
         rows = (
             (f"{rank:,}", f"{low:,} to {high:,}", percent(real.value or 0), model)
-            for rank, low, high, real, model in self._rows()
+            for rank, low, high, real, model in self._table_rows()
         )
         return Listed(("rank", "95 %", "accuracy %", "model"), len(self), rows)
 
     def __str__(self) -> str:
         return "\n".join(
             f"{rank:>5} [{low}, {high}] {percent(real.value or 0):>6} % {model}"
-            for rank, low, high, real, model in self._rows()
+            for rank, low, high, real, model in self._table_rows()
         )
 
-    def _rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
+    def _table_rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
         return zip(self.ranks, self.low, self.high, self.real, self.models, strict=True)
 
     def to_json(self) -> dict[str, Any]:
@@ -103,16 +103,16 @@ class Ranking(Shown):
             "gaps": None if self.gaps is None else self._gaps_to_json(self.gaps),
         }
 
-    def _gaps_to_json(self, gaps: Gaps) -> dict[str, Any]:
+    def _gaps_to_json(self, gaps: SignificantGaps) -> dict[str, Any]:
         return {
             "pairs": gaps.pairs,
             "significant_pairs": {"original": gaps.by_original, "real": gaps.by_real},
             "lead_changes": len(gaps.changed),
-            "vanished": self._names(gaps.vanished),
-            "reversed": self._names(gaps.reversed),
+            "vanished": self._pairs_to_json(gaps.vanished),
+            "reversed": self._pairs_to_json(gaps.reversed),
         }
 
-    def _names(self, pairs: _Ints) -> list[dict[str, str]]:
+    def _pairs_to_json(self, pairs: _Ints) -> list[dict[str, str]]:
         return [
             {"better_by_original": self.models[better], "other": self.models[other]} for better, other in pairs.tolist()
         ]
@@ -167,24 +167,24 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
         by_original = np.count_nonzero(panel.original_hit[order][:, has_original], axis=1)
     return Ranking(
         models=tuple(names),
-        real=_proportions(totals, hits.shape[1]),
-        original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(has_original))),
+        real=_accuracies(totals, hits.shape[1]),
+        original=None if by_original is None else _accuracies(by_original, int(np.count_nonzero(has_original))),
         ranks=ranks(totals),
         original_ranks=None if by_original is None else ranks(by_original),
         low=low,
         high=high,
-        neighbours=tuple(compare(panel, a, b, among=tests) for a, b in pairwise(names)),
-        gaps=_gaps(tests, order),
+        neighbours=tuple(compare(panel, a, b, tests=tests) for a, b in pairwise(names)),
+        gaps=_find_gaps(tests, order),
         replicates=replicates,
         seed=seed,
     )
 
 
-def _proportions(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
+def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
     return tuple(Proportion(of_model, n) for of_model in hits.tolist())
 
 
-def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
+def _find_gaps(tests: EveryPair, order: _Ints) -> SignificantGaps | None:
     if tests.original is None or tests.change is None:
         return None
     a, b = np.triu_indices(len(order), 1)
@@ -192,7 +192,7 @@ def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
     real, original, change = (kind.better[pairs] for kind in (tests.real, tests.original, tests.change))
     better_first, gaining_first = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
     is_lost = (original != 0) & (change == -original)
-    return Gaps(
+    return SignificantGaps(
         pairs=a.size,
         by_original=int(np.count_nonzero(original)),
         by_real=int(np.count_nonzero(real)),

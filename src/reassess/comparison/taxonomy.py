@@ -24,18 +24,18 @@ from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, mistake_coun
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 
-_OF_SCORES = ("not_asked", "never_rated")
-ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
+_KINDS_FROM_SCORES = ("not_asked", "never_rated")
+ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_KINDS_FROM_SCORES, "remaining")
 KINDS_IN_WORDS = {
     "collapsed": "collapsed",
     "co_occurring": "co-occurring",
     "same_group": "same group",
-    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
+    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_KINDS_FROM_SCORES)},
     "remaining": "other",
 }
 # Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
 # too; on two images, 59 %, and on one, 21 %.
-OFTEN = 3
+MIN_CO_OCCURRENCES = 3
 _Ints = npt.NDArray[np.int32]
 
 
@@ -162,7 +162,7 @@ def taxonomies(
     benchmark: Benchmark | None = None,
     collapsed: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
-    often: int = OFTEN,
+    often: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
     """For each model, its mistakes by the first kind that fits.
 
@@ -203,8 +203,8 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.class_groups(labels.classes) if groups is None else groups
-    known = _Known.of(labels, collapsed, groups or {}, often)
-    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
+    known = _ClassRelations.of(labels, collapsed, groups or {}, often)
+    reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
     if groups is None:
@@ -216,14 +216,14 @@ def taxonomies(
         fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
-            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _OF_SCORES]
+            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
     return tuple(made)
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
+class _ClassRelations:
     """What is looked up of classes: keys of pairs; and the classes that have a group, sorted, with its number."""
 
     collapsed: npt.NDArray[np.int64]
@@ -233,13 +233,13 @@ class _Known:
 
     @classmethod
     def of(
-        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], often: int
-    ) -> "_Known":
-        pairs = co_occurrence(labels).at_least(often)
+        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
+    ) -> "_ClassRelations":
+        pairs = co_occurrence(labels).at_least(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed=_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
-            co_occurring=_keys(np.concatenate([pairs, pairs[:, ::-1]])),
+            collapsed=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            co_occurring=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
             grouped=np.array(sorted(groups), np.int64),
             numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
@@ -266,5 +266,5 @@ class _Known:
             yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
 
 
-def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     return pair_keys(pairs[:, 0], pairs[:, 1])

@@ -21,7 +21,7 @@ from reassess.numeric import Estimate
 from reassess.numeric.regression import Polynomial, fit_polynomial
 from reassess.text import Shown
 
-_FENCE = 3  # interquartile ranges from a quartile to its outer fence
+_FENCE_RANGES = 3  # interquartile ranges from a quartile to its outer fence
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class TrendLine(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FarOut(Shown):
+class Outliers(Shown):
     """Outliers: rows so far from the other rows that they would determine the line of all rows.
 
     A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
@@ -110,7 +110,7 @@ class Trend(Shown):
 
     board: Leaderboard
     overall: TrendLine  # line of all rows
-    far_out: FarOut  # outliers, and the line without them
+    far_out: Outliers  # outliers, and the line without them
     lines: tuple[TrendLine, ...]  # line of each band
     # change of the slope per point of original accuracy, by a parabola fitted to the rows in all bands; None if there
     # are too few families
@@ -200,33 +200,33 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
         bend = Estimate(value=2 * square.value, error=2 * square.error, df=square.df)
     return Trend(
         board=board,
-        overall=_line(board, np.ones(len(board), np.bool_)),
-        far_out=_far_out(board),
-        lines=tuple(_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
+        overall=_fit_line(board, np.ones(len(board), np.bool_)),
+        far_out=_find_outliers(board),
+        lines=tuple(_fit_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
         bend=bend,
     )
 
 
-def _far_out(board: Leaderboard) -> FarOut:
+def _find_outliers(board: Leaderboard) -> Outliers:
     first, third = np.percentile(board.original, [25, 75]).tolist()
-    reach = _FENCE * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
+    reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
     is_between = (board.original >= low) & (board.original <= high)
     is_ordinary = np.bincount(board.family_ids, is_between)[board.family_ids] > 0
     entries = [board.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
-    return FarOut(
+    return Outliers(
         low=low,
         high=high,
         entries=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
-        line=_line(board, is_ordinary),
+        line=_fit_line(board, is_ordinary),
     )
 
 
-def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
     return TrendLine(
         band=band,
-        rows=int(inside.sum()),
-        models=np.unique(board.model_ids[inside]).size,
-        families=np.unique(board.family_ids[inside]).size,
-        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=inside),
+        rows=int(is_inside.sum()),
+        models=np.unique(board.model_ids[is_inside]).size,
+        families=np.unique(board.family_ids[is_inside]).size,
+        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=is_inside),
     )

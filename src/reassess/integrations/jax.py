@@ -113,7 +113,7 @@ def count_hits(
     images, classes = table.shape
     is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     check_shape(is_image, (images,), what="the mask")
-    return _count(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
+    return _count_images(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:
@@ -136,7 +136,9 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 
 
 @partial(jax.jit, static_argnums=(3, 4))
-def _count(scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
+def _count_images(
+    scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]
+) -> Counts:
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)

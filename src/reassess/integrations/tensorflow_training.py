@@ -11,11 +11,11 @@ from reassess.integrations._new_classes import new_classes
 with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_known, check_elements, make_finder
+    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
-_UNKNOWN = -2
+_UNKNOWN_POSITION = -2
 
 
 def select_images(
@@ -157,7 +157,7 @@ def with_targets(
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
 
-    def add(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    def make_pair(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
         positions = tf.range(starts[row], starts[row + 1])
         target = tf.tensor_scatter_nd_update(
             tf.fill([targets.classes], tf.constant(targets.background, tf.float32)),
@@ -167,7 +167,7 @@ def with_targets(
         return element[image], target
 
     pairs = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
-    return pairs.filter(lambda _, row: row >= 0).map(add, num_parallel_calls=tf.data.AUTOTUNE)
+    return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _make_finder(
@@ -186,14 +186,16 @@ def _make_finder(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_finder(selection.positions(match), _UNKNOWN, match)
+    find = make_finder(selection.positions(match), _UNKNOWN_POSITION, match)
     if selection.others is None or ignore_unknown:
         return find
 
     def find_or_stop(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.others or ()))
-        with tf.control_dependencies([assert_known(names, rows > _UNKNOWN, images, f"known to the {selection.thing}")]):
+        with tf.control_dependencies(
+            [assert_no_unknown(names, rows > _UNKNOWN_POSITION, images, f"known to the {selection.thing}")]
+        ):
             return tf.identity(rows)
 
     return find_or_stop

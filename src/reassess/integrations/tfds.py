@@ -104,7 +104,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
-            _check_names(names, labels, complete=self.builder_config.name == "full")
+            _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
     def _generate_examples(
@@ -119,11 +119,11 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
             yield name, features
 
 
-def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -> None:
+def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: bool) -> None:
     rows = labels.find(names)
     raise_if_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
     missing = np.setdiff1d(np.arange(len(labels)), rows)
-    if complete and missing.size:
+    if is_complete and missing.size:
         raise DataError(
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",

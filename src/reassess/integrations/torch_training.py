@@ -121,7 +121,7 @@ class SelectedImages(Subset):
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
-        self._copy_attributes()
+        self._copy_samples_and_classes()
         depth = 2 if type(self) is SelectedImages else 3
         self.missing = warn_missing(names, selection, match, depth=depth) if self._warns_missing else 0
         warn_unexpected(names, selection, match, depth=depth)
@@ -152,7 +152,7 @@ class SelectedImages(Subset):
         self.dataset = copy(self.dataset)
         self.dataset.transform = function
 
-    def _copy_attributes(self) -> None:
+    def _copy_samples_and_classes(self) -> None:
         """Copy attributes that some datasets have."""
         dataset = self.dataset
         if hasattr(dataset, "samples"):
@@ -205,7 +205,7 @@ class RelabelledImages(SelectedImages):
             self._class_of[index] != target for index, target in zip(self.indices, before, strict=False)
         )
         self.indices = range(len(names))
-        self._copy_attributes()
+        self._copy_samples_and_classes()
         if hasattr(self, "samples"):
             samples = [(path, self._class_of.get(row, target)) for row, (path, target, *_) in enumerate(self.samples)]
             self.samples, self.targets = samples, [target for _, target in samples]

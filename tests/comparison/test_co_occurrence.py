@@ -24,13 +24,13 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 @given(SETS, st.randoms(use_true_random=False))
 def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> None:
     counts = co_occurrence(numbered_labels(sets))
-    pairs = [tuple(pair) for pair in counts.pairs.tolist()]
+    pairs = [tuple(pair) for pair in counts.class_pairs.tolist()]
     expected = plain(sets)
-    assert dict(zip(pairs, counts.images.tolist(), strict=True)) == expected
+    assert dict(zip(pairs, counts.image_counts.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
-    assert [tuple(p) for p in counts.at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
+    assert [tuple(p) for p in counts.pairs_on_at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
     random.shuffle(sets)
-    assert co_occurrence(numbered_labels(sets)).pairs.tolist() == counts.pairs.tolist()
+    assert co_occurrence(numbered_labels(sets)).class_pairs.tolist() == counts.class_pairs.tolist()
 
 
 def test_json_contains_most_frequent_pairs() -> None:
@@ -42,9 +42,13 @@ def test_json_contains_most_frequent_pairs() -> None:
 
 def test_most_frequent_pair_of_real_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
     counts = co_occurrence(real_labels)
-    assert counts.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
-    assert counts.images[:3].tolist() == [155, 153, 148]
-    assert (len(counts), counts.images.sum(), len(counts.at_least(MIN_CO_OCCURRENCES))) == (5_883, 16_058, 1_060)
+    assert counts.class_pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
+    assert counts.image_counts[:3].tolist() == [155, 153, 148]
+    assert (len(counts), counts.image_counts.sum(), len(counts.pairs_on_at_least(MIN_CO_OCCURRENCES))) == (
+        5_883,
+        16_058,
+        1_060,
+    )
 
 
 def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(

@@ -32,7 +32,7 @@ def test_missing_parts_have_reasons() -> None:
         "biases": no_original,
         "trend": "a leaderboard is missing",
     }
-    assert (findings.placements, findings.level) == ((), None)
+    assert (findings.placements, findings.original_label_accuracy) == ((), None)
 
 
 def test_models_are_evaluated_and_sorted_on_common_images() -> None:

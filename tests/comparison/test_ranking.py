@@ -41,7 +41,7 @@ def test_models_are_ranked_by_hits_and_ties_share_rank() -> None:
     ranking = rank_models(Panel.from_predictions(predicted, LABELS, original=ORIGINAL))
     assert ranking.models == ("a", "b", "half", "c")
     assert ranking.ranks.tolist() == [1, 1, 3, 4]
-    assert (ranking.low.tolist(), ranking.high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
+    assert (ranking.rank_low.tolist(), ranking.rank_high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
     scored = N - N // 5 + N // 20
     assert [part.hits for part in ranking.real] == [scored, scored, 160, 0]
     assert [part.n for part in ranking.real] == [scored] * 4
@@ -58,7 +58,7 @@ def test_neighbours_have_holm_p_values() -> None:
     every = [compare(panel, a, b) for a, b in combinations(ranking.models, 2)]
     by_holm = holm([pair.real.p_value for pair in every])
     corrected = dict(zip([(pair.a, pair.b) for pair in every], by_holm, strict=True))
-    assert [pair.real.holm for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
+    assert [pair.real.holm_p_value for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
 
 
 def test_correction_for_all_pairs_applies_to_neighbours() -> None:
@@ -149,7 +149,7 @@ def test_rank_intervals_have_nominal_coverage() -> None:
     for seed in range(100):
         ranking = rank_models(panel_of(shares, seed=seed), replicates=200, seed=seed)
         true = np.array([int(name[-1]) + 1 for name in ranking.models])
-        covered += int(((ranking.low <= true) & (true <= ranking.high)).sum())
+        covered += int(((ranking.rank_low <= true) & (true <= ranking.rank_high)).sum())
     assert covered / 500 >= 0.93
 
 

@@ -68,7 +68,7 @@ def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(se
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
     assert {image: ERROR_KINDS[kind] for image, kind in zip(taxonomy.images, taxonomy.kinds, strict=True)} == expected
-    assert taxonomy.predicted.tolist() == [predicted[image] for image in taxonomy.images]
+    assert taxonomy.predicted_ids.tolist() == [predicted[image] for image in taxonomy.images]
     assert taxonomy.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
     assert sum(taxonomy.counts.values()) == len(taxonomy)
 

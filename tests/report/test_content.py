@@ -86,7 +86,7 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     section = part(THREE, "comparison")
     table = section.charts[0].table
     for row in table.rows:
-        shown = compare(THREE.panel, row[0], row[1]).rows[row[2]]
+        shown = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
         only = [None, None] if row[2] == "change" else [shown.only_a, shown.only_b]
         bounds = tuple(100 * bound for bound in shown.interval)
         assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
@@ -97,7 +97,7 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
         section.words[2]
-        == f"Largest difference: one is ahead of three by {points}, p {ends.p_texts()['final_p_value']}."
+        == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['final_p_value']}."
     )
 
 
@@ -140,7 +140,7 @@ def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.original_chosen, (part.chance, part.favourite.value)
+        chosen, shares = part.by_model, (part.chance_share, part.raters_favourite.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
@@ -192,7 +192,7 @@ def test_the_classes_hold_the_counts_of_each_class() -> None:
 def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
     labels, original = THREE.labels.sets(), THREE.original.sets()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
-    assert THREE.level_percent == pytest.approx(100 * np.mean(hits))
+    assert THREE.original_label_percent == pytest.approx(100 * np.mean(hits))
 
 
 def test_a_page_without_class_names_says_once_how_to_get_them() -> None:

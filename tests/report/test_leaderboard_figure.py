@@ -59,7 +59,7 @@ def test_every_line_and_model_is_named_and_no_name_lies_on_another(drawn: Drawn)
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
-        for line in TREND.lines
+        for line in TREND.band_lines
     ]
     side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
     mine = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
@@ -78,7 +78,7 @@ def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) ->
     assert description.startswith(
         f"80 results of 80 models, {hidden} of them below 70 % and not shown; slope of all 0.82 (0.78 to 0.86); 95 % "
     )
-    assert f"78 to 84 %: slope {TREND.lines[1].slope.value:.2f}, (" in description
+    assert f"78 to 84 %: slope {TREND.band_lines[1].slope.value:.2f}, (" in description
     assert "mine, ReaL 94.50 %, rank" in description
 
 
@@ -110,9 +110,11 @@ def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(drawn: Draw
 def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(drawn: Drawn) -> None:
     ordinary = board(lowest=70.0).entries
     slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
-    low, high = slopes.far_out.line.slope.interval
+    low, high = slopes.outliers.line_without.slope.interval
     heading = drawn(slopes).get_title(loc="left").replace("\n", " ")
-    assert f"; without 1 far out {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
+    assert (
+        f"; without 1 far out {slopes.outliers.line_without.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
+    )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all ")
 
 

@@ -15,7 +15,7 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
     choice = choose(TWO, 10)
     panel = TWO.panel
     for i, model in enumerate(panel.models):
-        wrong = panel.scored & ~panel.valid[i]
+        wrong = panel.is_scored & ~panel.is_valid[i]
         assert choice.mistakes[model] == wrong.sum()
         assert choice.shown[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
@@ -23,9 +23,9 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
     assert {name: n for name, (n, _) in choice.about_labels.items()} == {"wrong_label": 10, "empty": 10}
     for card in cards(TWO, choice.rows):
         row = panel.images.index(card.image)
-        mistaken = panel.scored[row] & ~panel.valid[:, row]
+        mistaken = panel.is_scored[row] & ~panel.is_valid[:, row]
         assert card.mistakes.keys() == {model for model, is_so in zip(panel.models, mistaken, strict=True) if is_so}
-        errors = panel.valid[:, row] & panel.has_original[row] & ~panel.original_hit[:, row]
+        errors = panel.is_valid[:, row] & panel.has_original[row] & ~panel.is_original_hit[:, row]
         assert set(card.label_errors) == {model for model, is_so in zip(panel.models, errors, strict=True) if is_so}
         assert card.mistakes or card.about_labels or card.label_errors
 
@@ -33,7 +33,7 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
 def test_models_share_what_they_both_get_wrong() -> None:
     """An image that both get wrong is there once; the draw is the same for a seed, and differs between seeds."""
     panel, every = TWO.panel, choose(TWO, 10_000)
-    mistaken = [row for row in every.rows if panel.scored[row] and not panel.valid[:, row].all()]
+    mistaken = [row for row in every.rows if panel.is_scored[row] and not panel.is_valid[:, row].all()]
     assert len(mistaken) < sum(every.mistakes.values())
     assert every.shown == every.mistakes
     assert choose(TWO, 10).rows == choose(TWO, 10).rows != choose(TWO, 10, seed=1).rows
@@ -72,7 +72,7 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
         counted = dict.fromkeys(MISTAKE_KINDS, 0)
         for card in cards(known, rows):
             row = panel.images.index(card.image)
-            counted[card.known[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]
+            counted[card.known[int(panel.top1[i, row])]] += panel.is_scored[row] and not panel.is_valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
         assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
             kind: n for kind, n in counted.items() if "expert" not in kind

@@ -151,7 +151,7 @@ class Findings(LabelFindings):
         panel = Panel.from_outcomes(outcomes)
         if benchmark.threshold is not None:
             fields.setdefault("threshold", benchmark.threshold)
-        hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
+        hits = dict(zip(panel.models, np.count_nonzero(panel.is_valid, axis=1).tolist(), strict=True))
         return cls(
             panel=panel,
             labels=labels,
@@ -170,8 +170,8 @@ class Findings(LabelFindings):
 
     def _list(self) -> Listed:
         panel = self.panel
-        hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
-        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
+        hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
+        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
         return Listed(
             ("model", f"{heading(self.labels.title)} top-1"),
             len(real),
@@ -193,7 +193,7 @@ class Findings(LabelFindings):
         """Models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
             return Missing("there is only one model")
-        if not self.panel.scored.any():
+        if not self.panel.is_scored.any():
             return _NONE_SCORED
         return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
 
@@ -219,7 +219,7 @@ class Findings(LabelFindings):
         """Accuracies in replicates of images and raters."""
         if isinstance(self.rater_scores, Missing):
             return self.rater_scores
-        if not self.panel.scored.any():
+        if not self.panel.is_scored.any():
             return _NONE_SCORED
         if isinstance(self.relabelling, Missing):
             return self.relabelling
@@ -249,7 +249,9 @@ class Findings(LabelFindings):
             return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
             return SCORES_MISSING
-        results = preferences(self.panel, self.original, self.scores, self._rater_scores, groups=self._label_groups)
+        results = preferences(
+            self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
+        )
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
@@ -259,9 +261,9 @@ class Findings(LabelFindings):
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
-            self.panel, self.labels, self.original, self._rater_scores, groups=self._label_groups
+            self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(each.total.original_chosen.n for each in results):
+        if not any(each.total.by_model.n for each in results):
             return _NO_VALID_CHOICES
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)

@@ -27,19 +27,19 @@ class LabelAgreement(Shown):
     # int8, shape (images,): index into `AGREEMENTS`. The sets of valid classes are equal; overlap (they share a class
     # but are not equal); or are disjoint. Or a label set has no valid class for the image: it is unlabelled, also if
     # the image is not in the label set.
-    state: npt.NDArray[np.int8]
+    agreements: npt.NDArray[np.int8]
     class_ids: npt.NDArray[np.int32]  # classes that are valid for an image in either label set, ascending
     # int64, shape (classes, 5): number of images where the class is valid in either label set, by `AGREEMENTS` without
     # the last
-    by_class: npt.NDArray[np.int64]
+    counts_by_class: npt.NDArray[np.int64]
     # int64, shape (4, 4): number of (image, class) pairs by the verdict of the first label set (row) and of the second
     # (column), in the order of `CROSSTAB`. Counted are images in both, and classes that either names. Plain label sets
     # have only the verdicts valid and not named
-    crosstab: npt.NDArray[np.int64]
+    verdict_counts: npt.NDArray[np.int64]
     classes: Classes  # the common class list
 
     def __post_init__(self) -> None:
-        freeze(self, "state", "class_ids", "by_class", "crosstab")
+        freeze(self, "agreements", "class_ids", "counts_by_class", "verdict_counts")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,17 +47,19 @@ class LabelAgreement(Shown):
     @property
     def counts(self) -> dict[str, int]:
         """Number of images by agreement."""
-        return dict(zip(AGREEMENTS, np.bincount(self.state, minlength=len(AGREEMENTS)).tolist(), strict=True))
+        return dict(zip(AGREEMENTS, np.bincount(self.agreements, minlength=len(AGREEMENTS)).tolist(), strict=True))
 
     @property
-    def equal_share(self) -> float | None:
+    def share_equal(self) -> float | None:
         """Share of equal sets among images with labels in both, in [0, 1]; None without such images."""
-        both = int(np.count_nonzero(self.state < _N_BOTH_LABELLED))
+        both = int(np.count_nonzero(self.agreements < _N_BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
     def images_of(self, agreement: str) -> tuple[str, ...]:
         """Return the names of the images with one of `AGREEMENTS`."""
-        return tuple(self.images[row] for row in np.flatnonzero(self.state == AGREEMENTS.index(agreement)).tolist())
+        return tuple(
+            self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
+        )
 
     def _list(self) -> Listed:
         counts, total = self.counts, len(self.images) or 1
@@ -67,7 +69,7 @@ class LabelAgreement(Shown):
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.equal_share is None else f" ({percent(self.equal_share)} %)"
+        share = "" if self.share_equal is None else f" ({percent(self.share_equal)} %)"
         both = counted(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
         first, second, neither = (counted(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
         return (
@@ -83,11 +85,11 @@ class LabelAgreement(Shown):
             **self.counts,
             "crosstab": {
                 first: dict(zip(CROSSTAB, row, strict=True))
-                for first, row in zip(CROSSTAB, self.crosstab.tolist(), strict=True)
+                for first, row in zip(CROSSTAB, self.verdict_counts.tolist(), strict=True)
             },
             "by_class": [
                 self.classes.id_and_name(class_id) | dict(zip(AGREEMENTS, row, strict=False))
-                for class_id, row in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
+                for class_id, row in zip(self.class_ids.tolist(), self.counts_by_class.tolist(), strict=True)
             ],
         }
 
@@ -132,10 +134,10 @@ def label_agreement(
     class_ids, by_class = _count_by_class(np.union1d(*keys), state)
     return LabelAgreement(
         images=a.images + tuple(b.images[row] for row in only_b.tolist()),
-        state=state,
+        agreements=state,
         class_ids=class_ids,
-        by_class=by_class,
-        crosstab=_count_verdict_pairs(
+        counts_by_class=by_class,
+        verdict_counts=_count_verdict_pairs(
             _label_verdicts(first, np.arange(len(a))), _label_verdicts(second, rows), is_shared
         ),
         classes=a.classes,

@@ -34,52 +34,52 @@ class OriginalLabelChoices(Shown):
     by_label_count: Mapping[int, Proportion]
     # images where the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
-    favourite: Proportion | None = None
+    raters_favourite: Proportion | None = None
 
     @property
-    def original_chosen(self) -> Proportion:
+    def by_model(self) -> Proportion:
         """Images where the model picks the original label, among all images."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
-    def chance(self) -> float | None:
+    def chance_share(self) -> float | None:
         """Expected share for a model that picks a valid class at random; None without images."""
-        images = self.original_chosen.n
+        images = self.by_model.n
         return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value against choice by chance; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
-        return chance_p_value(self.original_chosen.hits, images) if images else None
+        return chance_p_value(self.by_model.hits, images) if images else None
 
     @property
-    def percents(self) -> tuple[str, str, str]:
+    def percent_texts(self) -> tuple[str, str, str]:
         """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
-        favourite = None if self.favourite is None else self.favourite.value
-        shares = self.original_chosen.value, self.chance, favourite
+        favourite = None if self.raters_favourite is None else self.raters_favourite.value
+        shares = self.by_model.value, self.chance_share, favourite
         of_model, of_chance, of_favourite = ("-" if share is None else percent(share) for share in shares)
         return of_model, of_chance, of_favourite
 
     def __str__(self) -> str:
-        share, favourite = self.original_chosen, self.favourite
+        share, favourite = self.by_model, self.raters_favourite
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(percent, share.interval)
         text = f"on {share.hits:,} of {share.n:,} images, {percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{percent(self.chance or 0)} %, p {p_text(p_value)}"
+        chance = f"{percent(self.chance_share or 0)} %, p {p_text(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
         return f"{text}; by chance {chance}; by the raters' favourite {percent(favourite.value)} %"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; a null value has its reason beside it."""
-        share, favourite = self.original_chosen, self.favourite
+        share, favourite = self.by_model, self.raters_favourite
         document = {
             "images": share.n,
             **_choices_to_json(share),
-            "chance": self.chance,
+            "chance": self.chance_share,
             "p_value": self.p_value,
             "raters_favourite": None if favourite is None else {"images": favourite.n, **_choices_to_json(favourite)},
             "by_label_count": [
@@ -104,19 +104,19 @@ class LabellingBias(Shown):
     total: OriginalLabelChoices  # all images with several valid classes, and a valid prediction and original label
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
-    pairs: npt.NDArray[np.int32]
+    class_pairs: npt.NDArray[np.int32]
     # int64, shape (pairs, 2, 2): number of images of each pair; the row is the original label, the column the model's
     # class. If the model picks the original label, the image counts for the pairs with each other valid class.
-    counts: npt.NDArray[np.int64]
+    pair_counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
     by_group: Mapping[str, OriginalLabelChoices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        freeze(self, "pairs", "counts")
+        freeze(self, "class_pairs", "pair_counts")
 
     def _list(self) -> Listed:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.original_chosen.n:,}", *part.percents) for name, part in parts.items())
+        rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
         return Listed(headings, len(parts), rows)
 
@@ -125,9 +125,9 @@ class LabellingBias(Shown):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.original_chosen.n:
+        if not self.total.by_model.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.original_chosen.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.by_model.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
@@ -141,7 +141,7 @@ class LabellingBias(Shown):
             "by_group": {name: part.to_json() for name, part in self.by_group.items()},
             "pairs": [
                 self._pair_to_json(pair, counts, classes)
-                for pair, counts in zip(self.pairs[:most].tolist(), self.counts[:most].tolist(), strict=True)
+                for pair, counts in zip(self.class_pairs[:most].tolist(), self.pair_counts[:most].tolist(), strict=True)
             ],
         }
 
@@ -173,7 +173,7 @@ def labelling_biases(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
     check_panel(panel)
-    rows = np.flatnonzero(panel.scored & panel.has_original)
+    rows = np.flatnonzero(panel.is_scored & panel.has_original)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     valid, sizes = labels.of_rows(panel.label_rows[rows])
     own_is_valid = np.zeros(rows.size, bool)
@@ -202,14 +202,14 @@ def labelling_biases(
         )
 
     biases = []
-    for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.valid[:, rows], strict=True):
+    for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.is_valid[:, rows], strict=True):
         each = np.repeat(is_valid, sizes)
         pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
         by_group = {
             name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
         }
         total = count_choices(top1 == own, is_valid)
-        biases.append(LabellingBias(model=model, total=total, pairs=pairs, counts=counts, by_group=by_group))
+        biases.append(LabellingBias(model=model, total=total, class_pairs=pairs, pair_counts=counts, by_group=by_group))
     return tuple(biases)
 
 

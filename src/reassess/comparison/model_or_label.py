@@ -25,19 +25,19 @@ _Ints = npt.NDArray[np.int32]
 class PreferenceCounts:
     """Number of images by the class with the higher score: the model's class, a tie, or the original label."""
 
-    model: int
-    tied: int
-    label: int
+    n_model: int
+    n_ties: int
+    n_label: int
 
     @property
-    def preferred(self) -> Proportion:
+    def model_share(self) -> Proportion:
         """Images where the model's class has the higher score, among all compared images."""
-        return Proportion(self.model, self.model + self.tied + self.label)
+        return Proportion(self.n_model, self.n_model + self.n_ties + self.n_label)
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        low, high = self.preferred.interval or (None, None)
-        counts = {"rated": self.preferred.n, "preferred": self.model, "tied": self.tied, "label": self.label}
+        low, high = self.model_share.interval or (None, None)
+        counts = {"rated": self.model_share.n, "preferred": self.n_model, "tied": self.n_ties, "label": self.n_label}
         return counts | {"low": low, "high": high}
 
 
@@ -45,17 +45,17 @@ class PreferenceCounts:
 class Disagreements(Shown):
     """Images where a model's top class is not the original label."""
 
-    images: int  # number of these images
-    unrated_images: int  # number of these images without a rated class
+    n_images: int  # number of these images
+    n_unrated_images: int  # number of these images without a rated class
     by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
     by_raters: PreferenceCounts | None  # preference by scores from only the raters; None without these scores
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
-            "disagreements": self.images,
+            "disagreements": self.n_images,
             **self.by_scores.to_json(),
-            "unrated_images": self.unrated_images,
+            "unrated_images": self.n_unrated_images,
             "raters_only": None if self.by_raters is None else self.by_raters.to_json(),
         }
 
@@ -70,7 +70,7 @@ class Preference(Shown):
     by_group: Mapping[str, Disagreements] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rated, total = self.total.by_scores.preferred.n, self.total.images
+        rated, total = self.total.by_scores.model_share.n, self.total.n_images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
         raters_only = (
             "" if self.total.by_raters is None else _preference_in_words("; only raters: ", self.total.by_raters)
@@ -115,10 +115,10 @@ def preferences(
     def count_disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(is_in_group & (top1 != own))
         return Disagreements(
-            images=images.size,
-            unrated_images=int(np.count_nonzero(by_scores.rows[images] < 0)),
-            by_scores=by_scores.count(images, top1[images]),
-            by_raters=None if by_raters is None else by_raters.count(images, top1[images]),
+            n_images=images.size,
+            n_unrated_images=int(np.count_nonzero(by_scores.score_rows[images] < 0)),
+            by_scores=by_scores.count_preferences(images, top1[images]),
+            by_raters=None if by_raters is None else by_raters.count_preferences(images, top1[images]),
         )
 
     all_images = np.ones(rows.size, bool)
@@ -138,29 +138,29 @@ class _LabelScores:
     """Scores, the row of each image in them (-1 if missing), and the score of its original label."""
 
     scores: Scores
-    rows: npt.NDArray[np.int64]
-    of_label: npt.NDArray[np.float64]
+    score_rows: npt.NDArray[np.int64]
+    label_scores: npt.NDArray[np.float64]
 
     @classmethod
     def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
-        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, label_ids)))
+        return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.at(rows, label_ids)))
 
-    def count(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
+    def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.at(self.rows[images], predicted_ids), self.of_label[images]
+        of_model, of_label = self.scores.at(self.score_rows[images], predicted_ids), self.label_scores[images]
         return PreferenceCounts(
-            model=int(np.count_nonzero(of_model > of_label)),
-            tied=int(np.count_nonzero(of_model == of_label)),
-            label=int(np.count_nonzero(of_model < of_label)),
+            n_model=int(np.count_nonzero(of_model > of_label)),
+            n_ties=int(np.count_nonzero(of_model == of_label)),
+            n_label=int(np.count_nonzero(of_model < of_label)),
         )
 
 
 def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
     """Shares for the model and for the label; empty if no image was rated."""
-    preferred = counts.preferred
+    preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(percent, preferred.interval)
     share = f"{prefix}{percent(preferred.value)} % for the model [{low}, {high}]"
-    return f"{share}, {percent(counts.label / preferred.n)} % for the label"
+    return f"{share}, {percent(counts.n_label / preferred.n)} % for the label"

@@ -29,17 +29,17 @@ class OriginalChanges(Shown):
 
     labels: LabelSets
     original: LabelSets  # in the classes of the labels
-    images: int  # Number of images that have both
+    n_images: int  # Number of images that have both
     # rows, original_rows: int64, shape (changed images,): their positions in both
-    rows: _Ints
+    label_rows: _Ints
     original_rows: _Ints
     kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
 
     def __post_init__(self) -> None:
-        freeze(self, "rows", "original_rows", "kinds")
+        freeze(self, "label_rows", "original_rows", "kinds")
 
     def __len__(self) -> int:
-        return self.rows.size
+        return self.label_rows.size
 
     @property
     def counts(self) -> dict[str, int]:
@@ -50,7 +50,7 @@ class OriginalChanges(Shown):
     def _headline(self) -> str:
         other, none, more = self.counts.values()
         return (
-            f"label sets that differ from the original label: {len(self):,} of {self.images:,} "
+            f"label sets that differ from the original label: {len(self):,} of {self.n_images:,} "
             f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
@@ -85,7 +85,7 @@ class OriginalChanges(Shown):
         import polars as pl
 
         classes = self.labels.classes
-        class_ids, sizes = self.labels.of_rows(self.rows)
+        class_ids, sizes = self.labels.of_rows(self.label_rows)
         change_rows = np.repeat(np.arange(len(self)), sizes)
         new_scores = self._scores_of_classes(scores, change_rows, class_ids)
         order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), change_rows))
@@ -119,7 +119,7 @@ class OriginalChanges(Shown):
 
     @property
     def _image_names(self) -> list[str]:
-        return [self.labels.images[row] for row in self.rows.tolist()]
+        return [self.labels.images[row] for row in self.label_rows.tolist()]
 
     @property
     def _original_ids(self) -> npt.NDArray[np.int32]:
@@ -203,8 +203,8 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     return OriginalChanges(
         labels=labels,
         original=original,
-        images=int(np.count_nonzero(known)),
-        rows=rows,
+        n_images=int(np.count_nonzero(known)),
+        label_rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
     )

@@ -33,15 +33,15 @@ class Panel(Shown):
         Names of the images, as in the predictions of the first model.
     top1
         int32, shape (M, N): class id of each model's top class.
-    valid
+    is_valid
         bool, shape (M, N): whether the top class is in the image's label set; False if the set is empty or missing.
-    scored
+    is_scored
         bool, shape (N,): whether the image has a nonempty label set; ReaL accuracy counts these images.
-    original_hit
+    is_original_hit
         bool, shape (M, N): whether the top class is the original label; False if the original label is missing.
     label_rows, original_rows
         int64, shape (N,): position of the image in the label sets and in the original labels; -1 if it is missing.
-    not_shared
+    n_not_shared
         Number of images of each model that are missing from another model's predictions.
     match
         How images are joined with other files.
@@ -63,18 +63,18 @@ class Panel(Shown):
     models: tuple[str, ...]
     images: tuple[str, ...]
     top1: npt.NDArray[np.int32]
-    valid: npt.NDArray[np.bool_]
-    scored: npt.NDArray[np.bool_]
-    original_hit: npt.NDArray[np.bool_]
+    is_valid: npt.NDArray[np.bool_]
+    is_scored: npt.NDArray[np.bool_]
+    is_original_hit: npt.NDArray[np.bool_]
     label_rows: npt.NDArray[np.int64]
     original_rows: npt.NDArray[np.int64]
-    not_shared: tuple[int, ...]
+    n_not_shared: tuple[int, ...]
     match: Match = "path"
     label_set: str = UNNAMED
 
     def __post_init__(self) -> None:
         _check_models(self.models)
-        freeze(self, "top1", "valid", "scored", "original_hit", "label_rows", "original_rows")
+        freeze(self, "top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows")
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
@@ -104,7 +104,7 @@ class Panel(Shown):
         models = tuple(column.model for column in columns)
         _check_models(models)
         assert first is not None
-        common = np.flatnonzero(np.logical_and.reduce([column.is_in for column in columns]))
+        common = np.flatnonzero(np.logical_and.reduce([column.has_image for column in columns]))
         if not common.size:
             _raise_nothing_in_common(columns)
         rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
@@ -112,12 +112,12 @@ class Panel(Shown):
             models=models,
             images=tuple(first.images[row] for row in rows.tolist()),
             top1=np.stack([column.top1[rows] for column in columns]),
-            valid=np.stack([column.valid[rows] for column in columns]),
-            scored=(first.state == LABELLED)[rows],
-            original_hit=np.stack([column.original_hit[rows] for column in columns]),
+            is_valid=np.stack([column.is_valid[rows] for column in columns]),
+            is_scored=(first.state == LABELLED)[rows],
+            is_original_hit=np.stack([column.is_original_hit[rows] for column in columns]),
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
-            not_shared=tuple(column.count - rows.size for column in columns),
+            n_not_shared=tuple(column.n_images - rows.size for column in columns),
             match=first.match,
             label_set=first.label_set,
         )
@@ -199,37 +199,41 @@ class Panel(Shown):
             models=tuple(models),
             images=images,
             top1=ids,
-            valid=_is_top1_in_labels(ids, labels, label_rows),
-            scored=labels.sizes[label_rows] > 0,
-            original_hit=original_hit,
+            is_valid=_is_top1_in_labels(ids, labels, label_rows),
+            is_scored=labels.sizes[label_rows] > 0,
+            is_original_hit=original_hit,
             label_rows=label_rows,
             original_rows=original_rows,
-            not_shared=(0,) * len(models),
+            n_not_shared=(0,) * len(models),
             label_set=labels.title,
         )
 
     @property
-    def label_errors(self) -> npt.NDArray[np.bool_]:
+    def is_label_error(self) -> npt.NDArray[np.bool_]:
         """Whether that class is valid, and not the original label: bool, shape (M, N)."""
-        return self.valid & self.has_original & ~self.original_hit
+        return self.is_valid & self.has_original & ~self.is_original_hit
 
     @property
     def has_original(self) -> npt.NDArray[np.bool_]:
         """Whether the image has an original label; original accuracy counts these images; bool, shape (N,)."""
         return self.original_rows >= 0
 
-    def check_scored(self) -> None:
+    def check_has_scored_images(self) -> None:
         """Raise `DataError` if no image is scored."""
-        if not self.scored.any():
+        if not self.is_scored.any():
             raise DataError("none-scored", NONE_SCORED, fix="use predictions on images with valid labels")
 
     @property
     def _headline(self) -> str:
-        scored = int(np.count_nonzero(self.scored))
+        scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
     def _list(self) -> Listed:
-        hits = np.count_nonzero(self.valid, axis=1), np.count_nonzero(self.original_hit, axis=1), self.not_shared
+        hits = (
+            np.count_nonzero(self.is_valid, axis=1),
+            np.count_nonzero(self.is_original_hit, axis=1),
+            self.n_not_shared,
+        )
         counts = zip(self.models, *hits, strict=True)
         rows = (
             (model, f"{real:,}", f"{original:,}", f"{not_shared:,}") for model, real, original, not_shared in counts
@@ -242,12 +246,12 @@ class _ModelColumn:
     """A model's results, on the images of the first model in their order."""
 
     model: str
-    images: str  # number and examples of its images, for messages
-    count: int  # number of its images
-    is_in: npt.NDArray[np.bool_]  # whether the image is in its predictions
+    images_text: str  # number and examples of its images, for messages
+    n_images: int  # number of its images
+    has_image: npt.NDArray[np.bool_]  # whether the image is in its predictions
     top1: npt.NDArray[np.int32]
-    valid: npt.NDArray[np.bool_]
-    original_hit: npt.NDArray[np.bool_]
+    is_valid: npt.NDArray[np.bool_]
+    is_original_hit: npt.NDArray[np.bool_]
 
 
 def check_panel(value: object) -> None:
@@ -275,7 +279,7 @@ def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: La
 
 def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
     most = 5
-    lines = [f"{column.model}: {column.images}" for column in columns[:most]]
+    lines = [f"{column.model}: {column.images_text}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
     raise DataError(
         "nothing-in-common",
@@ -304,12 +308,13 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
     # A missing image has row -1, so it gets the appended value.
     return _ModelColumn(
         model=model,
-        images=f"{len(outcomes):,} images" + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
-        count=len(outcomes),
-        is_in=is_in,
+        images_text=f"{len(outcomes):,} images"
+        + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
+        n_images=len(outcomes),
+        has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],
-        valid=np.append(outcomes.rank == 0, False)[rows],
-        original_hit=np.append(outcomes.original_rank == 0, False)[rows],
+        is_valid=np.append(outcomes.rank == 0, False)[rows],
+        is_original_hit=np.append(outcomes.original_rank == 0, False)[rows],
     )
 
 

@@ -43,11 +43,11 @@ class Placement(Shown):
     """A model's position among published results."""
 
     entry: LeaderboardRow  # the model
-    of: int  # number of rows, including the model's
+    n_rows: int  # number of rows, including the model's
     real_rank: int  # rank by ReaL accuracy
     original_rank: int  # rank by original accuracy
-    better: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
-    others: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
+    better_rows: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
+    other_rows: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
     expected: _ExpectedAccuracy | None  # None if there are too few families for a line
 
     @property
@@ -65,11 +65,11 @@ class Placement(Shown):
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return self.entry.to_json() | {
-            "of": self.of,
+            "of": self.n_rows,
             "real_rank": self.real_rank,
             "original_rank": self.original_rank,
-            "better": [entry.to_json() for entry in self.better],
-            "others": [entry.to_json() for entry in self.others],
+            "better": [entry.to_json() for entry in self.better_rows],
+            "others": [entry.to_json() for entry in self.other_rows],
             "expected": None if self.expected is None else dict(vars(self.expected)),
             **({"expected_reason": TOO_FEW_FAMILIES} if self.expected is None else {}),
         }
@@ -117,11 +117,11 @@ def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
         entry=entry,
-        of=len(board) + 1,
+        n_rows=len(board) + 1,
         real_rank=1 + better,
         original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
-        better=tuple(ranked[max(0, better - n_neighbours) : better]),
-        others=tuple(ranked[better : better + n_neighbours]),
+        better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
+        other_rows=tuple(ranked[better : better + n_neighbours]),
         expected=_expect_accuracy(board, entry),
     )
 

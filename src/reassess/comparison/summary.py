@@ -24,7 +24,7 @@ _KIND_DESCRIPTIONS = {
 def summary(findings: Findings) -> list[str]:
     """Describe the labels, the best model and its mistakes in three to six sentences."""
     sentences = [_describe_labels(findings)]
-    if findings.panel.scored.any():
+    if findings.panel.is_scored.any():
         sentences += [
             *_describe_best_model(findings),
             *_describe_label_errors(findings),
@@ -35,14 +35,16 @@ def summary(findings: Findings) -> list[str]:
 
 
 def _describe_labels(findings: Findings) -> str:
-    labels, level = findings.labels, findings.level
+    labels, level = findings.labels, findings.original_label_accuracy
     rated = len(labels) - labels.empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    if findings.unrated:
-        return f"{words}. {findings.unrated}. The original label is valid for {percent(level.value)} % of them"
+    if findings.rated_images_text:
+        return (
+            f"{words}. {findings.rated_images_text}. The original label is valid for {percent(level.value)} % of them"
+        )
     return f"{words}. The original label is valid for {_format_percent(level)} of them"
 
 
@@ -56,7 +58,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
             yield f"{model} has an accuracy of {_format_percent(real)}"
         return
     best, *others = ranking.models
-    not_worse = [other for other in others if not findings.compare(best, other).real.better]
+    not_worse = [other for other in others if not findings.compare(best, other).real.better_sign]
     words = f"{best} has the highest accuracy, {_format_percent(ranking.real[0])}, "
     if not_worse:
         words += f"but is not significantly better than {together(not_worse)}"
@@ -67,7 +69,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
     yield words
-    if ranking.gaps is not None and ranking.gaps.pairs > 1:
+    if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
         first = next(gaps_in_words(ranking, most=1))
         yield f"{first[0].upper()}{first[1:]}"
 
@@ -109,11 +111,11 @@ def _describe_preference(findings: Findings) -> Iterator[str]:
         return
     (best,) = (each for each in findings.preferences if each.model == findings.models[0])
     counts = best.total.by_scores if best.total.by_raters is None else best.total.by_raters
-    if counts.preferred.n:
+    if counts.model_share.n:
         who = "the scores" if best.total.by_raters is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {who} prefer the model's class on "
-            f"{_format_percent(counts.preferred)} of {counted(counts.preferred.n, 'compared image')}"
+            f"{_format_percent(counts.model_share)} of {counted(counts.model_share.n, 'compared image')}"
         )
 
 

@@ -43,34 +43,34 @@ _Ints = npt.NDArray[np.int32]
 class CoOccurrence(Shown):
     """Pairs of classes that are both valid for an image, those of most images first, then by class id."""
 
-    pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
-    images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
+    class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
+    image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
 
     def __post_init__(self) -> None:
-        freeze(self, "pairs", "images")
+        freeze(self, "class_pairs", "image_counts")
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.class_pairs)
 
     @property
     def _headline(self) -> str:
-        most = self.images.max(initial=0)
+        most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
     def _list(self) -> Listed:
-        both = zip(self.pairs, self.images, strict=True)
+        both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return Listed(("class id", "class id", "images"), len(self), rows)
 
-    def at_least(self, images: int) -> npt.NDArray[np.int32]:
+    def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
         """The pairs that are valid together on so many images or more; int32, shape (pairs, 2)."""
-        return self.pairs[self.images >= images]
+        return self.class_pairs[self.image_counts >= images]
 
     def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
         """One object a pair, of the `most` frequent."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
-            for pair, images in zip(self.pairs[:most].tolist(), self.images[:most].tolist(), strict=True)
+            for pair, images in zip(self.class_pairs[:most].tolist(), self.image_counts[:most].tolist(), strict=True)
         ]
 
 
@@ -97,7 +97,7 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
         parts.append(sets.reshape(-1, size)[:, np.stack(np.triu_indices(size, 1), axis=1)].reshape(-1, 2))
     pairs, images = np.unique(np.concatenate(parts), axis=0, return_counts=True)
     order = np.argsort(-images, kind="stable")
-    return CoOccurrence(pairs=pairs[order], images=images[order])
+    return CoOccurrence(class_pairs=pairs[order], image_counts=images[order])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,12 +106,12 @@ class Taxonomy(Shown):
 
     model: str  # Name of the model
     images: tuple[str, ...]  # Names of the images on which it is mistaken
-    predicted: _Ints  # int32, shape (mistakes,): class id that the model puts first
+    predicted_ids: _Ints  # int32, shape (mistakes,): class id that the model puts first
     kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`
     reasons: Mapping[str, str] = field(default_factory=dict)  # Kinds for which nothing was looked up, and why
 
     def __post_init__(self) -> None:
-        freeze(self, "predicted", "kinds")
+        freeze(self, "predicted_ids", "kinds")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -125,7 +125,7 @@ class Taxonomy(Shown):
     def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
         """The first few images of a kind, each with the predicted class."""
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
-        return tuple((self.images[row], int(self.predicted[row])) for row in rows)
+        return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
     @property
     def _headline(self) -> str:
@@ -203,22 +203,22 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.class_groups(labels.classes) if groups is None else groups
-    known = _ClassRelations.of(labels, collapsed, groups or {}, often)
+    known = _ClassRelations.from_labels(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
     if groups is None:
         reasons["same_group"] = "no groups of classes are given"
     made = []
-    for model, top1, is_valid in zip(panel.models, panel.top1, panel.valid, strict=True):
-        rows = np.flatnonzero(panel.scored & ~is_valid)
+    for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
+        rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*known.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-        made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
+        made.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
     return tuple(made)
 
 
@@ -226,42 +226,42 @@ def taxonomies(
 class _ClassRelations:
     """What is looked up of classes: keys of pairs; and the classes that have a group, sorted, with its number."""
 
-    collapsed: npt.NDArray[np.int64]
-    co_occurring: npt.NDArray[np.int64]
-    grouped: npt.NDArray[np.int64]
-    numbers: npt.NDArray[np.int64]
+    collapsed_keys: npt.NDArray[np.int64]
+    co_occurring_keys: npt.NDArray[np.int64]
+    grouped_class_ids: npt.NDArray[np.int64]
+    group_numbers: npt.NDArray[np.int64]
 
     @classmethod
-    def of(
+    def from_labels(
         cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
     ) -> "_ClassRelations":
-        pairs = co_occurrence(labels).at_least(min_images)
+        pairs = co_occurrence(labels).pairs_on_at_least(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
-            co_occurring=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
-            grouped=np.array(sorted(groups), np.int64),
-            numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
+            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            co_occurring_keys=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
+            grouped_class_ids=np.array(sorted(groups), np.int64),
+            group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
 
-    def groups_of(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
+    def find_group_numbers(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
         """The number of the group of each class, -1 where it has none."""
-        has_group = np.isin(class_ids, self.grouped)
+        has_group = np.isin(class_ids, self.grouped_class_ids)
         numbers = np.full(len(class_ids), -1)
-        numbers[has_group] = self.numbers[np.searchsorted(self.grouped, class_ids[has_group])]
+        numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def fits(
+    def check_relations(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
         """Whether each predicted class goes with a valid one of its image: collapsed, co-occurring, of one group."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
-        pairs, group = pair_keys(valid, instead), self.groups_of(valid)
+        pairs, group = pair_keys(valid, instead), self.find_group_numbers(valid)
         for fit in (
-            np.isin(pairs, self.collapsed),
-            np.isin(pairs, self.co_occurring),
-            (group >= 0) & (group == self.groups_of(instead)),
+            np.isin(pairs, self.collapsed_keys),
+            np.isin(pairs, self.co_occurring_keys),
+            (group >= 0) & (group == self.find_group_numbers(instead)),
         ):
             yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
 

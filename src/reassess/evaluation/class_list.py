@@ -55,8 +55,9 @@ class ClassList:
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order_name or 'unnamed order'}: {percent(self.correct_by_list.value or 0)} % correct instead of "
-            f"{percent(self.correct_as_given.value or 0)} %, {len(self.undecided):,} of {len(self.class_of):,} classes undecided)"
+            f"ClassList({self.order_name or 'unnamed order'}: {percent(self.correct_by_list.value or 0)} % correct "
+            f"instead of {percent(self.correct_as_given.value or 0)} %, {len(self.undecided):,} of "
+            f"{len(self.class_of):,} classes undecided)"
         )
 
     @property

@@ -122,4 +122,5 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
 
 def _format_share(proportion: Proportion) -> str:
     assert proportion.interval is not None
-    return f"{percent(proportion.hits / proportion.n)} % ({percents(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"
+    share = percent(proportion.hits / proportion.n)
+    return f"{share} % ({percents(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"

@@ -57,7 +57,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     numbers = table("scatter", f"{_title(judge)} accuracy over original accuracy", columns, rows)
     names_all = len(spots) <= MOST_NAMED
     note = "" if names_all else f"The chart names the {MOST_NAMED} best models; its table names all of them."
-    draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
+    draw = partial(scatter_on, spots=spots, level=findings.original_label_percent, label_set=judge)
     return Chart(draw, SQUARE, numbers, note)
 
 
@@ -86,7 +86,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
         if i < MOST_DRAWN:
             series[judge].append(_mark(pair.real))
             series["original"].append(_mark(pair.original))
-        rows += [[pair.a, pair.b, *row] for name, part in pair.rows.items() for row in _rows(name, part)]
+        rows += [[pair.a, pair.b, *row] for name, part in pair.differences_by_name.items() for row in _rows(name, part)]
     groups = [_less(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
@@ -106,9 +106,9 @@ def _less(a: str, b: str) -> str:
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
     """A difference over images, and where raters are resampled over both."""
-    only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
+    only = [part.n_only_a, part.n_only_b] if isinstance(part, Paired) else [None, None]
     yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
-    if part.deviation is not None:
+    if part.standard_deviation is not None:
         wide = bounds_in_percent(part.raters_interval), part.raters_p_value
         yield [f"{name}, raters resampled", in_percent(part.difference), *wide, *only, part.n]
 
@@ -170,12 +170,12 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         return findings.trend
     placements = findings.placements
     draw = partial(
-        leaderboard_on, trend=findings.trend, placements=placements, level=findings.level_percent, brief=True
+        leaderboard_on, trend=findings.trend, placements=placements, level=findings.original_label_percent, brief=True
     )
     rows: list[list[Cell]] = []
     for one in placements:
         entry, expected = one.entry, one.expected
-        places: list[Cell] = [entry.model, entry.real, one.real_rank, entry.original, one.original_rank, one.of]
+        places: list[Cell] = [entry.model, entry.real, one.real_rank, entry.original, one.original_rank, one.n_rows]
         line: list[Cell] = [None] * 3
         if expected is not None:
             line = [expected.real, (expected.low, expected.high), expected.residual]

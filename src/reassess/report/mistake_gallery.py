@@ -67,8 +67,8 @@ def choose(findings: Findings, most: int, *, seed: int = 0) -> ShownImages:
         chosen.update(dict.fromkeys(drawn))
         return len(drawn), int(np.count_nonzero(rows))
 
-    counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
-    errors = dict(zip(panel.models, panel.label_errors, strict=True))
+    counts = {model: draw(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
+    errors = dict(zip(panel.models, panel.is_label_error, strict=True))
     label_errors = {model: draw(errors[model]) for model in findings.models if errors[model].any()}
     about_labels = {name: draw(rows) for name, rows in _about_labels(findings).items()}
     return ShownImages(
@@ -88,7 +88,7 @@ def _about_labels(findings: Findings) -> dict[str, _Rows]:
     if findings.original is not None and len(findings.original):
         own = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | own, labels.image_ids << 32 | labels.indices)
-        wrong = panel.has_original & panel.scored & ~valid
+        wrong = panel.has_original & panel.is_scored & ~valid
     return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
 
 
@@ -117,12 +117,14 @@ def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
             MistakeCard(
                 image=image,
                 sheet=sheet,
-                predictions=tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models),
+                predictions=tuple(
+                    (model, int(panel.top1[i, row]), bool(panel.is_valid[i, row])) for model, i in models
+                ),
                 known={}
                 if kinds is None
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
-                label_errors=tuple(model for model, i in models if panel.label_errors[i, row]),
+                label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
                 about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
                 disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )

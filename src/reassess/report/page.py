@@ -63,7 +63,7 @@ def explorers(findings: Findings) -> list[Explorer]:
 def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
     """The images of each model's label errors; None if there are none, or no original labels."""
     panel, labels = findings.panel, findings.labels
-    if findings.original is None or not panel.label_errors.any():
+    if findings.original is None or not panel.is_label_error.any():
         return None
     before = findings.original.in_classes(labels.classes).indices
     most = _MOST_ERRORS // len(models)
@@ -71,7 +71,7 @@ def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
     notes = []
     for model in models:
         at = panel.models.index(model)
-        found = np.flatnonzero(panel.label_errors[at])
+        found = np.flatnonzero(panel.is_label_error[at])
         if found.size > most:
             notes.append(
                 f"The first {most:,} of {found.size:,} images of {model}; reassess evaluate --details lists all."

@@ -119,7 +119,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
         notes.append(f"No chart of both accuracies: {scatter}.")
     shown = [] if isinstance(scatter, Missing) else [scatter]
     wide = table("accuracy", "Accuracy", columns, rows)
-    wide = replace(wide, is_ranking=not any(findings.panel.not_shared))
+    wide = replace(wide, is_ranking=not any(findings.panel.n_not_shared))
     return Section(key="headline", title="Accuracy", words=[words], charts=shown, notes=notes, wide=wide)
 
 
@@ -129,7 +129,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
         part = result.real.get(k)
         cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
-            cells.append(bounds_in_percent(findings.uncertainty.interval(model)))
+            cells.append(bounds_in_percent(findings.uncertainty.accuracy_interval(model)))
     by_original = [result.original_accuracy(k) for k in findings.top_k]
     by_original.append((result.original_scored or {}).get(1))
     cells += [None if part is None else in_percent(part.value) for part in by_original]
@@ -167,7 +167,7 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
         words.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         words.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
-    if ranking.gaps is not None and ranking.gaps.pairs > 1:
+    if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
         words += map(sentence, gaps_in_words(ranking, most=1))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLAINED}. A difference is "
@@ -192,14 +192,14 @@ def _verdict(pair: Comparison, findings: Findings) -> str:
 def _ranks(findings: Findings) -> Table:
     ranking = findings.ranking
     assert not isinstance(ranking, Missing)
-    intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
+    intervals = list(zip(ranking.rank_low.tolist(), ranking.rank_high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
     columns = (
         ranking.models,
         ranking.ranks.tolist(),
         intervals,
         by_original,
-        [*(pair.real.holm for pair in ranking.neighbours), None],
+        [*(pair.real.holm_p_value for pair in ranking.neighbours), None],
     )
     by_judge = f"rank by {heading(findings.labels.title)}"
     forms = {"model": TEXT, by_judge: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
@@ -252,7 +252,7 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
 
 def label_errors(findings: Findings) -> Section:
     """Mistakes by original labels that are correct by the label sets."""
-    if not findings.panel.scored.any():
+    if not findings.panel.is_scored.any():
         return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
     judge = heading(findings.labels.title)
     words = (
@@ -273,7 +273,7 @@ def label_errors(findings: Findings) -> Section:
         wrong = scored.n - scored.hits - part.hits
         rows.append([model, part.n, part.hits, wrong, part.n - part.hits - wrong])
     notes = ["Not scored: images without a valid class, which no answer can be correct for."] if rows else []
-    if any(findings.panel.not_shared):
+    if any(findings.panel.n_not_shared):
         notes.append("Each model on its own images.")
     tables = [table("label-errors", "Mistakes by original labels", columns, rows)] if rows else []
     return Section(key="label-errors", title="Label errors", words=[words], tables=tables, notes=notes)

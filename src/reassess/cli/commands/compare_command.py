@@ -74,8 +74,8 @@ def compare(
         call.print_document("compare", to_json(findings))
     else:
         print_compared(call, findings)
-        if findings.unrated:
-            call.tell(f"{findings.unrated}; this favours a model that chose the images to rate")
+        if findings.rated_images_text:
+            call.tell(f"{findings.rated_images_text}; this favours a model that chose the images to rate")
         if output is not None:
             call.tell(f"{output}: {counted(len(files), 'model')}")
         if judges.no_names and len(findings.co_occurrence):

@@ -48,8 +48,8 @@ def to_json(findings: Findings) -> dict[str, Any]:
     results: dict[str, Any] = {
         "label_set": findings.labels.title,
         "common_images": len(panel.images),
-        "scored": int(np.count_nonzero(panel.scored)),
-        "not_shared": dict(zip(panel.models, panel.not_shared, strict=True)),
+        "scored": int(np.count_nonzero(panel.is_scored)),
+        "not_shared": dict(zip(panel.models, panel.n_not_shared, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "class_lists": {
             model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
@@ -117,9 +117,9 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
 def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
     headings = ["labels", "images", f"{a} %", f"{b} %", f"{a} - {b}", "95 %", "p", f"only {a}", f"only {b}"]
     rows = []
-    for name, part in pair.rows.items():
+    for name, part in pair.differences_by_name.items():
         rows.append(_difference(name, part))
-        if part.deviation is not None:
+        if part.standard_deviation is not None:
             tested = _points(part.raters_interval), _p_value(part, "raters_p_value")
             rows.append([f"{name}, raters resampled", None, None, None, None, *tested, None, None])
     return ResultTable(headings, rows)
@@ -129,8 +129,8 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     only: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
-        shares = percent(part.a), percent(part.b)
-        only = printed_count(part.only_a), printed_count(part.only_b)
+        shares = percent(part.accuracy_a), percent(part.accuracy_b)
+        only = printed_count(part.n_only_a), printed_count(part.n_only_b)
     tested = _difference_in_points(part), _points(part.interval), _p_value(part, "p_value")
     return [name, printed_count(part.n), *shares, *tested, *only]
 
@@ -148,7 +148,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
 
 
 def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> ResultTable:
-    bounds = ranking.low.tolist(), ranking.high.tolist()
+    bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
@@ -157,7 +157,9 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         ("95 %", list(map(percents, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
-        columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
+        columns.append(
+            ("true labels, 95 %", [percents(uncertainty.accuracy_interval(model)) for model in ranking.models])
+        )
     if ranking.original is not None and ranking.original_ranks is not None:
         columns.append(("original %", list(map(percent, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
@@ -177,7 +179,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
         headings += ["raters alone: model %", "95 %", "label %"]
     rows = []
     for part in preferences:
-        cells = [part.model, f"{part.total.images:,}", f"{part.total.by_scores.preferred.n:,}"]
+        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
         rows.append([*cells, *_verdicts(part.total.by_scores), *(_verdicts(part.total.by_raters) if alone else [])])
     say("")
     print_table(headings, rows)
@@ -186,8 +188,8 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
 def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
-    of_label = Proportion(verdicts.label, verdicts.preferred.n)
-    return [percent(verdicts.preferred), percents(verdicts.preferred), percent(of_label)]
+    of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
+    return [percent(verdicts.model_share), percents(verdicts.model_share), percent(of_label)]
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
@@ -196,12 +198,12 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.original_chosen.n:,}",
-            percent(part.original_chosen),
-            percents(part.original_chosen),
-            percent(part.chance),
+            f"{part.by_model.n:,}",
+            percent(part.by_model),
+            percents(part.by_model),
+            percent(part.chance_share),
             None if part.p_value is None else _p_cell(p_text(part.p_value)),
-            percent(part.favourite),
+            percent(part.raters_favourite),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
@@ -235,7 +237,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
                 yield f"{what}: {part}"
     together, label = findings.co_occurrence, findings.classes.label
     if len(together):
-        pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
+        pairs = zip(together.class_pairs.tolist(), together.image_counts.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
         yield f"classes most often valid together: {some(named, most=3)}"
 
@@ -260,7 +262,7 @@ def _points(interval: tuple[float, float] | None) -> Printed | None:
 
 def _p_value(part: Paired | AccuracyChange, which: str) -> Printed | None:
     """A p-value, in full as it is computed; a bound, such as < 1e-300, stays one."""
-    text = _p_cell(part.p_texts().get(which))
+    text = _p_cell(part.p_value_texts().get(which))
     return None if text is None else Printed(text, text if text.startswith("<") else getattr(part, which))
 
 

@@ -63,19 +63,19 @@ def print_comparison(
 def _print_diff(call: Call, diff: LabelDiff) -> None:
     """How many images and labels changed, and in which classes."""
     rows: list[list[str | None]] = [
-        ["images in both", f"{diff.images:,}"],
+        ["images in both", f"{diff.n_images:,}"],
         ["images whose set changed", f"{len(diff.added):,}"],
-        ["became empty", f"{diff.emptied:,}"],
-        ["no longer empty", f"{diff.filled:,}"],
-        ["images in the first only", f"{len(diff.only_first):,}"],
-        ["images in the second only", f"{len(diff.only_second):,}"],
-        ["labels in both", f"{diff.both:,}"],
+        ["became empty", f"{diff.n_emptied:,}"],
+        ["no longer empty", f"{diff.n_filled:,}"],
+        ["images in the first only", f"{len(diff.images_only_in_first):,}"],
+        ["images in the second only", f"{len(diff.images_only_in_second):,}"],
+        ["labels in both", f"{diff.n_common_labels:,}"],
         ["labels added", f"{diff.added.indices.size:,}"],
         ["labels removed", f"{diff.removed.indices.size:,}"],
         ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
     ]
     print_table(["from the first to the second", ""], rows)
-    changes = diff.by_class()
+    changes = diff.count_by_class()
     if changes:
         classes = diff.added.classes
         click.echo()
@@ -108,7 +108,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         n = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [n[name] for name in AGREEMENTS[:3]]
         unlabelled = [n[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *unlabelled])
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.share_equal), *unlabelled])
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
     call.note("overlap: not equal, but with a common class; unlabelled: without a valid class, or missing")
     call.note("equal %: of the images that both label")
@@ -116,7 +116,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
 
 def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
     """Cross-tabulate the classes that either label set names; rows and columns without a count are hidden."""
-    counts = agreement.crosstab
+    counts = agreement.verdict_counts
     rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
     words = [name.replace("_", " ") for name in CROSSTAB]
     say(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
@@ -175,7 +175,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     yield ("table: each label set on its own scored images, so rows of different label sets are about different images")
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
-        tests = sum(len(change.leads) for change in orders.changes)
+        tests = sum(len(change.leads) for change in orders.order_changes)
         yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
 
 

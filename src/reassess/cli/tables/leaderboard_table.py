@@ -58,8 +58,8 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "family_pattern": board.family.pattern,
         "without_family": board.without_family,
         "rows_dropped": board.rows_dropped,
-        "kendall": trend.kendall,
-        "spearman": trend.spearman,
+        "kendall": trend.kendall_tau,
+        "spearman": trend.spearman_correlation,
         **trend.to_json(),
         "level": None if level is None else level.to_json(board),
         **({"level_reason": _NO_LEVEL} if level is None else {}),
@@ -115,7 +115,7 @@ def _print_slopes(trend: Trend) -> None:
     slope = f"slope of {heading(trend.board.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
-        [name, f"{line.rows:,}", f"{line.models:,}", f"{line.families:,}", *_cells(line.slope)]
+        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_cells(line.slope)]
         for name, line in _lines(trend)
     ]
     print_table(columns, cells)
@@ -123,10 +123,10 @@ def _print_slopes(trend: Trend) -> None:
 
 def _lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """The lines that have rows, with their names; one without the rows far out only where there are such."""
-    yield "all", trend.overall
-    if trend.far_out.entries:
-        yield f"all but {len(trend.far_out.entries):,} far out", trend.far_out.line
-    yield from ((str(line), line) for line in trend.lines if line.rows)
+    yield "all", trend.overall_line
+    if trend.outliers.rows:
+        yield f"all but {len(trend.outliers.rows):,} far out", trend.outliers.line_without
+    yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
 def _cells(estimate: Estimate | None) -> list[str | None]:
@@ -136,9 +136,9 @@ def _cells(estimate: Estimate | None) -> list[str | None]:
 
 
 def _changes(trend: Trend) -> Iterator[list[str | None]]:
-    named = [(f"{after} %, less {before} %", change) for before, after, change in trend.changes]
-    if trend.bend is not None:
-        named.append(("per % of original accuracy, in all bands", trend.bend))
+    named = [(f"{after} %, less {before} %", change) for before, after, change in trend.slope_changes]
+    if trend.slope_change is not None:
+        named.append(("per % of original accuracy, in all bands", trend.slope_change))
     for name, change in named:
         p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
         yield [name, *_cells(change), p]
@@ -146,7 +146,7 @@ def _changes(trend: Trend) -> Iterator[list[str | None]]:
 
 def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
     board = trend.board
-    for name, value in {"Kendall's tau": trend.kendall, "Spearman's rho": trend.spearman}.items():
+    for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rises
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
@@ -166,7 +166,7 @@ def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
 
 def _placement(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
-    of = f"of {placement.of:,}"
+    of = f"of {placement.n_rows:,}"
     cells = [percentage(entry.real), f"{placement.real_rank:,} {of}", percentage(entry.original)]
     cells.append(f"{placement.original_rank:,} {of}")
     if expected is None:
@@ -179,7 +179,7 @@ def _print_neighbours(placement: Placement, judge: str) -> None:
     entry = placement.entry
     rows = [
         [str(one), percentage(one.real), f"{one.real - entry.real:+.2f}", percentage(one.original)]
-        for one in (*placement.better, entry, *placement.others)
+        for one in (*placement.better_rows, entry, *placement.other_rows)
     ]
     print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)
 
@@ -202,7 +202,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
-    board, far_out = trend.board, trend.far_out
+    board, far_out = trend.board, trend.outliers
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
     yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
     if alone := board.without_family:
@@ -211,18 +211,18 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
             what = "the first group of the pattern, which names the family,"
             fix = " (alternatives go into one group, such as (a|b))"
         yield f"{counted(alone, 'model')} without a family, each its own family: {what} finds nothing in the name{fix}"
-    if far_out.entries:
-        low, high = max(far_out.low, 0), min(far_out.high, 100)
+    if far_out.rows:
+        low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
             f"far out: rows of families entirely outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
-            f"{some(far_out.entries, most=3)}"
+            f"{some(far_out.rows, most=3)}"
         )
     without = [name for name, line in _lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
     if without:
         yield "to make each model a family: --family .+"
-    if empty := [f"{line} %" for line in trend.lines if not line.rows]:
+    if empty := [f"{line} %" for line in trend.band_lines if not line.n_rows]:
         yield f"no row in {' or '.join(empty)}"
 
 

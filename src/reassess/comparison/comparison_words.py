@@ -48,8 +48,8 @@ def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
     )
     yield (
         f"of {counted(gaps.n_pairs, 'pair')} of models, {gaps.n_by_original:,} differ significantly by original "
-        f"labels, {gaps.n_by_real:,} by reassessed labels; the lead changes significantly in {len(gaps.changed_pairs):,}"
-        + (f" ({gains})" if gains else "")
+        f"labels, {gaps.n_by_real:,} by reassessed labels; the lead changes significantly in "
+        f"{len(gaps.changed_pairs):,}" + (f" ({gains})" if gains else "")
     )
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
@@ -58,7 +58,7 @@ def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
 
 
 def unlike_images(panel: Panel) -> Iterator[str]:
-    """Explain that accuracies on different images are not a ranking; empty if all models share all images."""
+    """State that models are measured on different images; empty if they share all images."""
     if any(panel.n_not_shared):
         yield (
             "each model is measured on its own images (not a ranking: the images differ); the order is by the "
@@ -74,7 +74,7 @@ def not_shared_in_words(panel: Panel) -> Iterator[str]:
 
 
 def ranks_explained(ranking: Ranking) -> str:
-    """Explain the intervals of ranks."""
+    """Explain in words how the intervals of ranks were computed."""
     return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 

@@ -40,7 +40,7 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Difference(Shown, ABC):
-    """The mean over images of an integer from -2 to 2, with its interval and test."""
+    """The mean difference of two models over images, with its interval and test."""
 
     n: int  # number of images
     # standard deviation of the mean over images and raters; None if raters are not resampled
@@ -51,11 +51,11 @@ class Difference(Shown, ABC):
     @property
     @abstractmethod
     def counts(self) -> Mapping[int, int]:
-        """Number of images for each integer other than 0."""
+        """Number of images by their difference, an integer from -2 to 2; without 0."""
 
     @property
     def difference(self) -> float | None:
-        """The mean; None without images."""
+        """The mean difference over images; None without images."""
         return self._total / self.n if self.n else None
 
     @property
@@ -85,7 +85,7 @@ class Difference(Shown, ABC):
 
     @property
     def final_p_value(self) -> float | None:
-        """P-value for verdicts: with Holm's correction, and over raters too if they are resampled."""
+        """P-value for verdicts: with Holm's correction, and over raters if they are resampled."""
         if not self.n or self.holm_p_value is not None:
             return self.holm_p_value
         return self.p_value if self.standard_deviation is None else self.raters_p_value
@@ -110,7 +110,7 @@ class Difference(Shown, ABC):
         return sum(value * images for value, images in self.counts.items())
 
     def raters_to_json(self) -> dict[str, Any] | None:
-        """Return the interval and the p-value over images and raters, as JSON documents contain them."""
+        """Return the interval and the p-value over images and raters for JSON output."""
         if self.raters_interval is None:
             return None
         low, high = self.raters_interval
@@ -145,7 +145,7 @@ class PairTests(Shown):
         freeze(self, "holm_p_values", "better_signs")
 
     def test_fields(self, a: int, b: int) -> dict[str, float | None]:
-        """Return the fields of `Difference` from the test of two models."""
+        """Return the test of two models as keyword arguments of `Difference`."""
         deviation = None if self.standard_deviations is None else float(self.standard_deviations[a, b])
         return {"standard_deviation": deviation, "holm_p_value": float(self.holm_p_values[a, b])}
 
@@ -200,6 +200,7 @@ def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, 
 
 
 def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _Bools | None = None) -> PairTests:
+    """Test the differences of every pair of models, with Holm's correction."""
     totals, ones, twos = sum_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
     models, pairs = len(is_up), np.triu_indices(len(is_up), 1)
     p_values = sign_flips(totals, ones, twos)

@@ -185,7 +185,7 @@ class Findings(LabelFindings):
 
     @property
     def top_k(self) -> list[int]:
-        """Every k of the top-k accuracies."""
+        """The values of k of the top-k accuracies, ascending."""
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
 
     @cached_property
@@ -211,12 +211,12 @@ class Findings(LabelFindings):
         return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
-        """Compare two models by `tests`."""
+        """Compare two models, with p-values corrected for all pairs."""
         return compare(self.panel, a, b, tests=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
-        """Accuracies in replicates of images and raters."""
+        """Accuracies of the models in replicates of images and raters."""
         if isinstance(self.rater_scores, Missing):
             return self.rater_scores
         if not self.panel.is_scored.any():
@@ -244,7 +244,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def preferences(self) -> tuple[Preference, ...] | Missing:
-        """Whether raters prefer each model's class or the original label."""
+        """How often raters prefer each model's class to the original label."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
@@ -257,7 +257,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def biases(self) -> tuple[LabellingBias, ...] | Missing:
-        """How often each model picks the original label if other classes are valid too."""
+        """How often each model picks the original label if several classes are valid."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
@@ -295,7 +295,7 @@ def _evaluate_models(
     experts: Votes | None,
     **options: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
-    """Outcomes and evaluation of each model on its own images, and class lists that differ from the labels'."""
+    """Evaluate each model on its own images; return outcomes, evaluations and other class lists."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}

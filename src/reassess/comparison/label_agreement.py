@@ -79,7 +79,7 @@ class LabelAgreement(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "images": len(self),
             **self.counts,
@@ -145,11 +145,12 @@ def label_agreement(
 
 
 def _valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
+    """Return the valid classes as label sets."""
     return labels.valid if isinstance(labels, MultiLabels) else labels
 
 
 def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
-    """Index into `AGREEMENTS` of each image, from the keys of the labels."""
+    """Return each image's index into `AGREEMENTS`, from the label keys of two label sets."""
     in_both = np.intersect1d(first_keys, second_keys, assume_unique=True)
     n_first, n_second, n_both = (
         np.bincount(keys >> 32, minlength=n_images) for keys in (first_keys, second_keys, in_both)
@@ -168,7 +169,7 @@ def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images:
 def _count_by_class(
     keys: _LabelKeys, agreements: npt.NDArray[np.int8]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Distinct classes of labels, and their images by state."""
+    """Return the distinct classes of labels, and the number of images by agreement for each."""
     class_ids, place = np.unique(keys & _CLASS_ID_MASK, return_inverse=True)
     width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
     counts = np.bincount(place * width + agreements[keys >> 32], minlength=class_ids.size * width)
@@ -176,7 +177,7 @@ def _count_by_class(
 
 
 def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
-    """Keys of the named (image, class) pairs, ascending, and the verdict on each as an index into `CROSSTAB`."""
+    """Return the sorted keys of (image, class) pairs with a verdict, and the verdicts' indices."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
@@ -187,7 +188,7 @@ def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]
 def _count_verdict_pairs(
     first: tuple[_LabelKeys, _LabelKeys], second: tuple[_LabelKeys, _LabelKeys], is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Count the pairs that either names, on shared images, by both verdicts."""
+    """Count (image, class) pairs on shared images by the verdicts of both label sets."""
     pairs = np.union1d(first[0], second[0])
     pairs = pairs[is_shared[pairs >> 32]]
     size = len(CROSSTAB)

@@ -42,7 +42,7 @@ class LabelDiff(Shown):
 
     @property
     def jaccard(self) -> float | None:
-        """Number of labels in both over number of labels in either, in [0, 1]; None without labels."""
+        """Number of labels in both, divided by labels in either; in [0, 1], None without labels."""
         either = self.n_common_labels + self.added.indices.size + self.removed.indices.size
         return self.n_common_labels / either if either else None
 
@@ -56,7 +56,7 @@ class LabelDiff(Shown):
         return {int(class_ids[i]): (int(added[i]), int(removed[i])) for i in order}
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "images": self.n_images,
             "changed": len(self.added),
@@ -126,6 +126,6 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
 
 
 def _changed_label_sets(labels: LabelSets, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
-    """Label sets of the changed images, from keys of (image, class) pairs."""
+    """Create label sets of the changed images from keys of (image, class) pairs."""
     images = [labels.images[row] for row in rows.tolist()]
     return LabelSets.from_pairs(images, np.searchsorted(rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)

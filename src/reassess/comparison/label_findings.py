@@ -55,7 +55,7 @@ class LabelFindings(Shown):
 
     @cached_property
     def _scored_votes(self) -> Votes | None:
-        """The votes that made the scores: the raters' votes, with golden votes on other questions."""
+        """The votes behind the scores: the raters' votes, and golden votes on other questions."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
 
     @cached_property
@@ -91,7 +91,7 @@ class LabelFindings(Shown):
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
-        """Precision and recall of the scores, in-sample, and out-of-sample if the method is known and not EM.
+        """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
 
         The out-of-sample scores leave out one golden image at a time; for EM this would take long.
         """
@@ -108,7 +108,7 @@ class LabelFindings(Shown):
         return replace(first, chosen=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
-        """The curve of the scores, and the out-of-sample curve if it can be computed."""
+        """Measure the curve of the scores, and the out-of-sample curve if possible."""
         golden = golden_truth(experts, among=[scores.questions])
         rated = self._scored_votes
         if rated is not None:
@@ -126,18 +126,19 @@ class LabelFindings(Shown):
 
     @property
     def _available_rater_scores(self) -> Scores | None:
+        """Scores from only the raters; None if they are missing."""
         return None if isinstance(self.rater_scores, Missing) else self.rater_scores
 
     @property
     def _original_label_groups(self) -> Mapping[int, str] | None:
-        """Groups of original labels, for results by group."""
+        """Group of each original label, for results by group."""
         if self.groups is not None:
             return self.groups
         return self.benchmark.class_groups(self.classes) or self.benchmark.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:
-        """Classes that are valid together."""
+        """Pairs of classes that are valid for the same images."""
         return co_occurrence(self.labels)
 
     @cached_property
@@ -147,7 +148,7 @@ class LabelFindings(Shown):
 
     @cached_property
     def rated_images_text(self) -> str:
-        """How many images keep their original label because nobody rated them, in words; empty if none does."""
+        """Sentence on the number of rated images, if all others keep their original label; else empty."""
         match = self.benchmark.match or "path"
         return unrated_in_words(self.labels, self.original, self.scores, match=match)
 

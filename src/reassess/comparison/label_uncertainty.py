@@ -68,7 +68,7 @@ class RecountTables:
 
     @classmethod
     def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
-        """Find the questions about the models' top classes."""
+        """Look up the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
         rated = rows >= 0
@@ -81,7 +81,7 @@ class RecountTables:
         return cls(panel, places, column_of[questions.image_ids], rated)
 
     def count_replicates(self, is_kept: _Bools, image_counts: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates."""
+        """Count hits and labels in B replicates, from the labels kept and the times images are drawn."""
         from reassess.numeric.resampling_kernels import add_sizes, recount
 
         panel, replicates = self.panel, len(image_counts)
@@ -152,7 +152,7 @@ class LabelUncertainty(Shown):
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
     def accuracy_shift(self, model: str) -> float:
-        """Compute the mean accuracy of a model over replicates, minus its measured accuracy."""
+        """Compute a model's mean accuracy over replicates minus its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
@@ -185,7 +185,7 @@ class LabelUncertainty(Shown):
         return float(np.mean((np.sign(shifted) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """The object that JSON documents hold, with some pairs of models."""
+        """Return a dict for JSON output, with some pairs of models."""
         return {
             "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
             "accuracy by labels without raters' errors",
@@ -215,7 +215,7 @@ class LabelUncertainty(Shown):
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return the numbers of labels and of empty rated images, measured and as the mean over replicates."""
+        """Return numbers of labels and of empty images, measured and as the mean over replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),
@@ -326,7 +326,7 @@ def label_uncertainty(
 def _draw_replicates(
     relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
-    """Draw replicates: which questions are kept, and how often each image counts."""
+    """Draw replicates: which questions become labels, and how often each image counts."""
     raters, times = np.empty((n_replicates, relabelling.raters), np.int64), np.empty((n_replicates, n_images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
         of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, n_images)
@@ -334,7 +334,7 @@ def _draw_replicates(
 
 
 def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
-    """Bias of accuracies by label sets from new answers, if the current label sets are the truth."""
+    """Estimate how much raters' errors change each accuracy, by drawing new answers."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
     kept = relabelling.redraw(truths, _BIAS_REPLICATES, rng)
@@ -345,7 +345,7 @@ def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies:
 
 
 def _pair_deviations(samples: _Floats) -> _Floats:
-    """Standard deviation of the difference of each pair of columns; shape (M, M)."""
+    """Compute the standard deviation of the difference of each two columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances

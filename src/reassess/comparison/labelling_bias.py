@@ -38,7 +38,7 @@ class OriginalLabelChoices(Shown):
 
     @property
     def by_model(self) -> Proportion:
-        """Images where the model picks the original label, among all images."""
+        """Images where the model picks the original label, among all these images."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
@@ -74,7 +74,7 @@ class OriginalLabelChoices(Shown):
         return f"{text}; by chance {chance}; by the raters' favourite {percent(favourite.value)} %"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         share, favourite = self.by_model, self.raters_favourite
         document = {
             "images": share.n,
@@ -132,7 +132,7 @@ class LabellingBias(Shown):
         return "\n".join([total, *groups])
 
     def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
-        """The object that JSON documents hold, with the `most` frequent pairs; a null value has its reason."""
+        """Return a dict for JSON output, with the `most` frequent pairs; each null has a reason."""
         return {
             "file": self.model,
             **self.total.to_json(),
@@ -220,7 +220,7 @@ def _find_favourites(
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """The valid class with the highest score on each image; -1 if a valid class was not rated."""
+    """Find the valid class with the highest score on each image; -1 if a class was not rated."""
     rows = join(images, rater_scores.questions.images, match=match, known_where="the scores")
     scores = rater_scores.at(np.repeat(rows, sizes), valid_ids)
     image = np.repeat(np.arange(len(images)), sizes)
@@ -233,7 +233,7 @@ def _find_favourites(
 def _count_pairs(
     original_ids: npt.NDArray[np.int32], valid_ids: npt.NDArray[np.int32], predicted_ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Pairs of valid classes with their counts; inputs are per image and valid class, `valid_ids` is that class."""
+    """Count images by the original label and another valid class; inputs have a row per valid class."""
     kept = (valid_ids != original_ids) & ((predicted_ids == original_ids) | (predicted_ids == valid_ids))
     original_ids, valid_ids, predicted_ids = original_ids[kept], valid_ids[kept], predicted_ids[kept]
     both = np.stack([np.minimum(original_ids, valid_ids), np.maximum(original_ids, valid_ids)], axis=1)

@@ -35,7 +35,7 @@ class PreferenceCounts:
         return Proportion(self.n_model, self.n_model + self.n_ties + self.n_label)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         low, high = self.model_share.interval or (None, None)
         counts = {"rated": self.model_share.n, "preferred": self.n_model, "tied": self.n_ties, "label": self.n_label}
         return counts | {"low": low, "high": high}
@@ -51,7 +51,7 @@ class Disagreements(Shown):
     by_raters: PreferenceCounts | None  # preference by scores from only the raters; None without these scores
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "disagreements": self.n_images,
             **self.by_scores.to_json(),
@@ -78,7 +78,7 @@ class Preference(Shown):
         return text + _preference_in_words(": ", self.total.by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
         if self.total.by_raters is None:
             document["raters_only_reason"] = RATER_SCORES_MISSING
@@ -135,7 +135,7 @@ def preferences(
 
 @dataclass(frozen=True, eq=False)
 class _LabelScores:
-    """Scores, the row of each image in them (-1 if missing), and the score of its original label."""
+    """Scores, the row of each image in the scores (-1 if missing), and its original label's score."""
 
     scores: Scores
     score_rows: npt.NDArray[np.int64]
@@ -143,6 +143,7 @@ class _LabelScores:
 
     @classmethod
     def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
+        """Find the row of each image, and the score of its original label."""
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.at(rows, label_ids)))
 
@@ -157,7 +158,7 @@ class _LabelScores:
 
 
 def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
-    """Shares for the model and for the label; empty if no image was rated."""
+    """State the shares for the model and for the label; empty if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""

@@ -100,7 +100,7 @@ class OrderChange(Shown):
         return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold, with pairs that change places or change significantly."""
+        """Return a dict for JSON output, with pairs that swap places or change significantly."""
         rows = np.flatnonzero(self.has_swapped | self.is_significant)
         pairs = _model_pairs(len(self.models))[rows].tolist()
         return {
@@ -168,7 +168,7 @@ class ModelOrders(Shown):
         yield from (str(change) for change in self.order_changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         by_label_set = []
         for name, scored, hits in zip(self.label_sets, self.n_scored.tolist(), self.hits, strict=True):
             rank_of = dict(zip(self.models, ranks(hits).tolist(), strict=True))
@@ -272,7 +272,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
 
 
 def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
-    """Position in a panel of each image of the first panel; -1 if it is missing."""
+    """Find the position in a panel of each image of the first panel; -1 if it is missing."""
     if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
@@ -287,6 +287,7 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
 
 
 def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
+    """Test the changes of all leads between each two label sets."""
     set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.
     gains_and_losses = (
@@ -310,10 +311,11 @@ def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Boo
 
 
 def _pair_leads(hits: _Bools) -> _Ints:
+    """Return the lead in hits of each pair of models; int64, shape (P,)."""
     totals, pairs = np.count_nonzero(hits, axis=1), _model_pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])
 
 
 def _model_pairs(n_models: int) -> _Ints:
-    """The pairs (0, 1), (0, 2), ... of `n_models` models; int64, shape (pairs, 2)."""
+    """Return the pairs (0, 1), (0, 2), ... of models; int64, shape (pairs, 2)."""
     return np.stack(np.triu_indices(n_models, 1), axis=1)

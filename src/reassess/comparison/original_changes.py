@@ -1,4 +1,4 @@
-"""Images whose label set is not their original label alone: which labels are wrong, and what they are now."""
+"""Images whose label set differs from the original label: the wrong labels, and the new classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class OriginalChanges(Shown):
         )
 
     def table(self, *, scores: Scores | None = None, votes: Votes | None = None) -> "pl.DataFrame":
-        """A table with a row for each changed image, in the order of the label sets.
+        """Make a table with a row for each changed image, in the order of the label sets.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class OriginalChanges(Shown):
     def _scores_of_classes(
         self, scores: Scores | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Score of each class of a changed image, NaN where raters were not asked."""
+        """Return the score of each class of a changed image; NaN if raters were not asked about it."""
         if scores is None:
             return np.full(change_rows.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
@@ -138,7 +138,7 @@ class OriginalChanges(Shown):
     def _vote_texts(
         self, votes: Votes | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> list[str | None]:
-        """How often each answer was given on each class of a changed image, such as "4 no, 1 yes"."""
+        """Count the answers about each class of a changed image in words, such as "4 no, 1 yes"."""
         if votes is None or not change_rows.size:
             return [None] * change_rows.size
         votes = votes.in_classes(self.labels.classes)
@@ -211,7 +211,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
 
 
 def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """Say how many images were rated, if all others keep their original label; empty if all were, or it is unknown."""
+    """State how many images were rated, if all others keep their original label; else empty."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(join(labels.images, scores.images, match=match) < 0)

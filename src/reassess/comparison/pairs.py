@@ -63,7 +63,7 @@ class Comparison(Shown):
 
     @property
     def verdict(self) -> str:
-        """Which model is significantly better by each kind of labels, and whether the lead changes."""
+        """Sentence on the significantly better model by each kind of labels, and on its lead."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
         words = self._in_words(self.real)
@@ -116,7 +116,7 @@ class Comparison(Shown):
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         real, original, scored, change = self.real, self.original, self.original_scored, self.change
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
@@ -221,6 +221,7 @@ def _pair_hits(
     is_counted: npt.NDArray[np.bool_],
     **test_fields: float | None,
 ) -> Paired:
+    """Count the hits of two models on the counted images."""
     a, b = hits[list(model_rows)][:, is_counted]
     both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
     return Paired(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_fields)
@@ -229,6 +230,7 @@ def _pair_hits(
 def _lead_change(
     panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_fields: float | None
 ) -> AccuracyChange:
+    """Count images by the change of the lead from original to reassessed labels."""
     real, original = (
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )
@@ -242,6 +244,7 @@ def _lead_change(
 
 
 def _format_interval(interval: tuple[float, float] | None) -> str:
+    """Format an interval in points, such as [+0.10, +0.30]."""
     return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))
 
 

@@ -210,7 +210,7 @@ class Panel(Shown):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether that class is valid, and not the original label: bool, shape (M, N)."""
+        """Whether a model's top class is valid, but not the original label: bool, shape (M, N)."""
         return self.is_valid & self.has_original & ~self.is_original_hit
 
     @property
@@ -290,6 +290,7 @@ def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
 
 
 def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
+    """Arrange a model's results in the order of the first model's images."""
     rows = join(
         first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
     )
@@ -319,14 +320,14 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
 
 
 def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
-    """Positions of the images in the order of their keys."""
+    """Return the positions of the images in the order of their keys."""
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
 def _is_top1_in_labels(
     top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Whether each top class is among the labels at the image's row; False if the row is -1."""
+    """Return whether each top class is a label of the image's row; False if the row is -1."""
     has_row = np.flatnonzero(rows >= 0)
     targets, sizes = labels.of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)

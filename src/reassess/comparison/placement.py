@@ -52,7 +52,7 @@ class Placement(Shown):
 
     @property
     def caveat(self) -> str:
-        """Why the expected accuracy is missing, or its interval uncertain; empty if neither is so."""
+        """Reason why the expected accuracy is missing or its interval uncertain; empty if neither."""
         if self.expected is None:
             return f"no expected accuracy: {TOO_FEW_FAMILIES} for a line"
         if self.expected.extrapolated:
@@ -63,7 +63,7 @@ class Placement(Shown):
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return self.entry.to_json() | {
             "of": self.n_rows,
             "real_rank": self.real_rank,
@@ -113,6 +113,7 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
 
 
 def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -> Placement:
+    """Find the position of one model on the leaderboard."""
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
@@ -136,6 +137,7 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
 
 
 def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
+    """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
     distance = np.abs(board.original - entry.original)
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]

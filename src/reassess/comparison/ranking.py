@@ -81,7 +81,7 @@ class Ranking(Shown):
         return zip(self.ranks, self.rank_low, self.rank_high, self.real, self.models, strict=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         original = self.original or (None,) * len(self)
         original_ranks = [None] * len(self) if self.original_ranks is None else self.original_ranks.tolist()
         columns = (self.models, self.ranks.tolist(), self.rank_low.tolist(), self.rank_high.tolist(), original_ranks)
@@ -185,6 +185,7 @@ def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]
 
 
 def _find_gaps(tests: EveryPair, order: _Ints) -> SignificantGaps | None:
+    """Find pairs of models that differ significantly by original or reassessed labels."""
     if tests.original is None or tests.change is None:
         return None
     a, b = np.triu_indices(len(order), 1)

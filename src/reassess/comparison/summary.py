@@ -35,6 +35,7 @@ def summary(findings: Findings) -> list[str]:
 
 
 def _describe_labels(findings: Findings) -> str:
+    """Describe the labels in a sentence."""
     labels, level = findings.labels, findings.original_label_accuracy
     rated = len(labels) - labels.empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
@@ -49,7 +50,7 @@ def _describe_labels(findings: Findings) -> str:
 
 
 def _describe_best_model(findings: Findings) -> Iterator[str]:
-    """Sentences about the model with the highest accuracy, and about significant differences."""
+    """Yield sentences about the most accurate model, and about significant differences."""
     ranking = findings.ranking
     if isinstance(ranking, Missing):
         (model,) = findings.models
@@ -75,14 +76,14 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
-    """How many mistakes of the best model by original labels are correct by the label sets."""
+    """Yield how many mistakes of the best model by original labels are correct by the label sets."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
         if words := label_errors_in_words(evaluation):
             yield f"{model}: {words}"
 
 
 def _describe_mistakes(findings: Findings) -> Iterator[str]:
-    """A sentence about the most frequent kind of mistake of the best model."""
+    """Yield a sentence about the best model's most frequent kind of mistake."""
     model = findings.models[0]
     (taxonomy,) = (each for each in findings.taxonomies if each.model == model)
     if not len(taxonomy):
@@ -100,13 +101,14 @@ def _describe_mistakes(findings: Findings) -> Iterator[str]:
 
 
 def _share_in_words(n: int, total: int) -> str:
+    """Describe a share of the mistakes in words."""
     if n == total:
         return "All of the mistakes" if n > 1 else "The only mistake"
     return "Most of the mistakes" if 2 * n > total else "The largest part of the mistakes"
 
 
 def _describe_preference(findings: Findings) -> Iterator[str]:
-    """A sentence about preference if the best model and the original label differ."""
+    """Yield whose class is preferred where the best model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return
     (best,) = (each for each in findings.preferences if each.model == findings.models[0])

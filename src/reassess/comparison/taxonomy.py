@@ -41,7 +41,7 @@ _Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Shown):
-    """Pairs of classes that are both valid for an image, those of most images first, then by class id."""
+    """Pairs of classes that are valid for the same images; most images first, then by class id."""
 
     class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
     image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
@@ -63,11 +63,11 @@ class CoOccurrence(Shown):
         return Listed(("class id", "class id", "images"), len(self), rows)
 
     def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """The pairs that are valid together on so many images or more; int32, shape (pairs, 2)."""
+        """Return pairs that are valid together on at least so many images; int32, shape (pairs, 2)."""
         return self.class_pairs[self.image_counts >= images]
 
     def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
-        """One object a pair, of the `most` frequent."""
+        """Return a dict for JSON output per pair, for the `most` frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(self.class_pairs[:most].tolist(), self.image_counts[:most].tolist(), strict=True)
@@ -75,7 +75,7 @@ class CoOccurrence(Shown):
 
 
 def co_occurrence(labels: LabelSets) -> CoOccurrence:
-    """Count, for every two classes, the label sets that hold both.
+    """Count the images where both classes of a pair are valid.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ class Taxonomy(Shown):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """Number of mistakes of each kind, None of a kind for which nothing was looked up; they add up to all."""
+        """Number of mistakes by kind, which add up to all mistakes; None for a kind that was not checked."""
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
     def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
-        """The first few images of a kind, each with the predicted class."""
+        """Return the first images with a kind of mistake, each with the predicted class."""
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
         return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
@@ -137,7 +137,7 @@ class Taxonomy(Shown):
         return Listed(("kind", "mistakes", "%"), len(known), rows)
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
-        """The object that JSON documents hold, with at most so many examples of a kind; a null has its reason."""
+        """Return a dict for JSON output, with at most `most` examples per kind; each null has a reason."""
         return {
             "file": self.model,
             "mistakes": len(self),
@@ -164,7 +164,7 @@ def taxonomies(
     groups: Mapping[int, str] | None = None,
     often: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
-    """For each model, its mistakes by the first kind that fits.
+    """Classify the mistakes of each model by the first kind that fits.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def taxonomies(
 
 @dataclass(frozen=True, eq=False)
 class _ClassRelations:
-    """What is looked up of classes: keys of pairs; and the classes that have a group, sorted, with its number."""
+    """Tables of related classes: keys of pairs, and the sorted classes with a group and its number."""
 
     collapsed_keys: npt.NDArray[np.int64]
     co_occurring_keys: npt.NDArray[np.int64]
@@ -235,6 +235,7 @@ class _ClassRelations:
     def from_labels(
         cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
     ) -> "_ClassRelations":
+        """Collect collapsed pairs, pairs that are often valid together, and groups."""
         pairs = co_occurrence(labels).pairs_on_at_least(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
@@ -245,7 +246,7 @@ class _ClassRelations:
         )
 
     def find_group_numbers(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
-        """The number of the group of each class, -1 where it has none."""
+        """Return the number of each class's group; -1 without a group."""
         has_group = np.isin(class_ids, self.grouped_class_ids)
         numbers = np.full(len(class_ids), -1)
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
@@ -254,7 +255,7 @@ class _ClassRelations:
     def check_relations(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
-        """Whether each predicted class goes with a valid one of its image: collapsed, co-occurring, of one group."""
+        """Yield, per relation, whether a predicted class has it to a valid class of its image."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
         pairs, group = pair_keys(valid, instead), self.find_group_numbers(valid)
@@ -267,4 +268,5 @@ class _ClassRelations:
 
 
 def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Encode each pair of classes as a number."""
     return pair_keys(pairs[:, 0], pairs[:, 1])

@@ -45,7 +45,7 @@ class Band:
         return np.asarray((original >= self.low) & (original < self.high))
 
     def to_json(self) -> dict[str, float]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {"low": self.low, "high": self.high}
 
 
@@ -71,7 +71,7 @@ class TrendLine(Shown):
         return None if self.fit is None else self.fit.coefficient(1)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "band": None if self.band is None else self.band.to_json(),
             "rows": self.n_rows,
@@ -99,7 +99,7 @@ class Outliers(Shown):
     line_without: TrendLine  # line of all other rows
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         rows = [entry.to_json() for entry in self.rows]
         return {"low": self.lower_fence, "high": self.upper_fence, "rows": rows, "line": self.line_without.to_json()}
 
@@ -140,13 +140,14 @@ class Trend(Shown):
         return self._correlation(spearmanr)
 
     def _correlation(self, method: Callable[..., Any]) -> float | None:
+        """Compute a rank correlation of the two accuracies; None if either is constant."""
         columns = self.board.original, self.board.real
         if any(np.ptp(column) == 0 for column in columns):
             return None
         return float(method(*columns).statistic)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "interval": "95 %, jackknife over families, all rows of a family together",
             "lines": [line.to_json() for line in (self.overall_line, *self.band_lines)],
@@ -208,6 +209,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
 
 def _find_outliers(board: Leaderboard) -> Outliers:
+    """Find rows of families that are beyond the fences, and fit a line to the other rows."""
     first, third = np.percentile(board.original, [25, 75]).tolist()
     reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
@@ -223,6 +225,7 @@ def _find_outliers(board: Leaderboard) -> Outliers:
 
 
 def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+    """Fit a line to some rows of a leaderboard."""
     return TrendLine(
         band=band,
         n_rows=int(is_inside.sum()),

@@ -84,6 +84,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 
 
 def _labels_of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return class ids and set sizes of the rows; raise if a row is not in the label sets."""
     check_type(LabelSets, labels)
     check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
     check_range(rows, 0, len(labels) - 1, what="row", fix="remove the images that are not in the label sets (-1)")
@@ -99,7 +100,7 @@ def pad_lists(target: Any) -> Any:
 
 
 def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> bool:
-    """Return whether a target is multi-hot, as wide as the scores, or else ids padded with -1."""
+    """Return True for a multi-hot target, False for ids padded with -1; raise for other targets."""
     allowed = _NUMBER_TYPES if len(shape) == 2 and shape[1] == n_outputs else _INTEGER_TYPES
     if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
@@ -113,7 +114,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> 
 
 
 def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
-    """Read the valid classes of each image of a batch from the target of a metric: indptr, class ids."""
+    """Read the valid classes of a batch's images from a metric's target; return indptr and class ids."""
     from reassess.numeric.rank_kernels import read_multi_hot, read_padded
 
     if is_multi_hot(target.shape, target.dtype.name, n_outputs):
@@ -130,6 +131,7 @@ def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
 
 
 def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Convert a multi-hot target to bool; raise if a number is neither 0 nor 1."""
     hot: npt.NDArray[np.bool_] = target != 0
     bad = hot & (target != 1)
     if bad.any():
@@ -145,6 +147,7 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _raise_wrong_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn:
+    """Raise for a class id of a row that is out of range or listed twice."""
     for column, class_id in enumerate(ids):
         if not PADDING <= class_id < n_outputs:
             raise DataError(

@@ -26,7 +26,7 @@ class UndecidedClass:
     n_rival_images: int  # images of the rival class that have this id as prediction
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         rival = (
             None
             if self.rival_class_id is None
@@ -62,7 +62,7 @@ class ClassList:
 
     @property
     def n_moved(self) -> int:
-        """Number of ids whose class in the list is not the class of the same number."""
+        """Number of ids that are not equal to the id of their class in the list."""
         return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
 
     def classes_of_outputs(self, predictions: Predictions) -> Ids:
@@ -78,7 +78,7 @@ class ClassList:
         return np.where(is_listed, self.class_of[np.where(is_listed, ids, 0)], ids)
 
     def output_names(self, predictions: Predictions, classes: Classes) -> list[str]:
-        """Return the name of each output, as `read_predictions` and ``--classes`` read it."""
+        """Return the class name of each output, in the form that ``--classes`` reads."""
         if predictions.by_name:
             texts = [classes.line_text(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
@@ -86,7 +86,7 @@ class ClassList:
         return [classes.no_class if class_id < 0 else classes.line_text(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         return {
             "order": self.order_name,
             "before": self.correct_as_given.to_json(),

@@ -69,7 +69,7 @@ _MIN_CLASSES_FOR_SHIFTS = 3  # with 2 classes, a shift of the ids would be a swa
 
 @dataclass(frozen=True, eq=False)
 class _LabelledPredictions:
-    """Images with one label: the predicted id, -1 for no class, and the label."""
+    """Predicted ids and labels of images that have one label; id -1 means no class."""
 
     predicted_ids: Ids
     label_ids: Ids
@@ -81,14 +81,14 @@ class _LabelledPredictions:
         )
 
     def count_confusions(self) -> npt.NDArray[np.int32]:
-        """Count the images of each predicted id and label, shape (classes, classes)."""
+        """Count images by predicted id (row) and label (column); shape (classes, classes)."""
         is_class = self.predicted_ids >= 0
         keys = self.predicted_ids[is_class] * self.n_classes + self.label_ids[is_class]
         confusions = np.bincount(keys, minlength=self.n_classes**2).astype(np.int32)
         return confusions.reshape(self.n_classes, self.n_classes)
 
     def is_correct(self, class_of: Ids) -> npt.NDArray[np.bool_]:
-        """Return whether each image is correct with a class list; an id of class -1 never is."""
+        """Return whether each prediction is correct by a class list; id -1 never is."""
         is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (class_of[self.predicted_ids] == self.label_ids)
         return is_correct
 
@@ -159,6 +159,7 @@ def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
 
 def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels_name: str) -> None:
+    """Raise unless each outcome and its row in the labels have the same image."""
     check_type(LabelSets, labels, what=labels_name, fix=_SAME_LABELS_FIX)
     label_keys, keys = (
         np.array(image_keys(images, outcomes.match), object) for images in (labels.images, outcomes.images)
@@ -170,7 +171,7 @@ def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: 
 
 
 def _find_known_order(pairs: _LabelledPredictions, classes: Classes) -> ClassList | None:
-    """Return the known order that the images confirm, if there is one."""
+    """Return the known order of classes that the images confirm; None without one."""
     orders = known_orders(classes, pairs.n_classes)
     if not orders:
         return None
@@ -187,7 +188,7 @@ def _confirm_class_list(
     order_name: str | None = None,
     n_orders: int = 1,
 ) -> ClassList | None:
-    """Return a list if it beats all rivals; the first rival is the ids as given."""
+    """Return the class list if it beats all rivals, else None; the first rival is the ids as given."""
     after = pairs.is_correct(class_of)
     against = [pairs.is_correct(rival) for rival in rivals]
     p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)
@@ -206,17 +207,18 @@ def _confirm_class_list(
 
 
 def _is_significantly_better(pairs: _LabelledPredictions, class_of: Ids, rival: Ids) -> bool:
-    """Return whether a list has significantly more correct images than its rival."""
+    """Return whether a class list makes significantly more images correct than its rival."""
     after, before = pairs.is_correct(class_of), pairs.is_correct(rival)
     return bool(after.sum() > before.sum() and _mcnemar_p_value(after, before) < _SIGNIFICANCE_LEVEL)
 
 
 def _mcnemar_p_value(is_correct: Hits, is_rival_correct: Hits) -> float:
+    """Compute McNemar's p-value for two class lists on the same images."""
     return mcnemar(int((is_correct & ~is_rival_correct).sum()), int((is_rival_correct & ~is_correct).sum()))
 
 
 def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
-    """Return whether a list has far more correct images than its rival, and is better for most ids."""
+    """Return whether a class list has far more correct images than its rival, and wins for most ids."""
     is_class = predicted_ids >= 0
     gain = np.bincount(
         predicted_ids[is_class], weights=is_correct[is_class].astype(np.int64) - is_rival_correct[is_class]
@@ -231,7 +233,7 @@ def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits,
 def labelled_predictions(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
 ) -> tuple[_LabelledPredictions, npt.NDArray[np.int64], Classes]:
-    """Return the images with one label, their positions in the outcomes, and the classes of the labels."""
+    """Return predictions on images with one label, the images' positions, and the labels' classes."""
     if original is not None and outcomes.has_original:
         rows, used = outcomes.original_rows, original.in_classes(labels.classes)
         has_label = rows >= 0
@@ -250,7 +252,7 @@ def labelled_predictions(
 
 
 def _may_have_other_class_list(pairs: _LabelledPredictions) -> bool:
-    """Return whether any list could have enough correct images, with the most frequent label of each id."""
+    """Return whether another class list could make enough images correct to be confirmed."""
     is_class = pairs.predicted_ids >= 0
     keys, counts = np.unique(
         pairs.predicted_ids[is_class] * pairs.n_classes + pairs.label_ids[is_class], return_counts=True
@@ -262,14 +264,14 @@ def _may_have_other_class_list(pairs: _LabelledPredictions) -> bool:
 
 
 def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]:
-    """Split image positions into the choosing and confirming halves: of each class, by a hash of the name."""
+    """Split the images of each class into choosing and confirming halves, by a hash of the name."""
     hashes = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in images)
     order = np.lexsort((np.frombuffer(hashes, np.uint64), label_ids))
     return order[::2], order[1::2]
 
 
 def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
-    """Assign a class to each id, one-to-one, with the most images in total."""
+    """Assign a class to each id, one-to-one, so that most images are correct."""
     from scipy.optimize import linear_sum_assignment
 
     ids, class_of = linear_sum_assignment(counts, maximize=True)
@@ -285,7 +287,7 @@ def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
 
 
 def _find_runner_up_classes(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
-    """Return the most frequent class of each id besides its assigned class; -1 if it has no other class."""
+    """Return each id's most frequent class other than its assigned class; -1 without one."""
     remaining = counts.copy()
     remaining[np.arange(len(counts)), class_of] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
@@ -294,7 +296,7 @@ def _find_runner_up_classes(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids
 def _find_undecided(
     counts: npt.NDArray[np.int32], class_of: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """Find ids whose class is uncertain: the images fit a swap with another id nearly as well."""
+    """List ids whose class is uncertain: the images fit a swap with another id nearly as well."""
     # The exact one-sided test compares, for two ids, the images that fit their classes with the images that fit the
     # swapped classes. An id is undecided if the test gives p > 0.01 for any other id, or if `has_changed` says that its
     # class from all images is not its class from the choosing half.
@@ -326,7 +328,7 @@ def _find_undecided(
 
 
 def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the known orders by name: the class of each id, int64, shape (count,), every class once."""
+    """Return the known orders of classes by name, each as the class of each id: int64, shape (classes,)."""
     ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
     for name, class_of in _generate_orders(classes, ids):
@@ -335,6 +337,7 @@ def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.i
 
 
 def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Yield the name of each known order of classes, and the class of each id."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.label)
@@ -351,9 +354,10 @@ def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[t
 
 
 def _sort_ids(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDArray[np.int64]:
+    """Sort ids by a key, as an array."""
     return np.array(sorted(ids.tolist(), key=key), np.int64)
 
 
 def _split_numbers(name: str) -> list[str | int]:
-    """Split a name into texts and numbers, in turn."""
+    """Split a name into texts and numbers, as a sort key that puts 2 before 10."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", name))]

@@ -62,7 +62,7 @@ def best_ranks_of_scores(
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """Return the best rank of each row's targets; every row needs a target."""
+    """Return the best rank of each row's targets; every row must have a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
@@ -82,7 +82,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Count the ranks among the top k, for each k, and at the end all ranks; ranks below 0 do not count."""
+    """Count ranks below k for each k, then all ranks; negative ranks do not count."""
     from reassess.numeric.rank_kernels import count_below
 
     counts: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
@@ -90,7 +90,7 @@ def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDAr
 
 
 def hit_proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
-    """Make proportions by k from the counts of `count_hits`."""
+    """Convert the counts of `count_hits` to proportions by k."""
     *hits_at, n = hits.tolist()
     return {k: Proportion(hits_at_k, n) for k, hits_at_k in zip(top_k, hits_at, strict=True)}
 
@@ -135,6 +135,7 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
 def _ranks_of_scores(
     predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the rank of each target class, and the top-1 class, from scores."""
     from reassess.numeric.rank_kernels import rank_targets
 
     assert predictions.scores is not None
@@ -169,6 +170,6 @@ def _ranks_of_scores(
 
 
 def _scores_as_bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Return scores as integers, the lowest integer of their type, and the bits of +inf."""
+    """View scores as integers; also return the lowest integer of the type, and the bits of +inf."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)

@@ -37,13 +37,13 @@ _RARE_KINDS = ("no_class", "expert_valid")
 
 
 def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
-    """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known."""
+    """Describe mistake counts by kind in words; rare kinds are named only if they occur."""
     shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE_KINDS)}
     return ", ".join(f"{n:,} {kind_names[kind]}" for kind, n in shown_counts.items())
 
 
 def heading(label_set: str) -> str:
-    """Shorten the name of label sets for headings and charts; a threshold at its end is kept."""
+    """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
     title = plain(label_set)
     cut = _NAME_WITH_THRESHOLD.fullmatch(title)
     return (
@@ -54,7 +54,7 @@ def heading(label_set: str) -> str:
 
 
 def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
-    """Say how to get the class names of a known benchmark, if only ids are known."""
+    """Return a note on how to get a benchmark's class names; None if they are known."""
     source = benchmark.sources.get("classes")
     if benchmark.folder is not None or source is None or classes.names:
         return None
@@ -69,7 +69,7 @@ def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
 
 
 def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    """Say why parts of evaluations are missing, once for models with the same reason."""
+    """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
         for part, why in evaluation.reasons.items():
@@ -86,7 +86,7 @@ def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classe
 
 
 def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
-    """Describe another class list of a model in lines: its name, and the evidence."""
+    """Describe a model's other class list: its name, and the evidence for it."""
     noun, order = (
         "names" if class_list.has_class_names else "ids",
         f": {class_list.order_name}" if class_list.order_name else "",
@@ -105,7 +105,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
 
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
-    """Say which class lists can be ruled out where `find_class_list` finds nothing."""
+    """State which class lists the images rule out, if `find_class_list` returns None."""
     pairs, _, _ = labelled_predictions(outcomes, labels, original)
     images = pairs.label_ids.size
     if pairs.n_classes > MAX_SEARCHED_CLASSES:
@@ -121,6 +121,7 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
 
 
 def _format_share(proportion: Proportion) -> str:
+    """Format a share in percent, with its interval and counts."""
     assert proportion.interval is not None
     share = percent(proportion.hits / proportion.n)
     return f"{share} % ({percents(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"

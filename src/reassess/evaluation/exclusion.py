@@ -49,7 +49,7 @@ class Exclusion(Shown):
         return share * bounds[0], share * bounds[1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         low, high = self.interval or (None, None)
         return {
             "all": self.accuracy_on_all.to_json(),
@@ -66,7 +66,7 @@ def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]
 
 
 def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Find the one of several sets that contains the images."""
+    """Return the name of the set that contains the images."""
     keys = set(image_keys(tuple(images), match))
     common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}
     partly = [name for name, count in common.items() if count]

@@ -78,23 +78,25 @@ class ImageSheet(Shown):
             yield model, "the image is missing" if best is None else first or "no class"
 
     def _format_class(self, class_id: int) -> str:
+        """Format a class as its id and name."""
         label = self.classes.label(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
     def _format_kind(self, class_id: int) -> str:
+        """Return "valid" or the kind of mistake in brackets; empty if it is unknown."""
         if class_id in (self.valid or ()):
             return " (valid)"
         return f" ({PREDICTIONS_IN_WORDS[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
     def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
-        """Count each answer; or the people who chose the class, of all who chose a class."""
+        """Format the number of each answer, or of people who chose the class if they chose one."""
         if n_choosers is not None:
             return f"{len(answers)} of {n_choosers}"
         return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in answers).most_common())
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
 
         def prediction_to_json(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
@@ -213,7 +215,7 @@ def image_sheet(
 def _list_candidates(
     image_key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, label_ids: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """List the candidate classes, and the `labels` too if people chose one class for each image."""
+    """List an image's candidate classes; if people chose one class per image, also its labels."""
     score_row = {} if scores is None else _question_rows_by_class(scores.questions, image_key)
     rater_answers, expert_answers = _answers_by_class(votes, image_key), _answers_by_class(experts, image_key)
     class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()
@@ -274,6 +276,7 @@ def _count_choosers(votes: Votes | None, answers: Iterable[_Answers]) -> int | N
 def _mistake_kinds_by_class(
     image: str, class_ids: list[int], ratings: Scores | Votes, experts: Votes | None
 ) -> dict[int, str]:
+    """Return the kind of mistake of each invalid class of an image, by class id."""
     (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), ratings, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
@@ -281,6 +284,7 @@ def _mistake_kinds_by_class(
 def _first_classes(
     model: str, predictions: Predictions, image_key: str, labels: LabelSets | None
 ) -> tuple[int | None, ...] | None:
+    """Return a model's first classes for an image; None if it has no prediction for the image."""
     with at(model):
         keys = image_keys(images_of_rows(predictions, labels))
         if image_key not in keys:
@@ -291,5 +295,6 @@ def _first_classes(
 
 
 def _check_class_ids(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+    """Raise if a class id is not below the number of classes."""
     if classes.count is not None:
         check_range(class_ids, 0, classes.count - 1, what="class id", where=where)

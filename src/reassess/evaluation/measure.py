@@ -162,7 +162,7 @@ def summarize(
     experts: Votes | None = None,
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
-    """Count the outcomes: the second half of `evaluate`, with the same parameters and errors."""
+    """Evaluate outcomes: the second half of `evaluate`, with the same parameters and errors."""
     check_type(LabelSets, labels)
     check_type(Scores, scores, optional=True)
     check_type(Votes, experts, optional=True)
@@ -202,7 +202,7 @@ def summarize(
 
 
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count mistakes by original labels; the hits are mistakes that are correct by the label sets."""
+    """Count mistakes by original labels; hits are those that are correct by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
@@ -215,6 +215,7 @@ def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
 
 
 def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
+    """Convert an array of class ids or scores to `Predictions`."""
     if isinstance(predictions, Predictions):
         return predictions
     if isinstance(predictions, str | Path | Mapping):
@@ -231,16 +232,19 @@ def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
 
 
 def _choose_top_k(top_k: Sequence[int] | None, depth: int, n_classes: int | None) -> tuple[int, ...]:
+    """Check the values of k; if they are None, choose those that fit the predictions."""
     if top_k is None:
         return tuple(k for k in _DEFAULT_TOP_K if k <= depth and (k == 1 or n_classes is None or 2 * k <= n_classes))
     return check_top_k(top_k, depth)
 
 
 def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
+    """Count ranks below k, for each k."""
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
 def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+    """Count images, hits and overlaps by number of valid classes."""
     scored = outcomes.state == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
     ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
@@ -259,6 +263,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
 
 
 def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+    """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, highest = (part[scored] for part in validity(outcomes, scores))
     unknown = np.isnan(valid)
@@ -270,6 +275,7 @@ def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str
 
 
 def _count_mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
+    """Count mistakes by kind."""
     kinds = mistake_kinds(outcomes, scores, experts)
     counts = dict(
         zip(MISTAKE_KINDS, np.bincount(kinds[kinds >= 0], minlength=len(MISTAKE_KINDS)).tolist(), strict=True)

@@ -25,7 +25,7 @@ _SCORED_VERDICTS = VERDICTS[3:]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelAccuracy(Shown):
-    """Numbers of images by the reviewers' verdict on a model's first class."""
+    """Number of images by the reviewers' verdict on a model's first class."""
 
     valid: int  # images whose first class is valid
     unclear: int  # images whose first class is unclear
@@ -52,7 +52,7 @@ class MultiLabelAccuracy(Shown):
 
     @property
     def missing_reason(self) -> str | None:
-        """Reason why `class_accuracy` is missing; None if it is available."""
+        """Reason why `mean_class_accuracy` is missing; None if it is available."""
         if self.counts_by_class is None:
             return "original labels are missing"
         return "no image is left to average over" if self.mean_class_accuracy is None else None
@@ -76,7 +76,7 @@ class MultiLabelAccuracy(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         document = {
             **{name: getattr(self, name) for name in _SCORED_VERDICTS},
             "not_scored": {name: getattr(self, name) for name in _UNSCORED_VERDICTS},

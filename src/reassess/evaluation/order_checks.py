@@ -62,26 +62,29 @@ class _Interpretation:
 
     @cached_property
     def is_correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the predicted class is the original label; bool, shape (rows,)."""
         is_correct: npt.NDArray[np.bool_] = (self.predicted_ids == self.label_ids) & (self.label_ids >= 0)
         return is_correct
 
     @cached_property
     def n_hits(self) -> int:
+        """Number of rows whose predicted class is the original label."""
         return int(np.count_nonzero(self.is_correct))
 
     @cached_property
     def n_images(self) -> int:
+        """Number of rows with an original label."""
         return int(np.count_nonzero(self.label_ids >= 0))
 
     @cached_property
     def _labelled_pairs(self) -> tuple[Ids, Ids]:
-        """Predicted classes and original labels of the images that have a label."""
+        """Predicted classes and original labels of the rows that have a label."""
         has_label = self.label_ids >= 0
         return self.predicted_ids[has_label], self.label_ids[has_label]
 
     @cached_property
     def _counts_by_class(self) -> npt.NDArray[np.float64]:
-        """For each class that occurs, the number of predictions and of labels; float64, shape (2, classes)."""
+        """Number of predictions and of labels of each class; float64, shape (2, classes)."""
         class_ids, places = np.unique(np.stack(self._labelled_pairs), return_inverse=True)
         parts = places.reshape(2, -1)
         counts = np.array([np.bincount(part, minlength=class_ids.size) for part in parts], np.float64)
@@ -89,13 +92,13 @@ class _Interpretation:
 
     @cached_property
     def chance_agreement(self) -> float:
-        """Expected share of images with agreement if the rows are in random order."""
+        """Expected share of hits if the rows are in random order."""
         predicted_ids, actual = self._counts_by_class
         return float(predicted_ids @ actual) / max(self.n_images, 1) ** 2
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa."""
+        """Cohen's kappa of predictions and original labels."""
         return (
             (self.n_hits / self.n_images - self.chance_agreement) / (1 - self.chance_agreement)
             if self.n_images and self.chance_agreement < 1
@@ -103,7 +106,7 @@ class _Interpretation:
         )
 
     def is_at_chance_level(self) -> bool:
-        """Return whether at least 1 in 100 random orders of the rows agrees on as many images."""
+        """Return whether at least 1 in 100 random orders of the rows has as many hits."""
         excess = self.n_hits - self.n_images * self.chance_agreement
         if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (
             self.agreement_variance + excess**2
@@ -120,7 +123,7 @@ class _Interpretation:
 
     @property
     def agreement_variance(self) -> float:
-        """Variance of the number of images with agreement, over all orders of the rows."""
+        """Variance of the number of hits over all orders of the rows."""
         predicted_ids, actual = self._counts_by_class
         together = predicted_ids * actual
         pairs = together.sum() ** 2 - (together**2).sum() + (together * (predicted_ids - 1) * (actual - 1)).sum()
@@ -128,7 +131,7 @@ class _Interpretation:
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
     def is_unlikely(self, kappa: float, level: float) -> bool:
-        """Return whether a model with this kappa agrees on so few images with a probability below the level."""
+        """Return whether a model with this kappa has so few hits with a probability below the level."""
         from scipy.special import bdtr
 
         return (
@@ -136,7 +139,7 @@ class _Interpretation:
         )
 
     def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
-        """Return whether this reading agrees well above chance, and significantly more often."""
+        """Return whether there are clearly more hits than by chance and than in the reference."""
         more, fewer = (
             int(np.count_nonzero(a & ~b))
             for a, b in ((self.is_correct, reference.is_correct), (reference.is_correct, self.is_correct))
@@ -144,7 +147,7 @@ class _Interpretation:
         return self.kappa >= _MIN_KAPPA and more > fewer and mcnemar(more, fewer) < level
 
     def format_agreement(self) -> str:
-        """Return the share of images with agreement as text, with the name of the reading."""
+        """Format the share of hits, with the name of the interpretation."""
         return f"{percent(self.n_hits / self.n_images)} % {self.name}"
 
 
@@ -156,7 +159,7 @@ def check_agreement(
     any_class_list: bool = False,
     name: str = "the model",
 ) -> None:
-    """Raise if agreement with the original labels is at chance level, or far better in another reading."""
+    """Raise if predictions and original labels agree by chance, or far better if read differently."""
     has_label = outcomes.original_rows >= 0
     if not has_label.any():
         return
@@ -195,6 +198,7 @@ def check_agreement(
 
 
 def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alternative: str, fix: Fix) -> DataError:
+    """Create the error for rows or classes in a wrong order."""
     how = "no better than chance" if is_at_chance else "far less than in another reading"
     return DataError(
         "wrong-order",
@@ -207,7 +211,7 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
 
 
 def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
-    """Yield all known readings of the predictions, except as given."""
+    """Yield all known interpretations of the predictions, except as given."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
     for order, order_fix, truth_in_order in _row_orders(outcomes, original, label_ids):
@@ -221,7 +225,7 @@ def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: I
 
 
 def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
-    """Yield each known order of the rows: its name, its fix, and the label of each row; first as given."""
+    """Yield each known order of the rows, as given first: its name, fix, and label of each row."""
     yield "", "", label_ids
     if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]

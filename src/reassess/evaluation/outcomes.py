@@ -50,18 +50,18 @@ class Outcomes(Shown):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether the first class is valid, but not the original label: a mistake only by the original label."""
+        """Whether the first class is valid, but not the original label: a mistake only by that label."""
         is_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
         return is_correct & (self.original_rank > 0)
 
     def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
-        """Select rows, in this order."""
+        """Return the outcomes of some rows, in their order."""
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
     def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
-        """Mark images as excluded, by name; names without a row are ignored."""
+        """Return outcomes with some images marked as excluded; names without a row are ignored."""
         check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
@@ -124,7 +124,7 @@ def join_and_rank(
 def _mark_unrated(
     state: npt.NDArray[np.int8], images: tuple[str, ...], known_images: Sequence[str], match: Match
 ) -> None:
-    """Mark unknown images that are among the known ones as unrated."""
+    """Mark unknown images as unrated if they are among the known images."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
         rows = join(
@@ -134,7 +134,7 @@ def _mark_unrated(
 
 
 def _missing_outputs_in_words(predictions: Predictions, labels: LabelSets) -> str:
-    """Say how many classes have no output; empty if every class has one, or if it is unknown."""
+    """State how many classes have no output; empty if all have one, or if it is unknown."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
@@ -143,6 +143,7 @@ def _missing_outputs_in_words(predictions: Predictions, labels: LabelSets) -> st
 def _join_labels(
     predictions: Predictions, labels: LabelSets, match: Match
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
+    """Return the image of each row, its position in the label sets, and how they were joined."""
     if predictions.images is not None:
         rows = join(predictions.images, labels.images, match=match)
         return predictions.images, rows, f"joined by {match}"
@@ -171,6 +172,7 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
 def _image_states(
     labels: LabelSets, label_rows: npt.NDArray[np.int64], is_known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int8]:
+    """Return the state of each image, as an index of `STATES`."""
     state = np.where(is_known, UNLABELLED, UNKNOWN).astype(np.int8)
     rated = label_rows >= 0
     state[rated] = np.where(labels.sizes[label_rows[rated]] > 0, LABELLED, EMPTY)
@@ -183,7 +185,7 @@ def raise_if_unknown(
     known_images: Sequence[str],
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if any position of unknown images is given; `known_images` are names to show."""
+    """Raise `DataError` if there are rows of unknown images; `known_images` give examples."""
     if not unknown_rows.size:
         return
     names = [images[row] for row in unknown_rows.tolist()]

@@ -118,13 +118,14 @@ def outcomes_table(
 
 
 def _name_column(get_name: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
+    """Make a column of class names; null for id -1."""
     import polars as pl
 
     return pl.Series([get_name(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
 
 
 def _rank_column(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
-    """Return ranks from 1; null if the class is not among the first `depth` classes."""
+    """Make a column of ranks from 1; null if the class is not among the first `depth` classes."""
     return _nullable_column(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
 
 

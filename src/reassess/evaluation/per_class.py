@@ -26,7 +26,7 @@ class PerClass(Shown):
 
     @cached_property
     def confusions(self) -> tuple[tuple[int, int, int], ...]:
-        """(c, predicted class, images) for each kind of mistake, the most frequent first."""
+        """Mistakes as (valid class, predicted class, images), the most frequent first."""
         valid, instead = self.mistakes
         pairs, n = np.unique(valid << 32 | instead + 1, return_counts=True)
         order = np.argsort(-n, kind="stable")
@@ -58,12 +58,12 @@ class PerClass(Shown):
 
     @property
     def count_rows(self) -> tuple[tuple[int, int, int, int], ...]:
-        """(c, images, hits, predictions) of each class."""
+        """Counts of each class, as (class id, images, hits, predictions)."""
         parts = (self.class_ids, self.images, self.hits, self.predictions)
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
     def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
-        """Return one object per class, with its `most` frequent confusions."""
+        """Return a dict per class for JSON output, with its `most` frequent confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))
@@ -83,7 +83,7 @@ class PerClass(Shown):
 
 
 def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
-    """Count the outcomes of one model by class."""
+    """Count the outcomes of one model by valid class."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, sizes = labels.of_rows(outcomes.label_rows[scored])
     hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)

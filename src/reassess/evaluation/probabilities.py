@@ -31,7 +31,7 @@ _Floats = npt.NDArray[np.float64]
 def class_probabilities(
     predictions: Predictions, rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
 ) -> _Floats:
-    """Return the probability of one class for each row, by the rule of the module.
+    """Return the probability that the model gives to one class of each row.
 
     The softmax ignores outputs without a class.
     """
@@ -75,14 +75,14 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
 
 
 def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which rows are in [0, 1], and which of these also add up to 1; bool, shape (rows,)."""
+    """Return which rows are in [0, 1], and which of them add up to 1; bool, shape (rows,)."""
     within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE)
 
 
 def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
-    """Refuse scores outside [0, 1] of a model whose scores of another image are probabilities."""
+    """Raise if scores are outside [0, 1] although those of another image are probabilities."""
     outside = (scores.min(axis=1, initial=0) < -_SUM_TOLERANCE) | (scores.max(axis=1, initial=0) > 1 + _SUM_TOLERANCE)
     if outside.any():
         row = int(np.argmax(outside))
@@ -143,6 +143,7 @@ def probability_blocks(
 
 
 def _softmax(scores: _Floats) -> _Floats:
+    """Compute the softmax of each row, also of infinite scores."""
     best = scores.max(axis=1, keepdims=True)
     if np.isfinite(best).all():
         weights = np.exp(scores - best)

@@ -21,7 +21,7 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 @dataclass(frozen=True, repr=False)
 class BySize(Shown):
-    """Counts for the images whose label sets have one size."""
+    """Counts for images with the same number of valid classes."""
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
@@ -43,12 +43,12 @@ class Soft:
 
     @property
     def accuracy(self) -> float | None:
-        """Soft ReaL accuracy, in [0, 1]."""
+        """Mean probability that a top-1 class is valid; None without images."""
         return self.total / self.n if self.n else None
 
     @property
     def ceiling(self) -> float | None:
-        """Soft accuracy of an oracle that predicts each image's most probable class."""
+        """Soft accuracy of a model that always predicts the most probable class."""
         return self.ceiling_total / self.n if self.n else None
 
     def __add__(self, other: "Soft") -> "Soft":
@@ -59,7 +59,7 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Counts of top-1 classes outside a non-empty label set, by kind, see `invalid_kinds`."""
+    """Number of top-1 classes outside a non-empty label set, by kind; see `invalid_kinds`."""
 
     no_class: int
     expert_valid: int | None  # None without experts
@@ -195,7 +195,7 @@ class Evaluation(Shown):
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents; for each null, another key has the reason."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
             "original": None if self.original is None else _proportions_to_json(self.original),
@@ -224,6 +224,7 @@ class Evaluation(Shown):
         }
 
     def _missing_reason(self, part: str) -> str:
+        """Return the reason why a part of the result is missing."""
         return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
 
     def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
@@ -281,6 +282,7 @@ def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
 def _add_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
+    """Add proportions by k; None if either is missing."""
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 

@@ -27,7 +27,7 @@ UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """Images joined with label sets, and how a batch names them."""
+    """Images joined with label sets, to find the images of a batch by name or position."""
 
     images: tuple[str, ...]  # names of the images
     labels: LabelSets  # label sets of the images
@@ -40,7 +40,7 @@ class ImageIndex:
         return self._label_ends - self._label_starts
 
     def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
-        """Find the position of each image of a batch, from names or, if `numbered`, from positions."""
+        """Find the position of each image of a batch, from names or from numbers."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
             return self._find_named_images(target)
         numbers, are_bits = as_array(target)
@@ -86,10 +86,11 @@ class ImageIndex:
         return positions, np.maximum(ranks, 0, out=ranks)
 
     def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """Apply `count_hits` to the images of past batches that have a valid class."""
+        """Count hits by k among the images of past batches that have a valid class."""
         return count_hits(ranks[self.sizes > 0], top_k)
 
     def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Find the position of each image by name."""
         try:
             return np.fromiter(map(self._position_by_name.__getitem__, names), np.int64, len(names))
         except (KeyError, TypeError):  # an unknown name, another spelling, or not a string
@@ -107,6 +108,7 @@ class ImageIndex:
         return rows
 
     def _check_outputs(self, n_outputs: int) -> None:
+        """Raise unless the scores have one column per class."""
         allowed = self.labels.classes.count
         if (allowed is not None and n_outputs != allowed) or n_outputs <= self._largest_class_id:
             raise DataError(
@@ -141,6 +143,7 @@ class ImageIndex:
 
 
 def _starts_with_name(target: Any) -> bool:
+    """Return whether a target starts with an image name, or is empty."""
     return not len(target) or isinstance(target[0], str)
 
 
@@ -210,7 +213,7 @@ class RealAccuracy:
         self._ranks = np.full(0 if self.image_index is None else len(self.image_index.images), UNSEEN_RANK, np.int32)
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------

@@ -32,7 +32,7 @@ def check_batch(
 
 
 def check_rounding(dtype: str, framework_dtype: str) -> None:
-    """Raise `DataError` if the framework converts scores to a narrower type."""
+    """Raise `DataError` if a framework converts scores to a narrower dtype."""
     if dtype != framework_dtype:
         raise DataError(
             "rounded-scores",
@@ -44,7 +44,7 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
 
 
 def check_counts(n_nan: int, n_ill_formed: int) -> None:
-    """Raise `DataError` if a graph counted invalid images."""
+    """Raise `DataError` if a graph counted NaN scores or ill-formed targets."""
     if n_nan:
         raise DataError(
             "not-a-number",

@@ -29,11 +29,12 @@ def rank_best(scores: jax.Array, target: jax.Array, is_hot: bool) -> _ImageArray
 
 
 def _scores_as_bits(scores: jax.Array) -> jax.Array:
+    """View scores as integers of the same width."""
     return lax.bitcast_convert_type(scores, f"int{8 * scores.dtype.itemsize}")
 
 
 def _order_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Integers in the order of the scores, above the lowest of their type; and whether each score is NaN."""
+    """Return integers in the order of the scores, and whether each score is NaN."""
     bits, infinity = _scores_as_bits(scores), _scores_as_bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
     size, sign = bits & limits.max, bits >> (limits.bits - 1)
@@ -41,13 +42,13 @@ def _order_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _tie_breaks(n_classes: int) -> npt.NDArray[np.int32]:
-    """The tie-break: number of classes - id; among equal scores the higher turn ranks first."""
+    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(n_classes, 0, -1, dtype=np.int32)
 
 
 def _best_of_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
-    """Key and turn of each image's best valid class; is there none; is the target ill-formed."""
+    """Find each image's best valid class, images without one, and images with a bad target."""
     # First the best score of each block of a row, then the turn in the block with the best of all. Bits have the order
     # of the scores if a score is positive, else the reverse order. Keys of all scores are not computed here and in
     # `rank_best`, since XLA would write them to memory.
@@ -72,7 +73,7 @@ def _best_of_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
 
 
 def _best_of_ids(scores: jax.Array, target: jax.Array) -> _ImageArrays:
-    """`_best_of_multi_hot` for padded ids."""
+    """Find the same as `_best_of_multi_hot`, for targets that are padded ids."""
     classes = scores.shape[1]
     ids = target.astype(jnp.int64 if target.dtype.itemsize == 8 else jnp.int32)
     is_class = (ids >= 0) & (ids < classes)
@@ -86,11 +87,12 @@ def _best_of_ids(scores: jax.Array, target: jax.Array) -> _ImageArrays:
 
 
 def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:
+    """Take some columns of each row."""
     return jnp.take_along_axis(table, columns, axis=1, mode="promise_in_bounds")
 
 
 def _reduce_last_axis(*reductions: _Reduction) -> tuple[jax.Array, ...]:
-    """Several reductions over the last axis in one pass; bool tables are counted."""
+    """Apply several reductions over the last axis in one pass; bool tables are counted."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
     reduced: tuple[jax.Array, ...] = lax.reduce(

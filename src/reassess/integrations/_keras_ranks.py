@@ -37,7 +37,7 @@ def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, 
 
 
 def _scores_as_bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Scores as signed integers, the mask of all bits except the sign, and the bits of +inf."""
+    """View scores as signed integers; also return a mask without the sign bit, and the bits of +inf."""
     dtype = standardize_dtype(scores.dtype)
     infinity = infinity_bits(np.dtype("int16" if dtype == "bfloat16" else dtype))
     bits = ops.view(scores, infinity.dtype.name)
@@ -48,7 +48,7 @@ def _scores_as_bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
 
 
 def _order_keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
-    """Integers in the order of the scores with these bits, and the bits without the sign."""
+    """Return integers in the order of the scores with these bits, and the bits without the sign."""
     width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
     size = ops.bitwise_and(bits, magnitude)
     sign = ops.right_shift(bits, ops.convert_to_tensor(width, bits.dtype))
@@ -56,20 +56,20 @@ def _order_keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
 
 
 def _tie_breaks(n_classes: int) -> _Tensor:
-    """The tie-break: number of classes - id; among equal scores the higher turn ranks first."""
+    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 
 
 def _reduce_parts(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
-    """Reduce the parts of a row to one part; XLA is fast if the rest is reduced by another operation."""
+    """Reduce each part of a row; XLA is fast if another operation reduces the results."""
     classes = table.shape[1]
     parts = max(n for n in range(1, _MAX_PARTS + 1) if classes % n == 0)
     return reduce(ops.reshape(table, (-1, parts, classes // parts)), axis=1)
 
 
 def _best_of_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Key and turn (0 without one) of each image's best valid class; is the target ill-formed."""
+    """Find each image's best valid class, and images with a bad target."""
     # The turn is found by the bits of the best score. Keys of all scores are not computed here and in `rank_best`,
     # since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
@@ -87,13 +87,13 @@ def _best_of_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tens
 
 
 def _best_keys_of_parts(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor:
-    """Keys of the best valid classes among the parts of a row; other classes get the lowest NaN."""
+    """Return the key of the best valid class in each part of a row; lowest NaN without one."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _reduce_parts(ops.max, _order_keys(masked, magnitude)[0])
 
 
 def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """`_best_of_multi_hot` for padded ids; with one more column, since a tensor without columns has no maximum."""
+    """Find the same as `_best_of_multi_hot`, for targets that are padded ids."""
     classes = scores.shape[1]
     is_wide = standardize_dtype(target.dtype).endswith("64")
     ids = ops.pad(ops.cast(target, "int64" if is_wide else "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
@@ -108,7 +108,7 @@ def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _T
 
 
 def _has_duplicate_id(ids: _Tensor) -> _Tensor:
-    """Whether a row contains an id, other than the padding, twice."""
+    """Return whether a row contains an id, other than the padding, twice."""
     if ids.shape[1] is None or ids.shape[1] > _MAX_IDS_IN_PAIRS:
         ids = ops.sort(ids, axis=1)
         return ops.any((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING), axis=1)

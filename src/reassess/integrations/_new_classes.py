@@ -21,6 +21,7 @@ def new_classes(
 
 
 def _class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int]) -> int:
+    """Return the id of an image's new class; raise if the dataset does not have the class."""
     where, found = f"image {image}", repr(new_class)
     if isinstance(new_class, str):
         if new_class not in class_to_idx:

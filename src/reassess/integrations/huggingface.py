@@ -78,7 +78,7 @@ def with_real_labels(
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
-    """Return the file names of a column; of stored images, only the paths are read."""
+    """Return the file names of a column; if it stores images, only their paths are read."""
     names, name_column = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
         names, name_column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
@@ -99,6 +99,7 @@ def map_stream(
 
 
 def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> pyarrow.Table:
+    """Apply a change to a table and the file names in its image column."""
     column = table.column(image)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
     return change(table, check_names(names.to_pylist(), image))
@@ -107,11 +108,12 @@ def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> p
 def _add_label_column(
     table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, feature: str, ignore_unknown: bool
 ) -> pyarrow.Table:
+    """Append a column with the valid classes of each image."""
     return table.append_column(feature, _valid_classes(labels, images, ignore_unknown))
 
 
 def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
-    """A list of classes per image; null for an unrated image."""
+    """Return a list of valid classes per image; null for an unrated image."""
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
@@ -178,6 +180,7 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
 
 
 def _has_file_names(column: object) -> bool:
+    """Return whether a column contains images or file names."""
     if isinstance(column, datasets.Value):
         return column.dtype in ("string", "large_string")
     return isinstance(column, datasets.Image)

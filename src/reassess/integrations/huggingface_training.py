@@ -83,6 +83,7 @@ def select_images(
 def _select_rows(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, match: Match, ignore_unknown: bool
 ) -> pyarrow.Table:
+    """Keep the rows of the selected images."""
     return table.filter(selection.find(names, match=match, ignore_unknown=ignore_unknown) >= 0)
 
 
@@ -143,6 +144,7 @@ def relabel_images(
 def _relabel_rows(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new_ids: Any, label: str, match: Match
 ) -> pyarrow.Table:
+    """Replace the class of the selected images."""
     rows = selection.find(names, match=match)
     position = table.column_names.index(label)
     old = table.column(label)
@@ -208,9 +210,11 @@ def _add_targets(
     ignore_unknown: bool,
     feature: str,
 ) -> pyarrow.Table:
+    """Keep the rows that have a target, and append a column of targets."""
     rows = targets.selection.find(names, match=match, ignore_unknown=ignore_unknown)
     return table.filter(rows >= 0).append_column(feature, _targets_to_arrow(targets, rows[rows >= 0]))
 
 
 def _targets_to_arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
+    """Convert some rows of training targets to an Arrow array."""
     return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(targets.of_rows(rows).ravel()), targets.classes)

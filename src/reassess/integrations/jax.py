@@ -139,6 +139,7 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 def _count_images(
     scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]
 ) -> Counts:
+    """Count hits and invalid images of a batch."""
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)

@@ -87,7 +87,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------
@@ -150,6 +150,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return {**super().get_config(), "k": self.k}
 
     def _broadcast_weights(self, sample_weight: _Tensor | None, n_images: int | None, reference: _Tensor) -> _Tensor:
+        """Convert sample weights to one number per image."""
         weight = ops.cast(1 if sample_weight is None else sample_weight, self.dtype)
         shape = tuple(weight.shape)
         if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], n_images) and shape[0] != n_images)):

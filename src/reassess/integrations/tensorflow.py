@@ -114,7 +114,7 @@ def make_finder(
 
 
 def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
-    """The key of each image, by the rule of `reassess.core.image_names`, in the graph."""
+    """Compute the key of each image as TensorFlow operations, by the rule of `image_keys`."""
     keys = tf.strings.regex_replace(names, r"\\", "/")
     keys = tf.strings.regex_replace(keys, _VALIDATION_IMAGE, r"\1", replace_global=False)
     for pattern in _KEY_PATTERNS[match]:
@@ -123,7 +123,7 @@ def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
 
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """A function from positions, scalar or vector, to classes; the position after the last has none."""
+    """Create a function from positions in the label sets to encoded classes."""
     check_known([encoding], get_args(Encoding), thing="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
@@ -183,7 +183,7 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
 
 
 def assert_no_unknown(names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], place: str) -> tf.Operation:
-    """Stop the iteration if images are unknown."""
+    """Create an operation that stops the iteration if an image is unknown."""
     # The message is one line, because TensorFlow escapes line breaks.
     unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~is_known, [-1]))
     message = [

@@ -179,7 +179,7 @@ def _make_finder(
     *,
     batches: bool = False,
 ) -> Any:
-    """A function from names to positions in a selection, else negative; unknown names stop the iteration."""
+    """Create a function from names to positions in a selection; a negative position means none."""
     check_elements(dataset, file_name, [])
     if not batches and dataset.element_spec[file_name].shape.rank:
         raise DataError(

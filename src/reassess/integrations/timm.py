@@ -58,7 +58,7 @@ class RealLabelsImagenet:
         self.metric = RealAccuracy(topk, labels=labels, images=self.filenames)
 
     def add_result(self, output: npt.ArrayLike, filenames: Sequence[str] | None = None) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------

@@ -153,7 +153,7 @@ class SelectedImages(Subset):
         self.dataset.transform = function
 
     def _copy_samples_and_classes(self) -> None:
-        """Copy attributes that some datasets have."""
+        """Copy the selected samples and targets, and the class names, if the dataset has them."""
         dataset = self.dataset
         if hasattr(dataset, "samples"):
             self.samples = [dataset.samples[index] for index in self.indices]

@@ -160,7 +160,7 @@ class ImageNetReaL(VisionDataset):
         )
 
     def extra_repr(self) -> str:
-        """Return the lines that are added to the usual description."""
+        """Return the lines that torchvision adds to the description of the dataset."""
         lines = [
             f"Split: {self.split}",
             f"Target type: {', '.join(self.target_type)}",
@@ -184,7 +184,7 @@ class ImageNetReaL(VisionDataset):
         check_known([self.encoding], _ENCODINGS, thing="encoding")
 
     def _find_rows(self, labels: LabelSets, labels_name: str) -> npt.NDArray[np.int64]:
-        """Position of each image in label sets."""
+        """Return the position of each image in label sets; raise if an image is missing."""
         rows = labels.find(self.images)
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
         if missing:
@@ -210,6 +210,7 @@ class ImageNetReaL(VisionDataset):
         self._score_rows = scores.questions.rows_of(self.images)
 
     def _set_classes(self, class_list: Classes) -> None:
+        """Set the attributes for wnids and class names."""
         ids = range(class_list.count or 0)
         self.wnids = list(class_list.wnids)
         self.wnid_to_idx = {wnid: class_id for class_id, wnid in enumerate(self.wnids)}
@@ -236,6 +237,7 @@ class ImageNetReaL(VisionDataset):
             ) from error
 
     def _make_target(self, kind: str, index: int) -> Any:
+        """Create an image's target of one kind."""
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
@@ -246,6 +248,7 @@ class ImageNetReaL(VisionDataset):
         return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
 
     def _score_target(self, index: int) -> npt.NDArray[np.float32]:
+        """Return the score of each class of an image; float32, shape (classes,)."""
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:
             return np.nan_to_num(self._scores.at(np.full(classes, row), np.arange(classes)).astype(np.float32))
@@ -286,10 +289,12 @@ def _collate_targets(targets: Sequence[Any]) -> Any:
 
 
 def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path], _Data]) -> _Data:
+    """Read data from a path or known source; return data that is already loaded."""
     return read(source) if isinstance(source, str | Path) else source
 
 
 def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
+    """Raise unless label sets are for ImageNet; return them in ImageNet's classes."""
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",

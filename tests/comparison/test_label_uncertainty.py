@@ -136,7 +136,7 @@ def test_pairs_are_tested_with_at_most_one_original_label(small: Study, n_origin
     panel = Panel.from_ids("abc", panel.top1, labels, original=original)
     tests = every_pair(panel, label_uncertainty(panel, again, replicates=40))
     assert (tests.change is None) == (n_original == 0)
-    assert n_original == 0 or np.isfinite(tests.change.deviations).all()
+    assert n_original == 0 or np.isfinite(tests.change.standard_deviations).all()
 
 
 def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:

@@ -181,7 +181,9 @@ def test_text_of_two_models_names_who_is_ahead() -> None:
 def change_of(hits: list[list[int]], p_value: float) -> OrderChange:
     leads = np.array([np.subtract(a, b) for a, b in combinations(hits, 2)])
     p_values = np.full(len(leads), p_value)
-    return OrderChange("old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm=p_values)
+    return OrderChange(
+        "old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm_p_values=p_values
+    )
 
 
 def test_text_lists_five_most_significant_pairs() -> None:

@@ -93,9 +93,9 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
             strict=True,
         )
     ]
-    assert ranking.gaps.pairs == len(verdicts)
-    assert ranking.gaps.by_original == sum(pair.original.better != 0 for pair in verdicts)
-    assert ranking.gaps.by_real == sum(pair.real.better != 0 for pair in verdicts)
+    assert ranking.gaps.n_pairs == len(verdicts)
+    assert ranking.gaps.n_by_original == sum(pair.original.better != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_real == sum(pair.real.better != 0 for pair in verdicts)
     expected = [
         (pair.a, pair.b) if pair.original.better > 0 else (pair.b, pair.a)
         for pair in verdicts
@@ -103,10 +103,10 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
     ]
     changed = [pair for pair in verdicts if pair.change.better]
     gaining = {(pair.a, pair.b) if pair.change.better > 0 else (pair.b, pair.a) for pair in changed}
-    assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed.tolist()} == gaining
-    assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished.tolist()] == expected
+    assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining
+    assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished_pairs.tolist()] == expected
     opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better * pair.real.better < 0]
-    assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed.tolist()} == set(
+    assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed_pairs.tolist()} == set(
         map(frozenset, opposite)
     )
 
@@ -159,7 +159,7 @@ def test_gaps_need_original_labels_and_neighbours_need_two_models() -> None:
     assert (ranking.original, document["gaps"]) == (None, None)
     assert [(entry["original"], entry["original_rank"]) for entry in document["models"]] == [(None, None)] * 2
     ranking = rank_models(panel_of([0.9]))
-    assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.pairs) == (1, [1], (), 0)
+    assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.n_pairs) == (1, [1], (), 0)
 
 
 def test_unscored_images_and_bad_replicates_raise() -> None:

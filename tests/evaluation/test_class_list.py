@@ -85,11 +85,15 @@ def test_another_list_is_found_with_99_percent_of_its_classes(name: str, imagene
     assert np.mean(is_correct) >= 0.99
     assert sorted(result.class_of) == list(range(CLASSES))
     assert set(np.flatnonzero(~is_correct)) <= {each.output for each in result.undecided}
-    assert result.order == (TEXT if name == "text" else None)
+    assert result.order_name == (TEXT if name == "text" else None)
     assert result.p_value == 1e-300
-    assert result.after.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
+    assert result.correct_by_list.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
     images = 50_000 if name == "text" else 25_000
-    assert (result.before.value < 0.02, result.before.n, result.after.n) == (True, images, images)
+    assert (result.correct_as_given.value < 0.02, result.correct_as_given.n, result.correct_by_list.n) == (
+        True,
+        images,
+        images,
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -115,8 +119,8 @@ def test_known_order_of_1000_classes_is_found_with_150_images(name: str) -> None
         truth = rng.integers(0, CLASSES, 150)
         predicted = np.argsort(ORDERS[name])[simulate_predictions(rng, truth, 0.55)]
         result = search(predicted, labels_of(truth, Classes(CLASSES, names=NAMES)))
-        assert (result.order, result.class_of.tolist(), result.undecided) == (name, ORDERS[name].tolist(), ())
-        assert (result.after.n, result.before.n, result.p_value < 5e-5) == (150, 150, True)
+        assert (result.order_name, result.class_of.tolist(), result.undecided) == (name, ORDERS[name].tolist(), ())
+        assert (result.correct_by_list.n, result.correct_as_given.n, result.p_value < 5e-5) == (150, 150, True)
 
 
 def test_known_orders_are_sorted_folders_and_shifted_ids() -> None:
@@ -149,10 +153,10 @@ def test_better_order_replaces_a_known_order() -> None:
     truth = np.arange(3000) % 100
     predicted = np.argsort(order)[simulate_predictions(rng, truth, 0.8, classes=100, exchanged=0)]
     result = search(predicted, labels_of(truth, Classes(100, names=names)))
-    assert (result.order, result.class_of.tolist()) == (None, order.tolist())
+    assert (result.order_name, result.class_of.tolist()) == (None, order.tolist())
     few = rng.choice(3000, 150, replace=False)
     result = search(predicted[few], labels_of(truth[few], Classes(100, names=names)))
-    assert (result.order, result.class_of.tolist()) == ("class names sorted as text", known_order.tolist())
+    assert (result.order_name, result.class_of.tolist()) == ("class names sorted as text", known_order.tolist())
 
 
 def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
@@ -242,7 +246,9 @@ def test_classes_without_images_keep_their_ids_if_free() -> None:
     predicted = np.arange(200) % 5
     result = search(predicted, labels_of(class_of[predicted], Classes(8)))
     assert result.class_of.tolist() == [5, 0, 1, 2, 3, 4, 6, 7]
-    assert [(each.output, each.images, each.rival) for each in result.undecided] == [(i, 0, None) for i in (5, 6, 7)]
+    assert [(each.output, each.n_images, each.rival_class_id) for each in result.undecided] == [
+        (i, 0, None) for i in (5, 6, 7)
+    ]
 
 
 def test_large_id_does_not_make_a_long_list() -> None:
@@ -250,7 +256,7 @@ def test_large_id_does_not_make_a_long_list() -> None:
     labels = labels_of(np.arange(400) % 20, Classes(20))
     ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
     result = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
-    assert fault_of(result.of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
+    assert fault_of(result.classes_of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
 
 
 def test_list_is_found_with_fewer_outputs_than_classes() -> None:
@@ -263,10 +269,10 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     predicted = Predictions.from_ids(output_of[truth], columns=columns)
     outcomes = join_and_rank(predicted, labels)
     result = find_class_list(outcomes, labels)
-    assert result.of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
-    assert result.names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
-    assert result.after.value == pytest.approx(np.mean(truth < 5), abs=0.02)
-    assert result.before.hits == 0
+    assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
+    assert result.output_names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
+    assert result.correct_by_list.value == pytest.approx(np.mean(truth < 5), abs=0.02)
+    assert result.correct_as_given.hits == 0
 
 
 def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
@@ -278,7 +284,7 @@ def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
     class_of = rng.permutation(20)
     result = search(np.argsort(class_of)[truth], labels)
     assert result.class_of.tolist() == class_of.tolist()
-    assert result.after == Proportion(200, 200)
+    assert result.correct_by_list == Proportion(200, 200)
 
 
 def test_original_labels_are_preferred_and_more_than_5000_classes_are_not_searched() -> None:
@@ -378,8 +384,8 @@ def test_classes_that_the_model_confuses_are_undecided() -> None:
     result = search(predicted, labels_of(truth, Classes(10, names=names)))
     assert result.class_of.tolist() == class_of
     assert result.undecided == (
-        UndecidedClass(output=0, class_id=1, images=26, rival=0, rival_images=24),
-        UndecidedClass(output=9, class_id=0, images=26, rival=1, rival_images=24),
+        UndecidedClass(output=0, class_id=1, n_images=26, rival_class_id=0, n_rival_images=24),
+        UndecidedClass(output=9, class_id=0, n_images=26, rival_class_id=1, n_rival_images=24),
     )
     assert result.to_json(Classes(10, names=names))["undecided"][0] == {
         "output": 0,
@@ -462,7 +468,7 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
         outputs = [*wnids, "no class"] if kind == "list" else None
     model = read_predictions(path, classes, outputs=outputs)
     result = find_class_list(find_outcomes(model, labels), labels)
-    names = result.names(model, classes)
+    names = result.output_names(model, classes)
     assert names == [wnids[c] for c in order] + (["-"] if kind == "list" else [])
     corrected = read_predictions(path, classes, outputs=names)
     assert evaluate(corrected, labels).real[1] == Proportion(600, 600)
@@ -549,7 +555,7 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
     assert message(evaluate, predicted, original, original=original) == (
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
-        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * result.after.value:.2f} % "
+        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * result.correct_by_list.value:.2f} % "
         "with the classes in another order, on the half of the images not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )

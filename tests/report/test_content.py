@@ -87,7 +87,7 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     table = section.charts[0].table
     for row in table.rows:
         shown = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
-        only = [None, None] if row[2] == "change" else [shown.only_a, shown.only_b]
+        only = [None, None] if row[2] == "change" else [shown.n_only_a, shown.n_only_b]
         bounds = tuple(100 * bound for bound in shown.interval)
         assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
@@ -216,14 +216,14 @@ def test_a_part_that_cannot_be_shown_says_why() -> None:
 UNCERTAIN = LabelUncertainty(
     models=("one", "two"),
     hits=np.repeat([[300, 280], [290, 281]], [1, 40], axis=0),
-    n=np.repeat([400, 390], [1, 40]),
+    n_scored=np.repeat([400, 390], [1, 40]),
     original_hits=np.repeat([[280, 270], [270, 271]], [1, 40], axis=0),
-    original_n=np.repeat([400, 390], [1, 40]),
+    n_original_scored=np.repeat([400, 390], [1, 40]),
     bias=np.array([-0.012, 0.0005]),
-    labels=np.repeat([500, 470], [1, 40]),
-    empty=np.repeat([40, 52], [1, 40]),
-    rated=200,
-    raters=3,
+    n_labels=np.repeat([500, 470], [1, 40]),
+    n_empty=np.repeat([40, 52], [1, 40]),
+    n_rated_images=200,
+    n_raters=3,
     threshold=0.5,
     seed=7,
 )

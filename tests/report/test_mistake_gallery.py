@@ -61,7 +61,7 @@ def test_a_card_has_the_prediction_of_each_model_and_what_is_known() -> None:
     (card,) = cards(TWO, [rated])
     assert len(card.sheet.candidates) == 6
     assert len(card.sheet.candidates[0].votes) == 3
-    assert len(card.sheet.candidates[0].experts) == 2
+    assert len(card.sheet.candidates[0].expert_votes) == 2
 
 
 def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None:

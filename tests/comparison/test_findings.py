@@ -49,7 +49,7 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
 
 
 def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.comparison.findings._MOST_MODELS", 2)
+    monkeypatch.setattr("reassess.comparison.findings._MAX_MODELS_FOR_ALL_PAIRS", 2)
     findings = Findings.from_predictions(MODELS, LABELS)
     assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
 

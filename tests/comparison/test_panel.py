@@ -72,9 +72,9 @@ def test_from_ids_equals_from_predictions(seed: int) -> None:
     original = LabelSets.from_lists(["d.png", "a.png"], rng.integers(0, 4, (2, 1)).tolist())
     fast = Panel.from_ids("xyz", ids.astype(np.uint8), labels, original=original)
     slow = Panel.from_predictions(dict(zip("xyz", ids, strict=True)), labels, original=original)
-    for name in ("models", "images", "not_shared", "match"):
+    for name in ("models", "images", "n_not_shared", "match"):
         assert getattr(fast, name) == getattr(slow, name)
-    for name in ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows"):
+    for name in ("top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows"):
         quick, plain = getattr(fast, name), getattr(slow, name)
         assert quick.dtype == plain.dtype
         assert quick.tolist() == plain.tolist()

@@ -86,7 +86,10 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
     pairs = list(combinations(ranking.models, 2))
     uncorrected = [compare(panel, a, b) for a, b in pairs]
     verdicts = [
-        replace(pair, **{kind: replace(getattr(pair, kind), holm=p) for kind, p in zip(KINDS, corrected, strict=True)})
+        replace(
+            pair,
+            **{kind: replace(getattr(pair, kind), holm_p_value=p) for kind, p in zip(KINDS, corrected, strict=True)},
+        )
         for pair, *corrected in zip(
             uncorrected,
             *(holm([getattr(pair, kind).p_value for pair in uncorrected]).tolist() for kind in KINDS),
@@ -94,18 +97,20 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
         )
     ]
     assert ranking.gaps.n_pairs == len(verdicts)
-    assert ranking.gaps.n_by_original == sum(pair.original.better != 0 for pair in verdicts)
-    assert ranking.gaps.n_by_real == sum(pair.real.better != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_original == sum(pair.original.better_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_real == sum(pair.real.better_sign != 0 for pair in verdicts)
     expected = [
-        (pair.a, pair.b) if pair.original.better > 0 else (pair.b, pair.a)
+        (pair.a, pair.b) if pair.original.better_sign > 0 else (pair.b, pair.a)
         for pair in verdicts
-        if pair.original.better and not pair.real.better and pair.change.better == -pair.original.better
+        if pair.original.better_sign
+        and not pair.real.better_sign
+        and pair.change.better_sign == -pair.original.better_sign
     ]
-    changed = [pair for pair in verdicts if pair.change.better]
-    gaining = {(pair.a, pair.b) if pair.change.better > 0 else (pair.b, pair.a) for pair in changed}
+    changed = [pair for pair in verdicts if pair.change.better_sign]
+    gaining = {(pair.a, pair.b) if pair.change.better_sign > 0 else (pair.b, pair.a) for pair in changed}
     assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining
     assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished_pairs.tolist()] == expected
-    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better * pair.real.better < 0]
+    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better_sign * pair.real.better_sign < 0]
     assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed_pairs.tolist()} == set(
         map(frozenset, opposite)
     )

@@ -29,7 +29,7 @@ def test_equal_models_share_a_sentence() -> None:
     for others, names in ((["two"], "two"), (["two", "three"], "two and three")):
         results = findings("one", *others)
         rows = [0] * (1 + len(others))
-        equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "valid", "original_hit")}
+        equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "is_valid", "is_original_hit")}
         text = summary(replace(results, panel=replace(results.panel, **equal)))[1]
         assert "but is not significantly better than " in text
         assert set(names.split(" and ")) <= set(text.split(" than ")[-1].split(";")[0].replace(".", "").split())
@@ -86,8 +86,10 @@ def test_sentence_names_most_frequent_kind_of_mistake(counts: dict[str, int], sc
 
 
 def test_summary_names_one_example_of_changes() -> None:
-    pairs = {"changed": [[0, 1], [0, 2]], "vanished": [[2, 1]], "reversed": np.zeros((0, 2), int)}
-    gaps = SimpleNamespace(pairs=3, by_original=3, by_real=2, **{name: np.array(of) for name, of in pairs.items()})
+    pairs = {"changed_pairs": [[0, 1], [0, 2]], "vanished_pairs": [[2, 1]], "reversed_pairs": np.zeros((0, 2), int)}
+    gaps = SimpleNamespace(
+        n_pairs=3, n_by_original=3, n_by_real=2, **{name: np.array(of) for name, of in pairs.items()}
+    )
     ranking = SimpleNamespace(models=("a", "b", "c"), gaps=gaps)
     short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
     assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")

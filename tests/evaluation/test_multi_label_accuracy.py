@@ -86,7 +86,7 @@ def test_images_without_a_review_are_counted() -> None:
 
 
 def test_json_has_both_conventions() -> None:
-    counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [4, 0, 4]])}
+    counts = {"class_ids": np.array([0, 2]), "counts_by_class": np.array([[3, 1, 5], [4, 0, 4]])}
     accuracy = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, **counts)
     document = accuracy.to_json()
     assert "mean_over_classes_reason" not in document
@@ -104,7 +104,7 @@ def test_json_has_both_conventions() -> None:
 
 
 def test_json_of_classes_has_only_classes_with_images() -> None:
-    counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [0, 2, 2]])}
+    counts = {"class_ids": np.array([0, 2]), "counts_by_class": np.array([[3, 1, 5], [0, 2, 2]])}
     accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, **counts)
     assert [tuple(entry.values()) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))] == [
         (0, "a", 5, 3, 1, 3 / 4, 4 / 5),

@@ -555,8 +555,9 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
     assert message(evaluate, predicted, original, original=original) == (
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
-        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * result.correct_by_list.value:.2f} % "
-        "with the classes in another order, on the half of the images not used to find it\n"
+        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); "
+        f"{100 * result.correct_by_list.value:.2f} % with the classes in another order, on the half of the images "
+        "not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
     outcomes = find_outcomes(predicted, original, original=original, any_class_list=True)

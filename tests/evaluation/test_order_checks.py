@@ -263,7 +263,9 @@ def test_chance_is_the_mean_over_all_orders_of_the_rows(pair: tuple[list[int], l
     predicted, truth = pair
     counts = Counter(sum(a == b for a, b in zip(order, truth, strict=True)) for order in permutations(predicted))
     chances = {hits: n / sum(counts.values()) for hits, n in counts.items()}
-    reading = _Interpretation(name="", fix="", predicted=np.array(predicted, np.int32), truth=np.array(truth, np.int32))
+    reading = _Interpretation(
+        name="", fix="", predicted_ids=np.array(predicted, np.int32), label_ids=np.array(truth, np.int32)
+    )
     mean = sum(hits * chance for hits, chance in chances.items())
     assert reading.chance_agreement * len(predicted) == pytest.approx(mean)
     assert reading.agreement_variance == pytest.approx(

@@ -91,8 +91,8 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
         bounds = tuple(100 * bound for bound in shown.interval)
         assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
-    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
-    ends = compare(THREE.panel, "one", "three", among=every_pair(THREE.panel)).real
+    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', tests=every_pair(THREE.panel)).verdict}."
+    ends = compare(THREE.panel, "one", "three", tests=every_pair(THREE.panel)).real
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (

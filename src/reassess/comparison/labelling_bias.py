@@ -167,8 +167,8 @@ def labelling_biases(
 ) -> tuple[LabellingBias, ...]:
     """Measure how often each model picks the original label if several classes are valid.
 
-    Images count if they have several valid classes, and original label and prediction are both valid. `raters` are
-    scores from only the raters, for their favourite.
+    Images count if they have several valid classes, and original label and prediction are both valid. `rater_scores`
+    are scores from only the raters, for their favourite.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """

@@ -29,8 +29,8 @@ class OriginalChanges(Shown):
 
     labels: LabelSets
     original: LabelSets  # in the classes of the labels
-    n_images: int  # Number of images that have both
-    # rows, original_rows: int64, shape (changed images,): their positions in both
+    n_images: int  # number of images with a label set and an original label
+    # label_rows, original_rows: int64, shape (changed images,): their positions in `labels` and in `original`
     label_rows: _Ints
     original_rows: _Ints
     kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
@@ -178,7 +178,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     Raises
     ------
     DataError
-        An image has not exactly one original label; a class of one is not in the other's list of classes.
+        An image does not have exactly one original label, or a class of one is not in the other's class list.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""What kind of mistake: each prediction outside a non-empty label set gets the first kind that fits.
+"""Kinds of mistakes: each prediction outside a non-empty label set gets the first kind that fits.
 
-1. collapsed: the predicted class is another name for a valid one, or includes it: a table of such classes is given.
-2. co_occurring: the predicted class and a valid one are often valid together, on other images.
-3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
-4. no_class: the prediction is none of the classes.
-5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
-   `reassess.evaluation.invalid_kinds` says.
+1. collapsed: the predicted class is another name for a valid class, or includes it; this needs a table of such classes.
+2. co_occurring: the predicted class and a valid class are often valid together, on other images.
+3. same_group: the predicted class and a valid class are in the same group; this needs groups of classes.
+4. no_class: the prediction is not a class.
+5. not_asked, never_rated: nobody was asked about the predicted class, or about the image; see
+   `reassess.evaluation.invalid_kinds`.
 6. remaining: none of these; people were asked about the predicted class.
 """
 
@@ -44,7 +44,7 @@ class CoOccurrence(Shown):
     """Pairs of classes that are valid for the same images; most images first, then by class id."""
 
     class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
-    image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
+    image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
 
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "image_counts")
@@ -104,11 +104,11 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
 class Taxonomy(Shown):
     """The mistakes of one model by kind."""
 
-    model: str  # Name of the model
-    images: tuple[str, ...]  # Names of the images on which it is mistaken
-    predicted_ids: _Ints  # int32, shape (mistakes,): class id that the model puts first
-    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`
-    reasons: Mapping[str, str] = field(default_factory=dict)  # Kinds for which nothing was looked up, and why
+    model: str  # name of the model
+    images: tuple[str, ...]  # names of the images with a mistake
+    predicted_ids: _Ints  # int32, shape (mistakes,): class id of the model's first class
+    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): index into `ERROR_KINDS` of the first kind that fits
+    reasons: Mapping[str, str] = field(default_factory=dict)  # reason for each kind that was not checked
 
     def __post_init__(self) -> None:
         freeze(self, "predicted_ids", "kinds")
@@ -169,22 +169,22 @@ def taxonomies(
     Parameters
     ----------
     panel
-        The models; their mistakes are first classes outside a label set that is not empty.
+        The models; their mistakes are first classes outside a non-empty label set.
     labels
-        The label sets with which the panel was made.
+        The label sets of the panel.
     scores
-        The rated (image, class) pairs; without them, what nobody was asked about remains with the rest.
+        The rated (image, class) pairs; without them, classes that nobody was asked about are in the last kind.
     experts
-        The experts' votes: they too were asked about what they judged.
+        The experts' votes, which also count as questions.
     benchmark
-        Whose images they are; by default the known benchmark of the panel's images.
+        The benchmark of the images; by default the known benchmark of the panel's images.
     collapsed
-        Integers, shape (pairs, 2): an image of the first class is also one of the second. Two names of one class are
-        two pairs, in either order. By default those of the benchmark.
+        Integers, shape (pairs, 2): an image of the first class is also an image of the second. Two names of one class
+        are two pairs, in either order. By default the benchmark's pairs.
     groups
-        The group of a class, by class id; a class may have none. By default those of the benchmark.
+        The group of a class, by class id; a class may have no group. By default the benchmark's groups.
     often
-        Two classes co-occur if so many label sets hold both.
+        Two classes co-occur if at least this many label sets contain both.
 
     Returns
     -------

@@ -68,7 +68,7 @@ class MultiLabelAccuracy(Shown):
 
     @property
     def mean_class_lenient_accuracy(self) -> float | None:
-        """Mean over classes of `lenient`, in [0, 1], as in the paper; None as for `class_accuracy`."""
+        """Mean over classes of `lenient_accuracy`, as in the paper; None like `mean_class_accuracy`."""
         return (
             None
             if self.counts_by_class is None

@@ -245,7 +245,7 @@ def _raise_wrong_outputs(allowed: str, n_outputs: int, fix: str) -> None:
         "wrong number of outputs",
         allowed=allowed,
         found=f"{n_outputs:,} columns",
-        fix=Fix(f"{fix}name the class of each output: {{n_outputs}}", outputs="[...]"),
+        fix=Fix(f"{fix}name the class of each output: {{outputs}}", outputs="[...]"),
     )
 
 

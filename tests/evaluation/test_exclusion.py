@@ -53,8 +53,8 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
     assert (whole.excluded, (whole + whole).excluded) == (2, 4)
     none = LabelSets.from_lists(IMAGES, [[]] * 12)
     accuracy_of_verdicts = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
-    assert accuracy_of_verdicts.unknown == 0
-    assert accuracy_of_verdicts.valid + accuracy_of_verdicts.unreviewed == int(
+    assert accuracy_of_verdicts.n_unknown == 0
+    assert accuracy_of_verdicts.n_valid + accuracy_of_verdicts.n_unreviewed == int(
         np.count_nonzero(outcomes.state == LABELLED)
     )
 

@@ -103,8 +103,8 @@ def label_agreement(
     ----------
     first, second
         Label sets, or reviewers' verdicts on each image. Of verdicts, the valid classes are compared, also on
-        problematic images; `LabelAgreement.verdict_counts` counts unclear and wrong classes too. Images are joined by name,
-        and classes by wnid or name if both have them, otherwise by id.
+        problematic images; `LabelAgreement.verdict_counts` also counts unclear and wrong classes. Images are joined by
+        name, and classes by wnid or name if both have them, otherwise by id.
     match
         Which part of a name identifies an image; see `evaluate`.
 

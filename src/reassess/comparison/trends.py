@@ -91,8 +91,8 @@ class Outliers(Shown):
     Source of the fences, and of the term far out: Tukey, "Exploratory data analysis" (1977), chapter 2.
     """
 
-    # lower_fence, upper_fence: outer fences of original accuracy, in percent: three interquartile ranges below the lower quartile and
-    # above the upper quartile. If the quartiles are equal, all accuracies are within the fences
+    # lower_fence, upper_fence: outer fences of original accuracy, in percent: three interquartile ranges below the
+    # lower quartile and above the upper quartile. If the quartiles are equal, all accuracies are within the fences
     lower_fence: float
     upper_fence: float
     rows: tuple[LeaderboardRow, ...]  # rows of families that are entirely beyond the fences, by original accuracy

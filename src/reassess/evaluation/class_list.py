@@ -62,7 +62,7 @@ class ClassList:
 
     @property
     def n_moved(self) -> int:
-        """Number of ids that are not equal to the id of their class in the list."""
+        """Number of ids whose class in the list has another id."""
         return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
 
     def classes_of_outputs(self, predictions: Predictions) -> Ids:

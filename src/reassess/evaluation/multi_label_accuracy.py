@@ -27,13 +27,13 @@ _SCORED_VERDICTS = VERDICTS[3:]
 class MultiLabelAccuracy(Shown):
     """Number of images by the reviewers' verdict on a model's first class."""
 
-    valid: int  # images whose first class is valid
-    unclear: int  # images whose first class is unclear
-    wrong: int  # images whose first class is wrong
-    unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
-    problematic: int  # problematic images, not scored
-    empty: int  # other images without a valid class, not scored
-    unknown: int  # images without a review, not scored
+    n_valid: int  # images whose first class is valid
+    n_unclear: int  # images whose first class is unclear
+    n_wrong: int  # images whose first class is wrong
+    n_unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
+    n_problematic: int  # problematic images, not scored
+    n_empty: int  # other images without a valid class, not scored
+    n_unknown: int  # images without a review, not scored
     # Classes that are an original label of any image, sorted; int64, shape (classes,); None without original labels.
     class_ids: npt.NDArray[np.int64] | None = None
     # Images of each of these classes: with a valid first class, with an unclear first class, and all; int64, shape
@@ -43,12 +43,12 @@ class MultiLabelAccuracy(Shown):
     @property
     def accuracy(self) -> Proportion:
         """Images with a valid first class, among images whose first class is not unclear."""
-        return Proportion(self.valid, self.valid + self.wrong + self.unreviewed)
+        return Proportion(self.n_valid, self.n_valid + self.n_wrong + self.n_unreviewed)
 
     @property
     def lenient_accuracy(self) -> Proportion:
         """Images with a valid or unclear first class, among all images."""
-        return Proportion(self.valid + self.unclear, self.accuracy.n + self.unclear)
+        return Proportion(self.n_valid + self.n_unclear, self.accuracy.n + self.n_unclear)
 
     @property
     def missing_reason(self) -> str | None:
@@ -78,8 +78,8 @@ class MultiLabelAccuracy(Shown):
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         document = {
-            **{name: getattr(self, name) for name in _SCORED_VERDICTS},
-            "not_scored": {name: getattr(self, name) for name in _UNSCORED_VERDICTS},
+            **{name: getattr(self, f"n_{name}") for name in _SCORED_VERDICTS},
+            "not_scored": {name: getattr(self, f"n_{name}") for name in _UNSCORED_VERDICTS},
             "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.mean_class_accuracy},
             "unclear_is_correct": self.lenient_accuracy.to_json()
             | {"mean_over_classes": self.mean_class_lenient_accuracy},
@@ -162,7 +162,9 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     """Count the `verdicts`: the second half of `multi_label_accuracy`, with the same parameters."""
     outcomes = outcomes.select_rows(np.flatnonzero(outcomes.state != EXCLUDED))
     verdict = verdicts(outcomes, labels)
-    counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
+    counts = dict(
+        zip([f"n_{name}" for name in VERDICTS], np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True)
+    )
     class_ids = by_class = None
     if original is not None:
         judged = np.flatnonzero((verdict >= len(_UNSCORED_VERDICTS)) & (outcomes.original_rows >= 0))

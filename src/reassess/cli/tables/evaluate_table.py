@@ -305,7 +305,7 @@ def _print_multi_label(
 
 
 def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
-    cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
+    cells: list[str | None] = [file, *(f"{getattr(part, f'n_{name}'):,}" for name in counts)]
     for of_images, of_classes in (
         (part.accuracy, part.mean_class_accuracy),
         (part.lenient_accuracy, part.mean_class_lenient_accuracy),
@@ -328,8 +328,10 @@ def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Cla
 
 
 def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
-    counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
-    images = counted(part.problematic + part.empty + part.unknown, "image")
+    counts = (
+        f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
+    )
+    images = counted(part.n_problematic + part.n_empty + part.n_unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 

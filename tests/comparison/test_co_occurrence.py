@@ -35,7 +35,7 @@ def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> No
 
 def test_json_contains_most_frequent_pairs() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1, 2]], Classes(3, names=("cup", "mug, beaker", "pot")))
-    assert co_occurrence(labels).to_json(labels.classes, most=1) == [
+    assert co_occurrence(labels).to_json(labels.classes, max_pairs=1) == [
         {"classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug, beaker"}], "images": 2}
     ]
 

@@ -81,7 +81,7 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
     assert taxonomy.counts == nothing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
     assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
-    assert taxonomy.to_json(labels.classes, most=1) == {
+    assert taxonomy.to_json(labels.classes, max_examples=1) == {
         "file": "one",
         "mistakes": 2,
         **taxonomy.counts,

@@ -30,7 +30,7 @@ def test_hits_and_predictions_of_a_class_are_counted() -> None:
         dog | {"hits": 1, "predictions": 1, "instead": []},
         {"class": 2, "name": "cow", "images": 2, "hits": 1, "predictions": 1, "instead": [dog]},
     ]
-    assert counts.to_json(NAMES, most=1)[0]["instead"] == instead[:1]
+    assert counts.to_json(NAMES, max_confusions=1)[0]["instead"] == instead[:1]
     labels = LabelSets.from_lists(["a.png"], [[2]], NAMES)
     document = count([1], labels, columns=np.array([0, -1])).to_json(NAMES)
     assert document[0]["instead"] == [{"class": -1, "name": None, "images": 1}]

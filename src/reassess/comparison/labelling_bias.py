@@ -131,8 +131,8 @@ class LabellingBias(Shown):
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
-    def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
-        """Return a dict for JSON output, with the `most` frequent pairs; each null has a reason."""
+    def to_json(self, classes: Classes, *, max_pairs: int = 20) -> dict[str, Any]:
+        """Return a dict for JSON output, with the `max_pairs` frequent pairs; each null has a reason."""
         return {
             "file": self.model,
             **self.total.to_json(),
@@ -141,7 +141,9 @@ class LabellingBias(Shown):
             "by_group": {name: part.to_json() for name, part in self.by_group.items()},
             "pairs": [
                 self._pair_to_json(pair, counts, classes)
-                for pair, counts in zip(self.class_pairs[:most].tolist(), self.pair_counts[:most].tolist(), strict=True)
+                for pair, counts in zip(
+                    self.class_pairs[:max_pairs].tolist(), self.pair_counts[:max_pairs].tolist(), strict=True
+                )
             ],
         }
 

@@ -66,11 +66,13 @@ class CoOccurrence(Shown):
         """Return pairs that are valid together on at least so many images; int32, shape (pairs, 2)."""
         return self.class_pairs[self.image_counts >= images]
 
-    def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
-        """Return a dict for JSON output per pair, for the `most` frequent pairs."""
+    def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
+        """Return a dict for JSON output per pair, for the `max_pairs` frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
-            for pair, images in zip(self.class_pairs[:most].tolist(), self.image_counts[:most].tolist(), strict=True)
+            for pair, images in zip(
+                self.class_pairs[:max_pairs].tolist(), self.image_counts[:max_pairs].tolist(), strict=True
+            )
         ]
 
 
@@ -122,9 +124,9 @@ class Taxonomy(Shown):
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
-    def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
+    def examples(self, kind: str, *, max_examples: int = 5) -> tuple[tuple[str, int], ...]:
         """Return the first images with a kind of mistake, each with the predicted class."""
-        rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
+        rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:max_examples].tolist()
         return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
     @property
@@ -136,8 +138,8 @@ class Taxonomy(Shown):
         rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in known.items())
         return Listed(("kind", "mistakes", "%"), len(known), rows)
 
-    def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
-        """Return a dict for JSON output, with at most `most` examples per kind; each null has a reason."""
+    def to_json(self, classes: Classes, *, max_examples: int = 5) -> dict[str, Any]:
+        """Return a dict for JSON output, with at most `max_examples` examples per kind; each null has a reason."""
         return {
             "file": self.model,
             "mistakes": len(self),
@@ -146,7 +148,7 @@ class Taxonomy(Shown):
             "examples": {
                 kind: [
                     {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
-                    for image, class_id in self.examples(kind, most=most)
+                    for image, class_id in self.examples(kind, max_examples=max_examples)
                 ]
                 for kind in ERROR_KINDS
             },

@@ -62,8 +62,8 @@ class PerClass(Shown):
         parts = (self.class_ids, self.images, self.hits, self.predictions)
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
-    def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
-        """Return a dict per class for JSON output, with its `most` frequent confusions."""
+    def to_json(self, classes: Classes, *, max_confusions: int = 5) -> list[dict[str, Any]]:
+        """Return a dict per class for JSON output, with its `max_confusions` frequent confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))
@@ -75,7 +75,7 @@ class PerClass(Shown):
                 "predictions": predictions,
                 "instead": [
                     {"class": predicted, "name": classes.label(predicted) if predicted >= 0 else None, "images": n}
-                    for predicted, n in instead.get(i, [])[:most]
+                    for predicted, n in instead.get(i, [])[:max_confusions]
                 ],
             }
             for i, images, hits, predictions in self.count_rows

@@ -253,7 +253,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     """The classes of the lowest accuracy come first; those without an image last."""
     say("")
     rows = []
-    entries = result.per_class.to_json(classes, most=1)
+    entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
     for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None

@@ -91,7 +91,7 @@ def test_summary_names_one_example_of_changes() -> None:
         n_pairs=3, n_by_original=3, n_by_real=2, **{name: np.array(of) for name, of in pairs.items()}
     )
     ranking = SimpleNamespace(models=("a", "b", "c"), gaps=gaps)
-    short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
+    short, long = (next(gaps_in_words(ranking, max_pairs=most)) for most in (1, 5))
     assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")
     assert long.endswith("the lead changes significantly in 2 (a gains on b, a gains on c)")
 

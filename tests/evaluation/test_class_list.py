@@ -410,7 +410,7 @@ def test_id_is_undecided_if_a_swap_is_nearly_as_likely(seed: int, classes: int) 
             if differs[i] or both == 0 or binomtest(int(kept), int(both), alternative="greater").pvalue > 0.01:
                 expected.append(i)
                 break
-    undecided = class_list_search._find_undecided(counts, class_of, differs)
+    undecided = class_list_search._find_undecided_classes(counts, class_of, differs)
     assert [each.output for each in undecided] == expected
     for each in undecided:
         assert (each.class_id, each.n_images) == (class_of[each.output], counts[each.output, each.class_id])

@@ -37,14 +37,14 @@ def largest_in_words(pair: Comparison) -> str:
     return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
 
 
-def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
-    """Count pairs that differ significantly by original and by reassessed labels; empty without original labels."""
+def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
+    """State how many pairs of models differ significantly by each kind of labels, and which change."""
     gaps = ranking.gaps
     if gaps is None:
         return
     models = ranking.models
     gains = some(
-        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=most
+        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
     )
     yield (
         f"of {counted(gaps.n_pairs, 'pair')} of models, {gaps.n_by_original:,} differ significantly by original "
@@ -54,7 +54,7 @@ def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({some(names, most=most)})"
+            yield f"differences by original labels that {change}: {len(pairs):,} ({some(names, most=max_pairs)})"
 
 
 def unlike_images(panel: Panel) -> Iterator[str]:
@@ -67,7 +67,7 @@ def unlike_images(panel: Panel) -> Iterator[str]:
 
 
 def not_shared_in_words(panel: Panel) -> Iterator[str]:
-    """Count the images of each model that are missing from another model's predictions."""
+    """State how many images of each model are missing from another model's predictions."""
     for model, count in zip(panel.models, panel.n_not_shared, strict=True):
         if count:
             yield f"{model}: {counted(count, 'image')} not shared: missing from another model's predictions"

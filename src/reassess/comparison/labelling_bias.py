@@ -193,6 +193,7 @@ def labelling_biases(
     def count_choices(
         is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
     ) -> OriginalLabelChoices:
+        """Count how often the original label is chosen, by number of valid classes."""
         counts = np.bincount(sizes[is_counted])
         hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}

@@ -113,6 +113,7 @@ def preferences(
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
     def count_disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
+        """Count disagreements and preferences in a group of images."""
         images = np.flatnonzero(is_in_group & (top1 != own))
         return Disagreements(
             n_images=images.size,

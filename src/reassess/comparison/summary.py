@@ -71,7 +71,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
     yield words
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
-        first = next(gaps_in_words(ranking, most=1))
+        first = next(gaps_in_words(ranking, max_pairs=1))
         yield f"{first[0].upper()}{first[1:]}"
 
 

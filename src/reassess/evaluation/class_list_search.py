@@ -139,7 +139,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
         return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
     counts = pairs.count_confusions()
     class_of = _assign_classes(counts)
-    undecided = _find_undecided(counts, class_of, class_of != assignment)
+    undecided = _find_undecided_classes(counts, class_of, class_of != assignment)
     return replace(confirmed, class_of=class_of, undecided=undecided, has_class_names=outcomes.has_class_names)
 
 
@@ -233,7 +233,7 @@ def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits,
 def labelled_predictions(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
 ) -> tuple[_LabelledPredictions, npt.NDArray[np.int64], Classes]:
-    """Return predictions on images with one label, the images' positions, and the labels' classes."""
+    """Return predictions on images with one label, the images' positions, and the label classes."""
     if original is not None and outcomes.has_original:
         rows, used = outcomes.original_rows, original.in_classes(labels.classes)
         has_label = rows >= 0
@@ -270,14 +270,14 @@ def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]
     return order[::2], order[1::2]
 
 
-def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
+def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
     """Assign a class to each id, one-to-one, so that most images are correct."""
     from scipy.optimize import linear_sum_assignment
 
-    ids, class_of = linear_sum_assignment(counts, maximize=True)
-    empty = counts[ids, class_of] == 0
+    ids, class_of = linear_sum_assignment(confusions, maximize=True)
+    empty = confusions[ids, class_of] == 0
     # An id without images keeps its own class if that is free; the rest get the free classes in order.
-    free = np.zeros(len(counts), bool)
+    free = np.zeros(len(confusions), bool)
     free[class_of[empty]] = True
     own = empty & free
     class_of[own] = ids[own]
@@ -286,15 +286,15 @@ def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
     return np.asarray(class_of, np.int64)
 
 
-def _find_runner_up_classes(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
+def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of: Ids) -> Ids:
     """Return each id's most frequent class other than its assigned class; -1 without one."""
-    remaining = counts.copy()
-    remaining[np.arange(len(counts)), class_of] = 0
+    remaining = confusions.copy()
+    remaining[np.arange(len(confusions)), class_of] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
 
 
-def _find_undecided(
-    counts: npt.NDArray[np.int32], class_of: Ids, has_changed: npt.NDArray[np.bool_]
+def _find_undecided_classes(
+    confusions: npt.NDArray[np.int32], class_of: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
     """List ids whose class is uncertain: the images fit a swap with another id nearly as well."""
     # The exact one-sided test compares, for two ids, the images that fit their classes with the images that fit the
@@ -302,10 +302,10 @@ def _find_undecided(
     # class from all images is not its class from the choosing half.
     from scipy.special import betainc
 
-    by_id = counts[:, class_of]  # the diagonal has the images of each id and its class
+    by_id = confusions[:, class_of]  # the diagonal has the images of each id and its class
     own = by_id.diagonal().astype(np.int64)
     undecided = []
-    for output in np.arange(len(counts)):
+    for output in np.arange(len(confusions)):
         unswapped, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
         p_values = np.where(unswapped == 0, 1.0, betainc(np.maximum(unswapped, 1), swapped + 1, 0.5))
         p_values[output] = 0

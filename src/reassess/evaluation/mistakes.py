@@ -54,7 +54,7 @@ def invalid_kinds(
 
 
 def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return P(top-1 is valid), and the highest P of any class, for each image; both (images,).
+    """Return the probability that each image's top-1 class is valid, and the highest of any class.
 
     P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
     any other class; without an original label, both results are NaN.

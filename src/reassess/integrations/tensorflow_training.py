@@ -6,7 +6,7 @@ from typing import Any
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.errors import DataError, importing
-from reassess.integrations._new_classes import new_classes
+from reassess.integrations._new_classes import new_class_ids
 
 with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
@@ -92,7 +92,7 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    selection, ids = new_classes(classes_of)
+    selection, ids = new_class_ids(classes_of)
     find = _make_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
         raise DataError(

@@ -12,7 +12,7 @@ from reassess.core.image_selection import selection_keys, warn_missing, warn_une
 from reassess.data import resolve
 from reassess.errors import DataError, importing
 from reassess.formats.files import read_lines
-from reassess.integrations._new_classes import new_classes
+from reassess.integrations._new_classes import new_class_ids
 
 __all__ = ["CleanTraining", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
@@ -195,7 +195,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        selection, ids = new_classes(classes_of, getattr(dataset, "class_to_idx", None))
+        selection, ids = new_class_ids(classes_of, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
         rows = selection.find(names, match=match)

@@ -168,7 +168,7 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         words.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
-        words += map(sentence, gaps_in_words(ranking, most=1))
+        words += map(sentence, gaps_in_words(ranking, max_pairs=1))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLAINED}. A difference is "
         "significant if its interval (with raters resampled, if available) excludes 0, and its p-value, corrected by "

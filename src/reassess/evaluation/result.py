@@ -133,7 +133,7 @@ class Evaluation(Shown):
 
     @property
     def scored(self) -> int:
-        """Images with a valid class: the n of ReaL accuracy."""
+        """Number of images with a valid class: the n of ReaL accuracy."""
         return sum(part.n for part in self.by_label_count.values())
 
     @property

@@ -38,27 +38,27 @@ class Counts:
 
     @property
     def hits(self) -> jax.Array:
-        """Images where any of the k highest classes is valid; shape (len(top_k),)."""
+        """Number of images where any of the k highest classes is valid; shape (len(top_k),)."""
         return self.numbers[..., :-4]
 
     @property
     def n(self) -> jax.Array:
-        """Images with a valid class."""
+        """Number of images with a valid class."""
         return self.numbers[..., -4]
 
     @property
     def empty(self) -> jax.Array:
-        """Images without a valid class, which are not in `hits` and `n`."""
+        """Number of images without a valid class, which are not in `hits` and `n`."""
         return self.numbers[..., -3]
 
     @property
     def nan(self) -> jax.Array:
-        """Images with a NaN score."""
+        """Number of images with a NaN score."""
         return self.numbers[..., -2]
 
     @property
     def ill_formed(self) -> jax.Array:
-        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
         return self.numbers[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":

@@ -73,17 +73,17 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def empty(self) -> _Tensor:
-        """Images without a valid class, which are not in `hits` and `total`."""
+        """Number of images without a valid class, which are not in `hits` and `total`."""
         return self.sums[2]
 
     @property
     def nan(self) -> _Tensor:
-        """Images with a NaN score."""
+        """Number of images with a NaN score."""
         return self.sums[3]
 
     @property
     def ill_formed(self) -> _Tensor:
-        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:

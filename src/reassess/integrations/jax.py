@@ -58,7 +58,7 @@ class Counts:
 
     @property
     def ill_formed(self) -> jax.Array:
-        """Number of images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
         return self.numbers[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":

@@ -83,7 +83,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def ill_formed(self) -> _Tensor:
-        """Number of images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.cli.screen import in_options
+from reassess.cli.screen import format_message
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
@@ -50,10 +50,16 @@ collect_ignore = [
 
 os.environ.pop("COLUMNS", None)  # readline sets it in the process that starts the workers of pytest-xdist
 
-settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("reassess")
+settings.register_profile("random", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)  # the same input in each run
+settings.load_profile("same" if os.environ.get("CI") else "random")
 
 _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that no worker has them left at the end."""
+    items.sort(key=lambda item: item.path.name != "test_examples.py")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -155,10 +161,10 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
         def record(message: ReassessError | ReassessWarning) -> str:
             if isinstance(message, ReassessError):
                 errors.append(message)
-            return in_options(message)
+            return format_message(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.in_options", record), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

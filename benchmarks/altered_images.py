@@ -110,7 +110,7 @@ def recall(originals: list[Fingerprint | str], altered: list[Fingerprint | str])
         assert isinstance(before, Fingerprint)
         assert isinstance(after, Fingerprint)
         near += before.digest == after.digest or bool(near_groups([before, after], lambda *_: None))
-        hashes = (int.from_bytes(each.hashes[:8]) for each in (before, after))
+        hashes = (int.from_bytes(fingerprint.hashes[:8]) for fingerprint in (before, after))
         by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MOST_BITS
     return 100 * near / len(originals), 100 * by_hash / len(originals)
 

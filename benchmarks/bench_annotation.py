@@ -246,7 +246,7 @@ def load_first_page(command: Sequence[str]) -> None:
 
 
 def test_first_page_comes_soon_after_start(row: Any, tmp_path: Path) -> None:
-    """The image of each task exists, since `serve` looks for it."""
+    """Each task has an image file, since `serve` checks that they exist."""
     (tmp_path / "images").mkdir()
     plan = replace(make_plan(), images=str(tmp_path / "images"))
     for part in (plan.tasks, plan.golden_tasks):

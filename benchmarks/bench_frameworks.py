@@ -164,11 +164,11 @@ def test_metric_adds_little_time(
 
     names, path = list(labels.images), str(fetch("imagenet-real"))
     options = {"numbers": {"labels": labels, "images": names}, "names": {"labels": labels}}.get(target, {})
-    theirs, ours = [], []
+    timm_seconds, metric_seconds = [], []
     for _ in range(7):
         evaluator = RealLabelsImagenet(names, path)
-        theirs.append(of_torch(lambda scores, _: evaluator.add_result(scores)).seconds(targets["numbers"]))  # noqa: B023
-        ours.append(metric(**options).seconds(targets[target]))
+        timm_seconds.append(of_torch(lambda scores, _: evaluator.add_result(scores)).seconds(targets["numbers"]))  # noqa: B023
+        metric_seconds.append(metric(**options).seconds(targets[target]))
     name = f"{metric.__name__}, {target}, batch of {BATCH}"
-    row(name, median(ours), "timm RealLabelsImagenet", median(theirs), ">= 10")
-    row(name, median(ours), "ResNet-50 forward", resnet50, "<= 0.02")
+    row(name, median(metric_seconds), "timm RealLabelsImagenet", median(timm_seconds), ">= 10")
+    row(name, median(metric_seconds), "ResNet-50 forward", resnet50, "<= 0.02")

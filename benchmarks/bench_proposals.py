@@ -80,7 +80,7 @@ def measure_seconds(work: Any, *arguments: Any) -> float:
     return time.perf_counter() - start
 
 
-def test_propose_takes_a_minute(row: Any, folder: Path) -> None:
+def test_propose_takes_at_most_a_minute(row: Any, folder: Path) -> None:
     """`propose` runs in a new process, whose peak memory includes the pages of mapped files."""
     command = [sys.executable, str(Path(__file__)), str(folder)]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
@@ -113,7 +113,7 @@ def draw_golden(result: ProposalResult) -> Golden:
     return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 
 
-def test_best_subset_of_models_is_chosen_in_20_seconds(row: Any, folder: Path) -> None:
+def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> None:
     result = propose_candidates(folder)
     golden = draw_golden(result)
     choice = choose_models(result, golden)

@@ -50,7 +50,7 @@ def print_table(title: str, headings: Iterable[object], rows: Iterable[Iterable[
         print("\t".join(map(str, row)), flush=True)
 
 
-def any_order(rng: np.random.Generator) -> Iterator[list[object]]:
+def measure_random_orders(rng: np.random.Generator) -> Iterator[list[object]]:
     for images in (300, 1000, 3000, 5000, 10_000, 20_000, 50_000):
         cells: list[object] = [images]
         for accuracy in ACCURACIES[1:]:
@@ -69,7 +69,7 @@ def any_order(rng: np.random.Generator) -> Iterator[list[object]]:
         yield cells
 
 
-def known_order(rng: np.random.Generator) -> Iterator[list[object]]:
+def measure_known_orders(rng: np.random.Generator) -> Iterator[list[object]]:
     orders = known_orders(CLASSES, 1000)
     for images in (30, 50, 100, 150, 300, 1000, 5000, 50_000):
         cells: list[object] = [images]
@@ -84,7 +84,7 @@ def known_order(rng: np.random.Generator) -> Iterator[list[object]]:
         yield cells
 
 
-def false_reports(rng: np.random.Generator) -> Iterator[list[object]]:
+def count_false_reports(rng: np.random.Generator) -> Iterator[list[object]]:
     for images in (300, 1000, 5000, 50_000):
         reports = np.zeros(4, int)
         for count in range(200):
@@ -100,7 +100,7 @@ def false_reports(rng: np.random.Generator) -> Iterator[list[object]]:
         yield [images, *reports]
 
 
-def few_classes(rng: np.random.Generator) -> Iterator[list[object]]:
+def measure_few_classes(rng: np.random.Generator) -> Iterator[list[object]]:
     for classes in (2, 3, 4, 5, 10):
         for images in (50, 100, 200, 500, 1000):
             sample = make_images(images, classes)
@@ -121,7 +121,7 @@ def few_classes(rng: np.random.Generator) -> Iterator[list[object]]:
             yield cells
 
 
-def search_seconds(rng: np.random.Generator) -> Iterator[list[object]]:
+def measure_seconds(rng: np.random.Generator) -> Iterator[list[object]]:
     imagenet = Images(ORIGINAL.images, ORIGINAL.indices.astype(np.int64), CLASSES)
     for accuracy in ACCURACIES:
         honest = simulate_predictions(rng, imagenet.truth, accuracy)
@@ -137,11 +137,11 @@ def search_seconds(rng: np.random.Generator) -> Iterator[list[object]]:
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
     models = ["accuracy", "honest", "sorted as text", "permuted", "wrong rows"]
-    print_table("Seconds for 50,000 ids", models, search_seconds(rng))
-    print_table("Known orders found, with their name", ["images", *ACCURACIES], known_order(rng))
+    print_table("Seconds for 50,000 ids", models, measure_seconds(rng))
+    print_table("Known orders found, with their name", ["images", *ACCURACIES], measure_known_orders(rng))
     title = "Random orders: found of 10: % of classes correct/% undecided/excess accuracy in points"
-    print_table(title, ["images", *ACCURACIES[1:]], any_order(rng))
+    print_table(title, ["images", *ACCURACIES[1:]], measure_random_orders(rng))
     models = ["images", "40 to 90 % accurate", "15 %", "1 to 5 %", "wrong rows"]
-    print_table("False reports for 200 models that use the benchmark's class list", models, false_reports(rng))
+    print_table("False reports for 200 models that use the benchmark's class list", models, count_false_reports(rng))
     title = "Few classes, each at another place: found of 100"
-    print_table(title, ["", *ACCURACIES[1:], "by chance"], few_classes(rng))
+    print_table(title, ["", *ACCURACIES[1:], "by chance"], measure_few_classes(rng))

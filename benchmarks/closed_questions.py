@@ -24,7 +24,7 @@ def count_real() -> npt.NDArray[np.int64]:
 
 
 def count_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:
-    """Count simulated closed questions; all raters see the same in a hard one, and half of the hard ones mislead."""
+    """Count closed questions in a simulation, where half of the hard questions mislead all raters."""
     rng = np.random.default_rng(seed)
     raters, golden, main = 20, 400, 4_000
     valid, is_misleading = rng.random(golden + main) < 0.3, rng.random(golden + main) < hard / 2
@@ -55,7 +55,7 @@ def print_closed() -> None:
     if find_all("imagenet-real-golden") is not None:
         tables = {"ReaL's golden": count_real()} | tables
     for name, counts in tables.items():
-        wrong = counts[0, 1], counts[1, 0]  # closed as invalid but valid, closed as valid but invalid
+        wrong = counts[0, 1], counts[1, 0]  # valid questions closed as invalid, and invalid questions closed as valid
         shares = (*(wrong / counts.sum(axis=1)), sum(wrong) / counts.sum())
         print(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |", flush=True)
 

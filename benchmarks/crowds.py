@@ -249,16 +249,16 @@ def read_public(folder: str) -> tuple[Votes, Ints]:
 
 def golden_draws(seed: int, votes: Votes, truth: Ints) -> Iterator[tuple[int, Votes | None, npt.NDArray[np.bool_]]]:
     """Yield numbers of golden items, an expert's answers on random items, and the mask of the other items."""
-    judged = (truth >= 0) & (votes.sizes > 0)
+    has_truth = (truth >= 0) & (votes.sizes > 0)
     for number in GOLDEN:
-        if number < judged.sum() / 2:
-            chosen = np.sort(np.random.default_rng(seed).choice(np.flatnonzero(judged), number, replace=False))
-            others = judged.copy()
-            others[chosen] = False
+        if number < has_truth.sum() / 2:
+            chosen = np.sort(np.random.default_rng(seed).choice(np.flatnonzero(has_truth), number, replace=False))
+            is_judged = has_truth.copy()
+            is_judged[chosen] = False
             items, rows = tuple(votes.items[row] for row in chosen), np.arange(number)
             columns = rows, 0 * rows, truth[chosen]
             experts = Votes.from_columns(items, *columns, ("expert",), votes.answers) if number else None
-            yield number, experts, others
+            yield number, experts, is_judged
 
 
 def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[np.bool_]) -> list[float]:
@@ -370,13 +370,13 @@ def print_copies() -> None:
     print(f"\n| items in common | hard items | pair listed, of {COPY_REPEATS} | others listed |\n|---|---|---|---|")
     for common, items in COMMON.items():
         for hard in ("no", "some", "all"):
-            copiers, others = 0, 0
+            copiers_listed, others_listed = 0, 0
             for seed in range(COPY_REPEATS):
                 votes = simulate_copiers(seed, 20, items, 10, 2, 2, COPIED, hard=hard)
                 listed = {pair.raters for pair in checks.dependence(votes).pairs}
-                copiers += (18, 19) in listed
-                others += bool(listed - {(18, 19)})
-            print(f"| {common} | {hard} | {copiers} | {others} |", flush=True)
+                copiers_listed += (18, 19) in listed
+                others_listed += bool(listed - {(18, 19)})
+            print(f"| {common} | {hard} | {copiers_listed} | {others_listed} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Coverage of intervals for a difference, resampling images, and their change with the seed, resampling raters too.
+"""Coverage of the interval for a difference of two models, and how its width depends on the seed.
 
 `python -m benchmarks.image_intervals` prints two tables for docs/decisions/0014-intervals.md:
 

@@ -53,9 +53,9 @@ def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int)
     order = rng.permutation(models)
     members, sends = members[:, order] | is_original[:, None], sends[image][:, order]
     golden = valid & (rng.random(images) < 0.5)[image]
-    asked = members.any(axis=1) & sends.any(axis=1)
+    has_question = members.any(axis=1) & sends.any(axis=1)
     original = is_original[:, None]  # an image without questions keeps its original label
-    return Pairs(members, sends).take(asked), Pairs(members | original, sends | original).take(golden)
+    return Pairs(members, sends).take(has_question), Pairs(members | original, sends | original).take(golden)
 
 
 def candidate_ratios(case: int) -> list[float]:

@@ -49,7 +49,7 @@ def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
 
 def main() -> None:
     """Print the table."""
-    votes, published = read_votes(), read_scores().values >= THRESHOLD
+    votes, is_published = read_votes(), read_scores().values >= THRESHOLD
     assert isinstance(votes.items, Questions)
     golden = golden_truth(read_votes("imagenet-real-golden"), at_least=3)
     print("| aggregation | average precision | pairs kept | Jaccard with ReaL | seconds |\n|---|---|---|---|---|")
@@ -57,10 +57,10 @@ def main() -> None:
         start = time.perf_counter()
         values = np.clip(compute(), 0, 1)
         seconds = time.perf_counter() - start
-        kept = values >= THRESHOLD
-        jaccard = np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
+        is_label = values >= THRESHOLD
+        jaccard = np.count_nonzero(is_label & is_published) / np.count_nonzero(is_label | is_published)
         curve = precision_recall(Scores(votes.items, values), golden)
-        print(f"| {name} | {curve.average_precision:.4f} | {kept.sum():,} | {jaccard:.3f} | {seconds:.1f} |")
+        print(f"| {name} | {curve.average_precision:.4f} | {is_label.sum():,} | {jaccard:.3f} | {seconds:.1f} |")
 
 
 if __name__ == "__main__":

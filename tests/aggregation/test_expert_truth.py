@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, aggregate, golden_votes
+from reassess.annotation.running_posterior import truth_of
 from reassess.core import Classes, Questions
 from tests.helpers import fault_of, votes_of
 
@@ -39,10 +40,15 @@ def test_question_is_valid_if_more_than_half_of_experts_say_yes(answers: list[li
 
 
 def test_at_least_applies_to_every_item() -> None:
-    """ReaL's recipe needs 3 and 2 of 5 experts; by default one expert is enough if no other answered."""
+    """ReaL's recipe needs 3 and 2 of 5 experts; fewer answers than needed decide nothing. By default one is enough."""
     answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
-    for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, 0]), (2, [1, 1, 0])):
-        assert truth_by(answers, at_least=at_least).values.tolist() == expected
+    for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, -1]), (2, [1, 1, -1])):
+        truth = truth_by(answers, at_least=at_least)
+        assert truth.values.tolist() == expected
+        by_campaign = [truth_of(each, at_least) for each in answers]
+        assert [-1 if value is None else value for value in by_campaign] == expected
+        assert (truth.note is None) is (at_least is None)
+    assert truth.note == "1 golden item undecided (too few experts): image c, class 1"
     assert truth_by(answers, at_least=2).rule == "valid: at least 2 of 5 experts said yes"
     assert truth_by([[0], [0, 0], []], answers=("no",)).values.tolist() == [0, 0, -1]
 

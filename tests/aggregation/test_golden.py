@@ -62,8 +62,8 @@ def test_golden_answers_are_those_of_raters() -> None:
 
 def test_golden_part_defaults_to_golden_items_among_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
-    expert = votes_of([(0, 0, 2), (1, 0, 2)], ("z", "y", "w"))
-    with pytest.warns(ReassessWarning, match="^1 of 3 golden items have no votes and are not used: item w$"):
+    expert = votes_of([(0, 0, 2), (1, 0, 2), (2, 0, 2)], ("z", "y", "w", "open"))
+    with pytest.warns(ReassessWarning, match="^1 of 4 golden items have no votes and are not used: item w$"):
         golden = golden_part(votes, expert)
     assert [(golden.items[row], golden.on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),
@@ -120,9 +120,9 @@ def test_golden_items_without_other_votes_get_golden_votes() -> None:
 
 def test_image_with_unanswered_golden_question_stays_unrated() -> None:
     """Also if it has votes on suggested classes, but not if the main job has a golden question on it."""
-    questions = Questions.from_columns(list("aabbccdee"), np.array([1, 2, 1, 2, 1, 2, 1, 1, 2]))
-    expert = votes_of([(row, 0, 2) for row in (0, 1, 2, 3, 4, 5, 7, 8)], questions, ("eve",))  # none on d
-    golden = votes_of([(0, 0, 0), (1, 0, 0), (2, 0, 0), (4, 0, 0), (6, 0, 0)], questions)
+    questions = Questions.from_columns(list("aabbccdeeff"), np.array([1, 2, 1, 2, 1, 2, 1, 1, 2, 1, 2]))
+    expert = votes_of([(row, 0, 2) for row in (0, 1, 2, 3, 4, 5, 7, 8)], questions, ("eve",))  # not on d and f
+    golden = votes_of([(0, 0, 0), (1, 0, 0), (2, 0, 0), (4, 0, 0), (6, 0, 0), (9, 0, 0)], questions)
     votes = votes_of([(0, 0, 2), (1, 0, 2)], Questions.from_columns(["c", "e"], np.array([7, 1])))
 
     def items_of(*experts: Votes) -> list[tuple[str, int]]:
@@ -136,7 +136,7 @@ def test_image_with_unanswered_golden_question_stays_unrated() -> None:
         match=r"^golden questions have no raters' votes, so other votes on their images are not used \(1\): c$",
     ):
         assert items_of(expert) == [("e", 1), ("a", 1), ("a", 2), ("d", 1)]
-    assert items_of() == [("c", 7), ("e", 1), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
+    assert items_of() == [("c", 7), ("e", 1), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1), ("f", 1)]
     more = votes_of([(0, 0, 2)], Questions.from_columns(["b"], np.array([2])))
     assert with_golden_votes(more, golden, expert).images == ("b", "a", "d")  # main and golden votes cover all of b
 

@@ -8,6 +8,7 @@ from reassess.aggregation import (
     Aggregation,
     Method,
     aggregate,
+    calibrated_recipe,
     golden_truth,
     likely_recipes,
     measure_curves,
@@ -63,6 +64,9 @@ def test_likely_recipes_are_distinct() -> None:
     own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
     assert likely_recipes() == likely_recipes(own) == (own,)
     assert likely_recipes(REAL_RECIPE) == (REAL_RECIPE, own)
+    recorded = likely_recipes(None, "calibrated, at_least=2, pooling=0.0, original=true")
+    assert recorded == (calibrated_recipe(at_least=2, pooling=0.0), own)
+    assert likely_recipes(None, "em, pooling=0.0") == (own,)
 
 
 @pytest.mark.parametrize(

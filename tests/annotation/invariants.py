@@ -339,9 +339,6 @@ def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
 
 
 def _golden_answers_of_raters(state: Stored) -> int:
-    """Return golden answers to questions that an expert has answered, or all if experts answered none."""
-    golden_questions = [
-        state.questions[row.question] for row in state.countable if state.people[row.person].role == Role.RATER
-    ]
-    golden = [row for row in golden_questions if state.kind(row) == Kind.GOLDEN]
-    return sum(row.truth is not None for row in golden)
+    """Count raters' answers to golden questions."""
+    answered = [state.questions[row.question] for row in state.countable if state.people[row.person].role == Role.RATER]
+    return sum(state.kind(row) == Kind.GOLDEN for row in answered)

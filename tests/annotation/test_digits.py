@@ -73,6 +73,7 @@ class Rated:
 
 
 def rated(path: Path, seed: int) -> Rated:
+    """Let all raters answer; an answer depends on seed, rater and question, not on the order of the questions."""
     chance = Random(seed)
     truth: list[int] = sklearn_datasets.load_digits().target.tolist()
     images = chance.sample(range(len(truth)), _MAIN + _GOLDEN)
@@ -102,7 +103,12 @@ def rated(path: Path, seed: int) -> Rated:
                 working.remove(person)
                 continue
             name, matrix = address[turn.image], raters[person]
-            values = [chance.choices(range(3), matrix[row.class_id == truth[int(name[:4])]])[0] for row in turn.rows]
+            values = [
+                Random(f"{seed} {number_of[person]} {name} {row.class_id}").choices(
+                    range(3), matrix[row.class_id == truth[int(name[:4])]]
+                )[0]
+                for row in turn.rows
+            ]
             new_answers = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, values, strict=True)]
             save_answers(campaign, person, new_answers, 1e9)
             votes = done.main if name in own else done.golden

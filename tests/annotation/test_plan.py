@@ -1,5 +1,6 @@
 """The plan of a campaign: practice tasks, and parts that contradict each other."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
         ),
         (
             {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},
-            "no golden task is left for raters who passed practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "no golden task is left for raters who passed practice\n"
+            "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
@@ -155,7 +157,9 @@ def test_contradicting_parts_of_plan_raise(options: dict[str, Any], expected: st
 
 
 def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
-    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    assert "\n  allowed: up to 3 practice tasks: 12 golden questions are 6 tasks, and 3 must remain\n" in message(
+        plan_of_cut_images, 4
+    )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
@@ -179,3 +183,13 @@ def test_practice_that_is_easy_to_pass_names_how_much_would_be_enough(
     practice = PracticeRound(tasks, 0, *questions, bar)
     assert practice.easiest == easiest
     assert practice.enough_tasks == enough
+    if enough and bar is not None:
+        q = sum(questions) // tasks
+        assert practice.questions_for == 2 * enough * q  # half of them are left for raters who passed
+
+
+def test_enough_practice_is_found_fast() -> None:
+    start = time.perf_counter()
+    for bar, enough in ((0.5, None), (0.52, 400)):
+        assert PracticeRound(200, 0, 600, 600, bar).enough_tasks == enough
+    assert time.perf_counter() - start < 2

@@ -175,3 +175,17 @@ def test_share_needs_a_sample_of_all_labels(
     assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share
+    for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
+        too_low = replace(sample, probabilities=np.full(4, chance))
+        assert fault_of(DrawnLabels.of, held_out, known, too_low) == ("out-of-range", found)
+
+
+def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
+    """Experts said of d.png only that another class is not in it; c.png has no answer."""
+    images = HELD_OUT.labels.images
+    sample = Sample(images, np.ones(4), ("",) * 4)
+    for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
+        drawn = DrawnLabels.of(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
+        assert (drawn.covered, drawn.other_answers) == (1.0, others)
+        _, checked = correct_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
+        assert (checked.corrected is None, checked.other_answers) == (others > 0, others)

@@ -99,7 +99,7 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
     assert covered >= 34
 
 
-@pytest.mark.filterwarnings("ignore:more than a third is dropped")
+@pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) -> None:
     """The limit is on the mean absolute error over 10 random parts of 1,000 images."""
     images = ClassCandidates.of(measured.held_out)
@@ -111,7 +111,7 @@ def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) 
     assert np.abs(off).mean() <= 0.02
 
 
-@pytest.mark.filterwarnings("ignore:more than a third is dropped")
+@pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_more_dropped_labels_are_wrong_than_with_the_method_consistent(measured: MeasuredLabels) -> None:
     consistent = find_label_errors(measured.held_out, "consistent")
     equally_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]

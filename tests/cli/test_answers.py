@@ -1,4 +1,4 @@
-"""Votes in another language, or with a typo, never give a wrong number: they are read by one rule, or refused."""
+"""Votes in another language are read correctly, and typos are errors."""
 
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,15 @@ GIVE_ALL = "list all answers, from invalid to valid: --answers A,B,..., or answe
 
 
 def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Path:
-    """Twenty images of which each is asked of two classes: three raters' votes and the experts' golden answers."""
+    """Write a benchmark of 20 images and 2 classes: votes of three raters, and golden answers of experts."""
     rng = np.random.default_rng(0)
     rows, golden_rows, original, predicted = [], [], [], []
     for number in range(20):
-        image, right = f"{number:02d}.png", int(rng.choice(2))
-        original.append((image, ("cat", "dog")[right if number % 5 else 1 - right]))
-        predicted.append((image, ("cat", "dog")[right if number % 7 else 1 - right]))
+        image, true_class = f"{number:02d}.png", int(rng.choice(2))
+        original.append((image, ("cat", "dog")[true_class if number % 5 else 1 - true_class]))
+        predicted.append((image, ("cat", "dog")[true_class if number % 7 else 1 - true_class]))
         for class_id, class_name in enumerate(("cat", "dog")):
-            truth = 2 * (class_id == right)
+            truth = 2 * (class_id == true_class)
             for rater in ("ann", "bo", "cy"):
                 answer = truth if rng.random() < 0.8 else int(rng.choice(3))
                 rows.append((image, class_name, rater, votes[answer]))
@@ -41,14 +41,14 @@ def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Pat
     return folder
 
 
-def test_every_command_reads_votes_in_another_language_as_in_english(folder: Path, run: Runner) -> None:
-    """The order of the answers is told once, and benchmark.json keeps it."""
+def test_commands_read_votes_in_another_language(folder: Path, run: Runner) -> None:
+    """The order of answers is given only once, since benchmark.json stores it."""
     benchmark("english", ENGLISH, ENGLISH)
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
     benchmark("mixed", GERMAN, ("NO", "", " Yes"))
-    told = {"english": (), **dict.fromkeys(("deutsch", "mixed"), ("--answers", ",".join(GERMAN)))}
+    answer_options = {"english": (), **dict.fromkeys(("deutsch", "mixed"), ("--answers", ",".join(GERMAN)))}
     results: dict[str, list[Any]] = {}
-    for name, answers in told.items():
+    for name, answers in answer_options.items():
         results[name] = found = []
         given = "--benchmark", name, "--quiet"
         for method in ("majority", "mean", "em", "calibrated"):
@@ -65,17 +65,17 @@ def test_every_command_reads_votes_in_another_language_as_in_english(folder: Pat
     assert Path("deutsch/benchmark.json").read_text().count('"ja"') == 1
 
 
-def test_answers_are_listed_by_data_check(folder: Path, run: Runner) -> None:
+def test_status_lists_answers(folder: Path, run: Runner) -> None:
     benchmark("pets", ("No", "maybe", "YES"), ("0", "", "1"))
     parts = {one["part"]: one for one in results_of(run, "status", "pets")["parts"]}
     assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
     assert parts["golden"]["answers"] == {"0": 16, "1": 16}
-    printed = run("status", "pets").out
-    assert "2 classes; answers no 56, maybe 10, yes 54" in printed
-    assert "2 classes; answers 0 16, 1 16" in printed
+    output_text = run("status", "pets").out
+    assert "2 classes; answers no 56, maybe 10, yes 54" in output_text
+    assert "2 classes; answers 0 16, 1 16" in output_text
 
 
-def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runner) -> None:
+def test_commands_report_a_typo_in_the_same_words(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     assert run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv").code == 0
     assert run("labels", "--benchmark", "pets", "--threshold", "0.5", "-o", "pets/labels.csv").code == 0
@@ -98,11 +98,11 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runne
 
 
 @pytest.mark.parametrize("answers", ["a,a", "maybe", "", "a,,b"])
-def test_answers_are_two_or_more_different_ones(run: Runner, answers: str) -> None:
-    told = run("raters", "votes.csv", "--answers", answers)
+def test_answers_must_be_two_or_more_different_words(run: Runner, answers: str) -> None:
+    run_result = run("raters", "votes.csv", "--answers", answers)
     assert (
-        told.code,
-        told.err.endswith("is not a list of two or more different answers, such as no,maybe,yes.\n"),
+        run_result.code,
+        run_result.err.endswith("is not a list of two or more different answers, such as no,maybe,yes.\n"),
     ) == (
         2,
         True,
@@ -110,19 +110,19 @@ def test_answers_are_two_or_more_different_ones(run: Runner, answers: str) -> No
 
 
 @pytest.mark.parametrize("command", ["aggregate", "raters", "curve"])
-def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command: str) -> None:
-    """They would be ignored: each file keeps its own scale if it has none of them."""
+def test_answers_missing_from_all_votes_are_an_error(folder: Path, run: Runner, command: str) -> None:
+    """Otherwise they would be ignored, since each file keeps its own scale."""
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
     output = ("-o", "s.csv", "--force") if command == "aggregate" else ()
-    refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
-    assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
-    assert refused.err == (
+    failure = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
+    assert (failure.code, failure.error, failure.out) == (1, "unused-option", "")
+    assert failure.err == (
         "Error: no vote has one of the answers in --answers\n"
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
         "  found:   nein, vielleicht, ja\n"
-        "  fix:     correct the answers in --answers, or leave them out\n"
+        "  fix:     correct or remove the answers in --answers\n"
     )
     assert not Path("s.csv").exists()
     assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0
@@ -132,7 +132,7 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     )
 
 
-def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:
+def test_golden_answers_can_all_be_no(folder: Path, run: Runner) -> None:
     write_csv("labels.csv", "image,class", [("a", "cat")])
     write_csv("scores.csv", "image,class,score", [("a", "cat", 0.9), ("a", "dog", 0.3)])
     Path("pets").mkdir()
@@ -144,7 +144,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
-def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Runner) -> None:
+def test_votes_and_golden_answers_of_different_kinds_are_an_error(folder: Path, run: Runner) -> None:
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
     for command in (("aggregate", "choices.csv", "-o", "t.csv"), ("raters", "choices.csv")):
@@ -161,15 +161,15 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
             for file, to in zip(("choices", "golden"), ("votes", "golden"), strict=True)
         },
     )
-    told = run("status", "pets")
-    assert (told.code, "votes of different kinds cannot be joined\n" in told.err) == (1, True)
+    run_result = run("status", "pets")
+    assert (run_result.code, "votes of different kinds cannot be joined\n" in run_result.err) == (1, True)
 
 
-def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:
+def test_golden_none_ignores_golden_answers(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     given = "--benchmark", "pets", "--force", "-o"
     assert run("aggregate", *given, "with.csv", "--method", "em").code == 0
-    assert run("aggregate", *given, "without.csv", "--golden", "none").out.splitlines()[0].endswith("raters, em")
+    assert run("aggregate", *given, "without.csv", "--golden", "none").out.splitlines()[0].endswith("raters, method em")
     Path("pets/golden.csv").unlink()
     assert run("aggregate", *given, "alone.csv").code == 0
     assert Path("without.csv").read_bytes() == Path("alone.csv").read_bytes() != Path("with.csv").read_bytes()
@@ -181,11 +181,11 @@ def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:
         ),
         (("--method", "imagenet-real"), "Method imagenet-real measures raters on golden answers: give --golden."),
     ):
-        refused = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
-        assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")
+        failure = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
+        assert (failure.code, failure.err.splitlines()[-1]) == (2, f"Error: {text}")
 
 
-def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: Runner) -> None:
+def test_undecided_golden_items_are_named(folder: Path, run: Runner) -> None:
     choices = [(image, rater, "cat") for image in "abc" for rater in "xy"] + [("c", "z", "dog")]
     write_csv("votes.csv", "image,rater,answer", choices)
     experts = [("a", "eve", "cat"), ("b", "eve", "cat"), ("b", "flo", "dog"), ("c", "eve", "dog")]
@@ -204,7 +204,7 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: R
     assert curve["golden"] == {"questions": 4, "valid": 2, "rule": golden["rule"], "undecided": 1, "unrated": 0}
 
 
-def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) -> None:
+def test_commands_warn_about_a_misspelled_image(folder: Path, run: Runner) -> None:
     pets = benchmark("pets", ENGLISH, ENGLISH)
     for number in range(20):
         (pets / "images").mkdir(exist_ok=True)
@@ -213,10 +213,10 @@ def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) 
     votes.write_text(votes.read_text().replace("07.png,dog,bo", "70.png,dog,bo"))
     given = "--benchmark", "pets", "--quiet"
     where = "1 of 21 images not in the image folder of pets: 70.png\n"
-    made = run("aggregate", *given, "-o", "pets/scores.csv")
-    assert (made.code, made.err) == (0, f"Warning: pets/votes.csv: {where}")
-    cut = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")
-    assert (cut.code, cut.err) == (0, f"Warning: pets/scores.csv: {where}")
-    judged = run("evaluate", "p.csv", *given)
-    assert judged.code == 0
-    assert judged.err == f"Warning: pets/labels.csv: {where}Warning: pets/scores.csv: {where}"
+    aggregate_result = run("aggregate", *given, "-o", "pets/scores.csv")
+    assert (aggregate_result.code, aggregate_result.err) == (0, f"Warning: pets/votes.csv: {where}")
+    labels_result = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")
+    assert (labels_result.code, labels_result.err) == (0, f"Warning: pets/scores.csv: {where}")
+    evaluate_result = run("evaluate", "p.csv", *given)
+    assert evaluate_result.code == 0
+    assert evaluate_result.err == f"Warning: pets/labels.csv: {where}Warning: pets/scores.csv: {where}"

@@ -1,4 +1,4 @@
-"""An invalid CAMPAIGN: the error says what it is, and nothing is left beside it."""
+"""Errors of an invalid CAMPAIGN, which leave no files behind."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: str) -> None:
+def test_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: str) -> None:
     Path("pets").mkdir()
     Path("link.db").symlink_to("gone.db")
     os.mkfifo("pipe")

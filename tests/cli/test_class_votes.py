@@ -1,4 +1,4 @@
-"""Votes for one class an image, from the file of votes to label sets, a curve, raters and a report."""
+"""Votes for one class per image, from the file of votes to label sets, a curve, raters and a report."""
 
 import json
 from pathlib import Path
@@ -34,11 +34,12 @@ def here(folder: Path) -> Path:
     return write_files(folder, {"votes.csv": VOTES, "golden.csv": GOLDEN, "counts.csv": COUNTS})
 
 
-def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
+def test_scores_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
     assert out == (
-        "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
-        "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
+        "scores.csv: 8 scores, 12 votes by 3 raters, method majority\n"
+        "without a class list, the classes are the 3 class names in the votes, sorted: cat, dog, fox\n"
+        "ties: 1\nwithout votes: 0\n"
         "next: reassess labels scores.csv --threshold 0.8 -o labels.json\n"
     )
     assert Path("scores.csv").read_text().splitlines()[:4] == [
@@ -50,17 +51,17 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> 
 
 
 @pytest.mark.parametrize(("scores", "labels"), [("s.csv", "l.json"), ("s.npz", "l.csv"), ("s.parquet", "l.parquet")])
-def test_names_stay_names_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
+def test_class_names_are_kept_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
     output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     output_of(run("labels", scores, "--threshold", "0.5", "-o", labels))
-    cut = read_label_file(labels)
-    named = {image: [cut.classes.names[i] for i in ids] for image, ids in cut.sets().items()}
+    label_sets = read_label_file(labels)
+    named = {image: [label_sets.classes.names[i] for i in ids] for image, ids in label_sets.sets().items()}
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
-def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Runner) -> None:
+def test_commands_that_need_raters_reject_counts(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
-    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    assert out.startswith("s.csv: 3 scores, 6 votes by unknown raters, method majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     for argv in (["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"], ["raters", "counts.csv"]):
@@ -68,9 +69,9 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     assert not Path("t.csv").exists()
 
 
-def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None:
+def test_default_method_of_counts_is_majority(here: Path, run: Runner) -> None:
     out = output_of(run("aggregate", "counts.csv", "-o", "s.csv"))
-    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    assert out.startswith("s.csv: 3 scores, 6 votes by unknown raters, method majority\n")
     write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
     output_of(run("aggregate", "--benchmark", "F", "-o", "F/scores.csv"))
     assert Path("F/scores.csv").read_text() == Path("s.csv").read_text()
@@ -78,8 +79,8 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None
     assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
 
 
-def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) -> None:
-    """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
+def test_show_lists_classes_and_who_chose_them(here: Path, run: Runner) -> None:
+    """Raters could choose every class, so a predicted class that nobody chose was asked and rejected."""
     write_files(
         here,
         {
@@ -93,8 +94,8 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) ->
     for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
         Path(file).rename(f"b/{part}")
     Path("votes.csv").rename("b/votes.csv")
-    shown = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
-    assert [line.rstrip() for line in shown.splitlines()] == [
+    output_text = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    assert [line.rstrip() for line in output_text.splitlines()] == [
         "image      a.png",
         "original   unknown",
         "valid      0 cat",
@@ -103,15 +104,15 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) ->
         "───────────────────────────────────────────────────────────────",
         "0       cat    0.6667        valid   2 of 3   ann, bo   1 of 1",
         "1       dog    0.3333                1 of 3   cy        0 of 1",
-        "Raters chose one class per image; nobody chose a class that is not listed.",
+        "Raters chose one class per image; all chosen classes are listed.",
         "",
         "model.csv: 2 fox (rejected by experts); 0 cat (valid)",
     ]
     Path("b/golden.csv").unlink()
     Path("counts.csv").rename("b/votes.csv")
-    without = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
-    assert "0       cat    0.6667        valid   31 of 50" in without
-    assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in without
+    output_of_counts = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    assert "0       cat    0.6667        valid   31 of 50" in output_of_counts
+    assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in output_of_counts
 
 
 # --- ten classes, by name and by id ---------------------------------------------------------------------------------
@@ -120,23 +121,26 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 PEOPLE = ("ann", "bo", "cy", "di")
 
 
-def numbered(count: int, right: float, seed: int) -> list[tuple[str, int]]:
-    """An image and its class, of which the first digits are the truth with some probability."""
+def numbered(count: int, share_correct: float, seed: int) -> list[tuple[str, int]]:
+    """Draw the class of each image, which is correct with a given probability."""
     rng = np.random.default_rng(seed)
-    return [(f"{image}.png", image % 10 if rng.random() < right else int(rng.integers(10))) for image in range(count)]
+    return [
+        (f"{image}.png", image % 10 if rng.random() < share_correct else int(rng.integers(10)))
+        for image in range(count)
+    ]
 
 
 def write_digits(folder: Path, *, named: bool) -> Path:
-    """Forty images of ten classes, four raters, one expert on every third image, a model: by name or by id."""
-    called = NAMES.__getitem__ if named else str
+    """Write 40 images of 10 classes, votes of 4 raters and an expert, and 2 models: by class name or id."""
+    format_class = NAMES.__getitem__ if named else str
     votes = "".join(
-        f"{image},{rater},{called(chosen)}\n"
+        f"{image},{rater},{format_class(chosen)}\n"
         for seed, rater in enumerate(PEOPLE)
         for image, chosen in numbered(40, 0.5, seed)
     )
-    golden = "".join(f"{image},eve,{called(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
-    original = "".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.9, 8))
-    model, other = ("".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.7, seed)) for seed in (9, 10))
+    golden = "".join(f"{image},eve,{format_class(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
+    original = "".join(f"{image},{format_class(c)}\n" for image, c in numbered(40, 0.9, 8))
+    model, other = ("".join(f"{image},{format_class(c)}\n" for image, c in numbered(40, 0.7, seed)) for seed in (9, 10))
     return write_files(
         folder,
         {
@@ -151,7 +155,7 @@ def write_digits(folder: Path, *, named: bool) -> Path:
 
 
 def numbers(document: Any) -> Any:
-    """A document with the number of a class in the place of its name, and without other texts."""
+    """Replace class names by class ids, and remove other texts."""
     if isinstance(document, dict):
         return {numbers(key) or key: numbers(value) for key, value in document.items()}
     if isinstance(document, list):
@@ -162,7 +166,7 @@ def numbers(document: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")
-def test_names_and_ids_give_the_same_integers(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_class_names_and_ids_give_equal_results(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = []
     for named in (True, False):
         monkeypatch.chdir(write_digits(folder / str(named), named=named))
@@ -176,36 +180,40 @@ def test_names_and_ids_give_the_same_integers(folder: Path, run: Runner, monkeyp
             ["show", "0.png", *at, "model.csv"],
             ["compare", "model.csv", "other.csv", *at],
         ]
-        found = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
+        command_results = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
         read = read_scores("scores.csv", classes=Classes(10, names=tuple(NAMES)) if named else None)
         pairs = zip(read.questions.image_ids.tolist(), read.questions.class_ids.tolist(), strict=True)
-        documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
+        documents.append(command_results | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
     for command, by_name in documents[0].items():
         assert by_name == documents[1][command], command
     assert documents[0]["evaluate"][0]["mistakes"]["not_asked"] == 0
 
 
 @pytest.mark.parametrize(("method", "named"), [("calibrated", True), ("calibrated", False), ("majority", True)])
-def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
+def test_leave_out_equals_aggregating_without_the_golden_answer(
     folder: Path, run: Runner, method: str, named: bool
 ) -> None:
-    """The slow way: for each golden image a file of the other golden answers, and all scores anew."""
+    """For each golden image, aggregate again with a file of the other golden answers."""
     write_digits(folder / "F", named=named)
     assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
     header, *rows = Path("F/golden.csv").read_text().splitlines()
     truth = {row.split(",")[0]: row.split(",")[2] for row in rows}
     given = pl.read_csv("F/scores.csv", infer_schema=False)
-    asked = {(image, name) for image, name in given.select("image", "class").iter_rows() if image in truth}
-    again: dict[tuple[str, str], float] = {}
-    for left_out in truth:
-        Path("F/golden.csv").write_text("\n".join([header, *(row for row in rows if row.split(",")[0] != left_out)]))
+    rated_pairs = {(image, name) for image, name in given.select("image", "class").iter_rows() if image in truth}
+    scores_again: dict[tuple[str, str], float] = {}
+    for omitted_image in truth:
+        Path("F/golden.csv").write_text(
+            "\n".join([header, *(row for row in rows if row.split(",")[0] != omitted_image)])
+        )
         assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "again.csv", "--force").code == 0
-        table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == left_out)
-        again |= {(image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()}
+        table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == omitted_image)
+        scores_again |= {
+            (image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()
+        }
     Path("F/golden.csv").write_text("\n".join([header, *rows]))
-    names = NAMES if named else sorted({name for _, name in asked | set(again) | set(truth.items())})
+    names = NAMES if named else sorted({name for _, name in rated_pairs | set(scores_again) | set(truth.items())})
     pairs = [(image, name) for image in truth for name in names]
-    valid, values = [truth[image] == name for image, name in pairs], [again.get(pair, 0.0) for pair in pairs]
+    valid, values = [truth[image] == name for image, name in pairs], [scores_again.get(pair, 0.0) for pair in pairs]
     curves = [one for one in results_of(run, "curve", "--benchmark", "F", "--leave-out", "image") if not one["rule"]]
     if method == "majority":
         assert [one["in_sample"] for one in curves] == [False]
@@ -216,31 +224,31 @@ def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
     assert [point["threshold"] for point in curves[-1]["points"]] == pytest.approx(sorted(set(values), reverse=True))
 
 
-def test_a_chart_marks_what_is_in_sample(folder: Path, run: Runner) -> None:
-    """And of calibrated scores they show those that were made without the image that is judged."""
+def test_chart_marks_in_sample_curves(folder: Path, run: Runner) -> None:
+    """Calibrated scores have a second curve, where each image is left out."""
     write_digits(folder / "F", named=True)
-    for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
+    for method, out_of_sample_marks in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
         argv = ["--benchmark", "F", "--method", method, "-o", "F/scores.csv", "--force"]
         assert run("aggregate", *argv).code == 0
         assert run("labels", "--benchmark", "F", "--threshold", "0.5", "-o", "F/labels.csv", "--force").code == 0
-        marks = None if others is None else ["in-sample", *others]
-        plotted = document_of(
+        expected_marks = None if out_of_sample_marks is None else ["in-sample", *out_of_sample_marks]
+        chart = document_of(
             run("report", "--chart", "curve", "F/model.csv", "--benchmark", "F", "-o", "p.svg", "--force", "--json"),
             "report",
         )["results"]
-        curves = {str(row[plotted["columns"].index("scores")]) for row in plotted["rows"]}
-        assert curves == ({"scores"} if marks is None else {f"scores, {mark}" for mark in marks})
+        curves = {str(row[chart["columns"].index("scores")]) for row in chart["rows"]}
+        assert curves == ({"scores"} if expected_marks is None else {f"scores, {mark}" for mark in expected_marks})
 
 
 # --- CIFAR-10 -------------------------------------------------------------------------------------------------------
 
 
-def share_wrong(made: Scores, original: Path) -> float:
-    """The share of images whose most probable class (of ties, the lower id) is not the original one."""
+def share_wrong(computed: Scores, original: Path) -> float:
+    """Compute the share of images whose most probable class (in ties, the lower id) is not the original label."""
     truth = read_original(original)
-    questions = made.questions
+    questions = computed.questions
     assert questions.classes.names == truth.classes.names
-    order = np.lexsort((questions.class_ids, -made.values, questions.image_ids))
+    order = np.lexsort((questions.class_ids, -computed.values, questions.image_ids))
     images, first = np.unique(questions.image_ids[order], return_index=True)
     best = questions.class_ids[order][first]
     rows = truth.find([questions.images[image] for image in images])
@@ -259,7 +267,7 @@ def cifar_votes(real_file: RealFile, tmp_path: Path) -> Path:
     ("votes", "method", "expected"),
     [("test-counts.csv", "majority", 0.0079), ("", "majority", 0.0882), ("", "em", 0.0846)],
 )
-def test_people_are_as_often_wrong_on_cifar_10_as_is_known(
+def test_error_of_people_on_cifar_10_equals_the_published_value(
     run: Runner, real_file: RealFile, cifar_votes: Path, tmp_path: Path, votes: str, method: str, expected: float
 ) -> None:
     path = real_file(votes) if votes else cifar_votes

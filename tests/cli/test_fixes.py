@@ -1,4 +1,4 @@
-"""Fixes of errors as options: every argument that a fix names has an option."""
+"""Fixes of errors name arguments that have options."""
 
 import ast
 from pathlib import Path
@@ -8,8 +8,8 @@ from reassess.cli.screen import OPTIONS
 SOURCE = Path(__file__).parents[2] / "src" / "reassess"
 
 
-def test_every_argument_of_a_fix_has_an_option() -> None:
-    named = {
+def test_arguments_of_fixes_have_options() -> None:
+    fix_arguments = {
         (keyword.arg, path.name)
         for path in SOURCE.rglob("*.py")
         if "integrations" not in path.parts
@@ -18,5 +18,5 @@ def test_every_argument_of_a_fix_has_an_option() -> None:
         for keyword in node.keywords
         if keyword.arg
     }
-    assert {name for name, _ in named} <= OPTIONS.keys()
-    assert len(named) > 20
+    assert {name for name, _ in fix_arguments} <= OPTIONS.keys()
+    assert len(fix_arguments) > 20

@@ -1,4 +1,4 @@
-"""Help pages: options in sections, examples that run as they stand, and a suggestion for a mistyped name."""
+"""Help pages: sections of options, examples that run, and suggestions for mistyped names."""
 
 import shlex
 import webbrowser
@@ -32,16 +32,16 @@ PETS = {
     "rex.png": [("dog", 0.99)],
     "bo.png": [("cat", 0.2), ("dog", 0.85)],
 }
-ASKED = [(image, pet, score) for image, scores in PETS.items() for pet, score in scores]
-ANSWERS = [(image, pet, "yes" if score > 0.5 else "no") for image, pet, score in ASKED]
-RIGHT = dict(zip(PETS, ("cat", "cat", "dog", "dog"), strict=True))
+QUESTIONS = [(image, pet, score) for image, scores in PETS.items() for pet, score in scores]
+ANSWERS = [(image, pet, "yes" if score > 0.5 else "no") for image, pet, score in QUESTIONS]
+TRUTH = dict(zip(PETS, ("cat", "cat", "dog", "dog"), strict=True))
 VOTES = "image,class,rater,answer"
 TRAIN = [f"{number}.png" for number in range(30)]
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -> Path:
-    """Two models of ImageNet's validation images, and one of pets where timm is installed."""
+    """Two models of ImageNet's validation images and, if timm is installed, one of pets."""
     folder, images = tmp_path_factory.mktemp("models"), real_original.images
     for name, shift in (("a", 3), ("b", 0)):
         ids = (real_original.indices + shift * (np.arange(len(images)) % 4 == 0)) % 1000
@@ -56,28 +56,28 @@ def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, models: Path) -> Path:
-    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
+    """A folder with the files of the examples: two models of ImageNet, the benchmark pets, and others."""
     monkeypatch.chdir(tmp_path)
     boards = [real_file(name) for name in ("results-imagenet.csv", "results-imagenet-real.csv")]
     for path in (*models.iterdir(), *boards):
         Path(path.name).symlink_to(path)
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
     task = '{{"task": {}, "image": "{}", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
-    asked = "".join(task.format(*one) for one in ((0, "kit.png"), (1, "rex.png")))
-    write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n", "brightness.py": code, "ask.jsonl": asked})
-    original = RIGHT | {"bo.png": "cat"}
+    task_lines = "".join(task.format(*one) for one in ((0, "kit.png"), (1, "rex.png")))
+    write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n", "brightness.py": code, "ask.jsonl": task_lines})
+    original = TRUTH | {"bo.png": "cat"}
     for file, headings, rows in (
         ("pets/original.csv", "image,class", original.items()),
-        ("pets/labels.csv", "image,class", RIGHT.items()),
-        ("pets/scores.csv", "image,class,score", ASKED),
+        ("pets/labels.csv", "image,class", TRUTH.items()),
+        ("pets/scores.csv", "image,class,score", QUESTIONS),
         *(
             (file, VOTES, [(image, pet, rater, answer) for image, pet, answer in ANSWERS for rater in ("ann", "bob")])
             for file in ("votes.csv", "pets/votes.csv")
         ),
         ("pets/golden.csv", VOTES, [(*one[:2], "eve", one[2]) for one in ANSWERS if one[0] in ("tom.png", "bo.png")]),
-        ("experts.csv", VOTES, [(image, pet, "eve", "yes") for image, pet in RIGHT.items()]),
+        ("experts.csv", VOTES, [(image, pet, "eve", "yes") for image, pet in TRUTH.items()]),
         ("a.csv", "image,prediction", (original | {"kit.png": "dog"}).items()),
-        ("b.csv", "image,prediction", (RIGHT | {"kit.png": "dog"}).items()),
+        ("b.csv", "image,prediction", (TRUTH | {"kit.png": "dog"}).items()),
         ("candidates.csv", "image,class,source", [("kit.png", "cat", "original"), ("kit.png", "dog", "vit")]),
         ("train.csv", "image,class", [(image, ("dog", "cat")[row % 2]) for row, image in enumerate(TRAIN)]),
         ("copies.csv", "set,image,group,kind", [("train", "1.png", 1, "exact"), ("train", "2.png", 1, "exact")]),
@@ -94,8 +94,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, m
     return tmp_path
 
 
-def test_there_are_few_commands_and_options() -> None:
-    """Each option counts once for each command that takes it, -h apart; and once by its name."""
+def test_number_of_commands_and_options_is_limited() -> None:
+    """Count options once per command, without -h, and once by name."""
     params = [param for _, command in all_commands() for param in command.params]
     options = [param.opts[-1] for param in params if isinstance(param, click.Option)]
     assert len(all_commands()) <= 26
@@ -128,12 +128,12 @@ NEXT = {
 
 
 @pytest.mark.parametrize("line", NEXT)
-def test_the_next_command_can_be_called(
+def test_next_command_is_valid(
     line: str, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an export, which names two commands, its own test calls them."""
+    """The next command of export, a pair of commands, has its own test."""
     if find_spec("uvicorn") is not None:
-        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     Path("copied.csv").write_text(Path("train.csv").read_text().replace("0.png,dog", "0.png,cat"))
     Path("pets/images/twin.png").write_bytes(Path("pets/images/tom.png").read_bytes())
     result = run(*line.split())
@@ -142,13 +142,13 @@ def test_the_next_command_can_be_called(
     program, *argv = shlex.split(following.removeprefix("next: "))
     name = NEXT[line]
     assert (program, " ".join(argv).startswith(f"{name} ")) == ("reassess", True), following
-    if argv[-1] == "NAME...":  # stands for people
+    if argv[-1] == "NAME...":  # placeholder
         argv[-1] = "ann"
     dict(all_commands())[name].make_context(name, argv[len(name.split()) :])
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
-def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: str, command: click.Command) -> None:
+def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Command) -> None:
     assert isinstance(command, Command)
     text = command.get_help(click.Context(command, info_name=name, **app.context_settings))
     places = [text.index(f"\n{section}\n") for section in _SECTIONS if f"\n{section}\n" in text]
@@ -164,14 +164,14 @@ def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: 
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
-def test_every_example_runs_as_it_stands(
+def test_examples_in_help_run(
     name: str, command: Command, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And in 80 columns; `run` refuses a line that is wider."""
+    """`run` fails if a line is wider than 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(webbrowser, "open", lambda _: None)
     if find_spec("uvicorn") is not None:
-        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     for example in command.examples:
         program, *argv = shlex.split(example)
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
@@ -180,9 +180,9 @@ def test_every_example_runs_as_it_stands(
         assert [line for line in result.out.splitlines() if line != line.rstrip()] == []
 
 
-def test_the_help_of_report_names_every_chart(run: Runner) -> None:
+def test_help_of_report_names_all_charts(run: Runner) -> None:
     text = in_one_line(run("report", "--help").out).replace("- ", "-")  # lines break after hyphens
-    assert f"Draw only this: {', '.join(CHARTS)}." in text
+    assert f"Draw one chart: {', '.join(CHARTS)}." in text
 
 
 @pytest.mark.parametrize(
@@ -190,6 +190,7 @@ def test_the_help_of_report_names_every_chart(run: Runner) -> None:
     [
         (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
         (["annotate", "exprt"], "Did you mean 'export'?\n"),
+        (["annotate", "status", "a.db"], "Error: No such command 'status'. Did you mean 'reassess status'?\n"),
         (["fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
         (["report", "--chart", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
         (["fetch", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),
@@ -197,5 +198,5 @@ def test_the_help_of_report_names_every_chart(run: Runner) -> None:
         (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),
     ],
 )
-def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(argv: list[str], expected: str, run: Runner) -> None:
+def test_mistyped_name_gets_a_suggestion(argv: list[str], expected: str, run: Runner) -> None:
     assert message_of(run(*argv), 2).endswith(expected)

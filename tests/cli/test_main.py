@@ -1,4 +1,4 @@
-"""The command line as a whole: exit codes, help, and errors that are said once and clearly."""
+"""The command line as a whole: exit codes, help and error messages."""
 
 import errno
 import json
@@ -30,16 +30,14 @@ def test_help_lists_every_command(flag: str, run: Runner) -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
-def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
-    name: str, line: str, run: Runner
-) -> None:
+def test_help_of_a_command_contains_its_line_in_the_list(name: str, line: str, run: Runner) -> None:
     out = output_of(run(*name.split(), "--help"))
     assert out.startswith(f"Usage: reassess {name} ")
     assert line in in_one_line(out)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_takes_the_common_options(name: str) -> None:
+def test_commands_have_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
@@ -48,8 +46,8 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
-def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
+@pytest.mark.parametrize(("given", "why"), [("", "The path is empty."), ("a\0b", "The path contains a null byte.")])
+def test_impossible_paths_are_rejected(name: str, given: str, why: str) -> None:
     command = app.get_command(click.Context(app), name)
     for leaf in leaves(command).values():
         for param in leaf.params:
@@ -60,25 +58,25 @@ def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: 
 
 
 @pytest.mark.parametrize("argv", [(), ("annotate",)], ids=" ".join)
-def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Runner) -> None:
+def test_call_without_a_command_prints_help(argv: tuple[str, ...], run: Runner) -> None:
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux")
-def test_an_output_that_is_full_is_one_error_also_unbuffered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full exists on Linux only")
+def test_full_output_is_one_error_without_buffering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     command = f"{sys.executable} -m reassess fetch >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (full.returncode, full.stderr) == (1, FULL)
 
 
-def test_an_interrupt_while_the_program_loads_is_said_in_a_word(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # in the place of the package
+def test_interrupt_during_imports_prints_stopped(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # replaces the package
     result = python("-m", "reassess", code=130, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert (result.out, result.err) == ("", "Stopped.\n")
 
 
-def test_the_package_runs_as_a_module() -> None:
+def test_package_runs_as_a_module() -> None:
     assert python("-m", "reassess", "--version").out == f"reassess, version {__version__}\n"
 
 
@@ -93,27 +91,27 @@ def test_the_package_runs_as_a_module() -> None:
         (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
-            "Error: With --threshold, labels are made from scores: give --scores or --labels, and not both.",
+            "Error: With --threshold, labels are made from scores: give either --scores or --labels.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--scores", "none"],
-            "Error: With --threshold, labels are made from scores, which cannot be none.",
+            "Error: With --threshold, labels are made from scores, so --scores cannot be none.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--details", "o.csv"],
-            "Error: --details goes with one --threshold.",
+            "Error: --details cannot be used with several thresholds.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--by", "class"],
-            "Error: --by goes with one --threshold, or with --json.",
+            "Error: With several thresholds, --by needs --json.",
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], expected: str, run: Runner) -> None:
+def test_usage_error_has_exit_code_2_and_a_reason(argv: list[str], expected: str, run: Runner) -> None:
     assert expected in message_of(run(*argv), 2)
 
 
-def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
+def test_invalid_file_has_exit_code_1_and_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
     error = message_of(run("evaluate", tmp_path / "a.npy", "--labels", labels))
@@ -121,16 +119,16 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Pat
     assert error.count("Error") == 1
 
 
-def test_an_interrupt_is_said_in_a_word(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_prints_stopped(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate_command"), "load_judges", interrupted)
+    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate_command"), "load_evaluation_inputs", interrupted)
     result = run("evaluate", "a.npy")
     assert (result.code, result.out, result.err.strip()) == (130, "", "Stopped.")
 
 
-def test_nothing_in_a_file_tells_the_terminal_what_to_do(
+def test_control_characters_in_files_are_escaped(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -155,13 +153,13 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
 
 
 FULL = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
-MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, or give less data at a time\n"
+MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, or less data at a time\n"
 
 
 @pytest.mark.parametrize(
     ("error", "expected"), [(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), FULL), (MemoryError(), MEMORY)]
 )
-def test_what_the_machine_has_no_room_for_is_one_error(
+def test_full_disk_and_full_memory_are_one_error(
     run: Runner, monkeypatch: pytest.MonkeyPatch, no_known_data: None, error: BaseException, expected: str
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -172,9 +170,17 @@ def test_what_the_machine_has_no_room_for_is_one_error(
     assert (result.code, result.err) == (1, expected)
 
 
-def test_an_empty_name_is_not_taken_for_the_default(run: Runner, no_known_data: None) -> None:
+def test_empty_name_is_not_the_default(run: Runner, no_known_data: None) -> None:
     result = run("evaluate", "a.npy", "--labels", "")
     assert (result.code, result.err.splitlines()[:2]) == (1, ["Error: file not found", "  where:   ''"])
+
+
+def test_file_with_another_suffix_is_suggested(folder: Path, run: Runner, no_known_data: None) -> None:
+    for name in ("good.npy", "bad.npy", "other.csv"):
+        (folder / name).touch()
+    (folder / "good").mkdir()
+    (folder / "l.csv").write_text("image,class\na.png,0\n")
+    assert run("evaluate", "good.csv", "--labels", "l.csv").err.endswith("  fix:     did you mean good.npy?\n")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +190,7 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Runner, no_known_data: 
         *((given, "Error: unknown value of REASSESS_MAX_BYTES\n") for given in ("-1", "much")),
     ],
 )
-def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_allows_it(
+def test_error_for_a_large_archive_names_the_environment_variable(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Every command that writes a file: an output that cannot be is refused before the work begins."""
+"""Commands check their outputs before the work begins."""
 
 import sys
 import tomllib
@@ -14,7 +14,7 @@ from tests.helpers import Needs, Runner, message_of, picture, write_csv, write_f
 ROOT = Path(__file__).parents[2]
 MODELS = "one.npz two.npz --benchmark pets"
 PREDICTIONS = "prediction_inputs.read_predictions"
-# A command without its output, its output with the kind of file, an input, and where its work begins in reassess.cli.
+# Command without its output, output option, suffix, an input file, and the function in reassess.cli that does the work.
 COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "evaluate --details": (f"evaluate {MODELS}", "--details", ".csv", "one.npz", PREDICTIONS),
     "evaluate": (f"evaluate {MODELS}", "-o", ".tex", "one.npz", PREDICTIONS),
@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
 
 
 class WorkedError(Exception):
-    """The work began."""
+    """Raised when the work begins."""
 
 
 def work(*_: object, **__: object) -> None:
@@ -49,7 +49,7 @@ def work(*_: object, **__: object) -> None:
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark with an image; two models, scores, votes, label sets, a leaderboard and proposals."""
+    """A benchmark with an image, two models, scores, votes, label sets, a leaderboard and candidates."""
     rng = np.random.default_rng(0)
     images = [f"{row}.png" for row in range(12)]
     pairs = [(image, name) for image in images for name in ("cat", "dog")]
@@ -77,8 +77,8 @@ def here(folder: Path) -> Path:
 
 
 @pytest.fixture
-def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What a command says that ends before its work."""
+def error_of(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return the error of a command that fails before its work."""
 
     def call(command: str, output: str, *options: str) -> str:
         argv, option, _, _, begins = COMMANDS[command]
@@ -92,7 +92,7 @@ def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_work_is_where_it_is_looked_for(
+def test_work_can_be_intercepted(
     here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, command: str, report_extra: None
 ) -> None:
     argv, option, suffix, _, begins = COMMANDS[command]
@@ -102,20 +102,20 @@ def test_the_work_is_where_it_is_looked_for(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_suffix_is_refused_first(refused: Callable[..., str], command: str) -> None:
-    assert "wrong kind of file for " in refused(command, "out.xyz")
+def test_wrong_suffix_is_rejected_first(error_of: Callable[..., str], command: str) -> None:
+    assert "wrong kind of file for " in error_of(command, "out.xyz")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_that_exists_is_refused_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+def test_existing_file_is_rejected_first(error_of: Callable[..., str], command: str, report_extra: None) -> None:
     suffix = COMMANDS[command][2]
     Path(f"out{suffix}").write_text("")
-    assert "output file exists" in refused(command, f"out{suffix}")
+    assert "output file exists" in error_of(command, f"out{suffix}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_place_where_no_file_can_be_is_refused_first(
-    refused: Callable[..., str], command: str, report_extra: None
+def test_impossible_output_path_is_rejected_first(
+    error_of: Callable[..., str], command: str, report_extra: None
 ) -> None:
     suffix = COMMANDS[command][2]
     Path(f"folder{suffix}").mkdir()
@@ -128,38 +128,38 @@ def test_a_place_where_no_file_can_be_is_refused_first(
         (f"loop{suffix}", "output file cannot be written"),
         (f"{'n' * 300}{suffix}", "output file cannot be written"),
     ):
-        assert expected in refused(command, place), place
+        assert expected in error_of(command, place), place
 
 
 @pytest.mark.parametrize("command", [name for name, (*_, given, _) in COMMANDS.items() if given])
-def test_an_input_is_refused_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
-    """Whatever it is called, and also with --force."""
+def test_input_is_rejected_as_output_first(error_of: Callable[..., str], command: str, report_extra: None) -> None:
+    """Under any name, also with --force."""
     suffix, given = COMMANDS[command][2:4]
     Path(f"out{suffix}").symlink_to(given)
-    assert "output file is also an input" in refused(command, f"out{suffix}", "--force")
+    assert "output file is also an input" in error_of(command, f"out{suffix}", "--force")
 
 
-def test_two_outputs_are_two_files(refused: Callable[..., str]) -> None:
+def test_two_outputs_cannot_be_the_same_file(error_of: Callable[..., str]) -> None:
     Path("link").symlink_to(".")
-    assert "two outputs are the same file" in refused("propose --details", "link/out.csv", "-o", "out.csv")
+    assert "two outputs are the same file" in error_of("propose --details", "link/out.csv", "-o", "out.csv")
 
 
 @pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])
-def test_a_missing_package_for_figures_is_named_first(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
+def test_missing_package_for_figures_is_named_first(
+    error_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     expected = "package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess"
-    assert expected in refused(command, "out.svg")
+    assert expected in error_of(command, "out.svg")
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 @pytest.mark.parametrize("command", ["report", "clean --page"])
-def test_a_missing_package_for_pages_is_named_first(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
+def test_missing_package_for_pages_is_named_first(
+    error_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"package {package} is missing" in refused(command, "out.html")
+    assert f"package {package} is missing" in error_of(command, "out.html")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_missing_package_for_pages_is_named_first(
         ("annotate serve none.db", "uvicorn", "uvicorn", "annotate"),
     ],
 )
-def test_a_missing_package_is_named_before_a_missing_input(
+def test_missing_package_is_named_before_a_missing_input(
     argv: str,
     module: str,
     package: str,
@@ -193,13 +193,13 @@ def test_a_missing_package_is_named_before_a_missing_input(
     assert f"pip install 'reassess[{extra}]'" in error
 
 
-def test_the_packages_that_commands_look_for_are_those_of_their_extras() -> None:
+def test_checked_packages_equal_the_extras() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, modules in MODULES.items():
         named = " ".join([*extras[extra], *extras["torch"]]).replace("pillow", "PIL")
         assert [module for module in modules if module not in named and module != "PIL"] == []
 
 
-def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:
+def test_probabilities_of_items_need_a_table(error_of: Callable[..., str]) -> None:
     write_csv("votes.csv", "item,rater,answer", [("x", "a", "cat"), ("x", "b", "dog")])
-    assert "wrong kind of file for a table" in refused("aggregate", "out.npz")
+    assert "wrong kind of file for a table" in error_of("aggregate", "out.npz")

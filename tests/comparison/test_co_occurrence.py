@@ -17,7 +17,7 @@ from tests.helpers import numbered_labels
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)
 
 
-def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
+def count_pairs(sets: list[set[int]]) -> Counter[tuple[int, int]]:
     return Counter(pair for ids in sets for pair in combinations(sorted(ids), 2))
 
 
@@ -25,7 +25,7 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> None:
     counts = co_occurrence(numbered_labels(sets))
     pairs = [tuple(pair) for pair in counts.class_pairs.tolist()]
-    expected = plain(sets)
+    expected = count_pairs(sets)
     assert dict(zip(pairs, counts.image_counts.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
     assert [tuple(p) for p in counts.pairs_on_at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
@@ -59,7 +59,8 @@ def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
     recurs: dict[int, list[bool]] = {n: [] for n in (1, 2, 3)}
     for _ in range(4):
         half = rng.random(len(sets)) < 0.5
-        first, second = (plain([ids for ids, is_in in zip(sets, part, strict=True) if is_in]) for part in (half, ~half))
+        halves = ([ids for ids, is_in in zip(sets, part, strict=True) if is_in] for part in (half, ~half))
+        first, second = map(count_pairs, halves)
         for pair, n in first.items():
             recurs.get(n, []).append(pair in second)
     assert [round(float(np.mean(recurs[n])), 1) for n in (1, 2, 3)] == [0.2, 0.6, 0.8]

@@ -92,7 +92,7 @@ def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
 
 def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
     images = {"a": ({0, 1}, 0, 1), "b": ({0, 1}, 1, 1), "c": ({0, 1, 2}, 0, 0)}
-    document = measured(images).to_json(Classes(3, names=("cup", "mug", "pot")), most=1)
+    document = measured(images).to_json(Classes(3, names=("cup", "mug", "pot")), max_pairs=1)
     low, high = wilson(2, 3)
     assert document == {
         "file": "one",

@@ -26,13 +26,18 @@ def test_best_model_is_better_only_if_significant() -> None:
 
 
 def test_equal_models_share_a_sentence() -> None:
-    for others, names in ((["two"], "two"), (["two", "three"], "two and three")):
+    """Also if another model is worse."""
+    for others, rows, names in (
+        (["two"], [0, 0], "one and two"),
+        (["two", "three"], [0, 0, 0], "one, three and two"),
+        (["two", "three"], [0, 1, 0], "one and three"),
+    ):
         results = findings("one", *others)
-        rows = [0] * (1 + len(others))
         equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "is_valid", "is_original_hit")}
         text = summary(replace(results, panel=replace(results.panel, **equal)))[1]
-        assert "but is not significantly better than " in text
-        assert set(names.split(" and ")) <= set(text.split(" than ")[-1].split(";")[0].replace(".", "").split())
+        assert text.startswith(f"{names} have the highest accuracy, ")
+        assert ("significantly better than two" in text) == (rows == [0, 1, 0])
+        assert (" and are significantly" in text or ", but are not significantly" in text) == (rows == [0, 1, 0])
 
 
 def test_summary_has_three_to_six_sentences() -> None:
@@ -104,8 +109,10 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
     rows = [list(original.of_rows(np.array([row]))[0]) for row in range(len(original))]
     labels = LabelSets.from_lists(original.images, rows, original.classes)
     words = summary(replace(results, labels=labels))[0]
-    assert "200 of 400 images were rated; the other 200 keep their original label, unchecked. The" in words
-    assert words.endswith("The original label is valid for 100.0 % of them.")
+    assert "200 of 400 images were rated; the other 200 keep their original label, unchecked; this favours" in words
+    assert words.endswith("The original label is valid for 100.0 % of the images with a valid class.")
+
+    favours = "this favours models that chose the images to rate"
 
     def unrated(*kept: int, match: Match = "path") -> str:
         known = original.images if match == "path" else tuple(f"x/{name}" for name in original.images)
@@ -114,8 +121,8 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
         )
         return unrated_in_words(labels, original, scores, match=match)
 
-    assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked"
-    assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked")
+    assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked; " + favours
+    assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked; " + favours)
     assert unrated(*range(400)) == ""
     changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
     assert unrated_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"

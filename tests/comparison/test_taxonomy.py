@@ -1,4 +1,4 @@
-"""Each mistake is of the first kind that fits, against a slow reference; the kinds add up to the mistakes."""
+"""Kinds of mistakes match a slow reference, and add up to all mistakes."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ IMAGES = [f"{i}.png" for i in range(25)]
 CLASSES = 8
 
 
-def slow(
+def slow_kinds(
     predicted: dict[str, int],
     sets: dict[str, frozenset[int]],
     *,
@@ -29,18 +29,18 @@ def slow(
     groups: dict[int, str],
     often: int,
 ) -> dict[str, str]:
-    """Image by image, as the definitions read."""
+    """Find the kind of each mistake, image by image, from the definitions."""
     together = Counter(frozenset(pair) for valid in sets.values() for pair in combinations(valid, 2))
     kinds = {}
     for image, class_id in predicted.items():
         valid = sets[image]
         if not valid or class_id in valid:
             continue
-        if any((own, class_id) in collapsed for own in valid):
+        if any((valid_id, class_id) in collapsed for valid_id in valid):
             kinds[image] = "collapsed"
-        elif any(together[frozenset((own, class_id))] >= often for own in valid):
+        elif any(together[frozenset((valid_id, class_id))] >= often for valid_id in valid):
             kinds[image] = "co_occurring"
-        elif class_id in groups and groups[class_id] in {groups[own] for own in valid if own in groups}:
+        elif class_id in groups and groups[class_id] in {groups[valid_id] for valid_id in valid if valid_id in groups}:
             kinds[image] = "same_group"
         elif not any(name == image for name, _ in rated):
             kinds[image] = "never_rated"
@@ -50,7 +50,7 @@ def slow(
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(seed: int) -> None:
+def test_kinds_match_reference_in_any_order_of_images(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sets = {image: frozenset(rng.integers(0, CLASSES, rng.integers(0, 3)).tolist()) for image in IMAGES}
     predicted = dict(zip(IMAGES, rng.integers(0, CLASSES, len(IMAGES)).tolist(), strict=True))
@@ -64,7 +64,7 @@ def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(se
     panel = Panel.from_predictions({"one": shuffled}, labels)
     options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "often": 2}
     (taxonomy,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
-    expected = slow(
+    expected = slow_kinds(
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
     assert {image: ERROR_KINDS[kind] for image, kind in zip(taxonomy.images, taxonomy.kinds, strict=True)} == expected
@@ -73,12 +73,12 @@ def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(se
     assert sum(taxonomy.counts.values()) == len(taxonomy)
 
 
-def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up() -> None:
+def test_missing_kinds_have_reasons_instead_of_counts() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes(3, names=("cup", "mug", "pot")))
     panel = Panel.from_ids(["one"], np.array([[2, 2]]), labels)
     (taxonomy,) = taxonomies(panel, labels)
-    nothing = dict.fromkeys(("collapsed", "same_group", "not_asked", "never_rated"))
-    assert taxonomy.counts == nothing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
+    missing = dict.fromkeys(("collapsed", "same_group", "not_asked", "never_rated"))
+    assert taxonomy.counts == missing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
     assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
     assert taxonomy.to_json(labels.classes, max_examples=1) == {
@@ -87,14 +87,14 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
         **taxonomy.counts,
         "not_asked_reason": "scores are missing",
         "never_rated_reason": "scores are missing",
-        "collapsed_reason": "no table of collapsed classes is at hand",
-        "same_group_reason": "no groups of classes are given",
+        "collapsed_reason": "table of collapsed classes is missing",
+        "same_group_reason": "groups of classes are missing",
         "examples": {kind: [] for kind in ERROR_KINDS} | {"remaining": [{"image": "a", "predicted": pot}]},
     }
     json.dumps(taxonomy.to_json(labels.classes), allow_nan=False)
 
 
-def test_a_class_is_collapsed_into_another_and_not_the_other_way_round() -> None:
+def test_collapsed_pair_applies_in_one_direction() -> None:
     labels = LabelSets.from_lists(["mug", "cup"], [[0], [1]])
     panel = Panel.from_ids(["one"], np.array([[1, 0]]), labels)
     (taxonomy,) = taxonomies(panel, labels, collapsed=np.array([[0, 1]]))
@@ -102,7 +102,7 @@ def test_a_class_is_collapsed_into_another_and_not_the_other_way_round() -> None
     assert taxonomy.examples("collapsed") == (("mug", 1),)
 
 
-def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> None:
+def test_output_without_class_has_its_own_kind() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
     predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
@@ -112,31 +112,31 @@ def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> No
 
 
 @pytest.fixture(scope="module")
-def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
-    panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
+def original_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
+    panel = Panel.from_ids(["original"], real_original.indices[None], real_labels, original=real_original)
     return taxonomies(panel, real_labels, scores=real_scores)[0]
 
 
-def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:
+def test_mistakes_of_original_labels_by_kind(original_mistakes: Any, real_labels: LabelSets) -> None:
     counts = dict.fromkeys(ERROR_KINDS, 0) | {"collapsed": 138, "co_occurring": 1_789, "remaining": 2_746}
-    assert own_mistakes.counts == counts | {"same_group": None}
-    assert len(own_mistakes) == 46_837 - 42_164
-    (image, class_id), *_ = own_mistakes.examples("collapsed")
+    assert original_mistakes.counts == counts | {"same_group": None}
+    assert len(original_mistakes) == 46_837 - 42_164
+    (image, class_id), *_ = original_mistakes.examples("collapsed")
     assert (image, class_id, real_labels[image]) == ("ILSVRC2012_val_00000468.JPEG", 744, (657,))
 
 
-def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
+def test_kinds_without_tables_of_classes_are_those_of_evaluate(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_votes: RealVotes
 ) -> None:
     experts = real_votes("golden.npz")
     rng = np.random.default_rng(0)
     predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
-    for known in (None, experts):
+    for golden in (None, experts):
         (taxonomy,) = taxonomies(
-            panel, real_labels, scores=real_scores, experts=known, benchmark=Benchmark(), often=10**6
+            panel, real_labels, scores=real_scores, experts=golden, benchmark=Benchmark(), often=10**6
         )
-        mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=known).mistakes
+        mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=golden).mistakes
         counts = {
             "no_class": mistakes.no_class,
             "not_asked": mistakes.not_asked,

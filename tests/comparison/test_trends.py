@@ -29,7 +29,7 @@ def board_of(original: npt.NDArray[Any], real: npt.NDArray[Any], models: npt.NDA
     return Leaderboard(tuple(entries), family=EACH)
 
 
-def bent(seed: int, bend: float = -0.03) -> Leaderboard:
+def bent_board(seed: int, bend: float = -0.03) -> Leaderboard:
     rng = np.random.default_rng(seed)
     original = rng.uniform(70, 90, 300)
     real = 85 + 0.7 * (original - 80) + bend / 2 * (original - 80) ** 2 + rng.normal(0, 0.3, 300)
@@ -64,7 +64,7 @@ def test_slope_and_bend_match_numpy(public: Trend) -> None:
 
 @given(st.integers(0, 1_000))
 def test_order_of_rows_does_not_matter(seed: int) -> None:
-    board = bent(seed)
+    board = bent_board(seed)
     order = np.random.default_rng(seed).permutation(len(board))
     trend = fit_trend(board)
     shuffled = fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
@@ -86,7 +86,7 @@ def test_band_with_too_few_families_has_no_slope() -> None:
     assert result.slope_changes == []
     line = {"band": {"low": 90, "high": 95}, "rows": 0, "models": 0, "families": 0}
     assert result.to_json()["lines"][2] == line | {"slope": None, "slope_reason": "too few families of models"}
-    result = fit_trend(bent(0), [])
+    result = fit_trend(bent_board(0), [])
     assert (result.band_lines, result.slope_changes, result.slope_change) == ((), [], None)
     assert result.to_json()["bend_reason"] == "too few families of models"
 

@@ -118,6 +118,7 @@ def test_json_has_largest_mistakes_and_checked_labels() -> None:
         "covered": 1.0,
         "corrected": 0.13,
         "interval": [0.07, 0.19],
+        "other_answers": 0,
         "agree": False,
     }
     assert (document["share_wrong"], document["sharpening"]) == (0.18, 1.5)

@@ -104,6 +104,13 @@ def test_pairs_of_a_large_group_are_found_without_a_look_at_equal_labels() -> No
     assert time.perf_counter() - start < 1
 
 
+def test_copy_without_a_label_has_no_other_label() -> None:
+    duplicates = duplicates_of([("a", f"{i}.png", 1, "exact") for i in range(3)])
+    for label, expected in (("cat", 0), ("dog", 2)):
+        (counts,) = count_duplicates(duplicates, {"a": {"0.png": "cat", "1.png": label}})
+        assert (counts.exact, counts.other_label) == (3, expected)
+
+
 @given(EXACT_GROUPS)
 def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str, str]], int]]) -> None:
     members = [

@@ -254,6 +254,13 @@ def test_missing_benchmark_raises_with_a_suggestion(
         "a file was given instead of a benchmark folder\n  where:   DIR/pets/labels.csv\n"
         "  fix:     name the folder that holds it"
     )
+    images = "folder of images was given instead of the benchmark folder that contains it"
+    assert refused_text(open_benchmark, pets / "images") == (
+        f"{images}\n  where:   DIR/pets/images\n  fix:     did you mean DIR/pets?"
+    )
+    assert refused_text(open_benchmark, ".").endswith("did you mean DIR/pets?")
+    (pets / "images/labels.csv").write_text("image,class\n")
+    assert open_benchmark(pets / "images").folder == pets / "images"
 
 
 def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> None:

@@ -368,6 +368,13 @@ def test_imagenet_ids_and_wnids_match_without_a_list(
     assert (list(counts(result)), result.errors, result.mismatches) == (["original", "labels"], (), ())
 
 
+def test_curve_needs_raters_golden_votes_unless_raters_answered_about_golden_images(tmp_path: Path) -> None:
+    files = {**PART_FILES, "golden.csv": VOTES + "b,x,eve,yes\n"}
+    assert [one.part for one in check(tmp_path / "apart", files).missing_parts["curve"]] == ["rater-golden"]
+    for more in ({"golden.csv": VOTES + "a,x,eve,yes\n"}, {"rater-golden.csv": VOTES + "b,x,ann,yes\n"}):
+        assert not check(tmp_path / next(iter(more)), {**files, **more}).missing_parts["curve"]
+
+
 def test_missing_parts_of_imagenet_can_be_fetched(no_known_data: None) -> None:
     result = check_benchmark("imagenet")
     assert {part.part: part.made_by for part in result.missing_parts["curve"]} == {
@@ -407,10 +414,14 @@ def test_part_is_stale_if_its_source_has_another_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "command"),
     [
-        ({"votes.csv": PART_FILES["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
+        ({"votes.csv": PART_FILES["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.csv"),
         (
             {"scores.csv": PART_FILES["scores.csv"]},
-            "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json",
+            "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.csv",
+        ),
+        (
+            {"scores.csv": PART_FILES["scores.csv"], "original.json": '{"a": "x"}'},
+            "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.csv --details changed-2.csv",
         ),
         ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o predictions.npy"),
         ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o proposals.csv"),
@@ -419,6 +430,10 @@ def test_part_is_stale_if_its_source_has_another_hash(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-def test_next_command_continues_with_existing_parts(tmp_path: Path, files: dict[str, str], command: str | None) -> None:
+def test_next_command_continues_with_existing_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], command: str | None
+) -> None:
     (tmp_path / "pets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Path("changed.csv").touch()
     assert check(tmp_path, files).next_command == (command and command.format(tmp_path / "pets"))

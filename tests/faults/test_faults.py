@@ -294,7 +294,9 @@ def test_unwritable_output_stream_gives_exit_code_1(faults: Faults, command: str
     assert (child.code, child.out) == (1, "")
     assert "Traceback" not in child.err
     if output == "closed":
-        assert_one_error(child, "Error: standard output is closed\n  fix:     leave it open, or send it to /dev/null\n")
+        assert_one_error(
+            child, "Error: standard output is closed\n  fix:     keep it open, or redirect it to /dev/null\n"
+        )
         assert hash_files(folder) == before
     else:  # a pipe without a reader is not an error
         assert child.err.count("Error") == (output == "full"), child.err

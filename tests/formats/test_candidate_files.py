@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, Questions
-from reassess.formats import read_candidates, write_candidates, write_tasks
+from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, Duplicates, Questions
+from reassess.formats import read_candidates, write_candidates, write_duplicates, write_tasks
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import make_tasks
 from tests.helpers import fault_of
@@ -181,7 +181,16 @@ def test_table_without_candidates_raises(tmp_path: Path, text: str, code: str, f
 
 def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
-    path.write_text("set,image,group,kind,label,other_labels\nv,a,1,exact,x,y; z\nv,b,2,exact,y,\nv,c,,tiny,,\n")
+    labels = ("x", "y; z", "y", None, "w")
+    duplicates = Duplicates.from_rows("vvvvv", "abcde", [2, 2, 1, 1, 0], ["exact"] * 4 + ["tiny"], labels)
+    write_duplicates(path, duplicates)
+    assert "2,exact,x,y; z\n" in path.read_text()
     questions = read_candidates(path).questions
-    assert questions.images == ("a",)
-    assert [questions.classes.label(class_id) for class_id in questions.class_ids.tolist()] == ["x", "y", "z"]
+    assert questions.images == ("a", "b")
+    names = [questions.classes.label(class_id) for class_id in questions.class_ids.tolist()]
+    assert names == ["x", "y; z", "y; z", "x"]
+
+
+def test_duplicates_of_several_sets_are_not_candidates(tmp_path: Path) -> None:
+    write_duplicates(tmp_path / "d.csv", Duplicates.from_rows("vw", "ab", [1, 1], ["exact"] * 2, "xy"))
+    assert fault_of(read_candidates, tmp_path / "d.csv") == ("not-candidates", "v, w")

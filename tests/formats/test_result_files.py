@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.formats.result_files import Printed, write_result
 
-TEXTS = st.text(st.sampled_from("aé&%$#_{}\\~^|<>[]*`-'\",.? \n1"), max_size=9)
+TEXTS = st.text(st.sampled_from("aé&%$#_{}\\~^|<>[]*`-'\",.?! \n1"), max_size=9)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 CELLS = st.one_of(
     st.none(),
@@ -58,7 +58,7 @@ def test_latex_has_one_cell_for_each_and_no_text_is_a_command(scratch: Path, row
         assert not body.startswith(("[", "*")), "which the end of the line before would take for its own"
         read = [_LATEX.sub(lambda sign: _SIGNS[sign[0]], cell) for cell in re.split(r"(?<!\\) ?& ?", body)]
         assert read == [cells[0], *(cell or "--" for cell in cells[1:])]
-        assert not re.search("--|``|''|,,", body.replace(" & --", "")), "which LaTeX would write as one sign"
+        assert not re.search("--|``|''|,,|[?!]`", body.replace(" & --", "")), "which LaTeX would write as one sign"
 
 
 @given(rows=ROWS)
@@ -66,5 +66,6 @@ def test_markdown_has_one_cell_for_each(scratch: Path, rows: list[tuple[object, 
     head, rule, *lines = written(scratch, ".md", rows).splitlines()
     assert (head, rule) == (r"| fi\_le | top-1 % | 95 % |", "| --- | ---: | ---: |")
     for line, cells in zip(lines, printed(rows), strict=True):
+        assert not re.search(r"(?<!\\)(?:\\\\)*[&$]", line), "which a page may read as a character or a formula"
         parts = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]
         assert [re.sub(r"\\(.)", r"\1", part).strip() for part in parts] == [cell.strip() for cell in cells]

@@ -34,6 +34,15 @@ def test_a_probability_of_a_model_is_none_of_a_draw(tmp_path: Path) -> None:
     path = tmp_path / "candidates.csv"
     path.write_text("image,class,source,rank,probability\na.png,cat,vit,1,0.5\n")
     assert read_sample(path) is None
+    path.write_text("image,class,source,answer,probability\na.png,cat,web,yes,0.5\n")
+    assert len(read_sample(path)) == 1, "votes may have a column source of their own"
+
+
+@pytest.mark.parametrize("headings", ["Probability,stratum", "probability,Stratum", " PROBABILITY,stratum"])
+def test_heading_with_other_capitals_raises(tmp_path: Path, refused: Refused, headings: str) -> None:
+    path = tmp_path / "golden.csv"
+    path.write_text(HEADER.replace("probability,stratum", headings) + "a.png,cat,eve,yes,0.5,all\n")
+    assert refused(read_sample, path) == "unknown-column at golden.csv"
 
 
 @pytest.mark.parametrize(

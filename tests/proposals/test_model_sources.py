@@ -8,12 +8,17 @@ from reassess.proposals import open_model
 from tests.helpers import code_of
 
 
-@pytest.mark.parametrize("name", ["resnet18", "keras:resnet18", "timm:", "python:", ""])
+@pytest.mark.parametrize("name", ["resnet18", "./my_models.py", "x/m.onnx", "keras:resnet18", "timm:", "python:", ""])
 def test_unknown_library_raises(name: str) -> None:
     with pytest.raises(DataError) as caught:
         open_model(name)
     assert caught.value.code == "unknown-model"
-    assert caught.value.fix == ("did you mean timm:resnet18?" if name == "resnet18" else None)
+    fixes = {
+        "resnet18": "timm:resnet18",
+        "./my_models.py": "python:my_models:FUNCTION",
+        "x/m.onnx": "onnx:x/m.onnx",
+    }
+    assert caught.value.fix == (f"did you mean {fixes[name]}?" if name in fixes else None)
 
 
 @pytest.mark.parametrize(("name", "code"), [("python:m:f", "unused-option"), ("onnx:m.onnx", "unused-option")])

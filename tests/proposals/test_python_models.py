@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reassess import ModelSource, predict
+from reassess.errors import DataError
 from reassess.proposals import open_model
 from tests.helpers import code_of, fault_of, picture, write_files
 
@@ -64,6 +65,12 @@ def test_changed_code_is_another_model(tmp_path: Path) -> None:
 )
 def test_name_without_function_raises(name: str, code: str, found: str | None) -> None:
     assert fault_of(open_model, f"python:{name}") == (code, found)
+
+
+def test_functions_of_the_module_are_listed() -> None:
+    with pytest.raises(DataError) as caught:
+        open_model("python:my_model:nope")
+    assert (caught.value.allowed, caught.value.fix) == ("scores", None)
 
 
 @pytest.mark.parametrize(

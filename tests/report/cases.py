@@ -1,4 +1,4 @@
-"""Models to report on: a benchmark of one's own, small, with votes and experts, and names as one likes."""
+"""Findings on a small simulated benchmark with votes and experts, for tests of reports."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from reassess.evaluation import find_outcomes, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}  # of a figure, by the suffix of its file
+FIRST_BYTES = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}  # of a figure, by suffix
 
 
 def findings(
@@ -24,19 +24,19 @@ def findings(
     seed: int = 0,
     name: str = "",
 ) -> Findings:
-    """Each model a little worse than the one before, to 30 %; `complete`: with original, scores, votes, experts."""
+    """Simulate models of falling accuracy, down to 30 %; `complete`: with original labels, scores, votes, experts."""
     rng = np.random.default_rng(seed)
     names = images or tuple(f"{i:03d}.png" for i in range(IMAGES))
     sets = [sorted(rng.choice(CLASSES, rng.choice([0, 1, 1, 1, 2, 3]), replace=False).tolist()) for _ in names]
     labels = LabelSets.from_lists(names, sets, classes or Classes(CLASSES), name=name)
-    own = [[valid[0] if valid and rng.random() < 0.8 else int(rng.integers(CLASSES))] for valid in sets]
-    original = LabelSets.from_lists(names, own, labels.classes) if complete else None
-    scores, votes, experts = _rated(names, sets, rng) if complete else (None, None, None)
+    original_ids = [[valid[0] if valid and rng.random() < 0.8 else int(rng.integers(CLASSES))] for valid in sets]
+    original = LabelSets.from_lists(names, original_ids, labels.classes) if complete else None
+    scores, votes, experts = _simulate_votes(names, sets, rng) if complete else (None, None, None)
     outcomes, results = {}, {}
     for i, model in enumerate(models or ("one",)):
-        right = rng.random(len(names)) < max(0.9 - 0.1 * i, 0.3)
+        is_correct = rng.random(len(names)) < max(0.9 - 0.1 * i, 0.3)
         predicted = np.where(
-            right, [valid[0] if valid else 0 for valid in sets], rng.integers(CLASSES, size=len(names))
+            is_correct, [valid[0] if valid else 0 for valid in sets], rng.integers(CLASSES, size=len(names))
         )
         ranked = np.stack([predicted, (predicted + 1) % CLASSES, (predicted + 2) % CLASSES], axis=1)
         outcomes[model] = find_outcomes(
@@ -58,10 +58,10 @@ def findings(
     )
 
 
-def _rated(
+def _simulate_votes(
     names: Sequence[str], sets: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> tuple[Scores, Votes, Votes]:
-    """The first half of the images was rated on every class, by three raters and two experts."""
+    """Simulate votes of three raters and two experts on every class of the first half of the images."""
     half = range(len(names) // 2)
     questions = Questions.from_columns(
         [names[i] for i in half for _ in range(CLASSES)], np.tile(range(CLASSES), len(half))
@@ -69,20 +69,20 @@ def _rated(
     valid = np.array([c in sets[i] for i in half for c in range(CLASSES)])
     values = np.clip(0.6 * valid + 0.4 * rng.random(valid.size), 0, 1)
     scores = Scores(questions, values)
-    each = np.arange(valid.size)
+    rows = np.arange(valid.size)
 
     def votes(raters: tuple[str, ...], error: float) -> Votes:
         answers_of_raters = [valid ^ (rng.random(valid.size) < error) for _ in raters]
-        of_rater = np.repeat(range(len(raters)), valid.size)
+        rater_ids = np.repeat(range(len(raters)), valid.size)
         answers = np.concatenate(answers_of_raters).astype(np.int64)
-        return Votes.from_columns(questions, np.tile(each, len(raters)), of_rater, answers, raters, ("no", "yes"))
+        return Votes.from_columns(questions, np.tile(rows, len(raters)), rater_ids, answers, raters, ("no", "yes"))
 
     return scores, votes(("r1", "r2", "r3"), 0.1), votes(("x1", "x2"), 0.02)
 
 
-def assert_apart(axes: Any) -> None:
-    """No name in a figure lies on another one."""
-    axes.figure.draw_without_rendering()  # the file had another resolution
+def assert_no_overlap(axes: Any) -> None:
+    """Assert that no label of a figure overlaps another label."""
+    axes.figure.draw_without_rendering()  # the file has another resolution
     boxes = [text.get_window_extent() for text in axes.texts]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])

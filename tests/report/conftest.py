@@ -1,4 +1,4 @@
-"""What the tests of figures share."""
+"""Fixture for tests of figures."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from reassess.report import figures
 
 @pytest.fixture
 def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every drawing of the test, once its names are placed."""
-    made: list[Any] = []
-    words = figures._in_words
-    monkeypatch.setattr(figures, "_in_words", lambda drawing: made.append(drawing) or words(drawing))
-    return made
+    """All drawings of the test, with their labels placed."""
+    drawings: list[Any] = []
+    describe = figures._describe
+    monkeypatch.setattr(figures, "_describe", lambda drawing: drawings.append(drawing) or describe(drawing))
+    return drawings

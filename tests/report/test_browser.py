@@ -1,4 +1,4 @@
-"""The page in a browser: nothing leaves the file, sort and search work, and axe finds nothing to object to."""
+"""The report in a browser: it loads nothing, sort, search and filters work, and axe finds no violation."""
 
 import csv
 import io
@@ -48,53 +48,52 @@ def file(results: Findings, report_extra: None, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def opened(browser: Any, file: Path) -> Iterator[Open]:
-    """Opens the page; whatever it complains of, or asks for elsewhere, fails the test."""
-    complaints: list[str] = []
+    """A function that opens the page; console messages, errors, dialogs and requests fail the test."""
+    messages: list[str] = []
     pages: list[Any] = []
 
     def open_page(width: int = 1366, scheme: str = "light", **options: Any) -> Any:
         view = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
-        view.on("console", lambda message: complaints.append(message.text))
-        view.on("pageerror", lambda error: complaints.append(str(error)))
-        view.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
-        view.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
+        view.on("console", lambda message: messages.append(message.text))
+        view.on("pageerror", lambda error: messages.append(str(error)))
+        view.on("dialog", lambda dialog: messages.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        view.on("request", lambda request: messages.append(request.url) if is_external(request.url) else None)
         pages.append(view)
         view.goto(file.as_uri())
         return view
 
-    def elsewhere(url: str) -> bool:
+    def is_external(url: str) -> bool:
         return url != file.as_uri() and not url.startswith(("data:", "blob:"))
 
     yield open_page
     for view in pages:
         view.close()
-    assert complaints == []
+    assert messages == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "dark"), (360, "light")])
-def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(opened: Open, width: int, scheme: str) -> None:
-    """With REASSESS_SCREENSHOTS, a picture of the page is kept in that folder."""
+def test_page_is_accessible_and_not_wider_than_the_screen(opened: Open, width: int, scheme: str) -> None:
+    """With REASSESS_SCREENSHOTS, a screenshot is saved in that folder."""
     from axe_playwright_python.sync_playwright import Axe
 
     view = opened(width, scheme)
     if folder := os.environ.get("REASSESS_SCREENSHOTS"):
         view.screenshot(path=Path(folder) / f"report-{width}-{scheme}.png", full_page=True)
-    view.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    view.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     violations = Axe().run(view).response["violations"]
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []
     assert view.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_table_of_accuracies_is_whole_on_a_laptop_and_its_best_numbers_are_bold(
-    opened: Open, results: Findings
-) -> None:
+def test_table_of_accuracies_fits_a_laptop_and_has_the_best_numbers_in_bold(opened: Open, results: Findings) -> None:
     view = opened(1280)
     table = view.locator("#headline > .scroll")
-    assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
-    bold = table.locator("td").evaluate_all("(all) => all.map((one) => Number(getComputedStyle(one).fontWeight) > 500)")
-    wide = next(section for section in sections(results) if section.key == "headline").wide
-    width = len(wide.columns) - 1
-    assert {(at // width, at % width + 1) for at, is_bold in enumerate(bold) if is_bold} == wide.best
+    assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    script = "(cells) => cells.map((cell) => Number(getComputedStyle(cell).fontWeight) > 500)"
+    bold = table.locator("td").evaluate_all(script)
+    accuracies = next(section for section in sections(results) if section.key == "headline").wide_table
+    width = len(accuracies.columns) - 1
+    assert {(i // width, i % width + 1) for i, is_bold in enumerate(bold) if is_bold} == accuracies.best_cells
 
 
 def rows(view: Any, key: str) -> list[list[str]]:
@@ -103,7 +102,7 @@ def rows(view: Any, key: str) -> list[list[str]]:
     )
 
 
-def test_classes_are_sorted_by_any_column_and_back(opened: Open, results: Findings) -> None:
+def test_classes_can_be_sorted_by_any_column_in_both_orders(opened: Open, results: Findings) -> None:
     view = opened()
     accuracy = [float(row[4]) for row in rows(view, "classes")]
     assert accuracy == sorted(accuracy)
@@ -119,40 +118,40 @@ def test_classes_are_sorted_by_any_column_and_back(opened: Open, results: Findin
     assert [row[0] for row in rows(view, "classes")][1:3] == ["cat", "dog"]
 
 
-def test_search_keeps_the_rows_that_hold_the_words(opened: Open, results: Findings) -> None:
-    """Another model shows its own numbers; a name that looks like a formula is saved as a text."""
+def test_search_shows_rows_with_the_text(opened: Open, results: Findings) -> None:
+    """Each model has its own numbers; a name that looks like a formula is saved as text."""
     view = opened()
     view.fill("#classes input", "CAT")
-    kept = rows(view, "classes")
-    assert kept
-    assert all("cat" in row[0] or "cat" in row[6] for row in kept)
-    assert view.inner_text("#classes [role=status]") == f"{len(kept)} of {len(kept)} rows"
+    matches = rows(view, "classes")
+    assert matches
+    assert all("cat" in row[0] or "cat" in row[6] for row in matches)
+    assert view.inner_text("#classes [role=status]") == f"{len(matches)} of {len(matches)} rows"
     view.fill("#classes input", "no such class")
     assert rows(view, "classes") == []
     view.fill("#classes input", "")
     assert len(rows(view, "classes")) == 6
-    names = {row[0] for row in saved(view, view.locator("#classes [data-role=csv]").click)[1:]}
+    names = {row[0] for row in save_csv(view, view.locator("#classes [data-role=csv]").click)[1:]}
     assert [name in names for name in ("'=1+1", "=1+1", f"owl {HOSTILE}")] == [True, False, True]
     view.select_option("#classes select", label=HOSTILE)
     hits = {row[1]: row[3] for row in rows(view, "classes")}
     assert hits == {str(i): f"{n:,}" for i, n in enumerate(results.evaluations[HOSTILE].per_class.hits.tolist())}
 
 
-def saved(view: Any, press: Callable[[], None]) -> list[list[str]]:
+def save_csv(view: Any, press: Callable[[], None]) -> list[list[str]]:
     with view.expect_download() as download:
         press()
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_each_table_is_saved_with_all_its_digits(opened: Open, results: Findings) -> None:
+def test_tables_are_saved_with_all_digits(opened: Open, results: Findings) -> None:
     view = opened()
-    keys = view.eval_on_selector_all("button[data-csv]", "(buttons) => buttons.map((one) => one.dataset.csv)")
+    keys = view.eval_on_selector_all("button[data-csv]", "(buttons) => buttons.map((button) => button.dataset.csv)")
     assert set(keys) > set(CHARTS)
     tables = {}
     for i, key in enumerate(keys):
-        view = view if i % 8 else opened()  # one page may save ten files before Chromium asks
-        tables[key] = saved(view, view.locator(f"button[data-csv={key}]").click)
+        view = view if i % 8 else opened()  # Chromium asks after ten files of one page
+        tables[key] = save_csv(view, view.locator(f"button[data-csv={key}]").click)
         assert len(tables[key]) > 1
     table = tables["accuracy"]
     assert table[0][:2] == ["model", "reassessed top-1 %"]
@@ -161,7 +160,7 @@ def test_each_table_is_saved_with_all_its_digits(opened: Open, results: Findings
 
 
 def cards(view: Any) -> list[dict[str, Any]]:
-    """What the filters know of each card that is found."""
+    """Return the properties of all visible cards."""
     if view.locator("#gallery-more button").is_visible():
         view.click("#gallery-more button")
     return view.eval_on_selector_all(
@@ -169,29 +168,29 @@ def cards(view: Any) -> list[dict[str, Any]]:
     )
 
 
-def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(opened: Open) -> None:
+def test_gallery_filters_by_model_kind_labels_votes_and_class(opened: Open) -> None:
     view = opened()
-    everything = cards(view)
+    all_cards = cards(view)
     view.select_option("#gallery [data-role=show]", label=HOSTILE)
-    shown = cards(view)
-    assert shown == [card for card in everything if HOSTILE in card["mistakes"]]
-    kind = shown[0]["mistakes"][HOSTILE]
+    mistakes = cards(view)
+    assert mistakes == [card for card in all_cards if HOSTILE in card["mistakes"]]
+    kind = mistakes[0]["mistakes"][HOSTILE]
     view.select_option("#gallery [data-role=kind]", value=kind)
-    assert cards(view) == [card for card in shown if card["mistakes"][HOSTILE] == kind]
+    assert cards(view) == [card for card in mistakes if card["mistakes"][HOSTILE] == kind]
     assert view.inner_text("#gallery [role=status]") == f"{len(cards(view))} of {len(cards(view))} images"
     view.select_option("#gallery [data-role=kind]", value="")
     for name in ("wrong_label", "empty", f"error {HOSTILE}"):
         view.select_option("#gallery [data-role=show]", value=f"about {name}")
-        assert cards(view) == [card for card in everything if name in card["about"]] != []
+        assert cards(view) == [card for card in all_cards if name in card["about"]] != []
     view.select_option("#gallery [data-role=show]", value="")
     view.check("#gallery [data-role=disputed]")
-    assert cards(view) == [card for card in everything if card["disputed"]] != []
+    assert cards(view) == [card for card in all_cards if card["disputed"]] != []
     view.uncheck("#gallery [data-role=disputed]")
     view.fill("#gallery [data-role=class]", "CAT")
-    assert cards(view) == [card for card in everything if "cat" in card["classes"]] != []
+    assert cards(view) == [card for card in all_cards if "cat" in card["classes"]] != []
 
 
-def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Open) -> None:
+def test_images_can_be_enlarged_by_mouse_and_keyboard(opened: Open) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     view = opened()
@@ -205,23 +204,25 @@ def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Open) -> None:
     assert Axe().run(view, context="dialog").response["violations"] == []
     view.keyboard.press("Escape")
     assert not dialog.is_visible()
-    assert view.evaluate("document.activeElement.querySelector('img').alt") != first, "the last one that was shown"
+    assert view.evaluate("document.activeElement.querySelector('img').alt") != first, (
+        "the last enlarged image has the focus"
+    )
     view.keyboard.press("Enter")
     assert dialog.is_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_page_is_legible_and_a_table_that_scrolls_says_so_and_no_other(opened: Open, width: int) -> None:
-    """Small pictures are enlarged, and on a telephone the text of charts; what stands above a table is not cut."""
+def test_page_is_legible_and_wide_tables_have_a_hint(opened: Open, width: int) -> None:
+    """Images and the text of charts are large enough, also on a phone; captions of tables are not cut."""
     view = opened(width)
     view.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found = view.eval_on_selector_all(
+    tables = view.eval_on_selector_all(
         ".scroll",
-        "(all) => all.filter((b) => b.clientWidth && !b.closest('details:not([open])'))"
+        "(boxes) => boxes.filter((b) => b.clientWidth && !b.closest('details:not([open])'))"
         ".map((b) => [b.scrollWidth > b.clientWidth + 1, !b.previousElementSibling.hidden])",
     )
-    assert [said for _, said in found] == [scrolls for scrolls, _ in found]
-    assert width > 360 or any(scrolls for scrolls, _ in found)
+    assert all(has_hint == scrolls for scrolls, has_hint in tables)
+    assert width > 360 or any(scrolls for scrolls, _ in tables)
     script = "(all) => all.filter((image) => image.offsetParent).map((image) => image.getBoundingClientRect().width)"
     assert min(view.eval_on_selector_all(".gallery img", script)) >= 112
     sizes = view.eval_on_selector_all(
@@ -250,7 +251,7 @@ LONG = (
 
 @pytest.fixture(scope="module")
 def many(report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven models of long names, without scores and votes."""
+    """The page of seven models with long names, without scores and votes."""
     path = tmp_path_factory.mktemp("many") / "report.html"
     path.write_text(page(replace(findings(*LONG), scores=None, votes=None, experts=None)), encoding="utf-8")
     return path
@@ -258,7 +259,7 @@ def many(report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def wide(browser: Any, many: Path) -> Iterator[Any]:
-    """The page of many models, on a wide screen."""
+    """The page of seven models on a wide screen."""
     view = browser.new_page(viewport={"width": 1366, "height": 900})
     view.goto(many.as_uri())
     yield view
@@ -267,10 +268,10 @@ def wide(browser: Any, many: Path) -> Iterator[Any]:
 
 @pytest.mark.parametrize("which", ["file", "many"])
 @pytest.mark.parametrize("width", [1280, 800, 390])
-def test_each_section_is_one_block_in_reading_order(
+def test_sections_are_blocks_in_reading_order(
     wide: Any, width: int, which: str, request: pytest.FixtureRequest
 ) -> None:
-    """All that belongs to a section is inside it, below its heading, and no part lies over another."""
+    """All parts of a section are inside it and below its heading, and do not overlap."""
     wide.set_viewport_size({"width": width, "height": 900})
     wide.goto(request.getfixturevalue(which).as_uri())
     blocks = wide.evaluate(
@@ -292,8 +293,8 @@ def test_each_section_is_one_block_in_reading_order(
         assert all(parts[0][3] <= part[1] + 1 for part in parts[1:]), "the heading comes first"
 
 
-def lines_of(view: Any, selector: str) -> list[list[str]]:
-    """The lines in which the first text of each element is shown."""
+def text_lines(view: Any, selector: str) -> list[list[str]]:
+    """Return the lines of text of each element, as the browser breaks them."""
     return view.eval_on_selector_all(
         selector,
         """(all) => all.map((element) => {
@@ -314,13 +315,13 @@ def lines_of(view: Any, selector: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_long_names_break_between_their_parts_and_rows_are_whole_pixels_high(wide: Any, width: int) -> None:
-    """Else the lines below the column that stays in view are drawn beside those of the others."""
+def test_long_names_break_between_their_parts_and_row_heights_are_whole_pixels(wide: Any, width: int) -> None:
+    """With other heights, the lines of the fixed column would not meet those of the other columns."""
     wide.set_viewport_size({"width": width, "height": 900})
     heights = wide.eval_on_selector_all("tr", "(all) => all.map((r) => r.getBoundingClientRect().height)")
     assert any(heights)
     assert all(abs(height - round(height)) < 0.02 for height in heights)
-    names = lines_of(wide, "#headline > .scroll tbody th, #comparison .tables tbody th")
+    names = text_lines(wide, "#headline > .scroll tbody th, #comparison .tables tbody th")
     assert {"".join(lines) for lines in names} == set(LONG)
     assert any(len(lines) > 1 for lines in names)
     assert all(line[-1] in "_.-/" for lines in names for line in lines[:-1])
@@ -329,12 +330,13 @@ def test_long_names_break_between_their_parts_and_rows_are_whole_pixels_high(wid
 def test_no_line_ends_between_a_number_and_its_unit(wide: Any) -> None:
     for width in range(320, 1400, 90):
         wide.set_viewport_size({"width": width, "height": 900})
-        lines = [one for text in lines_of(wide, ".summary li, .words p, .notes li") for one in text]
+        texts = text_lines(wide, ".summary li, .words p, .notes li")
+        lines = [line for text in texts for line in text]
         assert lines
         assert not [line for line in lines if re.search(r"^\s*%|(^|\W)p( [=<])?\s*$", line)]
 
 
-def test_charts_follow_the_page_into_the_dark(opened: Open) -> None:
+def test_text_of_charts_is_bright_on_a_dark_page(opened: Open) -> None:
     def colour(scheme: str) -> list[int]:
         text = opened(scheme=scheme).locator(".chart svg text").first
         return text.evaluate("(e) => getComputedStyle(e).fill.match(/[0-9]+/g).map(Number)")
@@ -343,18 +345,18 @@ def test_charts_follow_the_page_into_the_dark(opened: Open) -> None:
     assert min(colour("dark")) > 180
 
 
-def test_the_page_prints_in_dark_on_light_with_nothing_to_press(opened: Open, tmp_path: Path) -> None:
+def test_print_is_dark_on_light_without_buttons(opened: Open, tmp_path: Path) -> None:
     view = opened(scheme="dark")
     view.emulate_media(media="print", color_scheme="dark")
     assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not view.locator("button.csv:visible").count()
-    assert view.locator("#classes thead button:visible").count(), "which are the headings"
+    assert view.locator("#classes thead button:visible").count(), "headings are printed"
     assert view.locator(".gallery li:visible").count() == view.locator(".gallery li").count()
     view.pdf(path=tmp_path / "page.pdf", format="A4")
     assert (tmp_path / "page.pdf").stat().st_size > 10_000
 
 
-def test_without_scripts_all_but_the_long_tables_is_there(browser: Any, file: Path) -> None:
+def test_page_without_scripts_misses_only_the_long_tables(browser: Any, file: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     view = context.new_page()
     view.goto(file.as_uri())
@@ -365,32 +367,32 @@ def test_without_scripts_all_but_the_long_tables_is_there(browser: Any, file: Pa
 
 
 @pytest.mark.parametrize("models", [1, 2, 8, 30])
-def test_a_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_path: Path, models: int) -> None:
-    """However many models there are and however long their names; with the accuracies of the long one."""
+def test_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_path: Path, models: int) -> None:
+    """For any number of models with long names; the accuracies are those of the long report."""
     names = [f"{HOSTILE if i == 1 else LONG[i % len(LONG)]}.{i}" for i in range(models)]
     results = findings(*names)
     inputs = [{"name": "predictions", "path": f"{name}.npz", "sha256": "0" * 64} for name in names]
     path = tmp_path / "short.html"
     write_report(path, results, short=True, command=" ".join(["reassess report", *LONG * 4]), inputs=inputs)
     view = browser.new_page(viewport={"width": 794, "height": 1123})
-    complaints: list[str] = []
-    view.on("console", lambda message: complaints.append(message.text))
+    messages: list[str] = []
+    view.on("console", lambda message: messages.append(message.text))
     view.goto(path.as_uri())
     assert len(re.findall(rb"/Type\s*/Page\b", view.pdf(prefer_css_page_size=True))) == 1
     tables = view.eval_on_selector_all(
         "table", "(all) => all.map((t) => [...t.rows].map((r) => [...r.cells].map((c) => c.innerText)))"
     )
     assert len(tables) == (2 if models == 1 else 3)
-    shown = {row[0].split()[0]: row[1] for row in tables[0][1:]}
-    assert shown == {
+    accuracies = {row[0].split()[0]: row[1] for row in tables[0][1:]}
+    assert accuracies == {
         str(i + 1): f"{100 * evaluation.real[1].value:.2f}"
         for i, evaluation in enumerate(list(results.evaluations.values())[:8])
     }
     for row in tables[1][1:] if models > 1 else ():
-        for number, name in (cell.split("\N{NO-BREAK SPACE}") for cell in row[0].split(" less ")):
+        for number, name in (cell.split("\N{NO-BREAK SPACE}") for cell in row[0].split(" minus ")):
             model = results.models[int(number) - 1]
             assert name == model or (name.endswith("…") and model.startswith(name[:-1]) and len(name) > 12)
     errors = results.evaluations[results.models[0]].label_errors
     assert tables[-1][1][1:3] == [str(errors.n), str(errors.hits)]
     view.close()
-    assert complaints == []
+    assert messages == []

@@ -1,4 +1,4 @@
-"""Charts: each kind in each format, what cannot be drawn says why, and no chart that could be misread."""
+"""Charts of reports: texts fit, values are drawn exactly, and missing charts have a reason."""
 
 import re
 from collections.abc import Callable
@@ -15,58 +15,59 @@ from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import Missing
 from reassess.report import CHARTS, write_chart
-from reassess.report.accuracy_figures import Spot, scatter_on
+from reassess.report.accuracy_figures import ModelPoint, plot_scatter
 from reassess.report.chart_figures import (
     SQUARE,
     Intervals,
     Mark,
     Stacks,
-    intervals_on,
+    plot_intervals,
+    plot_stacks,
     size_of_intervals,
     size_of_stacks,
-    stacks_on,
 )
 from reassess.report.charts import taxonomy_chart
 from reassess.report.figures import save_figure
-from reassess.report.inline_svg import dark, inline_figure
+from reassess.report.inline_svg import darken, inline_figure
 from reassess.report.sections import sections
 from tests.helpers import message, numbered_labels
 from tests.report.cases import findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
-Drawn = Callable[..., Any]
+DrawFigure = Callable[..., Any]
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
 @pytest.fixture
-def drawn(drawings: list[Any], tmp_path: Path) -> Drawn:
-    """Draw and save a figure, and return its axes."""
+def draw_figure(drawings: list[Any], tmp_path: Path) -> DrawFigure:
+    """A function that draws and saves a figure, and returns its axes."""
     import matplotlib
 
-    def drawn(draw: Any, size: Any, title: str = "t") -> Any:
+    def draw_figure(draw: Any, size: Any, title: str = "t") -> Any:
         save_figure(tmp_path / "f.svg", draw, title=title, size=size, force=True)
         axes = drawings[-1].axes
-        with matplotlib.rc_context({"text.hinting": "none"}):  # as it is saved
-            axes.get_figure().canvas.draw()  # it places the texts of legends; the renderer of svg measures otherwise
+        with matplotlib.rc_context({"text.hinting": "none"}):  # the setting of saved figures
+            axes.get_figure().canvas.draw()  # places the texts of legends, which the SVG renderer measures differently
         return axes
 
-    return drawn
+    return draw_figure
 
 
 def texts_of(axes: Any) -> list[Any]:
-    """Every text that is seen, of the legends and of the numbers along the axes too."""
+    """Return all visible texts, including those of legends and ticks."""
     ticks = [tick.label1 for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks()]
     figure = axes.get_figure()
     texts = [*figure.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *ticks]
-    return [text for text in (*texts, *(one for box in figure.legends for one in box.get_texts())) if text.get_text()]
+    texts += [text for legend in figure.legends for text in legend.get_texts()]
+    return [text for text in texts if text.get_text()]
 
 
 @pytest.mark.parametrize("kind", CHARTS)
-@pytest.mark.parametrize("title", ["", "its own", "A title that is so long that it takes " + "many, many lines " * 8])
-def test_no_text_of_a_chart_leaves_it_or_lies_on_another(kind: str, title: str, drawn: Drawn) -> None:
+@pytest.mark.parametrize("title", ["", "the chart's", "A long title that needs " + "many, many lines " * 8])
+def test_texts_of_a_chart_stay_inside_and_do_not_overlap(kind: str, title: str, draw_figure: DrawFigure) -> None:
     chart = CHARTS[kind](THREE)
-    axes = drawn(chart.draw, chart.size, chart.title if title == "its own" else title)
+    axes = draw_figure(chart.draw, chart.size, chart.title if title == "the chart's" else title)
     texts, frame = texts_of(axes), axes.get_figure().bbox
     assert len(texts) > 5
     boxes = [text.get_window_extent() for text in texts]
@@ -75,50 +76,50 @@ def test_no_text_of_a_chart_leaves_it_or_lies_on_another(kind: str, title: str, 
         assert box.y0 >= -1
         assert box.x1 <= frame.x1 + 1
         assert box.y1 <= frame.y1 + 1
-        others = [texts[j].get_text() for j in range(i) if box.padded(-1).overlaps(boxes[j].padded(-1))]
-        assert others == [], texts[i].get_text()
+        overlapping = [texts[j].get_text() for j in range(i) if box.padded(-1).overlaps(boxes[j].padded(-1))]
+        assert overlapping == [], texts[i].get_text()
 
 
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
-        ("one", "two", "one less two"),
-        ("resnet50.a1_in1k", "vit_large_patch14_clip_336", "resnet50.a1_in1k less vit_large…_clip_336"),
+        ("one", "two", "one minus two"),
+        ("resnet50.a1_in1k", "vit_large_patch14_clip_336", "resnet50.a1_in1k minus vit_large…_clip_336"),
         ("eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", "tf_efficientnet_b7.ns_jft_in1k",
-         "eva02_la…22k_in1k less tf_effic…jft_in1k"),
+         "eva02_la…22k_in1k minus tf_effic…jft_in1k"),
     ],
 )  # fmt: skip
-def test_names_in_a_heading_are_shortened_and_no_other_word(a: str, b: str, words: str, drawn: Drawn) -> None:
+def test_heading_shortens_names_but_no_other_words(a: str, b: str, words: str, draw_figure: DrawFigure) -> None:
     chart = CHARTS["differences"](findings(a, b))
-    axes = drawn(chart.draw, chart.size)
+    axes = draw_figure(chart.draw, chart.size)
     assert words in [text.get_text() for text in axes.texts]
 
 
-def test_lines_between_corners_go_from_edge_to_edge(drawn: Drawn) -> None:
-    """The level of the original labels widens the axes, and then the line of equal accuracies."""
-    spots = [Spot("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
-    axes = drawn(partial(scatter_on, spots=spots, level=95.0, label_set="x"), SQUARE)
-    (same,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
+def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure) -> None:
+    """The level of the original labels extends the axes first."""
+    points = [ModelPoint("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
+    axes = draw_figure(partial(plot_scatter, points=points, level=95.0, label_set="x"), SQUARE)
+    (diagonal,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
-    assert same.tolist() == [max(left, bottom), min(right, top)]
+    assert diagonal.tolist() == [max(left, bottom), min(right, top)]
 
 
-def scatter_of(count: int) -> Any:
-    spots = [Spot(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
-    return partial(scatter_on, spots=spots, level=None, label_set="x")
+def make_scatter(count: int) -> Any:
+    points = [ModelPoint(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
+    return partial(plot_scatter, points=points, level=None, label_set="x")
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
-def test_a_scatter_names_ten_models(models: int, name: str, drawn: Drawn) -> None:
-    axes = drawn(scatter_of(models), SQUARE)
+def test_scatter_names_ten_models(models: int, name: str, draw_figure: DrawFigure) -> None:
+    axes = draw_figure(make_scatter(models), SQUARE)
     names = [text.get_text() for text in axes.texts if text.get_text().startswith("model")]
     assert len(names) == min(models, 10)
     assert name in names
 
 
-def test_a_leader_line_begins_at_a_line_of_its_name(drawn: Drawn) -> None:
-    axes = drawn(scatter_of(5), SQUARE)
+def test_leader_line_starts_at_the_label(draw_figure: DrawFigure) -> None:
+    axes = draw_figure(make_scatter(5), SQUARE)
     to_pixels = axes.transData.transform
     texts = [text for text in axes.texts if text.get_text().startswith("model")]
     leaders = [line for line in axes.lines if line.get_linewidth() == 0.6 and line.get_zorder() == 6]
@@ -130,8 +131,8 @@ def test_a_leader_line_begins_at_a_line_of_its_name(drawn: Drawn) -> None:
         assert abs(x - side) <= box.width / 3 + 1
 
 
-def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
-    """Its text is text, in the fonts of the page, and has no style of its own, which would be that of the page."""
+def test_inline_figures_have_unique_ids() -> None:
+    """Text is not outlined and uses the fonts of the page; a style element would apply to the whole page."""
     svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)) for key in ("a", "b")]
     first, second = (set(re.findall('id="(.*?)"', svg)) for svg in svgs)
     assert first
@@ -140,28 +141,28 @@ def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
     assert [part in svgs[0] for part in ("<text", "<?xml", "font-family", "<style")] == [True, False, False, False]
 
 
-def test_intervals_are_drawn_to_their_ends_and_bars_from_0(drawn: Drawn) -> None:
+def test_intervals_are_drawn_to_their_ends_and_bars_from_0(draw_figure: DrawFigure) -> None:
     """Values below 0 have the minus sign of the axis."""
 
-    def of_intervals(mark: Mark, form: str, **options: Any) -> Any:
+    def draw_mark(mark: Mark, form: str, **options: Any) -> Any:
         intervals = Intervals(["g"], {"s": [mark]}, "x", form, **options)
-        return drawn(partial(intervals_on, intervals=intervals), size_of_intervals(intervals))
+        return draw_figure(partial(plot_intervals, intervals=intervals), size_of_intervals(intervals))
 
-    axes = of_intervals(Mark(2.0, (1.0, 4.0)), ".1f", reference=(0.0, "none"))
+    axes = draw_mark(Mark(2.0, (1.0, 4.0)), ".1f", reference=(0.0, "none"))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
     left, right = axes.get_xlim()
     assert left < 0 < 4 < right
     assert [text.get_text() for text in axes.texts] == ["g", "2.0"]
-    axes = of_intervals(Mark(-5.967, (-7.0, -4.0)), "+.2f")
+    axes = draw_mark(Mark(-5.967, (-7.0, -4.0)), "+.2f")
     assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
     assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
     stacks = Stacks(["one", "two"], {"a": [900, 1000], "b": [100, 50]}, "images")
-    axes = drawn(partial(stacks_on, stacks=stacks), size_of_stacks(stacks))
+    axes = draw_figure(partial(plot_stacks, stacks=stacks), size_of_stacks(stacks))
     assert (axes.get_xlim()[0], sorted(bar.get_width() for bar in axes.patches)) == (0, [50, 100, 900, 1000])
 
 
-def of_sizes(images: dict[int, int]) -> Findings:
-    """Findings on so many images of each number of valid classes."""
+def findings_by_size(images: dict[int, int]) -> Findings:
+    """Make findings with the given number of images for each number of valid classes."""
     sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
     predictions = Predictions.from_ids(np.zeros(len(sets), np.int64))
     return Findings.from_predictions({"one": predictions}, numbered_labels(sets, Classes(9)))
@@ -179,34 +180,34 @@ def of_sizes(images: dict[int, int]) -> Findings:
         ({1: 20000, 2: 99, 3: 99}, ["1 valid class: 20,000 images", "2 or more valid classes: 198 images"]),
     ],
 )
-def test_only_the_tail_of_few_images_is_drawn_together(
-    images: dict[int, int], headings: list[str], drawn: Drawn
+def test_highest_numbers_of_classes_with_few_images_are_pooled(
+    images: dict[int, int], headings: list[str], draw_figure: DrawFigure
 ) -> None:
-    chart = CHARTS["label-count"](of_sizes(images))
-    axes = drawn(chart.draw, chart.size)
+    chart = CHARTS["label-count"](findings_by_size(images))
+    axes = draw_figure(chart.draw, chart.size)
     texts = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
     assert len(texts) == len(headings)
     assert all(map(str.startswith, texts, headings))
 
 
-def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(drawn: Drawn) -> None:
+def test_kind_of_mistake_always_has_the_same_colour(draw_figure: DrawFigure) -> None:
     def legend(**counts: int) -> dict[str, str]:
-        """The colour of each kind that is named."""
+        """Return the colour of each kind in the legend."""
         kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
         images, predicted = tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32)
         chart = taxonomy_chart(SimpleNamespace(taxonomies=[Taxonomy("one", images, predicted, kinds)]))
-        (box,) = drawn(chart.draw, chart.size).get_figure().legends
+        (box,) = draw_figure(chart.draw, chart.size).get_figure().legends
         names = [text.get_text() for text in box.get_texts()]
         return dict(zip(names, [str(bar.get_facecolor()) for bar in box.get_patches()], strict=True))
 
-    every = legend(**dict.fromkeys(ERROR_KINDS, 5))
-    assert list(every) == list(KINDS_IN_WORDS.values())
-    assert len(set(every.values())) == len(ERROR_KINDS)
-    some = legend(co_occurring=4, remaining=3)
-    assert some == {name: every[name] for name in ("co-occurring", "other")}
+    all_kinds = legend(**dict.fromkeys(ERROR_KINDS, 5))
+    assert list(all_kinds) == list(KINDS_IN_WORDS.values())
+    assert len(set(all_kinds.values())) == len(ERROR_KINDS)
+    two_kinds = legend(co_occurring=4, remaining=3)
+    assert two_kinds == {name: all_kinds[name] for name in ("co-occurring", "other")}
 
 
-def test_a_chart_of_nothing_says_why() -> None:
+def test_missing_chart_has_a_reason() -> None:
     bare = findings("one", complete=False)
     reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
@@ -219,45 +220,45 @@ def test_a_chart_of_nothing_says_why() -> None:
     }
 
 
-def test_a_chart_of_zeros_is_not_drawn_and_a_leaderboard_of_one_row_is(tmp_path: Path) -> None:
+def test_charts_without_values_are_not_drawn_but_a_leaderboard_of_one_row_is(tmp_path: Path) -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[], []], Classes(2))
     original = LabelSets.from_lists(labels.images, [[0], [1]], Classes(2))
-    none = Findings.from_predictions({"one": Predictions.from_ids([0, 1])}, labels, original=original)
-    assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
+    unscored = Findings.from_predictions({"one": Predictions.from_ids([0, 1])}, labels, original=original)
+    assert {kind: str(CHARTS[kind](unscored)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",
         "labelling-bias": "no model picks a valid class where the original label is one of several valid classes",
     }
-    assert all("Not shown" in section.notes[0] for section in sections(none) if section.key != "headline")
+    assert all("Not shown" in section.notes[0] for section in sections(unscored) if section.key != "headline")
     chart = CHARTS["leaderboard"](findings("one", board=Leaderboard(leaderboard().entries[:1])))
     save_figure(tmp_path / "f.svg", chart.draw, title=chart.title, size=chart.size)
     assert chart.table.rows[0][-1] is None
 
 
-def test_in_the_dark_what_was_dark_is_bright_and_hues_stay() -> None:
+def test_dark_page_has_bright_colours_of_the_same_hue() -> None:
     def luminance(colour: str) -> float:
         shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
         return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
-    ground = luminance(dark("#ffffff"))
+    background = luminance(darken("#ffffff"))
     for colour in ("#222222", "#666666", "#0060a0", "#b34700", "#000000", "#7b3294", "#a00000"):
-        contrast = (luminance(dark(colour)) + 0.05) / (ground + 0.05)
+        contrast = (luminance(darken(colour)) + 0.05) / (background + 0.05)
         assert contrast >= 4.5, colour
-    blue = dark("#0060a0")
+    blue = darken("#0060a0")
     assert int(blue[5:], 16) > int(blue[1:3], 16)
 
 
-def test_of_many_models_the_first_are_drawn_and_the_numbers_hold_all() -> None:
+def test_chart_shows_the_first_models_and_its_table_all() -> None:
     many = findings(*(f"m{i:02d}" for i in range(15)))
     for kind in ("differences", "taxonomy", "labelling-bias", "model-or-label", "label-count", "scatter"):
         chart = CHARTS[kind](many)
-        assert chart.note.endswith(("its table names all of them.", "its table has all of them."))
+        assert re.search(r"its table (names|has) all (models|pairs|comparisons)\.$", chart.note)
         assert CHARTS[kind](THREE).note == ""
         models = {row[0] for row in chart.table.rows} | {row[1] for row in chart.table.rows}
         assert models >= set(many.models)
 
 
-def test_an_unknown_kind_of_chart_is_an_error_that_lists_the_kinds(tmp_path: Path) -> None:
+def test_unknown_kind_of_chart_raises_and_lists_the_kinds(tmp_path: Path) -> None:
     expected = f"unknown kind of chart\n  allowed: {', '.join(CHARTS)}\n  found:   'nope'"
     assert message(write_chart, tmp_path / "a.svg", "nope", THREE) == expected

@@ -1,4 +1,4 @@
-"""The figure of a choice of models: its words, and the same bytes for the same input."""
+"""The figure of a choice of models."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +17,16 @@ def subset(models: tuple[str, ...], hits: int, candidates: int) -> ModelSubset:
 
 
 def choice() -> ModelChoice:
-    few, some, every = subset(("a",), 6, 210), subset(("a", "b"), 8, 300), subset(("a", "b", "c"), 9, 420)
-    return ModelChoice(*(0.5, some, 0.55, 0.6, Proportion(18, 20), every, (few, some, every), 7, True, 5, 10, 1, 0, 0))
+    one, two, three = subset(("a",), 6, 210), subset(("a", "b"), 8, 300), subset(("a", "b", "c"), 9, 420)
+    return ModelChoice(*(0.5, two, 0.55, 0.6, Proportion(18, 20), three, (one, two, three), 7, True, 5, 10, 1, 0, 0))
 
 
-def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
+def test_figure_describes_the_choice(tmp_path: Path) -> None:
     draw_choice(tmp_path / "a.svg", choice())
     text = (tmp_path / "a.svg").read_text()
     for words in (
-        "7 subsets of 3 models, exact search; 20 valid golden pairs, of which 1 are neither proposed by a model "
-        "nor original; recall on 10 golden images without a part in the search; bar: down to the recall that is "
-        "shown, with 90 % confidence",
+        "7 subsets of 3 models, exact search; 20 valid golden questions, 1 not candidates of any model; recall "
+        "measured on 10 golden images not used in the search; bar: down to the lower 90 % confidence bound of recall",
         "chosen: 2 models, recall 0.800",
         "all models: 3 models, recall 0.900",
         "best subset",
@@ -35,9 +34,9 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
         assert words in text.replace("\n", " ")
 
 
-def test_where_nothing_was_chosen_the_best_subsets_are_drawn(tmp_path: Path) -> None:
-    """Greedy search is named."""
+def test_figure_without_a_choice_shows_the_best_subsets(tmp_path: Path) -> None:
+    """After a greedy search, the label says "found"."""
     draw_choice(tmp_path / "a.svg", replace(choice(), exact=False, chosen=None, recall_bound=None))
     text = (tmp_path / "a.svg").read_text()
-    found = [words in text for words in ("all models: 3 models", "best subset found", "chosen", "bar: ")]
-    assert found == [True, True, False, False]
+    is_shown = [words in text for words in ("all models: 3 models", "best subset found", "chosen", "bar: ")]
+    assert is_shown == [True, True, False, False]

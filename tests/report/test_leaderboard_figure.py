@@ -1,4 +1,4 @@
-"""Figures of leaderboards: each format, every line and model named, nothing hidden without a word."""
+"""Figures of leaderboards: labels of lines and models, and notes on rows that are not shown."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from reassess.comparison import Placement, Trend, fit_trend, place_models
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.report import draw_leaderboard
-from tests.report.cases import assert_apart
+from tests.report.cases import assert_no_overlap
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -35,95 +35,97 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
 MINE = place(TREND.board, LeaderboardRow("mine", 81.0, 94.5))
 
 
-Drawn = Callable[..., Any]
+DrawLeaderboard = Callable[..., Any]
 
 
 @pytest.fixture
-def drawn(drawings: list[Any], tmp_path: Path) -> Drawn:
-    """Draw a leaderboard, and return its axes."""
+def draw(drawings: list[Any], tmp_path: Path) -> DrawLeaderboard:
+    """A function that draws a leaderboard, and returns its axes."""
 
-    def drawn(slopes: Trend, *placements: Placement, level: float | None = None) -> Any:
+    def draw(slopes: Trend, *placements: Placement, level: float | None = None) -> Any:
         draw_leaderboard(tmp_path / "f.svg", slopes, placements, level=level, force=True)
         return drawings[-1].axes
 
-    return drawn
+    return draw
 
 
-def test_a_leaderboard_of_one_model_can_be_drawn(drawn: Drawn) -> None:
+def test_leaderboard_of_one_model_is_drawn(draw: DrawLeaderboard) -> None:
     only = Leaderboard((LeaderboardRow("only", 76.0, 82.0),))
-    assert drawn(fit_trend(only), place(only, LeaderboardRow("mine", 76.0, 82.0))).lines
+    assert draw(fit_trend(only), place(only, LeaderboardRow("mine", 76.0, 82.0))).lines
 
 
-def test_every_line_and_model_is_named_and_no_name_lies_on_another(drawn: Drawn) -> None:
-    axes = drawn(TREND, MINE, level=90.02)
+def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard) -> None:
+    axes = draw(TREND, MINE, level=90.02)
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
         for line in TREND.band_lines
     ]
     side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
-    mine = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
+    user_model = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
     assert sorted(texts) == sorted(
-        [*slopes, mine, "the same accuracy by both", "the original labels themselves: 90.02 %"]
+        [*slopes, user_model, "equal accuracy by both labels", "the original labels: 90.02 %"]
     )
-    assert_apart(axes)
+    assert_no_overlap(axes)
 
 
-def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) -> None:
+def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
     draw_leaderboard(tmp_path / "f.svg", TREND, [MINE], level=90.02)
     text = (tmp_path / "f.svg").read_text()
     hidden = int((TREND.board.original < 70).sum())
     assert "<title>Leaderboard</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
     assert description.startswith(
-        f"80 results of 80 models, {hidden} of them below 70 % and not shown; slope of all 0.82 (0.78 to 0.86); 95 % "
+        f"80 results of 80 models, {hidden} of them below 70 % and not shown; "
+        "slope of all rows: 0.82 (0.78 to 0.86); 95 % "
     )
     assert f"78 to 84 %: slope {TREND.band_lines[1].slope.value:.2f}, (" in description
     assert "mine, ReaL 94.50 %, rank" in description
 
 
 @pytest.mark.parametrize(
-    "mine", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
+    "user_model", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
 )
-def test_the_users_model_and_the_level_are_in_the_picture(mine: Placement, drawn: Drawn) -> None:
-    axes = drawn(TREND, mine, level=99.0)
+def test_axes_include_the_users_model_and_the_level(user_model: Placement, draw: DrawLeaderboard) -> None:
+    axes = draw(TREND, user_model, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    assert left < mine.entry.original < right
-    assert bottom < mine.entry.real < top
+    assert left < user_model.entry.original < right
+    assert bottom < user_model.entry.real < top
     assert bottom < 99.0 < top
 
 
-def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(drawn: Drawn) -> None:
-    """Lines end where the rows of their band do."""
-    axes, x = drawn(TREND), TREND.board.original
+def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard) -> None:
+    """A line ends at the last row of its band."""
+    axes, x = draw(TREND), TREND.board.original
     assert axes.lines[0].get_xdata().size == int((x >= 70).sum()) < 80
     inside = x[(x >= 82) & (x < 90)]
     assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
     low = fit_trend(board(lowest=40.0, rows=12), [])
-    axes = drawn(low)
+    axes = draw(low)
     assert axes.lines[0].get_xdata().size == 12
     assert axes.get_title(loc="left").replace("\n", " ") == (
-        "12 results of 12 models; slope of all 1.26 (1.10 to 1.43); 95 % intervals of slopes are over families"
+        "12 results of 12 models; slope of all rows: 1.26 (1.10 to 1.43); 95 % intervals of slopes are over families"
     )
 
 
-def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(drawn: Drawn) -> None:
+def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLeaderboard) -> None:
     ordinary = board(lowest=70.0).entries
     slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
     low, high = slopes.outliers.line_without.slope.interval
-    heading = drawn(slopes).get_title(loc="left").replace("\n", " ")
+    heading = draw(slopes).get_title(loc="left").replace("\n", " ")
     assert (
-        f"; without 1 far out {slopes.outliers.line_without.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
+        f"; without 1 far out: {slopes.outliers.line_without.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
+        in heading
     )
-    assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all ")
+    assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")
 
 
-def test_names_are_drawn_as_they_are_written(tmp_path: Path, drawn: Drawn) -> None:
-    mine = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
-    axes = drawn(TREND, mine)
+def test_names_are_drawn_literally(tmp_path: Path, draw: DrawLeaderboard) -> None:
+    user_model = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
+    axes = draw(TREND, user_model)
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")
     assert not text.get_parse_math()
-    written = (tmp_path / "f.svg").read_text()
-    assert "$x$ &lt;b&gt;\\x1b[1m" in written
-    assert "\x1b" not in written
+    svg = (tmp_path / "f.svg").read_text()
+    assert "$x$ &lt;b&gt;\\x1b[1m" in svg
+    assert "\x1b" not in svg

@@ -1,4 +1,4 @@
-"""The page as HTML: nothing is loaded, nothing is executed that came from a file, the same bytes from run to run."""
+"""The report as HTML: it loads nothing, runs no code from files, and is reproducible."""
 
 import json
 import re
@@ -16,8 +16,8 @@ from reassess.comparison.summary import summary
 from reassess.core import Classes
 from reassess.report import CHARTS
 from reassess.report.gallery import Thumbnail, Thumbnails
-from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, ReportSources, bound, explorers, render
+from reassess.report.mistake_gallery import draw_images, make_cards, mistake_gallery
+from reassess.report.page import Page, ReportSources, bind_units, explorers, render
 from reassess.report.sections import sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
@@ -32,7 +32,7 @@ _LOADING = {"src", "href", "data", "action", "formaction", "poster", "srcset", "
 
 
 class Reader(HTMLParser):
-    """The elements of a page, its ids, and its text by element."""
+    """A parser that collects the elements and texts of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Reader(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, "every element is closed in order"
+        assert self.open.pop() == tag, "elements are closed in order"
 
     def handle_data(self, data: str) -> None:
         self.texts.append((self.open[-1] if self.open else "", data))
@@ -61,10 +61,10 @@ class Reader(HTMLParser):
         return json.loads(text)
 
 
-def page(results: Findings, *, pictures: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
-    choice = choose(results, 5)
-    shown = cards(results, choice.rows)
-    pictures_by_image = {card.image: Thumbnail(PICTURE, 8, 8) for card in shown[1:]}
+def page(results: Findings, *, gallery: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
+    choice = draw_images(results, 5)
+    cards = make_cards(results, choice.rows)
+    thumbnails = Thumbnails({card.image: Thumbnail(PICTURE, 8, 8) for card in cards[1:]}, 1, 0)
     return render(
         Page(
             title="2 models, reassessed",
@@ -72,7 +72,7 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
             summary=summary(results),
             sections=sections(results),
             explorers=explorers(results),
-            gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
+            gallery=mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
             sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},
@@ -85,13 +85,13 @@ def three() -> Findings:
 
 
 @cache
-def whole() -> str:
-    """A page with every part."""
+def whole_page() -> str:
+    """Render a page with all parts."""
     return page(three())
 
 
-def test_ids_are_unique_and_what_is_referred_to_is_there() -> None:
-    elements = Reader(whole()).elements
+def test_ids_are_unique_and_references_exist() -> None:
+    elements = Reader(whole_page()).elements
     ids = Counter(attrs["id"] for _, attrs in elements if "id" in attrs)
     assert [name for name, n in ids.items() if n > 1] == []
     for _, attrs in elements:
@@ -101,38 +101,38 @@ def test_ids_are_unique_and_what_is_referred_to_is_there() -> None:
             assert href[1:] in ids
 
 
-def test_nothing_is_loaded() -> None:
-    text = whole()
+def test_page_loads_nothing() -> None:
+    text = whole_page()
     for tag, attrs in Reader(text).elements:
         for name in _LOADING & attrs.keys():
             assert (attrs[name] or "").startswith(("#", "data:")), f"{tag} {name}"
     assert re.findall(r"url\((?!#)|@import", text) == []
-    outside = re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
-    assert "http" not in outside.replace("http-equiv", "")
+    without_namespaces = re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
+    assert "http" not in without_namespaces.replace("http-equiv", "")
 
 
-def test_every_chart_says_what_it_is_and_gives_its_numbers() -> None:
-    text = whole()
+def test_charts_have_descriptions_and_numbers() -> None:
+    text = whole_page()
     reader = Reader(text)
     images = [attrs for tag, attrs in reader.elements if tag == "svg"]
     assert len(images) == len(CHARTS)
     assert all(attrs["role"] == "img" for attrs in images)
-    titles = [text for tag, text in reader.texts if tag == "desc"]
-    assert len(titles) == len(CHARTS)
-    assert all(len(words) > 60 for words in titles)
+    descriptions = [text for tag, text in reader.texts if tag == "desc"]
+    assert len(descriptions) == len(CHARTS)
+    assert all(len(description) > 60 for description in descriptions)
     tables = reader.data()["tables"]
-    asked_for = [attrs["data-csv"] or "" for _, attrs in reader.elements if "data-csv" in attrs]
-    assert sorted(asked_for) == sorted(tables)
+    downloads = [attrs["data-csv"] or "" for _, attrs in reader.elements if "data-csv" in attrs]
+    assert sorted(downloads) == sorted(tables)
     assert set(CHARTS) <= set(tables)
     assert tables["scatter"]["rows"][0][0] == "one"
 
 
-def test_the_same_findings_give_the_same_bytes() -> None:
-    assert whole() == page(three())
+def test_page_is_reproducible() -> None:
+    assert whole_page() == page(three())
 
 
-def test_names_from_files_stay_names() -> None:
-    """A name is no template, and its control characters are written out."""
+def test_names_from_files_are_escaped() -> None:
+    """Names do not act as templates, and their control characters are escaped."""
     names = tuple(f"{HOSTILE}{i}" for i in range(6))
     images = tuple(f"{HOSTILE}/{i}.png" for i in range(IMAGES))
     results = findings(f"one\x1b[2J\u202e{HOSTILE}", f"=cmd|{HOSTILE}", classes=Classes(6, names=names), images=images)
@@ -141,7 +141,7 @@ def test_names_from_files_stay_names() -> None:
     counts = Counter(tag for tag, _ in reader.elements)
     assert (counts["script"], counts["noscript"]) == (2, 3)
     cards_with_filters = [attrs for _, attrs in reader.elements if "data-filters" in attrs]
-    assert counts["img"] == len(cards_with_filters), "one has no picture, and one is enlarged"
+    assert counts["img"] == len(cards_with_filters), "one card has no image, and the dialog has an image element"
     assert all(not name.startswith("on") for _, attrs in reader.elements for name in attrs)
     assert str(123456 * 3) not in text
     assert reader.data()["classes"]["0"] == names[0].split(",")[0]
@@ -150,22 +150,22 @@ def test_names_from_files_stay_names() -> None:
     assert "one\\x1b[2J\\u202e" in text
 
 
-def test_a_page_without_pictures_or_other_files_is_whole() -> None:
-    text = page(findings("one", complete=False), pictures=False)
+def test_page_without_gallery_and_other_files_is_complete() -> None:
+    text = page(findings("one", complete=False), gallery=False)
     assert Reader(text).open == []
     assert "Images to review" not in text
     assert "Not shown: scores are missing." in text
-    assert "1 of these images are not in the image folder" in " ".join(whole().split())
+    assert "Images not shown: 1 missing from the image folder." in " ".join(whole_page().split())
 
 
-def test_the_page_begins_with_its_findings() -> None:
-    texts = [text.strip() for tag, text in Reader(whole()).texts if tag == "li"]
-    assert texts[: len(summary(three()))] == [bound(sentence) for sentence in summary(three())]
+def test_page_starts_with_the_summary() -> None:
+    texts = [text.strip() for tag, text in Reader(whole_page()).texts if tag == "li"]
+    assert texts[: len(summary(three()))] == [bind_units(sentence) for sentence in summary(three())]
     assert 3 <= len(summary(three())) <= 6
 
 
-def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
-    reader = Reader(whole())
+def test_policy_allows_only_the_style_and_the_script_of_the_page() -> None:
+    reader = Reader(whole_page())
     (policy,) = [attrs["content"] for _, attrs in reader.elements if "http-equiv" in attrs]
     for directive, element in (("script-src", "script"), ("style-src-elem", "style")):
         text = [text for tag, text in reader.texts if tag == element][-1]
@@ -174,8 +174,8 @@ def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
     assert policy.startswith("default-src 'none'; ")
 
 
-def test_colours_are_variables_that_have_a_value_in_light_and_in_dark() -> None:
-    text = whole()
+def test_colours_are_variables_with_a_light_and_a_dark_value() -> None:
+    text = whole_page()
     used = set(re.findall(r"var\((--c[0-9a-f]{6})\)", text))
     assert len(used) > 5
     for name in used:

@@ -1,17 +1,17 @@
-"""Tables: rounded on the page, in full in files."""
+"""Tables are rounded on the page, and exact in CSV files."""
 
 from reassess.report import Column, Table
 from reassess.report.chart import COUNT, P_VALUE, PERCENT
 
 
-def test_an_interval_is_two_columns_in_a_file_and_nothing_stays_empty() -> None:
+def test_interval_has_two_columns_in_the_csv_file() -> None:
     columns = (Column("model"), Column("95 %", PERCENT), Column("n", COUNT))
     table = Table("t", "T", columns, [("one", (80.123456, 81.5), 12345), ("two", None, None)])
-    assert table.written() == [["one", "80.12 to 81.50", "12,345"], ["two", "-", "-"]]
-    assert table.columns_in_full == ["model", "95 %, low", "95 %, high", "n"]
-    assert table.rows_in_full == [["one", 80.123456, 81.5, 12345], ["two", None, None, None]]
+    assert table.format_cells() == [["one", "80.12 to 81.50", "12,345"], ["two", "-", "-"]]
+    assert table.csv_columns == ["model", "95 %, low", "95 %, high", "n"]
+    assert table.csv_rows == [["one", 80.123456, 81.5, 12345], ["two", None, None, None]]
 
 
-def test_a_tiny_p_value_is_not_said_to_be_zero() -> None:
-    assert Column("p", P_VALUE).write(0.0) == "below 1e-300"
-    assert Column("p", P_VALUE).write(0.04321) == "0.043"
+def test_tiny_p_value_is_not_zero() -> None:
+    assert Column("p", P_VALUE).format_cell(0.0) == "below 1e-300"
+    assert Column("p", P_VALUE).format_cell(0.04321) == "0.043"

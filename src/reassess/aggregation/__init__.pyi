@@ -2,6 +2,7 @@ from .aggregate import AUTO as AUTO
 from .aggregate import METHODS as METHODS
 from .aggregate import Method as Method
 from .aggregate import aggregate as aggregate
+from .aggregate import parse_method as parse_method
 from .agreement import Dependence as Dependence
 from .baseline_rules import Rule as Rule
 from .baseline_rules import simple_rules as simple_rules
@@ -25,12 +26,11 @@ from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
+from .measured_curves import remake as remake
 from .methods import Aggregation as Aggregation
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import original_votes as original_votes
 from .recipe import real_scores as real_scores
-from .recorded_methods import parse_method as parse_method
-from .recorded_methods import remake as remake
 from .relabelling import Relabelling as Relabelling
 from .relabelling import likely_recipes as likely_recipes
 from .relabelling import relabel as relabel

@@ -301,3 +301,23 @@ def _reason(trial: GoldenTrial, method: str) -> str:
     if trial.correct["calibrated"].sum() > trial.correct["em"].sum():
         return f"{result}, a difference of at most one standard error"
     return result
+
+
+def parse_method(text: str) -> tuple[str, dict[str, Any]]:
+    """Read a recorded method: its name, and the options that differ from the defaults."""
+    name, *parts = text.split(", ")
+    check_known([name], METHODS, thing="method")
+    options: dict[str, Any] = {}
+    for part in parts:
+        option, _, value = part.partition("=")
+        try:
+            check_known([option], METHODS[name].options, thing=f"option of method {name}")
+            options[option] = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                "unknown-method",
+                "method has an option without a value",
+                allowed="calibrated, pooling=2",
+                found=repr(text),
+            ) from error
+    return name, options

@@ -18,6 +18,7 @@ from reassess.numeric.arrays import freeze, runs
 from reassess.text import Shown, counted, some
 
 _MOST_NAMED = 3
+_VALID = "valid: "  # the start of a rule for questions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,7 +38,8 @@ class ExpertTruth(Shown):
         if not self.undecided:
             return None
         count = counted(len(self.undecided), "golden item")
-        return f"{count} undecided (no {self.rule}): {some(self.undecided, most=_MOST_NAMED)}"
+        why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
+        return f"{count} undecided ({why}): {some(self.undecided, most=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -48,23 +50,26 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     """Decide the truth of each golden item from the experts' votes.
 
     If the truths are invalid and valid, an item is valid if `at_least` experts say so, by default more than half of its
-    experts; otherwise it is invalid. If the truths are answers, the truth is the most frequent answer, if at least this
-    number of experts gave it. It is unknown if two answers are equally frequent.
+    experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is the
+    most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally frequent.
     """
     most = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
         yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
         rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
-        return ExpertTruth(expert_validity(experts, at_least=at_least), f"valid: {rule} said {yes}")
-    values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
-    majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
+        values, rule = expert_validity(experts, at_least=at_least), f"{_VALID}{rule} said {yes}"
+    else:
+        values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
+        majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
+        rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
-    return ExpertTruth(values, f"answer of {majority}", tuple(experts.at(row) for row in undecided.tolist()))
+    return ExpertTruth(values, rule, tuple(experts.at(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items without experts."""
-    return np.where(experts.sizes > 0, _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
+    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
+    is_valid = _is_enough(experts.support(), experts, at_least)
+    return np.where(experts.sizes >= (at_least or 1), is_valid.astype(np.int64), -1)
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:

@@ -89,7 +89,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
             "no golden item has a vote",
             fix="use the same item names in all files, or give the raters' votes on golden items",
         )
-    missing = np.flatnonzero(rows < 0).tolist()
+    missing = np.flatnonzero((rows < 0) & (experts.sizes > 0)).tolist()
     if missing:
         examples = some([describe(experts.items, row) for row in missing], most=3)
         share = f"{len(missing):,} of {len(experts.items):,} golden items"
@@ -104,8 +104,8 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
     questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question
     has none at all, and none of its golden questions has votes in the main job: its label set would be missing classes
-    that nobody was asked about. This is so even if the image has votes on classes that raters suggested. Experts'
-    answers then decide, see `Aggregation.scores`.
+    that nobody was asked about. This is so even if the image has votes on classes that raters suggested. Without such
+    votes, experts' answers may decide, see `Aggregation.scores_with_experts`.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> lis
     """Images with an unanswered golden question, and without golden questions in the main job."""
     questions = as_questions(experts.items)
     is_in_main = votes_on(questions, votes) > 0
-    is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0) & (experts.sizes > 0)
+    is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0)
     image_ids = np.setdiff1d(questions.image_ids[is_unanswered], questions.image_ids[is_in_main])
     return [questions.images[image] for image in image_ids.tolist()]
 

@@ -8,19 +8,20 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS
+from reassess.aggregation.aggregate import METHODS, parse_method
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.golden_items import golden_part, image_folds
-from reassess.aggregation.recorded_methods import is_method_known, parse_method, remake, uses_golden
+from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
-from reassess.errors import DataError, ReassessWarning
-from reassess.text import Shown
+from reassess.core.scores import UNKNOWN_METHOD
+from reassess.errors import DataError, Fix, ReassessWarning
+from reassess.text import Shown, some
 
 _TYPES = {
     "file": object,
@@ -136,7 +137,7 @@ def measure_curves(
         out_of_sample = out_of_sample_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
     sources = (  # the first source that is not None decides
         golden.is_in_sample(scores),
-        False if is_method_known(scores) and not uses_golden(scores) else None,
+        False if _is_method_known(scores) and not _uses_golden(scores) else None,
         in_sample,
         None if out_of_sample is None else True,
     )
@@ -165,7 +166,7 @@ def out_of_sample_scores(
 
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
-    if is_method_known(scores) and not uses_golden(scores):
+    if _is_method_known(scores) and not _uses_golden(scores):
         return None
     images = len(experts.images)
     check_range(images, 2, what="number of golden images, or folds")
@@ -176,7 +177,7 @@ def out_of_sample_scores(
     items = experts.items
     golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-    if is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].uses_all_votes:
+    if _is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].uses_all_votes:
         votes = votes_on_golden
     rows = votes.find(items)
     parts = []
@@ -234,3 +235,43 @@ def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
 
 def _counts_of(point: Point) -> dict[str, Any]:
     return point.to_json() | {"hits": point.hits, "kept": point.kept, "valid": point.valid}
+
+
+def _is_method_known(scores: Scores) -> bool:
+    """Return whether the scores record one of `METHODS`."""
+    return scores.method.partition(", ")[0] in METHODS
+
+
+def _uses_golden(scores: Scores) -> bool:
+    """Return whether the recorded method used experts' answers; the scores must record one."""
+    method = METHODS[parse_method(scores.method)[0]]
+    return "experts" in method.needs or ("experts" in method.options and scores.golden is not None)
+
+
+def remake(
+    scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
+) -> Aggregation:
+    """Compute scores again by their recorded method, without warnings, for example with fewer golden answers."""
+    if not _is_method_known(scores):
+        raise DataError(
+            "unknown-method",
+            "the method of these scores is unknown",
+            allowed=some(tuple(METHODS), most=9),
+            found=None if scores.method == UNKNOWN_METHOD else scores.method,
+            fix=Fix("name the method: {method}", method='"NAME"'),
+        )
+    name, options = parse_method(scores.method)
+    if options.pop("original", METHODS[name].defaults.get("original")):
+        if original is None:
+            raise DataError(
+                "missing-original",
+                "these scores were made with original labels",
+                found=scores.method,
+                fix="give the original labels",
+            )
+        options["original"] = original
+    if _uses_golden(scores):
+        options |= {"experts": experts, "rater_golden": rater_golden}
+    # The same warnings were shown when the scores were made.
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
+        return METHODS[name].compute(votes, **options)

@@ -67,23 +67,31 @@ class Aggregation(Shown):
     def scores(self) -> Scores:
         """Scores: the probability of the last truth, or answer; `DataError` for plain items.
 
-        They record the method, and the questions or images with experts' answers. Golden questions about images without
-        votes are 0 or 1, as the experts say.
+        They record the method, and the questions or images with experts' answers.
         """
         scores = replace(self.posterior.scores(self.posterior.truths[-1]), method=self.method)
         if self.golden is None:
             return scores
         if self.golden.classes is None:
-            scores = replace(scores, golden=self.golden.find(scores.questions) >= 0)
-            return scores if self.by_experts is None else self._with_experts(scores, self.golden, self.by_experts)
+            return replace(scores, golden=self.golden.find(scores.questions) >= 0)
         on_images = self.golden.find(scores.images) >= 0
         return replace(scores, golden=on_images[scores.questions.image_ids])
 
-    def _with_experts(self, scores: Scores, experts: Votes, truth: ExpertTruth) -> Scores:
-        """Add the golden questions about images without scores."""
+    def scores_with_experts(self, votes: Votes) -> Scores:
+        """Scores, and the experts' truth of golden images without raters' votes: 0 or 1.
+
+        An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
+        `votes` are all votes of the main job, before `with_golden_votes` removes any.
+        """
+        scores, experts, truth = self.scores, self.golden, self.by_experts
+        if experts is None or truth is None or experts.classes is not None:
+            return scores
         questions = as_questions(experts.items)
-        is_unrated = join(questions.images, scores.images) < 0
-        rows = np.flatnonzero(is_unrated[questions.image_ids] & (truth.values >= 0))
+        is_tie = (truth.values == 0) & (2 * experts.support() == experts.sizes)
+        is_open = is_tie | (truth.values < 0)
+        is_decided = (join(questions.images, scores.images) < 0) & (join(questions.images, votes.images) < 0)
+        is_decided[questions.image_ids[is_open]] = False
+        rows = np.flatnonzero(is_decided[questions.image_ids])
         united, _ = unite_items(scores.questions, take_items(questions, rows))
         return replace(
             scores,

@@ -7,11 +7,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import parse_method
 from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
@@ -189,9 +191,13 @@ def relabel(
     )
 
 
-def likely_recipes(published: Recipe | None = None) -> tuple[Recipe, ...]:
-    """Return the recipes that may have made label sets: the published recipe, and method calibrated."""
-    return tuple(dict.fromkeys([*([] if published is None else [published]), calibrated_recipe()]))
+def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
+    """Return the recipes that may have made label sets: the published one, and calibrated, as recorded or usual."""
+    recipes = [] if published is None else [published]
+    if method.partition(", ")[0] == "calibrated":
+        options = parse_method(method)[1]
+        recipes.append(calibrated_recipe(**{name: value for name, value in options.items() if name != "original"}))
+    return tuple(dict.fromkeys([*recipes, calibrated_recipe()]))
 
 
 def _candidates(

@@ -91,11 +91,13 @@ class CampaignPlan:
                 found=f"{common.size:,} of {counted(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.practice > (limit := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
+        elif self.practice > (limit := len(golden) - (kept := int(_tasks_of_images(golden).max(initial=0)))):
+            golden_tasks = f"{counted(len(golden.questions), 'golden question is', 'golden questions are')} "
+            golden_tasks += f"{counted(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
-                allowed=f"up to {counted(limit, 'practice task')}",
+                allowed=f"up to {counted(limit, 'practice task')}: {golden_tasks}",
                 found=self.practice,
                 fix="use golden questions on more images, or fewer practice tasks",
             )

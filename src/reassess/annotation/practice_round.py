@@ -3,6 +3,8 @@
 Pure functions.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -17,6 +19,7 @@ from reassess.text import counted
 
 _OFTEN = 0.05  # probability to pass without looking
 _MOST_TIMES = 12
+_OF_ONE_ANSWER = 0.5  # balanced accuracy of people who always give the same answer
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class PracticeRound:
         """Whether experts found only valid or only invalid questions, so that nobody can reach the bar."""
         has_one = not self.n_invalid or not self.n_valid
         return self.bar is not None and self.tasks > 0 and not self.unanswered and has_one
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether experts skipped all tasks; without a bar, raters then begin without practice."""
+        return self.tasks > 0 and not self.unanswered and not self.n_invalid + self.n_valid
 
     @property
     def waits_for(self) -> str | None:
@@ -65,13 +73,20 @@ class PracticeRound:
     @property
     def enough_tasks(self) -> int | None:
         """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
-        for times in range(2, _MOST_TIMES + 1):
-            longer = replace(
-                self, tasks=times * self.tasks, n_invalid=times * self.n_invalid, n_valid=times * self.n_valid
-            )
-            if longer.easiest is None:
-                return longer.tasks
-        return None
+
+        def is_enough(times: int) -> bool:
+            names = ("tasks", "n_invalid", "n_valid")
+            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest is None
+
+        if self.bar is not None and self.bar <= _OF_ONE_ANSWER:
+            return None
+        times = bisect_left(range(_MOST_TIMES), True, lo=2, key=is_enough)
+        return times * self.tasks if times < _MOST_TIMES or is_enough(times) else None
+
+    @property
+    def questions_for(self) -> int:
+        """About how many golden questions `enough_tasks` need, with as many left for raters who passed."""
+        return math.ceil(2 * (self.enough_tasks or 0) * (self.n_invalid + self.n_valid) / self.tasks)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""

@@ -38,7 +38,7 @@ class Simulation:
     failed: int  # raters below the bar in practice
     tasks: int
     answers: int  # answers of the simulated raters, also to golden questions
-    expert_answers: int  # correct answers of a simulated expert, if practice waited for experts
+    expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
     hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
@@ -107,7 +107,7 @@ def simulate(
     ]
     for person in people:
         consent(campaign, person, now)
-    expert_answers = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).practice.unanswered else 0
+    expert_answers = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).golden_unknown else 0
     queue = [(now, rater.number) for rater in raters]  # when each rater continues
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(queue):

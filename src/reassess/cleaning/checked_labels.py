@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
 _EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
 _FAR = 40.0  # largest shift, in log-odds
+_MANY = 1e9  # labels; larger counts are printed with few digits
 _ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
@@ -103,10 +105,17 @@ class DrawnLabels:
     strata: npt.NDArray[np.int64]  # (images,)
     covered: float  # share of all labels that the drawn labels represent
     has_all_strata: bool = True  # whether a label of each stratum is known
+    other_answers: int = 0  # drawn images that have answers, but none about their label
 
     @classmethod
-    def of(cls, held_out: HeldOutPredictions, known: npt.NDArray[np.int8], sample: Sample | None) -> "DrawnLabels":
-        """Find the known labels in a sample; they also represent drawn labels that are not known."""
+    def of(
+        cls,
+        held_out: HeldOutPredictions,
+        known: npt.NDArray[np.int8],
+        sample: Sample | None,
+        answered: Sequence[str] = (),
+    ) -> "DrawnLabels":
+        """Find the known labels in a sample; they also represent drawn images that are not among `answered`."""
         weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
@@ -118,7 +127,7 @@ class DrawnLabels:
                 "probabilities of being drawn are too low",
                 where="the checked labels",
                 allowed=f"the {counted(known.size, 'label')}, as the sum of 1 / probability",
-                found=f"{represented:,.0f} labels",
+                found=f"{represented:{',.0f' if represented < _MANY else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (known[rows] != 0)
@@ -127,7 +136,9 @@ class DrawnLabels:
         _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
         covered = float(drawn.weights.sum()) / known.size  # lower if a stratum has no known label
         has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
-        return cls(weights, strata, min(1.0, covered), has_all_strata)
+        is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered))
+        other_answers = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
+        return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)
 
 
 def correct_share(
@@ -153,8 +164,9 @@ def correct_share(
         drawn=int(np.count_nonzero(drawn.weights)),
         by_model=by_model,
         covered=drawn.covered,
+        other_answers=drawn.other_answers,
     )
-    if drawn.covered < _ALL or not drawn.has_all_strata or not checked.drawn:
+    if drawn.covered < _ALL or not drawn.has_all_strata or drawn.other_answers or not checked.drawn:
         return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))

@@ -150,9 +150,13 @@ def make_cleaning(
             f"({counted(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
-    many = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
+    many = [
+        f"{labels.classes.label(class_id)} ({dropped:,} of {count:,})"
+        for class_id, count, dropped in cleaning.losing_much()
+    ]
     if many:
-        text = f"more than a third is dropped of {some(many, most=3)}: look at these before you train without them"
+        classes = "classes where more than a third of the labels seem wrong"
+        text = f"{classes}: {some(many, most=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 

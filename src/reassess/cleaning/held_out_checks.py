@@ -11,7 +11,7 @@ from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
@@ -197,5 +197,6 @@ def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: Lab
     try:
         check_agreement(outcomes, labels, labels, name=file.name)
     except DataError as error:
-        error.fix = "check that the file belongs to these images, and that its classes are in the order of the labels'"
+        order = "if its classes are in another order than the labels', name the class of each output with {outputs}"
+        error.fix = Fix(f"check that the file belongs to these images; {order}", outputs="[...]")
         raise

@@ -56,7 +56,8 @@ def by_posterior(
     label_quality[by_name], suggested[by_name] = expected.correct, expected.likeliest
     share, checked_labels = float(1 - label_quality.mean()), None
     if checked is not None:
-        label_quality, checked_labels = correct_share(label_quality, known, DrawnLabels.of(held_out, known, sample))
+        drawn = DrawnLabels.of(held_out, known, sample, checked.questions.images)
+        label_quality, checked_labels = correct_share(label_quality, known, drawn)
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
     if checked_labels is None or checked_labels.interval is None:

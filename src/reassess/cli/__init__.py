@@ -1,6 +1,7 @@
-"""The command line: `main(argv)` runs one command and returns the exit code: 0 ok, 1 data error, 2 usage error.
+"""The command line: `main(argv)` runs a command, and returns its exit code.
 
-A command lives in a module of its own, which is imported when the command runs and not before.
+Exit codes are 0 (ok), 1 (data error) and 2 (usage error). Each command has its own module, which is imported only
+when the command runs.
 """
 
 import sys
@@ -13,7 +14,7 @@ import click
 
 from reassess import __version__
 from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
-from reassess.cli.screen import in_options, say
+from reassess.cli.screen import format_message, print_text
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 
@@ -40,51 +41,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = partial(_show_warning, set())
         warnings.simplefilter("always", ReassessWarning)
         try:
-            if sys.stdout is None:  # closed by whoever started this process
+            if sys.stdout is None:  # closed by the parent process
                 raise OutputError(
-                    "closed-output", "standard output is closed", fix="leave it open, or send it to /dev/null"
+                    "closed-output", "standard output is closed", fix="keep it open, or redirect it to /dev/null"
                 )
-            given = list(sys.argv[1:] if argv is None else argv)
-            result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
+            arguments = list(sys.argv[1:] if argv is None else argv)
+            result = app.main(args=arguments, prog_name="reassess", standalone_mode=False, obj=arguments)
         except click.Abort as stop:
             click.echo("Stopped.", err=True)
-            _say_notes(stop.__cause__)
+            _print_error_notes(stop.__cause__)
             return 130
         except click.exceptions.NoArgsIsHelpError as error:
-            say(error.format_message(), err=True)
+            print_text(error.format_message(), err=True)
             return error.exit_code
         except click.ClickException as error:
             if isinstance(error, click.UsageError) and error.ctx is not None:
-                say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
-            say(f"Error: {error.format_message()}", err=True)
+                print_text(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+            print_text(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except (ReassessError, MemoryError, OSError) as error:
-            say(f"Error: {in_options(_as_own(error))}", err=True)
-            _say_notes(error)
+            print_text(f"Error: {format_message(_convert_error(error))}", err=True)
+            _print_error_notes(error)
             return 1
     return result if isinstance(result, int) else 0
 
 
-def _as_own(error: ReassessError | MemoryError | OSError) -> ReassessError:
-    """The error as one of this package."""
+def _convert_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
+    """Convert an error to an error of this package."""
     if isinstance(error, ReassessError):
         return error
     if isinstance(error, MemoryError):
-        fix = "use a machine with more memory, or give less data at a time"
+        fix = "use a machine with more memory, or less data at a time"
         return DataError("out-of-memory", "not enough memory", fix=fix)
-    # Standard output was closed, or a file went away while it was read.
+    # Standard output was closed, or a file disappeared while it was read.
     where, why = error.filename or "standard output", error.strerror or error
     return OutputError("file-error", "file cannot be read or written", where=where, found=why)
 
 
-def _say_notes(error: BaseException | None) -> None:
-    """Say what was noted of an error, such as what is kept of a run."""
+def _print_error_notes(error: BaseException | None) -> None:
+    """Print the notes of an error, for example where partial results are stored."""
     for note in getattr(error, "__notes__", ()):
-        say(note, err=True)
+        print_text(note, err=True)
 
 
 def _show_warning(
-    shown: set[str],
+    printed: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -92,12 +93,12 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
+    """Print a warning. Equal warnings of this package, such as one per label set, are printed once."""
     if issubclass(category, ReassessWarning):
-        if str(message) not in shown:
-            text = in_options(message) if isinstance(message, ReassessWarning) else message
-            say(f"Warning: {text}", err=True)
-            shown.add(str(message))
+        if str(message) not in printed:
+            text = format_message(message) if isinstance(message, ReassessWarning) else message
+            print_text(f"Warning: {text}", err=True)
+            printed.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

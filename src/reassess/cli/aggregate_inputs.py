@@ -1,7 +1,8 @@
-"""Read votes and what a method needs, and compute scores: for `reassess aggregate` and `reassess tasks`."""
+"""Read votes and the other parts that a method needs, and compute scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,128 +11,150 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
+from reassess.aggregation.golden_items import votes_on
 from reassess.cli.call import Call
-from reassess.cli.part_inputs import NONE, PartReader, find_part, needed_part
-from reassess.core import IMAGENET, Benchmark, Questions, Votes
+from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
+from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import join, suggest_match
 from reassess.core.items import as_questions
 
-# The arguments of `aggregate` for which there are options. An option that the method does not take is an error.
+# Options and their arguments of `aggregate`. Options that the method does not use are an error.
 _ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
 NO_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS)
-OF_IMAGENET = "imagenet-real"  # a method that has ImageNet's votes, golden answers and original labels by default
+IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
 
 
 @dataclass(frozen=True)
-class MadeScores:
-    """The raters' votes, all votes that count, and what a method computed from them."""
+class ComputedScores:
+    """Votes, and the scores that a method computed from them."""
 
     votes: Votes
-    rated: Votes  # also golden votes, on golden items that have no others
+    all_votes: Votes  # also golden votes on golden items without other votes
     aggregation: Aggregation
 
     @property
     def method(self) -> str:
-        """The name of the method."""
+        """The name of the method, without its settings."""
         return parse_method(self.aggregation.method)[0]
 
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores, also of golden images that only experts decide."""
+        return self.aggregation.scores_with_experts(self.votes)
+
     @property
-    def by_experts(self) -> tuple[int, int]:
-        """Number of golden questions, and of their images, that have only experts' answers."""
-        scores, items = self.aggregation.scores, self.aggregation.posterior.items
+    def decided_by_experts(self) -> tuple[int, int]:
+        """Number of golden questions decided only by experts, and of their images."""
+        items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
-        return len(scores) - len(items), len(scores.images) - len(items.images)
+        return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
 
     @property
-    def by_golden_votes(self) -> int:
-        """Number of golden items for which the raters' golden votes count."""
-        return int(np.count_nonzero(self.rated.sizes) - np.count_nonzero(self.votes.sizes))
+    def golden_unrated(self) -> int:
+        """Number of golden images without scores."""
+        golden = self.aggregation.golden
+        return 0 if golden is None else int(np.count_nonzero(join(golden.images, self.scores.images) < 0))
+
+    @property
+    def decided_by_golden_votes(self) -> int:
+        """Number of golden items without votes, where raters' golden votes are used."""
+        has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
+        return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
 
-def make_scores(
+def compute_scores(
     call: Call,
     benchmark: Benchmark,
     votes: str | None,
-    asked: str | None,
-    given: dict[str, Any],
+    method: str | None,
+    options: dict[str, Any],
     *,
     check: Callable[[Votes], object] = lambda _: None,
-) -> MadeScores:
-    """Read the votes and whatever else a method takes, and compute scores."""
-    if given["golden"] == NONE:
+) -> ComputedScores:
+    """Read the votes and the other parts that a method uses, and compute scores."""
+    if options["golden"] == NONE:
         benchmark = replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part != "golden"})
-        given = {**given, "golden": None}
-    name = asked or _usual_method(benchmark, given)
-    _refuse_unused(name, given, benchmark)
+        options = {**options, "golden": None}
+    name = method or _default_method(benchmark, options)
+    _reject_unused_options(name, options, benchmark)
     reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
-    main = reader.need("votes", votes)
-    if name == OF_IMAGENET:
-        # Checked before ImageNet's golden answers are read as answers of other votes.
+    main = reader.require("votes", votes)
+    if name == IMAGENET_METHOD:
+        # Check the votes before ImageNet's golden answers are read with them.
         as_questions(main.items, what=f"the votes of {reader.files['votes']}")
-    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
-        name = "majority"  # no option asks for a rater model, which counts without raters do not give
-    for part, place in _further_parts(call, benchmark, name, given).items():
+    if method is None and main.anonymous and not any(value is not None for value in options.values()):
+        name = "majority"  # counts have no raters, so a rater model cannot be fitted
+    for part, place in _other_parts(call, benchmark, name, options).items():
         reader.read(part, place)
-    reader.refuse_two_kinds()
-    is_default = asked is None and name != OF_IMAGENET and not main.anonymous
-    is_apart = is_default and all(given[option] is None for option in _ARGUMENTS) and _has_golden_apart(reader)
-    parts = reader.joined(share_images=not is_apart)
-    rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
-    check(rated)
-    if is_apart:
-        made, experts = aggregate(rated, "em"), parts["golden"]
-        return MadeScores(rated, rated, replace(made, golden=experts, by_experts=expert_truth(experts)))
-    options = {
+    reader.check_kinds()
+    is_default = method is None and name != IMAGENET_METHOD and not main.anonymous
+    is_separate = name == "em" or (is_default and options["original"] is None)
+    is_separate = is_separate and has_separate_golden(reader)
+    parts = reader.join(share_images=not is_separate)
+    no_votes = parts["votes"].restrict(np.zeros(0, np.int64)) if is_separate else None
+    all_votes = with_golden_votes(parts["votes"], parts.get("rater-golden", no_votes), parts.get("golden"))
+    check(all_votes)
+    if is_separate:
+        result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
+        truth = expert_truth(experts, at_least=options["golden_at_least"])
+        return ComputedScores(parts["votes"], all_votes, replace(result, golden=experts, by_experts=truth))
+    arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
         "original": parts.get("original"),
-        "at_least": given["golden_at_least"],
-        "pooling": given["pooling"],
+        "at_least": options["golden_at_least"],
+        "pooling": options["pooling"],
     }
-    taken = {option: value for option, value in options.items() if option in METHODS[name].options}
-    return MadeScores(parts["votes"], rated, aggregate(rated, AUTO if is_default else name, **taken))
+    arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
+    return ComputedScores(parts["votes"], all_votes, aggregate(all_votes, AUTO if is_default else name, **arguments))
 
 
-def _has_golden_apart(reader: PartReader) -> bool:
-    """Whether golden questions are only on images without votes: they measure no rater, but decide labels."""
-    if reader.benchmark.folder is None or "golden" not in reader.given or "rater-golden" in reader.given:
+def has_separate_golden(reader: PartReader) -> bool:
+    """Return whether raters answered no golden question of experts: then these decide labels, but measure no rater."""
+    votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
+    golden = votes.pop("golden", None)
+    if reader.benchmark.folder is None or golden is None:
         return False
-    golden, votes = (reader.given[part][1] for part in ("golden", "votes"))
-    is_on_questions = isinstance(golden, Votes) and isinstance(golden.items, Questions)
-    is_apart = is_on_questions and not (join(golden.images, votes.images) >= 0).any()
-    return is_apart and suggest_match(golden.images, votes.images) is None  # else the names may be misspelt
+    if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
+        return False
+    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
+        return False
+    # Without raters' golden votes, and without a common image, the names may be misspelt.
+    images = votes["votes"].images
+    is_joined = "rater-golden" in votes or bool((join(golden.images, images) >= 0).any())
+    return is_joined or suggest_match(golden.images, images) is None
 
 
-def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
-    """The method of a known benchmark, or the method that takes everything that the default one may take."""
+def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
+    """Return the method whose parts are read if no method was given."""
     if benchmark is IMAGENET:
-        return OF_IMAGENET
-    return "calibrated" if given["golden"] is not None or "golden" in benchmark.sources else "em"
+        return IMAGENET_METHOD
+    return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
-def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:
-    """The other files that a method takes: as given, or the benchmark's."""
+def _other_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str, Any]) -> dict[str, Path]:
+    """Return the files of the other parts that a method uses, from options or the benchmark."""
     places: dict[str, Path | None] = {}
-    if _takes(name, "golden") and (given["golden"] is not None or "golden" in benchmark.sources):
-        places["golden"] = needed_part(call, benchmark, "golden", given["golden"])
+    if _has_option(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
+        places["golden"] = require_part(call, benchmark, "golden", options["golden"])
     if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
-        places["rater-golden"] = needed_part(call, benchmark, "rater-golden")
-    else:  # no rater is measured on these votes, so they are not downloaded
+        places["rater-golden"] = require_part(call, benchmark, "rater-golden")
+    else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
-    if not _takes(name, "golden") and places["rater-golden"] is not None:  # to find the golden items without votes
+    if not _has_option(name, "golden") and places["rater-golden"] is not None:  # shows which golden items have no votes
         places["golden"] = find_part(call, benchmark, "golden", None)
-    if name == OF_IMAGENET or given["original"] is not None:
-        places["original"] = find_part(call, benchmark, "original", given["original"])
+    if name == IMAGENET_METHOD or options["original"] is not None:
+        places["original"] = find_part(call, benchmark, "original", options["original"])
     return {part: place for part, place in places.items() if place is not None}
 
 
-def _takes(name: str, option: str) -> bool:
+def _has_option(name: str, option: str) -> bool:
     return _ARGUMENTS[option] in METHODS[name].options
 
 
-def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
-    unused = [option for option, value in given.items() if value is not None and not _takes(name, option)]
+def _reject_unused_options(name: str, options: dict[str, Any], benchmark: Benchmark) -> None:
+    unused = [option for option, value in options.items() if value is not None and not _has_option(name, option)]
     if unused:
         raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
-    if "experts" in METHODS[name].needs and given["golden"] is None and "golden" not in benchmark.sources:
+    if "experts" in METHODS[name].needs and options["golden"] is None and "golden" not in benchmark.sources:
         raise click.UsageError(f"Method {name} measures raters on golden answers: give --golden.")

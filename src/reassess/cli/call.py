@@ -1,4 +1,4 @@
-"""What the commands share: options, notes, progress, cells of tables, and the JSON document around every result."""
+"""Helpers of commands: common options, inputs, notes, progress bars, table cells and JSON documents."""
 
 import json
 import math
@@ -15,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import on_terminal, say, say_command
+from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import Printed
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
 
 
 _MOST_NOTES = 5
-_DIGITS = 12  # of a hash, which tell files apart
-_DRAWN = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need further packages
+_DIGITS = 12  # printed digits of a hash, enough to distinguish files
+_FIGURES_AND_PAGES = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need optional packages
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a command reads files: the same way for each.
-
-    `row_names` and `output_classes` are as --names and --classes give them.
-    """
+    """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
 
     match: "Match | None" = None
     ignore_unknown: bool = False
@@ -52,7 +49,7 @@ class Reading:
 
 @dataclass
 class Call:
-    """How a command was called: its common options, how it reads files, and which it read."""
+    """A call of a command: its common options, its input and output files, and its notes."""
 
     json: bool = False
     force: bool = False
@@ -60,54 +57,57 @@ class Call:
     verbose: bool = False
     reading: Reading = field(default_factory=Reading)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
-    states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # of each input, as it was when it was read
+    input_states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # size and time when read
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    following: str | None = None
+    next_command: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
-        """The file at a path, or of a known source, noted as an input; downloaded if need be."""
+        """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
         if exists(source):
-            return self.read(name, Path(source))
+            return self.add_input(name, Path(source))
         from reassess.data import SOURCES, resolve
 
-        return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
+        return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
-        """The file of a known source if this machine has it, noted as an input."""
+        """Return the local file of a known source, and add it as an input; None if it is missing."""
         from reassess.data import find
 
         path = find(name)
-        return None if path is None else self.read(name, path)
+        return None if path is None else self.add_input(name, path)
 
     def find_all(self, name: str) -> tuple[Path, ...] | None:
-        """All files of a known source if this machine has them, noted as inputs."""
+        """Return the local files of a known source, and add them as inputs; None if one is missing."""
         from reassess.data import find_all
 
         paths = find_all(name)
-        return None if paths is None else tuple(self.read(name, path) for path in paths)
+        return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
-    def note_hashes(self, *names: str) -> None:
-        """Explain how inputs were read, and which files the user gave as `names`: hashes tell them from others."""
+    def print_inputs(self, *names: str) -> None:
+        """Print how inputs were read, and the input files called `names` with their hashes."""
         for text in self.explanations:
-            self.tell(text)
+            self.info(text)
         digits = None if self.verbose else _DIGITS
-        given = [entry for entry in self.inputs if entry["name"] in names]
-        shown = given if self.verbose else given[:_MOST_NOTES]
-        read = [f"{one['name']} {one['path']}, sha256 {sha256(Path(str(one['path'])))[:digits]}" for one in shown]
-        if hidden := len(given) - len(shown):
-            read.append(f"and {counted(hidden, 'more file')} (--verbose)")
-        if read:
-            self.tell(f"read: {'; '.join(read)}")
+        entries = [entry for entry in self.inputs if entry["name"] in names]
+        printed = entries if self.verbose else entries[:_MOST_NOTES]
+        files = []
+        for entry in printed:
+            path = Path(str(entry["path"]))
+            files.append(f"{entry['name']} {path} (sha256 {sha256(path)[:digits]})")
+        if hidden := len(entries) - len(printed):
+            files.append(f"and {counted(hidden, 'more file')} (--verbose)")
+        if files:
+            self.info(f"inputs: {'; '.join(files)}")
 
-    def read(self, name: str, path: Path) -> Path:
-        """Note that the file at `path` is read as `name`, and return the path; `OutputError` if it is an output."""
-        self.keep(path)
+    def add_input(self, name: str, path: Path) -> Path:
+        """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
+        self.check_not_output(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.states.setdefault(str(path), _state(path))
+            self.input_states.setdefault(str(path), _file_state(path))
         return path
 
     def check_output(
@@ -119,7 +119,7 @@ class Call:
         benchmark: "Benchmark | None",
         part: str | None = None,
     ) -> None:
-        """Raise before any work if an output cannot be written, or would spoil the benchmark."""
+        """Check, before any work, that an output can be written and does not replace a part of the benchmark."""
         from reassess.data import check_place
 
         if path is not None:
@@ -127,88 +127,88 @@ class Call:
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)
-            if suffix in _DRAWN:
+            if suffix in _FIGURES_AND_PAGES:
                 from reassess.report.figures import check_packages
 
                 check_packages(suffix)
-            self.note_outputs(path)
+            self.add_outputs(path)
 
-    def note_outputs(self, *paths: Path) -> None:
-        """Note where results go; `OutputError` if two of them are one file."""
+    def add_outputs(self, *paths: Path) -> None:
+        """Add output files; `OutputError` if two of them are the same file."""
         for path in paths:
-            for other in self.outputs:
-                if os.path.realpath(path) == os.path.realpath(other):
+            for earlier in self.outputs:
+                if os.path.realpath(path) == os.path.realpath(earlier):
                     raise OutputError(
                         "two-outputs-one-file",
                         "two outputs are the same file",
-                        where=f"{other} and {path}",
+                        where=f"{earlier} and {path}",
                         fix="name two files",
                     )
             self.outputs.append(path)
 
-    def keep(self, path: Path) -> None:
-        """Raise `OutputError` if an output would take the place of a file that is read, even with --force."""
+    def check_not_output(self, path: Path) -> None:
+        """Raise `OutputError` if an input file is also an output, even with --force."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
                 raise OutputError(
                     "output-is-input", "output file is also an input", where=output, fix="choose another name"
                 )
 
-    def tell(self, text: str) -> None:
-        """Say what was done, or what a number rests on, unless asked to be quiet."""
+    def info(self, text: str) -> None:
+        """Print a line, except with --quiet."""
         if not self.quiet:
-            say(text)
+            print_text(text)
 
-    def tell_first(self, text: str) -> None:
-        """Say what is about to be done, unless a document is all that is printed."""
+    def announce(self, text: str) -> None:
+        """Print what the command is about to do, except with --quiet or --json."""
         if not self.json:
-            self.tell(text)
+            self.info(text)
 
     def note(self, text: str) -> None:
-        """Explain a result at the end of all, if few notes come before or all are asked for; an equal one once."""
+        """Add a note for the end of the output, unless an equal note was added before."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def next(self, *words: object) -> None:
-        """Name the command to run next: in the last line, or in JSON as the key "next"."""
-        self.following = shlex.join(["reassess", *map(str, words)])
+    def suggest(self, *words: object) -> None:
+        """Suggest the next command, in the last line of the output or as "next" in JSON."""
+        self.next_command = in_shell(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
-        """Print the notes, and how many more there are; then the next command. A document has none of them."""
+        """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""
         if self.json:
             return
-        shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
-        for text in shown:
-            self.tell(text)
-        if hidden := len(self.notes) - len(shown):
-            self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-        if self.following is not None and not self.quiet:
-            say_command(f"next: {self.following}")
+        printed = self.notes if self.verbose else self.notes[:_MOST_NOTES]
+        for text in printed:
+            self.info(text)
+        if hidden := len(self.notes) - len(printed):
+            self.info(f"and {counted(hidden, 'more note')} (--verbose)")
+        if self.next_command is not None and not self.quiet:
+            print_command(f"next: {self.next_command}")
 
-    def first_rows(self, count: int, most: int, things: str) -> int:
-        """How many of so many rows to show; a note says how many are not."""
-        if self.verbose or count <= most:
+    def row_limit(self, count: int, limit: int, things: str) -> int:
+        """Return how many rows to print, and tell the user if some are hidden."""
+        if self.verbose or count <= limit:
             return count
-        self.tell(f"the first {most} of {count:,} {things} (--verbose shows all)")
-        return most
+        self.info(f"the first {limit} of {count:,} {things} (--verbose shows all)")
+        return limit
 
     def record(self) -> dict[str, Any]:
-        """The command line as one text, and the files that were read with their hashes: how a page was made."""
+        """The command line and the hashed inputs, for pages that show how they were made."""
         return {"command": shlex.join(self._words()), "inputs": self.hashed_inputs()}
 
     def _words(self) -> list[str]:
-        """The command line; without the password in the address of a campaign."""
+        """Return the words of the command line, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
     def hashed_inputs(self) -> list[dict[str, str | None]]:
-        """The files that were read, each with its SHA-256; `DataError` if one was changed since."""
-        for path, state in self.states.items():
-            if _state(Path(path)) != state:
+        """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
+        for path, state in self.input_states.items():
+            if _file_state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_document(self, command: str, results: Any, **others: Any) -> None:
-        """Print the JSON document of a command: schema, call, inputs with hashes, results, and other parts by name."""
+    def print_document(self, command: str, results: Any, **extra: Any) -> None:
+        """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
@@ -216,35 +216,35 @@ class Call:
             "reassess": __version__,
             "inputs": self.hashed_inputs(),
             "results": results,
-            **others,
+            **extra,
         }
-        if self.following is not None:
-            document["next"] = self.following
+        if self.next_command is not None:
+            document["next"] = self.next_command
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
 class _PathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value):
-            self.fail("A path is not empty.", param, ctx)
+            self.fail("The path is empty.", param, ctx)
         if "\0" in str(value):
-            self.fail("A path holds no null byte.", param, ctx)
+            self.fail("The path contains a null byte.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _OutputType(_PathType):
-    is_output = True  # so the command takes --force
+    is_output = True  # so the command has --force
 
 
-FILE = _PathType(path_type=Path)  # that is read
-OUTPUT = _OutputType(path_type=Path)  # that is written
+FILE = _PathType(path_type=Path)  # an input
+OUTPUT = _OutputType(path_type=Path)
 
 
 class Range(click.FloatRange):
     """A finite number between two bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; a usage error if the value is no number or lies outside the bounds."""
+        """Parse the number; a usage error if it is not finite or is out of range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a {'number' if math.isnan(number) else 'finite number'}.", param, ctx)
@@ -252,7 +252,7 @@ class Range(click.FloatRange):
 
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the common options; its first argument is a `Call`."""
+    """Add the common options to a command, and pass them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
         reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
@@ -269,9 +269,9 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
-    """The items one by one, with a bar on standard error if there are several and it is a terminal."""
-    if call.quiet or len(items) < 2 or not on_terminal(err=True) or os.environ.get("TERM") == "dumb":
+def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
+    """Iterate over items, with a progress bar if standard error is a terminal and there are several items."""
+    if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -280,12 +280,13 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
 
 
 @contextmanager
-def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
-    """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
+def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
-    A bar shows how many are done in a second, and the time that is left; a total of 0 is unknown.
+    Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
+    that the total is unknown.
     """
-    if call.quiet or not on_terminal(err=True):
+    if call.quiet or not is_terminal(err=True):
         yield lambda *_: None
         return
     from rich.console import Console
@@ -297,51 +298,52 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
         def show(name: str, done: int, total: int) -> None:
-            if name not in bars:  # what was done before has no part in the rate
+            if name not in bars:  # images of an earlier run do not count for the rate
                 bars[name] = progress.add_task(plain(name), total=total or None, completed=done, rate="")
             progress.update(bars[name], completed=done)
             speed = progress.tasks[bars[name]].speed
-            progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} a second")
+            progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} per second")
 
         yield show
 
 
-def benchmark_words(benchmark: "Benchmark | None") -> list[str]:
-    """The option that names a benchmark, for the next command."""
-    named = None if benchmark is None else benchmark.folder or benchmark.name
-    return [] if named is None else ["--benchmark", str(named)]
+def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
+    """Return the --benchmark option for a suggested command."""
+    source = None if benchmark is None else benchmark.folder or benchmark.name
+    return [] if source is None else ["--benchmark", str(source)]
 
 
 def free_name(path: str | Path) -> Path:
-    """The path, with a number if there is such a file already: where a next command writes."""
+    """Return the path, with a number if the file exists: an output for a suggested command."""
     first = Path(path)
     names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
     return first if not exists(first) else next(name for name in names if not exists(name))
 
 
-def _state(path: Path) -> tuple[int, int] | None:
-    """What changes with a file: its size, and when it was written."""
+def _file_state(path: Path) -> tuple[int, int] | None:
+    """Return the size and modification time of a file."""
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
 def percent(share: "Proportion | float | None") -> Printed | None:
-    """A share in percent, as a cell of a table."""
+    """Format a share in percent for a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
     return None if value is None else Printed(percent_text(value), 100 * value)
 
 
 def percents(interval: "Proportion | tuple[float, float] | None") -> Printed | None:
-    """An interval of a share in percent, as a cell of a table."""
+    """Format an interval of a share in percent for a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return None if bounds is None else Printed(percents_text(bounds), *(100 * bound for bound in bounds))
 
 
-def refuse_repeated(files: Iterable[str | Path]) -> None:
-    """Raise a usage error if a name is given twice, or two paths lead to one file."""
+def reject_repeated(files: Iterable[str | Path]) -> None:
+    """Raise a usage error if a name is repeated, or if two paths lead to the same file."""
     seen: dict[str, str | Path] = {}
     for file in files:
         name = os.path.realpath(file) if isinstance(file, Path) and exists(file) else str(file)
         if name in seen:
-            one_name = f"{file} is given twice."
-            raise click.UsageError(one_name if file == seen[name] else f"{seen[name]} and {file} are one file.")
+            is_repeated = file == seen[name]
+            text = f"{file} is given twice." if is_repeated else f"{seen[name]} and {file} are the same file."
+            raise click.UsageError(text)
         seen[name] = file

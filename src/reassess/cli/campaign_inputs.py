@@ -1,4 +1,4 @@
-"""The arguments of commands for campaigns, and the parts of a campaign as files contain them."""
+"""Arguments of campaign commands, and the parts of a new campaign."""
 
 import shlex
 import warnings
@@ -33,13 +33,13 @@ from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import draw_golden, make_tasks
-from reassess.text import counted
+from reassess.text import counted, shortened
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
     from reassess.data import ImageSource
 
-_Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
+_Part = TypeVar("_Part", Questions, Votes | None, LabelSets | None)
 
 
 @dataclass(frozen=True)
@@ -58,86 +58,91 @@ class CampaignParts:
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
-    def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
-        """The same parts with other names for `images`."""
+    def rename_images(self, names: Mapping[str, str]) -> "CampaignParts":
+        """Rename images; names that are not in the mapping stay."""
 
-        def noun(one: _Noun) -> _Noun:
-            return one if one is None else one.with_images([names.get(name, name) for name in one.images])
+        def rename_part(part: _Part) -> _Part:
+            return part if part is None else part.with_images([names.get(name, name) for name in part.images])
 
-        def tasks(one: Tasks) -> Tasks:
-            drawn = one.sample
-            sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
-            return replace(one, questions=noun(one.questions), sample=sample)
+        def rename_tasks(part: Tasks) -> Tasks:
+            part_sample = part.sample
+            sample = (
+                None
+                if part_sample is None
+                else part_sample.renamed([names.get(name, name) for name in part_sample.images])
+            )
+            return replace(part, questions=rename_part(part.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
-        experts, original = noun(self.experts), noun(self.original)
-        return replace(self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
+        golden = None if self.golden_tasks is None else rename_tasks(self.golden_tasks)
+        experts, original = rename_part(self.experts), rename_part(self.original)
+        return replace(self, tasks=rename_tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
 
 
 def load_campaign_parts(
     call: Call, benchmark: Benchmark | None, tasks: Path, golden: int | str | None, original: str | None, *, seed: int
 ) -> CampaignParts:
-    """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
+    """Read the parts of a campaign; `golden` is a number of questions to draw, or a source of questions."""
     reader = PartReader(call, benchmark)
-    given = _read_tasks(call.read("tasks", tasks), reader.classes)
-    reader.given["tasks"] = tasks, given.questions
+    source_tasks = _read_tasks(call.add_input("tasks", tasks), reader.classes)
+    reader.parts["tasks"] = tasks, source_tasks.questions
     reader.recognize(reader.images, with_classes=True)
     reader.find_original(original)
-    sample: Sample | None = None
-    for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
-        if "golden" in reader.given or golden == NONE:
+    samples: list[Sample] = []  # the first is used
+    # Questions of the option are added to the answers of the benchmark, so both sources are read.
+    for source in (golden if isinstance(golden, str) else None, None):
+        if "golden" in reader.parts or golden == NONE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-            found = read_golden(reader, path, once=True)
-            reader.given["golden" if isinstance(found, Votes) else "questions"] = path, found
-            sample = sample or read_sample(path)
-    parts = reader.joined(share_images=False)
-    experts = _experts(parts, reader.files)
-    if isinstance(given, Candidates):
-        asked = make_tasks(parts["tasks"], golden=experts)
-        given = replace(given, questions=parts["tasks"])
+            golden_read = read_golden(reader, path, once=True)
+            reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
+            samples += filter(None, [read_sample(path)])
+    parts = reader.join(share_images=False)
+    experts = _join_experts(parts, reader.files)
+    if isinstance(source_tasks, Candidates):
+        tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
+        source_tasks = replace(source_tasks, questions=parts["tasks"])
     else:
-        asked = replace(given, questions=parts["tasks"])
-        sample = given.sample or sample
-        given = Candidates.from_questions(parts["tasks"])
+        tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
+        samples[:0] = filter(None, [source_tasks.sample])
+        source_tasks = Candidates.from_questions(parts["tasks"])
         if golden == NONE:
-            asked = replace(asked, is_golden=None)
-    if sample is not None:
-        sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
+            tasks_to_rate = replace(tasks_to_rate, is_golden=None)
+    samples = [one.renamed(benchmark_names(one.images, reader.benchmark)) for one in samples]
     if isinstance(golden, int):
-        if asked.is_golden is not None:
+        if tasks_to_rate.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
-        if sample is not None:
-            text = f"{counted(len(sample), 'image')} drawn earlier lose their probability: two draws are not one sample"
-            warnings.warn(text, ReassessWarning, stacklevel=2)
-        sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
-        asked = asked.with_golden(sample)
-    is_golden = asked.golden_rows
-    marked, asked = asked.only(is_golden), asked.only(~is_golden)
-    if len(marked):
-        experts = with_unanswered(experts, marked.questions)
-    if not len(asked):
+        samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
+        tasks_to_rate = tasks_to_rate.with_golden(samples[0])
+    sample = samples[0] if samples else None
+    if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
+        text = f"{counted(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
+    is_golden = tasks_to_rate.golden_rows
+    golden_tasks, tasks_to_rate = tasks_to_rate.only(is_golden), tasks_to_rate.only(~is_golden)
+    if len(golden_tasks):
+        experts = with_unanswered(experts, golden_tasks.questions)
+    if not len(tasks_to_rate):
         raise DataError(
             "all-golden",
-            "no task is left for raters, since all questions are golden",
+            "all questions are golden, so raters have no tasks",
             where=tasks,
-            found=counted(len(given.questions), "golden question"),
+            found=counted(len(source_tasks.questions), "golden question"),
             fix="make tasks about more images, or fewer golden questions",
         )
     return CampaignParts(
         benchmark=reader.benchmark,
-        tasks=asked,
-        golden_tasks=None if experts is None else _golden_tasks(experts, marked, asked, sample),
+        tasks=tasks_to_rate,
+        golden_tasks=None if experts is None else _make_golden_tasks(experts, golden_tasks, tasks_to_rate, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
 
 
-def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | None) -> Tasks:
-    """Golden tasks, no larger than the others, and their images that were drawn at random; marked tasks stay whole."""
-    most = int(asked.sizes.max())
-    is_whole = len(marked.questions) == len(experts.items) and marked.sizes.max() <= most
-    golden = marked if is_whole else make_tasks(cast("Questions", experts.items), size=most)
+def _make_golden_tasks(experts: Votes, golden_tasks: Tasks, tasks_to_rate: Tasks, sample: Sample | None) -> Tasks:
+    """Make golden tasks that are not larger than the other tasks, so that raters do not recognise them."""
+    largest = int(tasks_to_rate.sizes.max())
+    is_whole = len(golden_tasks.questions) == len(experts.items) and golden_tasks.sizes.max() <= largest
+    golden = golden_tasks if is_whole else make_tasks(cast("Questions", experts.items), size=largest)
     if sample is None:
         return golden
     is_golden = golden.questions.rows_of(sample.images) >= 0
@@ -145,21 +150,26 @@ def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | 
 
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
-    return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else read_candidates(path, classes)
+    return read_tasks(path, classes) if path.suffix.lower() in TASK_SUFFIXES else read_candidates(path, classes)
 
 
 _MOST_GOLDEN = 10**9
 
 
-def _golden(text: str) -> int | str:
-    if not text.isascii() or not text.isdigit() or exists(text):
+def _parse_golden(text: str) -> int | str:
+    try:
+        number = float(text)
+    except ValueError:
         return text
-    if not 0 < int(text) <= _MOST_GOLDEN:
-        raise click.BadParameter(f"{text} is not a number of golden questions, from 1 to {_MOST_GOLDEN:,}.")
+    if exists(text) and Path(text).is_file():
+        return text
+    if not (text.isascii() and text.isdigit() and 1 <= number <= _MOST_GOLDEN):
+        raise click.BadParameter(f"{shortened(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
     return int(text)
 
 
-GOLDEN = ParsedType("golden", _golden)
+GOLDEN_OPTION = ParsedType("golden", _parse_golden)
+NOT_IN_TASKS = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
 def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
@@ -174,18 +184,18 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
 
 
 def sample_in_words(sample: Sample, questions: int) -> str:
-    """How many golden questions were drawn, on how many images of each stratum."""
+    """Describe a sample: its golden questions, and its images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
     each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
     return f"{counted(questions, 'question')} on {counted(len(sample), 'image')}{each}"
 
 
-def _experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
-    """Golden questions with experts' votes, which may be missing for some; None without golden questions."""
+def _join_experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
+    """Return experts' votes, with all golden questions as items; None without golden questions."""
     experts = None
     if "golden" in parts:
         with at(files["golden"]):
-            experts = _on_questions(parts["golden"])
+            experts = _restrict_to_questions(parts["golden"])
     if "questions" in parts:
         return with_unanswered(experts, parts["questions"])
     return experts
@@ -199,40 +209,45 @@ def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
     return unanswered if experts is None else experts.append(unanswered)
 
 
-def _on_questions(golden: Votes) -> Votes:
-    """Experts' votes with the answers no, maybe and yes, without questions that have none."""
+def _restrict_to_questions(golden: Votes) -> Votes:
+    """Return experts' votes on questions, with the answers no, maybe and yes."""
     if not isinstance(golden.items, Questions):
         raise DataError(
             "not-on-questions",
-            "golden answers are not about (image, class) questions, as tasks are",
+            "golden answers are not about (image, class) questions",
             fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
     golden.require_raters("a golden answer")
-    return golden.restrict(np.flatnonzero(golden.sizes)).with_answers(KNOWN_ANSWERS)
+    return golden.with_answers(KNOWN_ANSWERS)
 
 
-class _PlaceType(click.ParamType[str | Path]):
+class _CampaignType(click.ParamType[str | Path]):
     name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
         return str(value) if "://" in str(value) else Path(FILE.convert(value, param, ctx))
 
 
-class _WrittenPlaceType(_PlaceType):
-    is_output = True  # so the command takes --force
+class _WrittenCampaignType(_CampaignType):
+    is_output = True  # so the command has --force
 
 
-PLACE = _PlaceType()
-campaign_argument = click.argument("campaign", type=PLACE, metavar="CAMPAIGN")
-written_campaign_argument = click.argument("campaign", type=_WrittenPlaceType(), metavar="CAMPAIGN")
+CAMPAIGN = _CampaignType()
+campaign_argument = click.argument("campaign", type=CAMPAIGN, metavar="CAMPAIGN")
+changed_campaign_argument = click.argument("campaign", type=_WrittenCampaignType(), metavar="CAMPAIGN")
 
 
 def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
-    where = place or campaign.images
-    if where is None:
+    source_place = place or campaign.images
+    if source_place is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
-    source = open_images(where)
+    try:
+        source = open_images(source_place)
+    except DataError as error:
+        if place is None:
+            error.fix = "move them back, or give their new place: --images FOLDER"
+        raise
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source
 
@@ -243,7 +258,12 @@ _PORT = 8000  # default of `serve`
 USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 
-def _parsed_address(text: str) -> str:
+def needs_expert(campaign: "Campaign") -> bool:
+    """Return whether no expert of a campaign has a link."""
+    return not any(person.role == "expert" and person.linked for person in annotation.people_of(campaign))
+
+
+def _parse_address(text: str) -> str:
     if not _is_address(text):
         with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
         if "://" not in text and _is_address(with_scheme):
@@ -252,11 +272,11 @@ def _parsed_address(text: str) -> str:
     return text.rstrip("/")
 
 
-PAGES = ParsedType("address", _parsed_address)
+PAGES_ADDRESS = ParsedType("address", _parse_address)
 
 
 def serve_command_of(campaign: str | Path, address: str) -> str:
-    """The command that serves the pages at an address, or behind the proxy there.
+    """Return the command that serves the pages at an address, or behind a proxy at that address.
 
     >>> serve_command_of("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'
@@ -274,12 +294,12 @@ def serve_command_of(campaign: str | Path, address: str) -> str:
 
 
 def is_on_this_machine(address: str) -> bool:
-    """Whether only browsers on this machine reach an address."""
+    """Return whether an address can be opened only on this machine."""
     return (urlsplit(address).hostname or "") in _LOCAL
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text is the address of a site or of a path of it, and nothing more."""
+    """Return whether a text is a web address without query, fragment and user name."""
     try:
         parts = urlsplit(text)
         at_port = parts.port is None or parts.port > 0

@@ -1,4 +1,4 @@
-"""What `clean` writes, and the labels that it keeps, as options say."""
+"""The output files of `reassess clean`, and its option --choose."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
-from reassess.cli.call import Call, tracked
+from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
@@ -23,15 +23,15 @@ from reassess.report.writing import REPORT_SUFFIXES
 
 @dataclass(frozen=True)
 class CleaningOutputs:
-    """Where each file goes; None for what is not asked for."""
+    """The output files; None if not requested."""
 
-    output: Path  # the wrong labels, a table; or the kept images, txt
+    output: Path  # a table of wrong labels, or a txt list of kept images
     details: Path | None  # all labels
-    page: Path | None  # A page of wrong labels, and the place of its images: both or neither
-    images: Path | None
+    page: Path | None  # a page of wrong labels
+    images: Path | None  # the images on the page
 
     @classmethod
-    def checked(
+    def create(
         cls,
         call: Call,
         output: Path,
@@ -40,7 +40,7 @@ class CleaningOutputs:
         images: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """The outputs; refused, before any work, if one cannot be written."""
+        """Check, before any work, that all outputs can be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
         if page is not None:
@@ -59,11 +59,11 @@ class CleaningOutputs:
 
     @property
     def lists_kept(self) -> bool:
-        """Whether the output lists the kept images, and not the wrong labels."""
+        """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
     def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
-        """Write the files, all or none, and return what the page shows; None without a page."""
+        """Write all files or none, and return the contents of the page; None without a page."""
         with write_atomically():
             write = write_clean_list if self.lists_kept else write_label_errors
             write(self.output, cleaning, force=call.force)
@@ -72,7 +72,7 @@ class CleaningOutputs:
             if self.page is None or self.images is None:
                 return None
             if cleaning.kept.all():
-                call.tell(f"{self.page} is not written: no label is wrong")
+                call.info(f"{self.page}: not written, since no label is wrong")
                 return None
             record = call.record()
             places = {"images": str(self.images)}
@@ -86,28 +86,28 @@ class CleaningOutputs:
                 match=match,
                 **record,
                 force=call.force,
-                track=lambda names: tracked(call, names, "making thumbnails"),
+                track=lambda names: with_progress(call, names, "making thumbnails"),
             )
 
-    def to_json(self, shown: ShownMistakes | None) -> dict[str, str | None]:
-        """The paths for JSON documents; null for a page that was not written."""
-        paths = {"output": self.output, "details": self.details, "page": None if shown is None else self.page}
+    def to_json(self, page_contents: ShownMistakes | None) -> dict[str, str | None]:
+        """Return the paths for JSON; null for a page that was not written."""
+        paths = {"output": self.output, "details": self.details, "page": None if page_contents is None else self.page}
         return {name: None if path is None else str(path) for name, path in paths.items()}
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The labels that --choose keeps, of the posterior method; both None by default, and for other methods.
+class KeptLabels:
+    """The value of --choose: which labels to keep. Both fields are None without the option.
 
-    >>> Kept.parse("precision=0.9"), Kept.parse("threshold=0.5")
-    (Kept(threshold=None, precision=0.9), Kept(threshold=0.5, precision=None))
+    >>> KeptLabels.parse("precision=0.9"), KeptLabels.parse("threshold=0.5")
+    (KeptLabels(threshold=None, precision=0.9), KeptLabels(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Kept":
+    def parse(cls, text: str) -> "KeptLabels":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:
@@ -115,19 +115,20 @@ class Kept:
         except ValueError:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
-            raise DataError("wrong-syntax", "not a choice", allowed="threshold=P or precision=P, with P from 0 to 1")
+            allowed = "threshold=P or precision=P, with P from 0 to 1"
+            raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
         return cls(**{name: value})
 
     def find(
         self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None, sample: Sample | None
     ) -> Cleaning:
-        """Find wrong labels by a method, with labels that people checked."""
+        """Find wrong labels by a method; `checked` are labels that people checked."""
         return find_label_errors(
             held_out, method, threshold=self.threshold, precision=self.precision, checked=checked, sample=sample
         )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
-        """The method and its numbers, for JSON documents."""
-        usual = LEAST_QUALITY if method == "posterior" and self.precision is None else None
-        threshold = usual if self.threshold is None else self.threshold
+        """Return the method, its threshold and its precision for JSON."""
+        default = LEAST_QUALITY if method == "posterior" and self.precision is None else None
+        threshold = default if self.threshold is None else self.threshold
         return {"method": method, "threshold": threshold, "precision": self.precision}

@@ -1,4 +1,4 @@
-"""What `reassess curve` reads: scores, the golden answers that judge them, and the votes of which they were made."""
+"""Read the inputs of `reassess curve`: scores, golden answers, and the votes behind the scores."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +15,9 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
+from reassess.cli.aggregate_inputs import has_separate_golden
 from reassess.cli.call import Call
-from reassess.cli.part_inputs import PartReader, find_part, needed_part
+from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data import part_path
@@ -24,9 +25,9 @@ from reassess.data import part_path
 
 @dataclass(frozen=True)
 class CurveParts:
-    """What judges the scores, and what else is known of the golden pairs.
+    """Golden answers, and other parts of the benchmark that describe the golden questions.
 
-    Of the raters' votes, `rated` also holds their golden votes on golden items that have no others.
+    `votes` are the raters' votes; `all_votes` adds their golden votes on golden items without other votes.
     """
 
     benchmark: Benchmark
@@ -34,13 +35,13 @@ class CurveParts:
     experts: Votes
     golden: Golden
     votes: Votes | None
-    rated: Votes | None
+    all_votes: Votes | None
     rater_golden: Votes | None
     original: LabelSets | None
     rules: tuple[Rule, ...]
 
 
-def load_curves(
+def load_curve_parts(
     call: Call,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
@@ -50,9 +51,9 @@ def load_curves(
     votes_needed_by: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
-    """The files of scores, each with its path, and what judges them; as the options say."""
+    """Read the scores of each file, with their path, and the parts to measure them with."""
     if not files and benchmark is not None:
-        needed_part(call, benchmark, "scores")
+        require_part(call, benchmark, "scores")
         files = (benchmark.sources["scores"],)
     reader = PartReader(call, benchmark)
     paths = {f"scores {number}": call.resolve("scores", file) for number, file in enumerate(files, 1)}
@@ -60,46 +61,49 @@ def load_curves(
         scores = reader.read(part, path)
         if method is not None:
             if scores.method != UNKNOWN_METHOD:
-                raise click.UsageError(f"--method is for scores of unknown method; that of {file} is {scores.method}.")
-            reader.given[part] = path, replace(scores, method=method)
+                raise click.UsageError(
+                    f"--method is only for scores of unknown method; {file} was made by {scores.method}."
+                )
+            reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
     reader.recognize(reader.images)
     if votes_needed_by is not None:
         if "votes" not in reader.benchmark.sources:
-            raise click.UsageError(f"{votes_needed_by} needs the votes that made the scores: give --benchmark.")
-        votes = needed_part(call, reader.benchmark, "votes")
-    parts, known = _load_answers(reader, votes, golden, at_least)
-    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, known
+            raise click.UsageError(f"{votes_needed_by} needs the votes behind the scores: give --benchmark.")
+        votes = require_part(call, reader.benchmark, "votes")
+    parts, curve_parts = _load_answers(reader, votes, golden, at_least)
+    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_parts
 
 
 def _load_answers(
     reader: PartReader, votes: Path | None, golden: str | None, at_least: int | None
 ) -> tuple[dict[str, Any], CurveParts]:
-    """The parts, and what judges the scores; all in one list of classes and with the benchmark's names of images."""
+    """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
-    scores = list(reader.given)
+    scores = list(reader.parts)
     sources = _golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
-    wanted = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {part: reader.call.resolve(part, sources[part]) for part in wanted if part in sources}
+    golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
+    paths |= {part: reader.call.resolve(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
         reader.read(part, path)
     reader.find_original()
-    reader.refuse_two_kinds()
-    parts = reader.joined()
+    reader.check_kinds()
+    parts = reader.join(share_images=votes is None or not has_separate_golden(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
-    judged = [parts[part] for part in scores]
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
-    rated = rater_votes
+    scores_read = [parts[part] for part in scores]
+    all_votes = rater_votes
     if rater_votes is not None:
-        rated = with_golden_votes(rater_votes, golden_votes, experts)
+        all_votes = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
-        truth = truth.without_unrated(rated, judged)
-    of_votes = "" if votes is None else benchmark.sources["votes"]
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
+    if all_votes is not None:
+        truth = truth.without_unrated(all_votes, scores_read)
+    votes_source = "" if votes is None else benchmark.sources["votes"]
     files = {
-        "votes": of_votes,
-        "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else of_votes,
+        "votes": votes_source,
+        "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else votes_source,
         "original": benchmark.sources.get("original", ""),
     }
     return parts, CurveParts(
@@ -108,10 +112,10 @@ def _load_answers(
         experts=experts,
         golden=truth,
         votes=rater_votes,
-        rated=rated,
+        all_votes=all_votes,
         rater_golden=golden_votes,
         original=original,
-        rules=simple_rules(truth, votes=rated, rater_golden=golden_votes, original=original, files=files),
+        rules=simple_rules(truth, votes=all_votes, rater_golden=golden_votes, original=original, files=files),
     )
 
 

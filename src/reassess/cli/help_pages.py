@@ -1,4 +1,4 @@
-"""The form of a command's help: its options in sections, then examples."""
+"""Help pages of commands: options in sections, then examples and the docs page."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-_OWN = "Options"
+_OPTIONS = "Options"
 _BENCHMARK = "Benchmark"
 _READING = "Reading files"
 _GENERAL = "General options"
 
-Lines = Mapping[str, Mapping[str, str]]  # section, name, and its line
+Lines = Mapping[str, Mapping[str, str]]  # section, then name and description
 
 
 COMMANDS: Lines = {
@@ -69,13 +69,13 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 def commands_of(group: str) -> dict[str, str]:
-    """The commands of a group, and the line of each."""
+    """Return the commands of a group with their descriptions."""
     lines = (line for section in COMMANDS.values() for line in section.items())
     return {name.removeprefix(f"{group} "): line for name, line in lines if name.startswith(f"{group} ")}
 
 
 class Option(click.Option):
-    """An option in a section of the help; an option of click's own stands among those of the command alone."""
+    """An option in a given section of the help; plain click options are in the section Options."""
 
     def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -87,15 +87,15 @@ in_reading = partial(click.option, cls=Option, section=_READING)
 in_general = partial(click.option, cls=Option, section=_GENERAL)
 
 
-class _Taught(click.Command):
-    """A command whose help ends with examples that run as they stand, and the page of the docs."""
+class _CommandWithExamples(click.Command):
+    """A command whose help ends with examples and the docs page."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str], docs: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.examples, self.docs = examples, docs
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, a line each, and the page, then what click has to say."""
+        """Write the examples and the docs page."""
         for section, lines in {"Examples": self.examples, "Docs": [self.docs]}.items():
             with formatter.section(section):
                 for line in lines:
@@ -103,15 +103,15 @@ class _Taught(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class Group(_Taught, click.Group):
+class Group(_CommandWithExamples, click.Group):
     """A group of commands."""
 
 
 class LazyGroup(Group):
-    """A group that has the help of its commands in sections, and imports a command only to run it.
+    """A group that lists its commands in sections, and imports a command only when it runs.
 
-    The command NAME is in the module NAME_command of `package`. In `sections`, a name of two words is a command of a
-    group; `notes` are terms and their meaning, after the commands.
+    The command NAME is in the module NAME_command of `package`. In `sections`, a name with two words is a command of a
+    subgroup. The help lists `notes` after the commands.
     """
 
     def __init__(
@@ -122,11 +122,11 @@ class LazyGroup(Group):
         self.names = tuple(dict.fromkeys(name.split()[0] for lines in sections.values() for name in lines))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands, in their order."""
+        """Return the names of the commands, in the order of the help."""
         return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name; None if there is none."""
+        """Import a command; None if the name is unknown."""
         if cmd_name not in self.names:
             return None
         command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}_command"), cmd_name)
@@ -135,36 +135,40 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that was called; an error that names one called much the same."""
+        """Return the command; if it is unknown, the error suggests a similar name, or the command of reassess."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            raise click.NoSuchCommand(error.command_name, possibilities=self.names, ctx=ctx) from None
+            name = error.command_name
+            outside = ctx.parent is not None and any(name in lines for lines in COMMANDS.values())
+            message = f"No such command {name!r}. Did you mean 'reassess {name}'?" if outside else None
+            possibilities = () if outside else self.names
+            raise click.NoSuchCommand(name, message, possibilities, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a line for each command, section by section, and the notes."""
+        """Write the sections of commands, then the notes."""
         width = max(map(len, chain(*self.sections.values(), *self.notes.values())))
         for section, lines in {**self.sections, **self.notes}.items():
             with formatter.section(section):
                 formatter.write_dl([(f"{name:{width}}", line) for name, line in lines.items()])
 
 
-class Command(_Taught):
-    """A command whose help has its options in sections; only one that writes an output takes --force."""
+class Command(_CommandWithExamples):
+    """A command with options in sections; --force is removed if the command writes no output."""
 
     def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
         writes = any(getattr(param.type, "is_output", False) for param in params)
-        kept = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
-        super().__init__(*arguments, params=kept, **settings)
+        used_params = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
+        super().__init__(*arguments, params=used_params, **settings)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, section by section."""
-        rows: dict[str, list[tuple[str, str]]] = {_OWN: [], _BENCHMARK: [], _READING: [], _GENERAL: []}
+        """Write the sections of options."""
+        rows: dict[str, list[tuple[str, str]]] = {_OPTIONS: [], _BENCHMARK: [], _READING: [], _GENERAL: []}
         help_option = self.get_help_option(ctx)
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                section = _GENERAL if parameter is help_option else getattr(parameter, "section", _OWN)
+                section = _GENERAL if parameter is help_option else getattr(parameter, "section", _OPTIONS)
                 rows[section].append(record)
         for section, records in rows.items():
             if records and section != _GENERAL:
@@ -174,10 +178,10 @@ class Command(_Taught):
 
 
 class Choice(click.Choice[str]):
-    """One of some names; a mistyped one gets a suggestion."""
+    """A choice option whose error suggests a similar name."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """The names there are, and the one that is nearest."""
+        """Return the error message with a suggestion."""
         from difflib import get_close_matches
 
         close = get_close_matches(value, self.choices, n=1)

@@ -1,4 +1,4 @@
-"""The options that say what the commands read."""
+"""Options that several commands share, mostly for the files they read."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT, Call, benchmark_words, free_name
+from reassess.cli.call import OUTPUT, Call, benchmark_arguments, free_name
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -23,14 +23,14 @@ _T = TypeVar("_T")
 
 
 class ParsedType(click.ParamType[_T]):
-    """A text that a function parses; it raises `DataError` or `click.BadParameter`."""
+    """An option type that is parsed by a function, which raises `DataError` or `click.BadParameter`."""
 
     def __init__(self, name: str, parse: Callable[[str], _T]) -> None:
         self.name = name
         self.parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _T:
-        """The parsed value."""
+        """Parse a text."""
         if not isinstance(value, str):  # already parsed
             return cast("_T", value)
         try:
@@ -41,10 +41,10 @@ class ParsedType(click.ParamType[_T]):
 
 STOP = ParsedType("stop rule", StopRule.parse)
 _VARIABLE = "REASSESS_BENCHMARK"
-_IF_HERE = "if the images are ImageNet's and the file is here"
+_IMAGENET_CONDITION = "for ImageNet, if the file is on this machine"
 
 
-def _open(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
+def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
     if source is None:
         return None
     with at(_VARIABLE) if from_environment(context, option.name) else nullcontext():
@@ -52,65 +52,65 @@ def _open(context: click.Context, option: click.Parameter, source: str | None) -
 
 
 def from_environment(context: click.Context, option: str | None) -> bool:
-    """Whether an option has its value from an environment variable."""
+    """Return whether the value of an option comes from an environment variable."""
     return context.get_parameter_source(option or "") is ParameterSource.ENVIRONMENT
 
 
 benchmark_option = in_benchmark(
     "--benchmark",
-    callback=_open,
+    callback=_open_benchmark,
     metavar="NAME|FOLDER",
     envvar=_VARIABLE,
-    help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
-    "[default: imagenet, if the images are ImageNet's]",
+    help="The benchmark that labels, scores, votes and other parts come from, unless an option names another source: "
+    "imagenet, or a folder with files such as labels.csv.  [default: imagenet, if the images are from ImageNet]",
 )
 
 
 def output_option(metavar: str, text: str, *, required: bool = True) -> Callable[..., Any]:
-    """The option for the file that a command writes."""
+    """Return the option -o for the output of a command."""
     return click.option("-o", "--output", type=OUTPUT, required=required, metavar=metavar, help=text)
 
 
 def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
-    """Whether a file is a part of a benchmark folder."""
+    """Return whether a file is a given part of a benchmark folder."""
     folder = None if benchmark is None else benchmark.folder
     return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
 
 
-def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Note settings, and what the output was made from, in benchmark.json if the output is a part of the benchmark."""
+def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+    """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
-        made_from = {str(one["name"]): str(one["sha256"]) for one in call.hashed_inputs()}
+        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hashed_inputs()}
         made_from[part] = sha256(path_in_block(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
-def next_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
-    """Name the command that makes label sets from scores."""
-    words = benchmark_words(benchmark)
+def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
+    """Suggest the command that makes label sets from scores."""
+    options = benchmark_arguments(benchmark)
     if threshold is not None:
-        words += ["--threshold", str(threshold)]
+        options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
-        call.next("labels", scores, *words, "-o", free_name("labels.json"))
+        call.suggest("labels", scores, *options, "-o", free_name("labels.json"))
         return
-    changes = ["--details", free_name("changed.csv")] if "original" in benchmark.sources else []
+    details = ["--details", free_name("changed.csv")] if "original" in benchmark.sources else []
     if "labels" in benchmark.sources:
-        call.next("labels", *words, "-o", benchmark.sources["labels"], *changes, "--force")
+        call.suggest("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
     else:
-        call.next("labels", *words, "-o", Path(scores).with_name("labels.csv"), *changes)
+        call.suggest("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
-    """The option for a part of the benchmark: what it is, and its default for ImageNet."""
-    default = f"[default: {IMAGENET.sources[part]}, {condition}]"
+def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
+    """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
+    default = f"[default: {IMAGENET.sources[part]} {condition}]"
     return in_benchmark(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
-def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
-    """The options that say by what images and models are judged; --labels may be given several times if asked."""
+def label_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
+    """Add --benchmark, --labels and --original; with `several`, --labels can be repeated."""
     labels = f"Label sets{'; repeatable' if several else ''}."
     default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
-    return _with_options(
+    return _add_options(
         command,
         benchmark_option,
         in_benchmark("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
@@ -119,29 +119,30 @@ def judge_options(command: Callable[..., Any], *, several: bool = False) -> Call
 
 
 def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a model's predictions are read."""
-    return _with_options(
+    """Add the options for reading predictions: --names, --classes and --unknown-class."""
+    return _add_options(
         command,
         in_reading(
             "--names",
             "row_names",
             multiple=True,
             metavar="[FILE=]F",
-            help="Images of rows: a file with a name per line, or class-folder or validation (ImageNet's order).",
+            help="Images of the rows: a file with a name per line, or one of the orders class-folder and validation "
+            "(ImageNet's).",
         ),
         in_reading(
             "--classes",
             "output_classes",
             multiple=True,
             metavar="[FILE=]F",
-            help="Classes of outputs: a file with a wnid or name per line, or auto.",
+            help="Classes of the outputs: a file with a wnid or name per line, or auto (detect the class list).",
         ),
         in_reading(
             "--unknown-class",
             type=Choice(UNKNOWN_CLASS),
             default="wrong",
             show_default=True,
-            help="Names of no class: count them as wrong, stop with an error, or drop them.",
+            help="Unknown class names: count them as wrong, stop with an error, or drop them.",
         ),
     )
 
@@ -153,27 +154,27 @@ match_option = in_reading(
 )
 
 
-def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how images are joined: `match` and `ignore_unknown`."""
-    return _with_options(
+def join_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for joining images: --match and --ignore-unknown."""
+    return _add_options(
         command,
         match_option,
         in_reading("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
     )
 
 
-def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
-    if given is None:
+def _parse_answers(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[Id, ...] | None:
+    if text is None:
         return None
-    answers = tuple(normal_id(answer.strip()) for answer in given.split(","))
+    answers = tuple(normal_id(answer.strip()) for answer in text.split(","))
     if len(set(answers)) < max(2, len(answers)) or "" in answers:
-        raise click.BadParameter(f"{given!r} is not a list of two or more different answers, such as no,maybe,yes.")
+        raise click.BadParameter(f"{text!r} is not a list of two or more different answers, such as no,maybe,yes.")
     return answers
 
 
 answers_option = in_reading(
     "--answers",
-    callback=_split,
+    callback=_parse_answers,
     metavar="A,B,...",
     help="Answers from invalid to valid.  [default: the benchmark's; no, maybe, yes; or numbers]",
 )
@@ -183,16 +184,16 @@ golden_at_least_option = in_benchmark(
     "--golden-at-least",
     type=click.IntRange(1),
     metavar="M",
-    help="Experts who must agree on a golden answer.  [default: more than half of those who answered]",
+    help="Experts who must agree on a golden answer.  [default: more than half of the experts who answered]",
 )
 
 
-def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+def _add_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
 
 
 def usable_cores() -> int:
-    """The processors that this process may use: the default of --workers."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,11 +1,11 @@
-"""The packages of extras, which commands look for before any work and without importing them."""
+"""Check that optional packages are installed, before any work and without importing them."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
 
 from reassess.errors import MissingPackageError
 
-# The modules that the commands of an extra import; the package of one is called the same, unless it is named here.
+# The modules that each extra needs. Packages have the name of their module, except for _PACKAGES.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
     "confident": ("cleanlab",),
@@ -19,7 +19,7 @@ _PACKAGES = {"PIL": "pillow"}
 
 
 def check_packages(extra: str, purpose: str) -> None:
-    """Raise `MissingPackageError` if a package of an extra is not installed."""
+    """Raise `MissingPackageError` if a package of an extra is missing."""
     for module in MODULES[extra]:
         if not _is_installed(module):
             raise MissingPackageError(_PACKAGES.get(module, module), extra=extra, purpose=purpose)

@@ -1,4 +1,4 @@
-"""The parts of a benchmark that commands read, as given or the benchmark's own, and how they are joined."""
+"""Read and join parts of a benchmark: from options, or from the benchmark itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -37,33 +37,33 @@ _READERS: Mapping[str, Callable[..., Classed]] = {
     "labels": read_labels,
     "original": read_original,
     "scores": read_scores,
-}  # all other parts are votes
+}  # other parts contain votes
 
 
 def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
-    """The images of a benchmark; say where they are if benchmark.json names another place."""
+    """Return the place of a benchmark's images, and print it if benchmark.json sets it."""
     path = part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
-        call.tell_first(f"images: {path} (by {benchmark.folder / SETTINGS_FILE})")
+        call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
 
 
-def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:
-    """The file of a part of a benchmark: as given, or the benchmark's own if this machine has it; None for "none"."""
-    if given == NONE:
+def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
+    """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
+    if source == NONE:
         return None
-    if given is not None:
-        return call.resolve(part, given)
-    source = benchmark.sources.get(part)
-    if source is None:
+    if source is not None:
+        return call.resolve(part, source)
+    default_source = benchmark.sources.get(part)
+    if default_source is None:
         return None
-    return call.find(source) if source in SOURCES else call.read(part, Path(source))
+    return call.find(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
 
 
-def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str | None = None) -> Path:
-    """The file of a part without which the command cannot work."""
-    if given is not None:
-        return call.resolve(part, given)
+def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
+    """Return the file of a part that the command needs; download it if necessary."""
+    if source is not None:
+        return call.resolve(part, source)
     if benchmark is None:
         return call.resolve(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
@@ -71,134 +71,134 @@ def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str |
     return call.resolve(part, benchmark.sources[part])
 
 
-def matched(call: Call, benchmark: Benchmark) -> Benchmark:
-    """The benchmark, its images joined as --match says."""
+def with_match(call: Call, benchmark: Benchmark) -> Benchmark:
+    """Return the benchmark with the value of --match, if given."""
     return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
 
 class PartReader:
-    """Reads parts of one benchmark in its classes and with its answers, notes them as inputs, and joins them.
+    """A reader that converts parts to the classes and answers of one benchmark, and joins them.
 
-    Without --benchmark, `recognize` finds the benchmark by the images of a part.
+    Files are added to the inputs of the call. Without --benchmark, `recognize` finds the benchmark from image names.
     """
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
         self.call = call
-        self.given: dict[str, tuple[Path, Classed]] = {}  # what was read, and its file, by part; also "labels 2"
+        self.parts: dict[str, tuple[Path, Classed]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
-            self._take(benchmark, with_classes=with_classes)
+            self._use_benchmark(benchmark, with_classes=with_classes)
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark, its images joined as --match says; an empty one if it is unknown."""
-        return matched(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+        """The benchmark with the value of --match; empty if the benchmark is unknown."""
+        return with_match(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
-        """All answers from invalid to valid, as --answers or the benchmark says; or else those of the votes read."""
-        said = self.call.reading.answers or self.benchmark.answers
-        votes = next((noun for _, noun in self.given.values() if isinstance(noun, Votes)), None)
-        return said or (None if votes is None else golden_answers(votes))
+        """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
+        answers = self.call.reading.answers or self.benchmark.answers
+        votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
+        return answers or (None if votes is None else golden_answers(votes))
 
     @property
     def files(self) -> dict[str, Path]:
-        """The file of each part that was read."""
-        return {part: path for part, (path, _) in self.given.items()}
+        """The file of each part."""
+        return {part: path for part, (path, _) in self.parts.items()}
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images of all parts that were read; one may be named twice."""
-        return tuple(chain.from_iterable(noun.images for _, noun in self.given.values()))
+        """The images of all parts, possibly with repeated names."""
+        return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
     def recognize(self, images: Sequence[str], *, with_classes: bool = False) -> None:
-        """Where no benchmark was given, take the known one of these images."""
+        """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
-            self._take(benchmark_of(images), with_classes=with_classes)
+            self._use_benchmark(benchmark_of(images), with_classes=with_classes)
 
-    def _take(self, benchmark: Benchmark, *, with_classes: bool) -> None:
-        """Take a benchmark, and its classes, which are noted as an input; None where they are not known."""
-        self._benchmark = matched(self.call, benchmark)
+    def _use_benchmark(self, benchmark: Benchmark, *, with_classes: bool) -> None:
+        """Use a benchmark and, with `with_classes`, its classes, whose file becomes an input."""
+        self._benchmark = with_match(self.call, benchmark)
         if not with_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
             self.call.find_all(source)
         elif source is not None:
-            self.call.read("classes", Path(source))
+            self.call.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
     def read(self, part: str, path: Path) -> Any:
-        """Read a file as a part. Golden votes have the answers of the votes read before, if nothing else says them."""
+        """Read the file of a part. Votes have the `answers` of the reader."""
         reader = _READERS.get(part.partition(" ")[0])
         if reader is None:
-            noun: Classed = read_votes(path, answers=self.answers, classes=self.classes)
+            data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
         else:
-            noun = reader(path, classes=self.classes)
-        self.given[part] = path, noun
-        return noun
+            data = reader(path, classes=self.classes)
+        self.parts[part] = path, data
+        return data
 
-    def need(self, part: str, given: str | None = None) -> Any:
-        """Read a part without which the command cannot work: as given, or the benchmark's."""
-        return self.read(part, needed_part(self.call, self._benchmark, part, given))
+    def require(self, part: str, source: str | None = None) -> Any:
+        """Read a part that the command needs, from a source or the benchmark."""
+        return self.read(part, require_part(self.call, self._benchmark, part, source))
 
-    def find(self, part: str, given: str | None = None) -> Any:
-        """Read a part as given, or the benchmark's own if this machine has it; None for "none"."""
-        path = find_part(self.call, self.benchmark, part, given)
+    def find(self, part: str, source: str | None = None) -> Any:
+        """Read a part if it is on this machine; None if it is missing, or for "none"."""
+        path = find_part(self.call, self.benchmark, part, source)
         return None if path is None else self.read(part, path)
 
-    def find_original(self, given: str | None = None) -> LabelSets | None:
-        """Read the original labels as given, or the benchmark's own: of its file, or else of its class folders."""
-        found: LabelSets | None = self.find("original", given)
+    def find_original(self, source: str | None = None) -> LabelSets | None:
+        """Read the original labels: from a source, or from the benchmark's file or class folders."""
+        labels: LabelSets | None = self.find("original", source)
         images = self.benchmark.sources.get("images")
-        if found is not None or given is not None or images is None or not has_class_folders(self.benchmark):
-            return found
+        if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
+            return labels
         place = Path(images)
-        if place.is_file():  # of a folder there is no hash
-            self.call.read("original", place)
+        if place.is_file():  # a folder has no hash
+            self.call.add_input("original", place)
         with at(place):
-            found = labels_from_folders(self.benchmark.images, self.classes)
-        self.given["original"] = place, found
-        return found
+            labels = labels_from_folders(self.benchmark.images, self.classes)
+        self.parts["original"] = place, labels
+        return labels
 
     def find_golden(self, golden: str | None) -> None:
-        """Read the experts' votes, and those of the raters on the same items where their own file has them."""
-        if self.find("golden", golden) is not None and "votes" in self.given:
-            own = Benchmark(sources=golden_sources(self.benchmark, golden))
-            if (path := find_part(self.call, own, "rater-golden", None)) is not None:
+        """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
+        if self.find("golden", golden) is not None and "votes" in self.parts:
+            golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
+            if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
                 self.read("rater-golden", path)
 
-    def refuse_two_kinds(self) -> None:
-        """Refuse votes and golden answers where one is on (image, class) questions, and the other is not."""
-        check_one_kind({str(path): votes for path, votes in self.given.values() if isinstance(votes, Votes)})
+    def check_kinds(self) -> None:
+        """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
+        check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
-    def _refuse_other_answers(self) -> None:
-        """Refuse answers that no file of votes has: each was read by its own scale, as if none were given."""
-        given, whose = self.call.reading.answers, "--answers"
-        if given is None and "votes" in self.given:
-            given, whose = self.benchmark.answers, "benchmark.json"
-        votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
-        if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
+    def _check_answers(self) -> None:
+        """Raise if no votes have the answers that --answers or benchmark.json sets."""
+        answers, source = self.call.reading.answers, "--answers"
+        if answers is None and "votes" in self.parts:
+            answers, source = self.benchmark.answers, "benchmark.json"
+        votes = {str(path): data for path, data in self.parts.values() if isinstance(data, Votes)}
+        if answers is not None and not any(_has_answers(data, answers) for data in votes.values()):
             raise DataError(
                 "unused-option",
-                f"no vote has one of the answers in {whose}",
+                f"no vote has one of the answers in {source}",
                 where=some(list(votes)),
-                allowed=some(list(dict.fromkeys(chain.from_iterable(noun.answers for noun in votes.values())))),
-                found=some(given),
-                fix=f"correct the answers in {whose}, or leave them out",
+                allowed=some(list(dict.fromkeys(chain.from_iterable(data.answers for data in votes.values())))),
+                found=some(answers),
+                fix=f"correct or remove the answers in {source}",
             )
 
-    def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
-        """The parts that were read, in one list of classes and with the benchmark's names of images.
+    def join(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+        """Convert the parts to one class list and to the benchmark's image names.
 
         With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
         """
-        self._refuse_other_answers()
-        named = {f"{path} ({part})": noun for part, (path, noun) in self.given.items()}
+        self._check_answers()
+        named = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
         in_one = align_parts(named, self.benchmark, self.classes)
-        parts = dict(zip(self.given, in_one.values(), strict=True))
+        parts = dict(zip(self.parts, in_one.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if share_images:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
@@ -206,7 +206,7 @@ class PartReader:
         return parts
 
 
-def _has_answers(votes: Votes, given: tuple[Id, ...]) -> bool:
-    """Whether votes were read by a list of answers; answers that are classes always are."""
-    own = as_scale(given) if isinstance(votes.items, Questions) else given
-    return votes.classes is not None or votes.answers == own
+def _has_answers(votes: Votes, answers: tuple[Id, ...]) -> bool:
+    """Return whether votes have these answers; True if answers are classes."""
+    scale = as_scale(answers) if isinstance(votes.items, Questions) else answers
+    return votes.classes is not None or votes.answers == scale

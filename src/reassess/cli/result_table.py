@@ -1,4 +1,4 @@
-"""A table of results that a command prints, and writes as csv, LaTeX or Markdown."""
+"""A table of results that can be printed, and written as CSV, LaTeX or Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from reassess.formats.result_files import write_result
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Headings and rows; the first `text_columns` columns are texts, the others numbers. None is an empty cell.
+    """Headings and rows: first `text_columns` columns of text, then numbers; None is an empty cell.
 
-    In columns named in `best`, the highest number is the best.
+    `best` names the columns whose highest number is the best.
     """
 
     headings: Sequence[str]
@@ -23,11 +23,11 @@ class ResultTable:
     best: Sequence[str] = ()
 
     def print(self) -> None:
-        """Print it for a terminal or a pipe."""
+        """Print the table."""
         print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
 
     def write(self, path: Path, *, force: bool = False) -> None:
-        """Write it in the format of the path's suffix: for a paper, files become the short names of their models."""
+        """Write the table in the format of the suffix. In tex and md, files become short model names."""
         headings, rows = self.headings, self.rows
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))

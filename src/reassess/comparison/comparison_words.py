@@ -47,7 +47,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
         [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
     )
     yield (
-        f"of {counted(gaps.n_pairs, 'pair')} of models, {gaps.n_by_original:,} differ significantly by original "
+        f"pairs of models that differ significantly: {gaps.n_by_original:,} of {gaps.n_pairs:,} by original "
         f"labels, {gaps.n_by_real:,} by reassessed labels; the lead changes significantly in "
         f"{len(gaps.changed_pairs):,}" + (f" ({gains})" if gains else "")
     )

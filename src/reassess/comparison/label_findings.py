@@ -30,6 +30,7 @@ from reassess.numeric import Proportion
 from reassess.text import Shown
 
 SCORES_MISSING = Missing("scores are missing")
+_NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repeat
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -66,7 +67,7 @@ class LabelFindings(Shown):
         if self._scored_votes.classes is not None:
             return Missing("votes are for one class per image, not on (image, class) questions")
         if self.experts is None:
-            return Missing("golden answers to measure the raters are missing")
+            return Missing("experts' answers to golden questions are missing, so raters cannot be measured")
         try:
             golden = golden_part(self._scored_votes, self.experts, self.rater_golden)
             rules = self.benchmark.recipe or calibrated_recipe()
@@ -83,10 +84,13 @@ class LabelFindings(Shown):
         assert self._scored_votes is not None
         assert self.experts is not None
         votes = self._scored_votes, self.experts, golden_part(self._scored_votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.benchmark.recipe)
+        method = UNKNOWN_METHOD if self.scores is None else self.scores.method
+        recipes = likely_recipes(self.benchmark.recipe, method)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
+            if method.partition(", ")[0] in _NOT_REPEATED:
+                return Missing(f"scores were made by {method}, and raters are only resampled for labels by calibrated")
             return Missing.because(error)
 
     @cached_property

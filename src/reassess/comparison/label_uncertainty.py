@@ -277,7 +277,7 @@ def label_uncertainty(
     >>> labels = LabelSets.from_lists(images, [[0]] * 50)
     >>> predicted = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
     >>> uncertainty = label_uncertainty(Panel.from_predictions(predicted, labels), again)
-    >>> uncertainty.probability("one", "two"), uncertainty.interval("one")
+    >>> uncertainty.probability_ahead("one", "two"), uncertainty.accuracy_interval("one")
     (1.0, (1.0, 1.0))
 
     Notes

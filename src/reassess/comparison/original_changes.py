@@ -1,4 +1,4 @@
-"""Images whose label set differs from the original label: the wrong labels, and the new classes."""
+"""Images whose label set differs from their original label."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from reassess.text import Listed, Shown, counted
 if TYPE_CHECKING:
     import polars as pl
 
-CHANGES = ("other", "none", "more")  # other classes are valid; no class is; the original label and others are
+# Only other classes are valid; no class is valid; the original label and other classes are valid.
+CHANGES = ("other", "none", "more")
 _SEPARATOR = "; "
 _Ints = npt.NDArray[np.int64]
 
@@ -30,9 +31,8 @@ class OriginalChanges(Shown):
     labels: LabelSets
     original: LabelSets  # in the classes of the labels
     n_images: int  # number of images with a label set and an original label
-    # label_rows, original_rows: int64, shape (changed images,): their positions in `labels` and in `original`
-    label_rows: _Ints
-    original_rows: _Ints
+    label_rows: _Ints  # int64, shape (changed images,): positions in `labels`
+    original_rows: _Ints  # int64, shape (changed images,): positions in `original`
     kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
 
     def __post_init__(self) -> None:
@@ -60,13 +60,13 @@ class OriginalChanges(Shown):
             ("image", "original", "new"),
             len(self),
             (
-                (image, label(before), _SEPARATOR.join(map(label, self.labels[image] or ())))
-                for image, before in zip(self._image_names, self._original_ids.tolist(), strict=True)
+                (image, label(original), _SEPARATOR.join(map(label, self.labels[image] or ())))
+                for image, original in zip(self._image_names, self._original_ids.tolist(), strict=True)
             ),
         )
 
     def table(self, *, scores: Scores | None = None, votes: Votes | None = None) -> "pl.DataFrame":
-        """Make a table with a row for each changed image, in the order of the label sets.
+        """Return a table with a row for each changed image, in the order of the label sets.
 
         Parameters
         ----------
@@ -77,44 +77,40 @@ class OriginalChanges(Shown):
 
         Returns
         -------
-        polars.DataFrame. Columns: image; original (the class, by id or by name as in files); change (one of `CHANGES`);
-        new (the valid classes, the highest score first, separated by ``; ``); score and votes, on the original label;
-        new_scores and new_votes, on the classes in new. Without scores, or votes, or where raters were not asked, they
-        are null. Where classes have ids and names, original_name and new_names follow original and new.
+        polars.DataFrame. Columns: image; original (the class, by id or name as in files); change (one of `CHANGES`);
+        new (the valid classes, the highest score first, separated by ``; ``); score and votes of the original label;
+        new_scores and new_votes of the valid classes. Scores and votes are null if they are missing, or if raters were
+        not asked. If classes have ids and names, original_name and new_names follow original and new.
         """
         import polars as pl
 
         classes = self.labels.classes
         class_ids, sizes = self.labels.of_rows(self.label_rows)
-        change_rows = np.repeat(np.arange(len(self)), sizes)
-        new_scores = self._scores_of_classes(scores, change_rows, class_ids)
-        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), change_rows))
+        changes = np.repeat(np.arange(len(self)), sizes)
+        new_scores = self._scores_of_classes(scores, changes, class_ids)
+        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), changes))
         class_ids, new_scores = class_ids[order], new_scores[order]
-        each, here = self._original_ids, np.arange(len(self))
+        originals, rows = self._original_ids, np.arange(len(self))
 
-        def join_by_image(texts: Sequence[object]) -> list[str]:
-            ends = np.cumsum(sizes).tolist()
-            return [
-                _SEPARATOR.join(map(str, texts[end - size : end]))
-                for end, size in zip(ends, sizes.tolist(), strict=True)
-            ]
+        def join_cells(texts: Sequence[object]) -> list[str]:
+            ends = zip(np.cumsum(sizes).tolist(), sizes.tolist(), strict=True)
+            return [_SEPARATOR.join(map(str, texts[end - size : end])) for end, size in ends]
 
-        def join_or_null(texts: Sequence[str]) -> "pl.Series":
-            return pl.Series(
-                [cell if cell.strip(_SEPARATOR) else None for cell in join_by_image(texts)], dtype=pl.String
-            )
+        def join_known(texts: Sequence[str]) -> "pl.Series":
+            cells = join_cells(texts)
+            return pl.Series([cell if cell.strip(_SEPARATOR) else None for cell in cells], dtype=pl.String)
 
-        columns: dict[str, object] = {"image": self._image_names, "original": classes.column(each)}
+        columns: dict[str, object] = {"image": self._image_names, "original": classes.column(originals)}
         if has_names := bool(classes.names) and classes.in_files != classes.names:
-            columns["original_name"] = [classes.label(i) for i in each.tolist()]
+            columns["original_name"] = [classes.label(i) for i in originals.tolist()]
         columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
-        columns["new"] = join_by_image(classes.column(class_ids).to_list())
+        columns["new"] = join_cells(classes.column(class_ids).to_list())
         if has_names:
-            columns["new_names"] = join_by_image([classes.label(i) for i in class_ids.tolist()])
-        columns["score"] = pl.Series(self._scores_of_classes(scores, here, each)).fill_nan(None)
-        columns["votes"] = pl.Series(self._vote_texts(votes, here, each), dtype=pl.String)
-        columns["new_scores"] = join_or_null(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_votes"] = join_or_null([text or "" for text in self._vote_texts(votes, change_rows, class_ids)])
+            columns["new_names"] = join_cells([classes.label(i) for i in class_ids.tolist()])
+        columns["score"] = pl.Series(self._scores_of_classes(scores, rows, originals)).fill_nan(None)
+        columns["votes"] = pl.Series(self._vote_texts(votes, rows, originals), dtype=pl.String)
+        columns["new_scores"] = join_known(["" if score != score else f"{score:.6g}" for score in new_scores])
+        columns["new_votes"] = join_known([text or "" for text in self._vote_texts(votes, changes, class_ids)])
         return pl.DataFrame(columns)
 
     @property
@@ -126,40 +122,36 @@ class OriginalChanges(Shown):
         return self.original.indices[self.original_rows]
 
     def _scores_of_classes(
-        self, scores: Scores | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
+        self, scores: Scores | None, changes: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Return the score of each class of a changed image; NaN if raters were not asked about it."""
+        """Look up the score of a class of each change; NaN if raters were not asked."""
         if scores is None:
-            return np.full(change_rows.size, np.nan)
+            return np.full(changes.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
         rows = join(self._image_names, scores.images, known_where="the scores")
-        return scores.at(rows[change_rows], class_ids)
+        return scores.at(rows[changes], class_ids)
 
-    def _vote_texts(
-        self, votes: Votes | None, change_rows: _Ints, class_ids: npt.NDArray[np.int32]
-    ) -> list[str | None]:
-        """Count the answers about each class of a changed image in words, such as "4 no, 1 yes"."""
-        if votes is None or not change_rows.size:
-            return [None] * change_rows.size
+    def _vote_texts(self, votes: Votes | None, changes: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
+        """Count the answers about a class of each change, such as "4 no, 1 yes"."""
+        if votes is None or not changes.size:
+            return [None] * changes.size
         votes = votes.in_classes(self.labels.classes)
-        rows = join(self._image_names, votes.images, known_where="the votes")[change_rows]
+        rows = join(self._image_names, votes.images, known_where="the votes")[changes]
         if votes.classes is not None:
             questions, chosen = counts_by_class(votes)
-            rows = join(self._image_names, questions.images, known_where="the votes")[change_rows]
-            found = questions.find(rows, class_ids)
-            of_image = np.bincount(questions.image_ids, chosen).astype(int)
-            counts = np.where(found >= 0, chosen[found], 0).tolist()
-            return [
-                f"{n} of {of_image[row]}" if row >= 0 else None for n, row in zip(counts, rows.tolist(), strict=True)
-            ]
+            rows = join(self._image_names, questions.images, known_where="the votes")[changes]
+            items = questions.find(rows, class_ids)
+            totals = np.bincount(questions.image_ids, chosen).astype(int)
+            counts = np.where(items >= 0, chosen[items], 0).tolist()
+            return [f"{n} of {totals[row]}" if row >= 0 else None for n, row in zip(counts, rows.tolist(), strict=True)]
         assert isinstance(votes.items, Questions)
-        found = votes.items.find(rows, class_ids)
-        there = np.unique(found[found >= 0])
-        counts_of = dict(zip(there.tolist(), votes.restrict(there).counts().tolist(), strict=True))
-        return [self._answer_counts_in_words(counts_of.get(row), votes.answers) for row in found.tolist()]
+        items = votes.items.find(rows, class_ids)
+        asked = np.unique(items[items >= 0])
+        counts_by_item = dict(zip(asked.tolist(), votes.restrict(asked).counts().tolist(), strict=True))
+        return [self._format_counts(counts_by_item.get(item), votes.answers) for item in items.tolist()]
 
     @staticmethod
-    def _answer_counts_in_words(counts: list[int] | None, answers: Sequence[Id]) -> str | None:
+    def _format_counts(counts: list[int] | None, answers: Sequence[Id]) -> str | None:
         if counts is None:
             return None
         return ", ".join(f"{n} {answer}" for n, answer in zip(counts, answers, strict=True) if n)
@@ -171,14 +163,14 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     Parameters
     ----------
     labels
-        Label sets. Images without one, or without an original label, are not counted.
+        Label sets. Images without a label set, or without an original label, do not count.
     original
         Original labels.
 
     Raises
     ------
     DataError
-        An image does not have exactly one original label, or a class of one is not in the other's class list.
+        An image does not have exactly one original label, or a class is missing from the other class list.
 
     Examples
     --------
@@ -194,16 +186,16 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     check_original(original)
     labels, original = align_classes({"the label sets": labels, "the original labels": original}).values()
     original_rows = join(labels.images, original.images, where="the label sets", known_where="the original labels")
-    known = original_rows >= 0
-    before = np.where(known, original.indices[original_rows] if len(original) else -1, -1)
-    is_original = labels.indices == np.repeat(before, labels.sizes)
-    holds = np.bincount(labels.image_ids[is_original], minlength=len(labels)) > 0
-    kinds = np.where(labels.sizes == 0, 1, np.where(holds, 2, 0))
-    rows = np.flatnonzero(known & ~(holds & (labels.sizes == 1)))
+    has_original = original_rows >= 0
+    original_ids = np.where(has_original, original.indices[original_rows] if len(original) else -1, -1)
+    is_original = labels.indices == np.repeat(original_ids, labels.sizes)
+    is_valid = np.bincount(labels.image_ids[is_original], minlength=len(labels)) > 0
+    kinds = np.where(labels.sizes == 0, 1, np.where(is_valid, 2, 0))
+    rows = np.flatnonzero(has_original & ~(is_valid & (labels.sizes == 1)))
     return OriginalChanges(
         labels=labels,
         original=original,
-        n_images=int(np.count_nonzero(known)),
+        n_images=int(np.count_nonzero(has_original)),
         label_rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
@@ -211,7 +203,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
 
 
 def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """State how many images were rated, if all others keep their original label; else empty."""
+    """State how many images were rated, if all others keep their original label; else return an empty text."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(join(labels.images, scores.images, match=match) < 0)
@@ -223,5 +215,5 @@ def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scor
     others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
     return (
         f"{count:,} of {counted(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
-        f"the other {others} original label, unchecked"
+        f"the other {others} original label, unchecked; this favours models that chose the images to rate"
     )

@@ -180,7 +180,7 @@ class Panel(Shown):
         Examples
         --------
         >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
-        >>> Panel.from_ids(["one", "two"], np.array([[2, 0], [1, 1]]), labels).valid
+        >>> Panel.from_ids(["one", "two"], np.array([[2, 0], [1, 1]]), labels).is_valid
         array([[ True, False],
                [False,  True]])
         """

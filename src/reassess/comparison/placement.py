@@ -97,7 +97,8 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
     >>> board = Leaderboard(tuple(LeaderboardRow("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
     >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], neighbours=1)
-    >>> placement.real_rank, placement.of, [entry.model for entry in (*placement.better, *placement.others)]
+    >>> near = *placement.better_rows, *placement.other_rows
+    >>> placement.real_rank, placement.n_rows, [row.model for row in near]
     (2, 6, ['e', 'd'])
     >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
     (84.81, 0.39, 1.0)

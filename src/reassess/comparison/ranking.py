@@ -147,7 +147,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(9)], [[i % 2] for i in range(9)])
     >>> panel = Panel.from_predictions({"none": np.zeros(9, int), "half": np.ones(9, int)}, labels)
     >>> ranking = rank_models(panel)
-    >>> ranking.models, ranking.ranks, ranking.low, ranking.high
+    >>> ranking.models, ranking.ranks, ranking.rank_low, ranking.rank_high
     (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
     """
     check_panel(panel)

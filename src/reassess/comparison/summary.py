@@ -42,11 +42,9 @@ def _describe_labels(findings: Findings) -> str:
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    if findings.rated_images_text:
-        return (
-            f"{words}. {findings.rated_images_text}. The original label is valid for {percent(level.value)} % of them"
-        )
-    return f"{words}. The original label is valid for {_format_percent(level)} of them"
+    share = f"{percent(level.value)} %" if findings.rated_images_text else _format_percent(level)
+    unrated = f". {findings.rated_images_text}" if findings.rated_images_text else ""
+    return f"{words}{unrated}. The original label is valid for {share} of the images with a valid class"
 
 
 def _describe_best_model(findings: Findings) -> Iterator[str]:
@@ -58,14 +56,16 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         if real is not None and real.value is not None:
             yield f"{model} has an accuracy of {_format_percent(real)}"
         return
-    best, *others = ranking.models
-    not_worse = [other for other in others if not findings.compare(best, other).real.better_sign]
-    words = f"{best} has the highest accuracy, {_format_percent(ranking.real[0])}, "
+    ties = int((ranking.ranks == 1).sum())
+    best, others = ranking.models[:ties], ranking.models[ties:]
+    not_worse = [other for other in others if not all(findings.compare(one, other).real.better_sign for one in best)]
+    has, verb = ("has", "is") if ties == 1 else ("have", "are")
+    words = f"{together(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
     if not_worse:
-        words += f"but is not significantly better than {together(not_worse)}"
-    else:
+        words += f", but {verb} not significantly better than {together(not_worse)}"
+    elif others:
         rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
-        words += f"and is significantly better than {rest}"
+        words += f", and {verb} significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"

@@ -1,12 +1,12 @@
-"""Kinds of mistakes: each prediction outside a non-empty label set gets the first kind that fits.
+"""Kinds of mistakes: each first class that is not in a non-empty label set gets the first kind that applies.
 
-1. collapsed: the predicted class is another name for a valid class, or includes it; this needs a table of such classes.
+1. collapsed: the predicted class is another name for a valid class, or includes it, by a table of such classes.
 2. co_occurring: the predicted class and a valid class are often valid together, on other images.
-3. same_group: the predicted class and a valid class are in the same group; this needs groups of classes.
+3. same_group: the predicted class and a valid class are in the same group of classes.
 4. no_class: the prediction is not a class.
-5. not_asked, never_rated: nobody was asked about the predicted class, or about the image; see
-   `reassess.evaluation.invalid_kinds`.
-6. remaining: none of these; people were asked about the predicted class.
+5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
+   `reassess.evaluation.invalid_kinds` says.
+6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,15 +33,15 @@ KINDS_IN_WORDS = {
     **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_KINDS_FROM_SCORES)},
     "remaining": "other",
 }
-# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
-# too; on two images, 59 %, and on one, 21 %.
+# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are also valid together in
+# the other half; of pairs on two images, 59 %; of pairs on one image, 21 %.
 MIN_CO_OCCURRENCES = 3
 _Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Shown):
-    """Pairs of classes that are valid for the same images; most images first, then by class id."""
+    """Pairs of classes that are valid together, sorted by number of images, the highest first, then by class id."""
 
     class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
     image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
@@ -63,11 +63,11 @@ class CoOccurrence(Shown):
         return Listed(("class id", "class id", "images"), len(self), rows)
 
     def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """Return pairs that are valid together on at least so many images; int32, shape (pairs, 2)."""
+        """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
         return self.class_pairs[self.image_counts >= images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
-        """Return a dict for JSON output per pair, for the `max_pairs` frequent pairs."""
+        """Return a JSON object for each of the `max_pairs` frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(
@@ -77,7 +77,7 @@ class CoOccurrence(Shown):
 
 
 def co_occurrence(labels: LabelSets) -> CoOccurrence:
-    """Count the images where both classes of a pair are valid.
+    """Count the label sets that contain both classes of a pair, for all pairs.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
 class Taxonomy(Shown):
     """The mistakes of one model by kind."""
 
-    model: str  # name of the model
+    model: str  # name
     images: tuple[str, ...]  # names of the images with a mistake
-    predicted_ids: _Ints  # int32, shape (mistakes,): class id of the model's first class
-    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): index into `ERROR_KINDS` of the first kind that fits
-    reasons: Mapping[str, str] = field(default_factory=dict)  # reason for each kind that was not checked
+    predicted_ids: _Ints  # int32, shape (mistakes,): the model's first class
+    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first kind that applies, index into `ERROR_KINDS`
+    reasons: Mapping[str, str] = field(default_factory=dict)  # why a kind was not determined, by kind
 
     def __post_init__(self) -> None:
         freeze(self, "predicted_ids", "kinds")
@@ -120,12 +120,12 @@ class Taxonomy(Shown):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """Number of mistakes by kind, which add up to all mistakes; None for a kind that was not checked."""
+        """Number of mistakes by kind; None for a kind that was not determined. They add up to all mistakes."""
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
     def examples(self, kind: str, *, max_examples: int = 5) -> tuple[tuple[str, int], ...]:
-        """Return the first images with a kind of mistake, each with the predicted class."""
+        """Return the first images of a kind, each with the predicted class."""
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:max_examples].tolist()
         return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
@@ -134,12 +134,12 @@ class Taxonomy(Shown):
         return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
     def _list(self) -> Listed:
-        known = {kind: n for kind, n in self.counts.items() if n is not None}
-        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in known.items())
-        return Listed(("kind", "mistakes", "%"), len(known), rows)
+        counts = {kind: n for kind, n in self.counts.items() if n is not None}
+        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in counts.items())
+        return Listed(("kind", "mistakes", "%"), len(counts), rows)
 
     def to_json(self, classes: Classes, *, max_examples: int = 5) -> dict[str, Any]:
-        """Return a dict for JSON output, with at most `max_examples` examples per kind; each null has a reason."""
+        """Return a JSON object, with at most `max_examples` examples of each kind, and a reason for each null."""
         return {
             "file": self.model,
             "mistakes": len(self),
@@ -166,27 +166,27 @@ def taxonomies(
     groups: Mapping[int, str] | None = None,
     often: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
-    """Classify the mistakes of each model by the first kind that fits.
+    """Find the kind of each mistake, for each model.
 
     Parameters
     ----------
     panel
-        The models; their mistakes are first classes outside a non-empty label set.
+        The models. A mistake is a first class that is not in a non-empty label set.
     labels
         The label sets of the panel.
     scores
-        The rated (image, class) pairs; without them, classes that nobody was asked about are in the last kind.
+        Scores of the questions that raters were asked; without them, not_asked and never_rated count as remaining.
     experts
-        The experts' votes, which also count as questions.
+        The experts' votes; their questions count as asked, too.
     benchmark
         The benchmark of the images; by default the known benchmark of the panel's images.
     collapsed
         Integers, shape (pairs, 2): an image of the first class is also an image of the second. Two names of one class
-        are two pairs, in either order. By default the benchmark's pairs.
+        are two pairs, one in each order. By default the benchmark's pairs.
     groups
-        The group of a class, by class id; a class may have no group. By default the benchmark's groups.
+        The group of each class, by class id; a class may have no group. By default the benchmark's groups.
     often
-        Two classes co-occur if at least this many label sets contain both.
+        Two classes co-occur if at least this number of label sets contains both.
 
     Returns
     -------
@@ -205,33 +205,33 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.class_groups(labels.classes) if groups is None else groups
-    known = _ClassRelations.from_labels(labels, collapsed, groups or {}, often)
+    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
     if collapsed is None:
-        reasons["collapsed"] = "no table of collapsed classes is at hand"
+        reasons["collapsed"] = "table of collapsed classes is missing"
     if groups is None:
-        reasons["same_group"] = "no groups of classes are given"
-    made = []
+        reasons["same_group"] = "groups of classes are missing"
+    results = []
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
         rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*known.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*relations.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-        made.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
-    return tuple(made)
+        results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
+    return tuple(results)
 
 
 @dataclass(frozen=True, eq=False)
 class _ClassRelations:
-    """Tables of related classes: keys of pairs, and the sorted classes with a group and its number."""
+    """Collapsed and co-occurring pairs, and groups of classes, for fast lookup."""
 
-    collapsed_keys: npt.NDArray[np.int64]
-    co_occurring_keys: npt.NDArray[np.int64]
-    grouped_class_ids: npt.NDArray[np.int64]
-    group_numbers: npt.NDArray[np.int64]
+    collapsed_keys: npt.NDArray[np.int64]  # keys of pairs
+    co_occurring_keys: npt.NDArray[np.int64]  # keys of pairs
+    grouped_class_ids: npt.NDArray[np.int64]  # ids of the classes with a group, sorted
+    group_numbers: npt.NDArray[np.int64]  # number of the group, for each of these classes
 
     @classmethod
     def from_labels(
@@ -248,7 +248,7 @@ class _ClassRelations:
         )
 
     def find_group_numbers(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
-        """Return the number of each class's group; -1 without a group."""
+        """Return the number of the group of each class; -1 without a group."""
         has_group = np.isin(class_ids, self.grouped_class_ids)
         numbers = np.full(len(class_ids), -1)
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
@@ -257,7 +257,7 @@ class _ClassRelations:
     def check_relations(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yield, per relation, whether a predicted class has it to a valid class of its image."""
+        """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
         pairs, group = pair_keys(valid, instead), self.find_group_numbers(valid)

@@ -184,7 +184,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
     >>> board = Leaderboard(tuple(LeaderboardRow(name, x, y) for name, x, y in rows))
     >>> result = fit_trend(board, [Band(70, 80), Band(80, 90)])
-    >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
+    >>> [round(line.slope.value, 6) for line in result.band_lines], round(result.slope_change.value, 6)
     ([1.275, 0.775], -0.05)
 
     Notes

@@ -31,6 +31,7 @@ class CheckedLabels:
     # 95 % confidence interval of `corrected` over draws, valid for any model. One more wrong label is counted than was
     # found, since a small sample may contain none.
     interval: tuple[float, float] | None = None
+    other_answers: int = 0  # drawn images that have answers, but none about their label; above 0, there is no share
     agree: bool | None = None  # whether the 99 % interval contains `by_model`
 
     def to_json(self) -> dict[str, Any]:

@@ -226,11 +226,12 @@ def count_duplicates(
     for kind in ("exact", "near"):  # exact first, since images with an exact copy do not count as near
         for members in _groups(duplicates, kind):
             set_sizes = Counter(name for name, _ in members)
-            class_sizes = Counter((name, class_of[name].get(image)) for name, image in members)
+            labels = {(name, class_of[name].get(image)) for name, image in members}
             for name, image in members:
+                own = class_of[name].get(image)
+                if own is not None:
+                    others |= {(image, name, elsewhere) for elsewhere, label in labels if label not in (own, None)}
                 for elsewhere, size in set_sizes.items():
-                    if class_sizes[elsewhere, class_of[name].get(image)] < size:
-                        others.add((image, name, elsewhere))
                     if (size == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
                         continue
                     counts[name, elsewhere, kind] += 1

@@ -44,7 +44,7 @@ def check_ids(
     answers: int,
     where: Callable[[int], str],
 ) -> None:
-    """Raise `DataError` if the rater or the answer of a vote is not in the lists, which have so many."""
+    """Raise `DataError` if a vote's rater id or answer id is not below the number of raters or answers."""
     check_range(rater_ids, 0 if raters else -1, raters - 1, what="rater of a vote", where=where)
     check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
@@ -91,7 +91,7 @@ def _group(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[n
 
 
 def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate the seconds of so many votes each, NaN if unknown; None if all are unknown."""
+    """Concatenate seconds, each given with its number of votes; NaN if unknown, None if all are unknown."""
     if all(seconds is None for seconds, _ in columns):
         return None
     return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

@@ -1,6 +1,4 @@
 from .benchmark_folders import check_place as check_place
-from .benchmark_folders import has_class_folders as has_class_folders
-from .benchmark_folders import labels_from_folders as labels_from_folders
 from .benchmark_folders import open_benchmark as open_benchmark
 from .benchmark_folders import part_path as part_path
 from .benchmark_settings import update_benchmark as update_benchmark
@@ -9,6 +7,8 @@ from .benchmark_status import check_benchmark as check_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
+from .class_folders import has_class_folders as has_class_folders
+from .class_folders import labels_from_folders as labels_from_folders
 from .image_folders import list_images as list_images
 from .image_sources import ImageSource as ImageSource
 from .image_sources import open_images as open_images

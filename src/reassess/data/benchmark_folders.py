@@ -7,10 +7,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
-from reassess.core.checks import check_type
-from reassess.core.classes import NO_SUCH_CLASS, warn_of_capitals
+from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
+from reassess.data.class_folders import WRITE_ORIGINAL, are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
 from reassess.errors import DataError, Fix, OutputError, at
@@ -20,14 +19,13 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
 
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
-_WRITE_ORIGINAL = "write original.csv, with the columns image and class"
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
 _ARCHIVES = (".tar", ".zip")
 # The main parts of a benchmark, and how to make each.
 MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
-    "original": f"put each image into the folder of its class, images/CLASS, or {_WRITE_ORIGINAL}",
+    "original": f"put each image into the folder of its class, images/CLASS, or {WRITE_ORIGINAL}",
     "labels": "run reassess aggregate and reassess labels; or write labels.csv, with the columns image and class",
     "scores": "run reassess aggregate",
     "votes": "run reassess propose, tasks and annotate; or write votes.csv, with image, class (or none), rater, answer",
@@ -110,81 +108,6 @@ def open_benchmark(source: str | Path) -> Benchmark:
     )
 
 
-def has_class_folders(benchmark: Benchmark) -> bool:
-    """Return whether class folders serve as original labels, because the file original is missing."""
-    return (
-        benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
-    )
-
-
-def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
-    """Read original labels from class folders: the class of an image is the name of its folder.
-
-    Parameters
-    ----------
-    images
-        Names of images, as `list_images` returns them.
-    classes
-        The classes of the benchmark. Folders are matched by name or wnid, never by id. By default, the classes are the
-        names of the folders, sorted as text; names that differ only in case are different classes, with a
-        `ReassessWarning`.
-
-    Returns
-    -------
-    LabelSets with one class per image.
-
-    Raises
-    ------
-    DataError
-        An image is not in a folder, or the folders are at different depths; a folder matches no class or two classes;
-        or the names of folders are numbers, and no class list says whether these numbers are ids.
-
-    Examples
-    --------
-    >>> original = labels_from_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
-    >>> original.classes.names, original.indices
-    (('cat', 'dog'), array([1, 0], dtype=int32))
-    """
-    check_type(Classes, classes, optional=True)
-    example_at_depth = {name.count("/"): name for name in reversed(images)}
-    if len(example_at_depth) != 1 or 0 in example_at_depth:
-        raise DataError(
-            "not-in-class-folders",
-            "class folders are at different depths" if len(example_at_depth) > 1 else "images are not in class folders",
-            allowed="each image in the folder of its class, all at one depth",
-            found=some([example_at_depth[depth] for depth in sorted(example_at_depth)]) or "no image",
-            fix="put each image into the folder of its class, or list the classes of the images in original.csv",
-        )
-    folders = [name.split("/")[-2] for name in images]
-    if classes is None:
-        classes = _classes_of_folders(folders)
-        warn_of_capitals(classes, where="class folders")
-    id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
-    unknown = [folder for folder, class_id in id_of.items() if class_id is None]
-    if unknown:
-        raise DataError(
-            "unknown-class",
-            NO_SUCH_CLASS,
-            allowed=classes.allowed,
-            found=f"class folders {some(sorted(unknown), most=3)}",
-            fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
-            f"{_WRITE_ORIGINAL}",
-        )
-    return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
-
-
-def _classes_of_folders(folders: Sequence[str]) -> Classes:
-    """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
-    try:
-        return Classes.from_texts(folders, has_local_ids=False)
-    except DataError as error:
-        error.fix = (
-            "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
-            f"line, counted from 0; or, if the folders are not classes, {_WRITE_ORIGINAL}"
-        )
-        raise
-
-
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
     """Return the path of a benchmark part, `needed_by` a command; a known file is downloaded."""
     if part in benchmark.sources:
@@ -213,7 +136,7 @@ def check_images_place(folder: Path, images: Path) -> None:
             "moved-images",
             "images are not where the benchmark's settings say",
             where=f"{folder / SETTINGS_FILE}, key images",
-            found=images,
+            found=f"{read_settings(folder).get('images')!r}, which is {images}",
             fix="move them back, or correct the key: a path relative to the folder of benchmark.json",
         )
 
@@ -229,6 +152,13 @@ def benchmark_folder(source: str | Path) -> Path:
         )
     folder = Path(source)
     if str(source) and exists(folder) and folder.is_dir():
+        if folder.resolve().name == "images" and not places_of_parts(folder):
+            raise DataError(
+                "unknown-benchmark",
+                "folder of images was given instead of the benchmark folder that contains it",
+                where=folder,
+                fix=f"did you mean {folder.parent if folder.name == 'images' else folder.resolve().parent}?",
+            )
         return folder
     if str(source) and exists(folder):
         raise DataError(
@@ -307,11 +237,6 @@ def single_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
             fix="keep one, and rename or remove the other",
         )
     return places[0]
-
-
-def are_in_class_folders(images: Sequence[str]) -> bool:
-    """Return whether images are in two or more folders; a single folder does not count as a class."""
-    return len({name.rpartition("/")[0] for name in images}) > 1
 
 
 def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:

@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, starmap
+from itertools import chain, count, starmap
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class BenchmarkCheck:
         Names that are in one part and missing from another.
     others
         Names of files and folders in the folder that are not parts.
+    has_golden_apart
+        Whether no rater answered about a golden image, so that `curve` needs rater-golden.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class BenchmarkCheck:
     repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
     others: tuple[str, ...]
+    has_golden_apart: bool = False  # whether no rater answered about a golden image
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:
@@ -96,6 +99,8 @@ class BenchmarkCheck:
             ]
             for command, needs in _NEEDS.items()
         }
+        if self.has_golden_apart:
+            missing["curve"].append(known["rater-golden"])
         lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS]
         groups = ["groups"] if any(one.format for one in lists) else []
         opened = [SETTINGS_FILE, *(one.part for one in lists), *groups]
@@ -114,11 +119,15 @@ class BenchmarkCheck:
             if makes_it not in there or "items" in there[makes_it].counts:  # votes on items make no scores
                 continue
             if part not in there or there[part].stale:
-                output = there[part].source if part in there else f"{part}.{'npz' if part == 'scores' else 'json'}"
+                output = there[part].source if part in there else f"{part}.csv"
                 is_cut = part == "labels" and "threshold" not in self.settings
                 more = ["--threshold", str(USUAL_THRESHOLD)] if is_cut else []
+                more += ["-o", str(place / str(output))]
+                if part == "labels" and "original" in there:
+                    names = chain(["changed.csv"], (f"changed-{number}.csv" for number in count(2)))
+                    more += ["--details", next(name for name in names if not os.path.lexists(name))]
                 force = ["--force"] if part in there else []
-                return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
+                return shlex.join(["reassess", command, *own, *more, *force])
         if "labels" in there:
             return shlex.join(["reassess", "evaluate", "FILE...", *own])
         if "images" in there:
@@ -160,7 +169,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> check.mismatches[0]
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
-    ['evaluate', 'compare', 'report', 'show', 'propose']
+    ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
     folder, parts = _find_parts(source)
     reader = PartChecker(folder=folder)
@@ -177,6 +186,9 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
         repeated_names=tuple(chain.from_iterable(starmap(repeated_names, images.items()))),
         mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
+        has_golden_apart={"votes", "golden"} <= names.keys()
+        and "rater-golden" not in names
+        and set(names["votes"]).isdisjoint(names["golden"]),
         others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
     )
 

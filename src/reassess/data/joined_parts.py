@@ -32,7 +32,7 @@ def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, .
     Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
     """
     match = benchmark.match or "path"
-    names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark.folder)
+    names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark)
     if match == "path":
         return names
     known = benchmark.images
@@ -41,16 +41,21 @@ def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, .
     return tuple(known[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
 
-def _remove_image_folder(images: Sequence[str], folder: Path) -> tuple[str, ...]:
+def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
     """Remove the path of a benchmark's image folder from names; it may be relative, absolute or resolved."""
-    place, working_folder = folder / "images", Path.cwd().as_posix()
-    places = (place, place.absolute(), place.resolve(), Path("images"))
+    assert benchmark.folder is not None
+    working_folder = Path.cwd()
+    elsewhere = Path(benchmark.sources.get("images", "images"))  # benchmark.json may name another folder
+    both = benchmark.folder / "images", elsewhere
+    forms = [form for place in both for form in (place, place.absolute(), place.resolve())]
+    relative = (form.relative_to(working_folder) for form in forms if working_folder in form.parents)
+    places = (*forms, *relative, Path("images"))
     prefixes = tuple(dict.fromkeys(f"{posixpath.normpath(path.as_posix())}/" for path in places))
 
     def below(name: str) -> str:
         paths = [name.replace("\\", "/")]
         if paths[0].startswith(("./", "../")):
-            paths = [posixpath.normpath(path) for path in (paths[0], f"{working_folder}/{paths[0]}")]
+            paths = [posixpath.normpath(path) for path in (paths[0], f"{working_folder.as_posix()}/{paths[0]}")]
         below_prefix = (path.removeprefix(prefix) for path in paths for prefix in prefixes if path.startswith(prefix))
         return next(below_prefix, paths[0])
 

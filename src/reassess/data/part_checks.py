@@ -12,12 +12,11 @@ from reassess import formats
 from reassess.core import Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     MADE_BY,
-    are_in_class_folders,
     check_images_place,
-    labels_from_folders,
     single_place,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
+from reassess.data.class_folders import are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import check_one_kind
 from reassess.data.loading import read_original

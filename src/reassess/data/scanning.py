@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.core import DuplicateCounts, Duplicates, LabelSets, count_duplicates
 from reassess.core.checks import check_range
-from reassess.data.benchmark_folders import are_in_class_folders
+from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups

@@ -120,7 +120,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(200)], [[i % 20] for i in range(200)])
     >>> sorted_as_text = sorted(range(20), key=str)  # the order of a folder reader
     >>> predicted = [sorted_as_text.index(i % 20) for i in range(200)]
-    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order)
+    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order_name)
     class numbers sorted as text: 0, 1, 10, 100
     """
     _check_outcomes(outcomes, labels, original)

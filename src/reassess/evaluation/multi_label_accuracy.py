@@ -131,7 +131,7 @@ def multi_label_accuracy(
     >>> images = ["a.png", "b.png", "c.png"]
     >>> sets = [LabelSets.from_lists(images, lists) for lists in ([[0], [1, 2], [1]], [[1], [], []], [[2], [], []])]
     >>> reviewed = MultiLabels(*sets, np.array([False, False, True]))
-    >>> multi_label_accuracy(np.array([1, 2, 0]), reviewed).lenient
+    >>> multi_label_accuracy(np.array([1, 2, 0]), reviewed).lenient_accuracy
     Proportion(hits=2, n=2)
 
     Notes

@@ -15,6 +15,7 @@ from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, questions_of_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, factorize, floats, read_table
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,7 +82,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         rows may have any order, and images are sorted by name. Without a column source, each row is a candidate without
         sources, and keeps its place, so that a file may put the most informative candidates first. With a column
         suggested, as `reassess clean` writes it, the class and the suggested class of each image are candidates; with
-        other_labels, as `reassess scan` writes it, all labels of duplicates with different labels.
+        other_labels, as `reassess scan` writes it for one set, all labels of duplicates with different labels.
     classes
         The classes of the benchmark.
 
@@ -123,7 +124,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     with at(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
-        if {"image", "label", "other_labels"} <= set(table.columns):
+        if {"set", "image", "group", "label", "other_labels"} <= set(table.columns):
             table = _differing_labels(table)
         return Candidates.from_questions(questions_of_table(path, table, classes))
 
@@ -153,10 +154,19 @@ def _differing_labels(duplicates: "pl.DataFrame") -> "pl.DataFrame":
     """The label of each image that has duplicates with other labels, and these labels, a row for each."""
     import polars as pl
 
-    columns = duplicates.select("image", pl.col("label", "other_labels").cast(pl.String))
-    differing = columns.filter(pl.col("other_labels").fill_null("") != "")
-    classes = pl.concat_list(pl.col("label"), pl.col("other_labels").str.split("; "))
-    return differing.select("image", classes.alias("class")).explode("class").unique(maintain_order=True)
+    if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:
+        raise DataError(
+            "not-candidates",
+            "duplicates are from several sets, but candidates are about the images of one benchmark",
+            found=some(sets, most=3),
+            fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
+        )
+    # The labels come from the rows of the group, since a label may contain the separator of other_labels.
+    columns = duplicates.select("image", "group", pl.col("label").cast(pl.String)).drop_nulls()
+    labels = columns.select("group", pl.col("label").alias("class")).unique(maintain_order=True)
+    differing = columns.filter(pl.col("label").n_unique().over("group") > 1).with_row_index("row")
+    pairs = differing.join(labels, "group").sort("row", pl.col("label") != pl.col("class"), "class")
+    return pairs.select("image", "class").unique(maintain_order=True)
 
 
 _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(

@@ -54,17 +54,15 @@ def check_input(path: Path) -> None:
     """Raise `UnreadableFileError` unless `path` is a file that can be read and is not empty."""
     _refuse_folder(path)
     if not exists(path):
-        near = (
-            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5]
-            if _is_folder(path.parent)
-            else []
-        )
+        beside = sorted(path.parent.glob("*")) if _is_folder(path.parent) else []
+        near = [other.name for other in beside if other.suffix == path.suffix][:5]
+        same = [str(other) for other in beside if path.stem and other.stem == path.stem and not _is_folder(other)]
         raise UnreadableFileError(
             "file-not-found",
             "file not found",
             where=path,
             found=f"beside it: {', '.join(near)}" if near else None,
-            fix="check the path",
+            fix=f"did you mean {' or '.join(same[:3])}?" if same else "check the path",
         )
     if not os.access(path, os.R_OK):
         raise UnreadableFileError("unreadable-file", "file cannot be read", where=path, fix="check its permissions")

@@ -17,9 +17,9 @@ _LATEX = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 _MINUS = re.compile(r"(?<![^ ])-(?=[\d.])")  # of a number, also in "-0.34 to -0.12"
-_LIGATURE = re.compile(r"(?<=-)-|(?<=`)`|(?<=')'|(?<=,),")
+_LIGATURE = re.compile(r"(?<=-)-|(?<=[`?!])`|(?<=')'|(?<=,),")
 _AFTER_A_LINE = re.compile(r"^(?=[\[*])")  # LaTeX would read it as an argument of the previous \\
 
 

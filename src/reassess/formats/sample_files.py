@@ -1,5 +1,6 @@
 """Random samples in files of votes or tasks: columns probability and stratum."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path
 from reassess.formats.tables import TABLE_SUFFIXES, as_text, floats, locate_row, read_table
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,14 +22,14 @@ _PROBABILITY, _STRATUM = "probability", "stratum"
 
 
 def read_sample(path: str | Path) -> Sample | None:
-    r"""Read which images of a file were drawn at random, and with which probability.
+    r"""Read the images of a file that were drawn at random, and their probabilities.
 
     Parameters
     ----------
     path
         A table with the columns image and probability, such as experts' votes, or a file of tasks. Probability is empty
         for images that were not drawn. The column stratum may be missing. In candidates, probability has another
-        meaning (a model's), and is ignored.
+        meaning (a model's), and is ignored: tables with the column source, but without answers.
 
     Returns
     -------
@@ -55,9 +57,28 @@ def read_sample(path: str | Path) -> Sample | None:
         return None
     table = read_table(path, text=("image", _STRATUM))
     names = set(table.columns)
-    if not {"image", _PROBABILITY} <= names or "source" in names:
+    is_votes = bool(names & {"rater", "worker", "answer"})
+    if "image" not in names or ("source" in names and not is_votes):
+        return None
+    _refuse_other_case(path, table.columns)
+    if _PROBABILITY not in names:
         return None
     return _sample_of_table(path, table)
+
+
+def _refuse_other_case(path: Path, names: Sequence[str]) -> None:
+    """Raise for headings such as Probability, which would be ignored."""
+    for heading in (_PROBABILITY, _STRATUM):
+        others = [name for name in names if name.strip().lower() == heading]
+        if others and heading not in others:
+            raise DataError(
+                "unknown-column",
+                "heading has other capitals or blanks",
+                where=path,
+                allowed=heading,
+                found=some([repr(name) for name in others]),
+                fix="rename the column",
+            )
 
 
 def _has_tasks(path: Path) -> bool:

@@ -127,8 +127,9 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
         _points(answers, points, n)
         for answers, points, n in zip(matrix, _HALF_POINTS, (n_invalid, n_valid), strict=True)
     )
-    reached = invalid[0][:, None] / (4 * n_invalid) + valid[0] / (4 * n_valid) >= bar - _EDGE
-    return float(min(1.0, (invalid[1][:, None] * valid[1] * reached).sum()))
+    enough = np.searchsorted(valid[0] / (4 * n_valid), bar - _EDGE - invalid[0] / (4 * n_invalid))
+    at_least = np.append(np.cumsum(valid[1][::-1])[::-1], 0)  # probability of that many points or more
+    return float(min(1.0, invalid[1] @ at_least[enough]))
 
 
 def _points(

@@ -65,6 +65,14 @@ def models_with_option(models: Sequence[str], option: str) -> list[str]:
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
+def _likely_name(name: str) -> str | None:
+    """Suggest the name of a model with its library."""
+    if not name or ":" in name:
+        return None
+    library = {".py": f"python:{Path(name).stem}:FUNCTION", ".onnx": f"onnx:{name}"}
+    return f"did you mean {library.get(Path(name).suffix, f'timm:{name}')}?"
+
+
 def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
     """Open a model with its weights and its preprocessing.
 
@@ -80,7 +88,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
             "not a model",
             where=source.name,
             allowed="timm:NAME, torchvision:NAME, onnx:FILE or python:module:function",
-            fix=f"did you mean timm:{source.name}?" if source.name and ":" not in source.name else None,
+            fix=_likely_name(source.name),
         )
     with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
         return _OPENERS[kind](source, name, device)
@@ -186,7 +194,8 @@ def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callab
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    tell(f"{counted(runs[0].shards.images, 'image')}; the run needs {in_bytes(needed)} of disk space")
+    images = counted(runs[0].shards.images, "image")
+    tell(f"{images}; the run needs {in_bytes(needed)} of disk space, with temporary files")
     if needed - used > free:
         raise OutputError(
             "disk-full",

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
+from reassess.core.class_names import are_wnids
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import ScoreKind, refuse_out_of_range, rows_of_probabilities
 from reassess.formats.predictions.output_lists import (
@@ -43,7 +44,9 @@ class OutputClasses:
         """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
         outputs = first.shape[1]
         is_table = isinstance(names, Mapping)
-        names = None if names is None else listed_outputs(names, outputs)
+        if names is not None:
+            names = listed_outputs(names, outputs)
+            refuse_blank_lines(names)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
@@ -57,7 +60,6 @@ class OutputClasses:
         if names is None:
             return cls(classes, None)
         if classes.count is None:
-            refuse_blank_lines(names)
             return cls(_named(outputs, names), None)
         (within,), (adding_up,) = rows_of_probabilities(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
@@ -66,6 +68,8 @@ class OutputClasses:
         result = cls(classes, columns, tuple(dict.fromkeys(unknown)), kind)
         if is_table:
             result._refuse_incomplete_table()
+        else:
+            result._refuse_misspelt_names()
         return result
 
     def unknown_in_words(self) -> str:
@@ -79,6 +83,23 @@ class OutputClasses:
         near = [(name, nearest(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
         shown = [repr(shortened(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
         return some([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
+
+    def _refuse_misspelt_names(self) -> None:
+        """Refuse a name that is spelt like a class without an output, or like any class if outputs are summed."""
+        # Of two wnids, one is always like the other. Lists of a large model name many classes of no interest.
+        is_open = np.full(self.classes.count or 0, self.are_summed)
+        is_open |= ~np.isin(np.arange(is_open.size), self._with_output)
+        labels = [self.classes.label(class_id) for class_id in np.flatnonzero(is_open).tolist()]
+        misspelt = [name for name in self.unknown if not are_wnids([name]) and nearest(name, labels)]
+        if misspelt:
+            raise DataError(
+                "unknown-class",
+                "unknown class",
+                where=OUTPUT_LIST,
+                allowed=self.classes.allowed,
+                found=replace(self, unknown=tuple(misspelt))._unknown_names(),
+                fix='correct the names, or write "-" for outputs that are not classes',
+            )
 
     def _refuse_incomplete_table(self) -> None:
         """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
@@ -224,7 +245,7 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
             "two outputs have the same class, and the order of the classes is unknown",
             where=OUTPUT_LIST,
             found=f"{repeated!r}, {names.count(repeated):,} times",
-            fix=Fix("give the classes: {benchmark}", benchmark="FOLDER"),
+            fix=Fix("list the classes in classes.txt of a benchmark folder: {benchmark}", benchmark="FOLDER"),
         )
     return Classes(outputs, names=tuple(names))
 

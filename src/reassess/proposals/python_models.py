@@ -12,7 +12,7 @@ from typing import Any
 from reassess.errors import DataError
 from reassess.formats.files import sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.text import nearest
+from reassess.text import nearest, some
 
 _INSTALLED = "site-packages"  # folder of installed modules, which are not part of the model
 
@@ -74,9 +74,14 @@ def _function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]
     try:
         function = getattr(module, name)
     except AttributeError as error:
-        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        functions = {key: value for key, value in vars(module).items() if callable(value) and not key.startswith("_")}
+        own = [key for key, value in functions.items() if getattr(value, "__module__", None) == module.__name__]
         raise DataError(
-            "import-failed", "module does not have this function", where=model, fix=nearest(name, functions)
+            "import-failed",
+            "module does not have this function",
+            where=model,
+            allowed=some(own, most=5) if own else None,
+            fix=nearest(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__
         raise _import_error(model, module.__name__, error) from error

@@ -1,4 +1,4 @@
-"""Values with their intervals, one below the other, in the style of the charts of a page."""
+"""Plots of values with intervals, and of stacked bars, in the style of the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import Any, NamedTuple
 from reassess.report.figures import Drawing, Size
 from reassess.text import shortened
 
-WIDTH = 4.5  # inches: letters of 9 points have 9 pixels on a screen of 360 pixels
+WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
 SQUARE = (WIDTH, 4.3)
 INK, MUTED = "#222222", "#666666"
-MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
+MOST_DRAWN = 12  # models, or pairs of models; the table of a chart has all
 LONGEST = 42  # characters that fit into the width
-# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
+# Neighbouring parts of a bar differ in lightness.
 _PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 _LINE = 0.185  # inches
-_INTERVALS_AROUND = 0.62  # inches of what stands above and below
+_INTERVALS_MARGIN = 0.62  # inches above and below the lines, together
 _GAP = 0.35  # lines between groups
 _HEADING = 1.0  # lines from a heading to its first value
-_MARGIN = 0.05  # of what is drawn, beside it
-_STACKS_AROUND = 0.68  # inches of what stands above and below stacked bars
-_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
-_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
-_DARK = 0.5  # a colour of less lightness has white numbers
+_MARGIN = 0.05  # of the range of values, on each side
+_STACKS_MARGIN = 0.68  # inches above and below the bars, together
+_STEP = 2.3  # lines from one bar to the next, including its heading
+_DIGIT, _EDGES = 0.0158, 0.008  # widths of a digit and of the edges of a part, as shares of the axes' width
+_DARK = 0.5  # numbers are white on colours below this lightness
 
 
 class Series(NamedTuple):
-    """How the values of one series are drawn."""
+    """Colour and marker of a series."""
 
     colour: str
     marker: str
@@ -42,19 +42,19 @@ SERIES = (
 )
 
 
-def number(value: float, form: str) -> str:
-    """A number with the minus sign that the axes of charts use."""
+def format_number(value: float, form: str) -> str:
+    """Format a number with a true minus sign, as matplotlib does on axes."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
-def sentence(text: str) -> str:
-    """Words that other outputs show in a line of their own, as a sentence of a page."""
+def as_sentence(text: str) -> str:
+    """Turn a line of the command line's output into a sentence."""
     return f"{text[0].upper()}{text[1:]}."
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A value and its interval; None if the interval is not known."""
+    """A value with its interval."""
 
     value: float
     interval: tuple[float, float] | None = None
@@ -62,37 +62,37 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """What is drawn."""
+    """Values with intervals, in groups."""
 
-    groups: Sequence[str]  # Their headings
-    series: Mapping[str, Sequence[Mark | None]]  # By name, a mark for each group, or None
-    axis: str  # What the values are, and their unit
-    form: str  # How the value of a mark is written
-    reference: tuple[float, str] | None = None  # A value to compare with, and what it is
-    # For each group, a value to compare with, drawn as a cross line; and what they are
+    groups: Sequence[str]  # headings
+    series: Mapping[str, Sequence[Mark | None]]  # a mark or None for each group, by name of the series
+    axis: str  # title of the axis, with the unit
+    form: str  # number format of the values
+    reference: tuple[float, str] | None = None  # a value to compare with, and its name
+    # A value to compare each group with, drawn as a vertical line, and the name of these values.
     chances: tuple[Sequence[float | None], str] | None = None
 
 
 def size_of_intervals(intervals: Intervals) -> Size:
-    """Width and height, in inches."""
+    """Compute width and height in inches."""
     entries = len(_entries(intervals))
-    return WIDTH, _INTERVALS_AROUND + _LINE * (_lines(intervals) + (entries if entries > 1 else 0))
+    return WIDTH, _INTERVALS_MARGIN + _LINE * (_lines(intervals) + (entries if entries > 1 else 0))
 
 
-def intervals_on(drawing: Drawing, intervals: Intervals) -> None:
-    """Draw values with their intervals."""
+def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
+    """Plot values with their intervals."""
     axes, step = drawing.axes, _step(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * step
-        drawing.above(top, shortened(group, LONGEST))
+        drawing.write_at(top, shortened(group, LONGEST))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
                 _draw_mark(drawing, mark, top + _HEADING + j, j, intervals.form)
-                drawing.words.append(f"{group}, {name}: {_in_words(mark, intervals.form)}")
+                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.form)}")
         if intervals.chances is not None and (chance := intervals.chances[0][i]) is not None:
             ends = top + _HEADING - 0.45, top + _HEADING + len(intervals.series) - 0.55
             axes.plot([chance, chance], ends, color=INK, linewidth=1.4, zorder=4)
-            drawing.words.append(f"{group}, {intervals.chances[1]}: {number(chance, intervals.form)}")
+            drawing.descriptions.append(f"{group}, {intervals.chances[1]}: {format_number(chance, intervals.form)}")
     _finish_intervals(drawing, intervals)
 
 
@@ -101,8 +101,8 @@ def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -
     if mark.interval is not None:
         axes.plot(mark.interval, [y, y], "-", color=style.colour, linewidth=1.8, solid_capstyle="butt", zorder=3)
     axes.plot([mark.value], [y], style.marker, color=style.colour, markersize=5, markeredgecolor="white", zorder=5)
-    transform = axes.get_yaxis_transform()
-    axes.text(1.015, y, number(mark.value, form), color=style.colour, transform=transform, verticalalignment="center")
+    text, transform = format_number(mark.value, form), axes.get_yaxis_transform()
+    axes.text(1.015, y, text, color=style.colour, transform=transform, verticalalignment="center")
 
 
 def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
@@ -117,8 +117,8 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     values += [] if intervals.reference is None else [intervals.reference[0]]
     values += [] if intervals.chances is None else [chance for chance in intervals.chances[0] if chance is not None]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    free = _MARGIN * (high - low) or 1.0
-    axes.set(xlabel=intervals.axis, xlim=(low - free, high + free), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
+    margin = _MARGIN * (high - low) or 1.0
+    axes.set(xlabel=intervals.axis, xlim=(low - margin, high + margin), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     if intervals.reference is not None:
@@ -129,11 +129,11 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
 
         handles = [Line2D([], [], **style) for style in entries.values()]
         names = [shortened(name, LONGEST) for name in entries]
-        drawing.key(handles, names)
+        drawing.legend(handles, names)
 
 
 def _entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
-    """The entries of the legend, and how each is drawn."""
+    """The names in the legend, and the style of each."""
     styles = [SERIES[i % len(SERIES)] for i in range(len(intervals.series))]
     entries: dict[str, dict[str, Any]] = {
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
@@ -147,7 +147,7 @@ def _entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
 
 
 def _step(intervals: Intervals) -> float:
-    """Lines from one group to the next."""
+    """The number of lines from one group to the next."""
     return _HEADING + len(intervals.series) + _GAP
 
 
@@ -155,55 +155,55 @@ def _lines(intervals: Intervals) -> float:
     return len(intervals.groups) * _step(intervals)
 
 
-def _in_words(mark: Mark, form: str) -> str:
-    value = number(mark.value, form)
+def _format_mark(mark: Mark, form: str) -> str:
+    value = format_number(mark.value, form)
     if mark.interval is None:
         return value
-    return f"{value} ({' to '.join(number(bound, form) for bound in mark.interval)})"
+    return f"{value} ({' to '.join(format_number(bound, form) for bound in mark.interval)})"
 
 
 @dataclass(frozen=True, eq=False)
 class Stacks:
-    """What is drawn: for each group, a count by part; and what is counted.
+    """Stacked bars of counts.
 
-    A part has the colour of its place among the parts; one that is zero everywhere is neither drawn nor named.
+    The colour of a part depends only on its position. A part that is zero in all bars is not shown.
     """
 
-    groups: Sequence[str]
-    parts: Mapping[str, Sequence[int]]
-    axis: str
+    groups: Sequence[str]  # headings of the bars
+    parts: Mapping[str, Sequence[int]]  # the count in each bar, by name of the part
+    axis: str  # title of the axis
 
     @property
-    def drawn(self) -> dict[str, tuple[str, Sequence[int]]]:
-        """By name, the colour and the counts of each part that is not zero everywhere."""
-        coloured = zip(_PART_COLOURS, self.parts.items(), strict=False)
-        return {name: (colour, counts) for colour, (name, counts) in coloured if any(counts)}
+    def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
+        """Colour and counts of each part that is not zero in all bars, by name."""
+        with_colours = zip(_PART_COLOURS, self.parts.items(), strict=False)
+        return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
 def size_of_stacks(stacks: Stacks) -> Size:
-    """Width and height, in inches."""
-    legend_lines = -(-len(stacks.drawn) // _columns(stacks))
-    return WIDTH, _STACKS_AROUND + _LINE * (_STEP * len(stacks.groups) + legend_lines)
+    """Compute width and height in inches."""
+    legend_lines = -(-len(stacks.nonzero_parts) // _columns(stacks))
+    return WIDTH, _STACKS_MARGIN + _LINE * (_STEP * len(stacks.groups) + legend_lines)
 
 
-def stacks_on(drawing: Drawing, stacks: Stacks) -> None:
-    """Draw bars of parts."""
+def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
+    """Plot stacked bars."""
     axes = drawing.axes
     totals = [sum(counts) for counts in zip(*stacks.parts.values(), strict=True)]
     longest = max([1, *totals])
     starts = [0] * len(stacks.groups)
-    for name, (colour, counts) in stacks.drawn.items():
+    for name, (colour, counts) in stacks.nonzero_parts.items():
         bars = [_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
-            if count > longest * (_DIGIT * len(f"{count:,}") + _BESIDE):
+            if count > longest * (_DIGIT * len(f"{count:,}") + _EDGES):
                 ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
-        drawing.above(_STEP * i, f"{shortened(group, LONGEST)}: {total:,}")
-        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.drawn.items())
-        drawing.words.append(f"{group}: {total:,}: {parts}")
+        drawing.write_at(_STEP * i, f"{shortened(group, LONGEST)}: {total:,}")
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
+        drawing.descriptions.append(f"{group}: {total:,}: {parts}")
     _finish_stacks(drawing, stacks, longest)
 
 
@@ -214,14 +214,14 @@ def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    drawing.key(*axes.get_legend_handles_labels(), columns=_columns(stacks))
+    drawing.legend(*axes.get_legend_handles_labels(), columns=_columns(stacks))
 
 
 def _columns(stacks: Stacks) -> int:
-    return 2 if max(map(len, stacks.drawn), default=0) < 26 else 1
+    return 2 if max(map(len, stacks.nonzero_parts), default=0) < 26 else 1
 
 
 def _lightness(colour: str) -> float:
-    """Roughly, from 0 to 1."""
+    """Approximate lightness of a colour, from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return 0.3 * red + 0.59 * green + 0.11 * blue

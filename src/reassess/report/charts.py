@@ -1,4 +1,4 @@
-"""The charts of a report by kind; `reassess report --chart` draws one."""
+"""Charts of a report by kind; `reassess report --chart` draws one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,12 +24,12 @@ from reassess.report.chart import (
     in_percent,
     interval_chart,
     mark,
-    only_some,
+    note_hidden,
     stack_chart,
     table,
 )
 from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SQUARE, Intervals, Stacks
-from reassess.report.curve_figures import curves_on
+from reassess.report.curve_figures import plot_curves
 from reassess.report.figures import save_figure
 from reassess.text import counted, nearest, shortened
 
@@ -37,42 +37,41 @@ _HALF = LONGEST // 2
 
 
 def taxonomy_chart(findings: Findings) -> Chart | Missing:
-    """Mistakes of each model by kind."""
+    """Chart the mistakes of each model by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
-        [one.model, KINDS_IN_WORDS[kind], n, in_percent(n / len(one)) if len(one) else None]
-        for one in taxonomies
+        [taxonomy.model, KINDS_IN_WORDS[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
+        for taxonomy in taxonomies
         for kind in ERROR_KINDS
-        if (n := one.counts[kind]) is not None
+        if (n := taxonomy.counts[kind]) is not None
     ]
     drawn = taxonomies[:MOST_DRAWN]
-    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
-    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": PERCENT}
+    parts = {KINDS_IN_WORDS[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
+    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
     numbers = table("taxonomy", "Kinds of mistakes", columns, rows)
-    stacks = Stacks(groups=[one.model for one in drawn], parts=parts, axis="mistakes, images")
-    return stack_chart(stacks, numbers, only_some(len(taxonomies)))
+    stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], parts=parts, axis="mistakes (images)")
+    return stack_chart(stacks, numbers, note_hidden(len(taxonomies)))
 
 
 def preference_chart(findings: Findings) -> Chart | Missing:
-    """Which class raters prefer where a model and the original label differ."""
+    """Chart which class raters prefer if a model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
     bars: dict[str, PreferenceCounts] = {}
-    for one in findings.preferences:
-        for classes, part in {"all": one.total, **one.by_group}.items():
-            for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
+    for preference in findings.preferences:
+        for classes, part in {"all": preference.total, **preference.by_group}.items():
+            for judge, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
                 if verdicts is None:
                     continue
                 share = verdicts.model_share
                 counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
-                rows.append(
-                    [one.model, classes, judge, *counts, in_percent(share.value), bounds_in_percent(share.interval)]
-                )
+                preferred = in_percent(share.value), bounds_in_percent(share.interval)
+                rows.append([preference.model, classes, judge, *counts, *preferred])
                 if classes == "all" and len(bars) < MOST_DRAWN:
-                    bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
+                    bars[f"{shortened(preference.model, _HALF)}, {judge}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
@@ -85,24 +84,24 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
     numbers = table("model-or-label", "Which class do raters prefer?", columns, rows)
     stacks = Stacks(groups=list(bars), parts=parts, axis="images where model and original label differ")
-    note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
+    note = note_hidden(sum(row[1] == "all" for row in rows), "comparisons")
     return stack_chart(stacks, numbers, note)
 
 
 def bias_chart(findings: Findings) -> Chart | Missing:
-    """How often a model picks the original label where other classes are valid too."""
+    """Chart how often a model picks the original label if other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
     rows: list[list[Cell]] = []
-    for one in findings.biases:
-        for classes, part in {"all": one.total, **one.by_group}.items():
+    for bias in findings.biases:
+        for classes, part in {"all": bias.total, **bias.by_group}.items():
             favourite = None if part.raters_favourite is None else in_percent(part.raters_favourite.value)
-            by_others = in_percent(part.chance_share), part.p_value, favourite
-            rows.append([one.model, classes, *cells(part.by_model), *by_others])
+            compared_with = in_percent(part.chance_share), part.p_value, favourite
+            rows.append([bias.model, classes, *cells(part.by_model), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn = [one.total for one in findings.biases[:MOST_DRAWN]]
+    drawn = [bias.total for bias in findings.biases[:MOST_DRAWN]]
     marks = {"the model": [mark(part.by_model) for part in drawn]}
     if any(part.raters_favourite for part in drawn):
         marks["the raters' favourite"] = [
@@ -110,19 +109,19 @@ def bias_chart(findings: Findings) -> Chart | Missing:
         ]
     intervals = Intervals(
         groups=[
-            f"{shortened(one.model, _HALF)}: {counted(part.by_model.n, 'image')}"
-            for one, part in zip(findings.biases, drawn, strict=False)
+            f"{shortened(bias.model, _HALF)}: {counted(part.by_model.n, 'image')}"
+            for bias, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
         axis="original label picked among the valid classes, %",
         form=".1f",
         chances=([in_percent(part.chance_share) for part in drawn], "any valid class at random"),
     )
-    return interval_chart(intervals, numbers, only_some(len(findings.biases)))
+    return interval_chart(intervals, numbers, note_hidden(len(findings.biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
-    """Precision and recall of the scores behind the labels."""
+    """Chart precision and recall of the scores that made the labels."""
     if isinstance(findings.curves, Missing):
         return findings.curves
     rows = []
@@ -132,7 +131,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = table("curve", "Precision and recall of the labels", columns, rows)
-    draw = partial(curves_on, lines=findings.curves)
+    draw = partial(plot_curves, lines=findings.curves)
     return Chart(draw, SQUARE, numbers)
 
 
@@ -158,19 +157,19 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     kind
         One of `CHARTS`.
     findings
-        What it shows.
+        The results to draw.
     force
         Overwrite a file that exists.
 
     Returns
     -------
     Chart
-        What was drawn, with its numbers.
+        The chart, with its numbers.
 
     Raises
     ------
     DataError
-        There is no such kind, or the findings have nothing to draw.
+        The kind is unknown, or its results are missing from the findings.
     MissingPackageError
         matplotlib is not installed.
     OutputError

@@ -1,4 +1,4 @@
-"""The labels that are most surely wrong, as a page of pictures."""
+"""A page with the images of labels that are probably wrong."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +10,14 @@ from reassess.core import Cleaning, Match
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of
-from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
+from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
 from reassess.text import counted, percent
 
 _MOST = 200
-_LEAST, _EVEN = 0.0001, 0.5
+_LOWEST = 0.0001  # smaller probabilities are written "less than 0.01 %"
+_EVEN = 0.5
 
 
 def write_wrong_labels(
@@ -34,11 +35,12 @@ def write_wrong_labels(
     """Write a page of the wrong labels with their images, the least likely label first."""
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
-    check_range(most, 1, what="number of images that are shown")
+    check_range(most, 1, what="number of images to show")
     rows = cleaning.dropped_rows[:most]
     if not rows.size:
-        raise DataError("nothing-to-show", "no label is wrong, so there is nothing to show", fix="leave the page out")
-    pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
+        raise DataError("nothing-to-show", "no label is wrong, so the page would be empty", fix="write no page")
+    names = [cleaning.images[row] for row in rows.tolist()]
+    pictures = make_thumbnails(as_path(images), names, match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely first" if is_ranked else ""
@@ -47,33 +49,34 @@ def write_wrong_labels(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of {counted(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
-            intro=f"Under each image: its label, a likelier class, and {last}.",
+            intro=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
+            "model is poor or has learned the mistakes.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
-            pictures=pictures,
+            thumbnails=pictures,
         ),
         sources=report_sources(command, inputs),
         classes=cleaning.classes,
     )
     write_page(path, page, force=force)
-    return ShownMistakes(rows.size, len(pictures.pictures), pictures.missing, pictures.unreadable)
+    return ShownMistakes(rows.size, len(pictures.by_image), pictures.missing, pictures.unreadable)
 
 
 def _card(cleaning: Cleaning, row: int) -> Card:
     label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
-    named = cleaning.classes.label
+    name_of = cleaning.classes.label
     label_quality = float(cleaning.label_quality[row])
-    says = "not certain enough" if label_quality >= _EVEN else "probably wrong"
-    lines = [CardLine("Label", [CardEntry(named(label), verdict="wrong", says=says)])]
+    text = "not certain enough" if label_quality >= _EVEN else "probably wrong"
+    lines = [CardLine("Label", [CardEntry(name_of(label), verdict="wrong", verdict_text=text)])]
     if suggested >= 0 and suggested != label:
-        lines.append(CardLine("Likelier", [CardEntry(named(suggested))]))
+        lines.append(CardLine("Likelier", [CardEntry(name_of(suggested))]))
     if not math.isnan(label_quality):
         lines.append(CardLine("The label is correct", [CardEntry(_percent(label_quality))]))
     else:
         lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
-    return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
+    return Card(cleaning.images[row], lines, [name_of(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 
 def _percent(share: float) -> str:
     if not share:
         return "no, by people who checked it"
-    return f"{percent(share)} %" if share >= _LEAST else "less than 0.01 %"
+    return f"{percent(share)} %" if share >= _LOWEST else "less than 0.01 %"

@@ -1,4 +1,4 @@
-"""Shared by all figures: one style, placed names, and files with a title and a description."""
+"""Common parts of figures: style, placing of labels, and files with a title and a description."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reassess.errors import ReassessWarning, importing
 from reassess.formats.files import suffix_of, writing
-from reassess.report.label_placing import Label, place
+from reassess.report.label_placing import Label, place_labels
 from reassess.text import plain, some
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ _NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".htm
 _PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
 Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
-_LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
-_EDGE, _TITLE_LINE, _TITLE_LETTER = 0.06, 0.17, 0.09  # inches around a title, of its lines, and of a letter
+_LEFT, _CHARACTER = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
+_EDGE, _TITLE_LINE, _TITLE_CHARACTER = 0.06, 0.17, 0.09  # inches: space around a title, height, character width
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -38,46 +38,46 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
-    "text.parse_math": False,  # names may hold dollars
-    "text.hinting": "none",  # so that a text has the same width when it is placed and when it is saved
+    "text.parse_math": False,  # names may contain dollar signs
+    "text.hinting": "none",  # text must have the same width when it is placed and when it is saved
     "svg.hashsalt": "reassess",
 }
-_BOXES = "Last Resort"  # fonts that have a box for every letter
+_BOXES = "Last Resort"  # fonts that have a box for every character
 
 
-def _lend_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
+def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
     """Add fallback fonts for characters missing from a figure's font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
 
-    written = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    letters = {letter for text in (*(one.get_text() for one in written), *texts) for letter in text}
-    families, missing = _families_for({letter for letter in letters if letter.isprintable()})
+    figure_texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    characters = set().union(*(text.get_text() for text in figure_texts), *texts)
+    families, missing = _families_with({character for character in characters if character.isprintable()})
     if families:
         rcParams["font.family"] = [*rcParams["font.family"], *families]
-        for text in written:
+        for text in figure_texts:
             text.set_fontfamily(rcParams["font.family"])
     return missing
 
 
-def _families_for(letters: set[str]) -> tuple[list[str], set[str]]:
-    """The font families that have letters which the default font lacks, and the letters that none has."""
+def _families_with(characters: set[str]) -> tuple[list[str], set[str]]:
+    """Find font families for characters missing from the default font; return also characters in no font."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families: list[str] = []
-    missing = letters - _letters_of(str(findfont(FontProperties())))
-    for entry in sorted(fontManager.ttflist, key=lambda one: (one.name, one.fname)):
+    missing = characters - _characters_in(str(findfont(FontProperties())))
+    for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
         if not missing:
             break
-        if not entry.name.startswith(_BOXES) and (found := missing & _letters_of(entry.fname)):
+        if not entry.name.startswith(_BOXES) and (available := missing & _characters_in(entry.fname)):
             families.append(entry.name)
-            missing -= found
+            missing -= available
     return families, missing
 
 
 @cache
-def _letters_of(path: str) -> frozenset[str]:
-    """The letters of a font; none of one that cannot be drawn at every size."""
+def _characters_in(path: str) -> frozenset[str]:
+    """The characters of a font; none for a font that does not scale."""
     from matplotlib.font_manager import get_font
 
     try:
@@ -89,40 +89,41 @@ def _letters_of(path: str) -> frozenset[str]:
 
 @dataclass
 class Drawing:
-    """The axes, the names still to be placed, the points they should not cover, and a description in words."""
+    """Axes, with labels to place when all is drawn, and descriptions for the alternative text."""
 
     axes: "Axes"
+    # The text, anchors and style of each label.
     names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
-    drawn: list[npt.NDArray[np.float64]] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    obstacles: list[npt.NDArray[np.float64]] = field(default_factory=list)  # points that labels should not cover
+    descriptions: list[str] = field(default_factory=list)
 
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
-        """Add a name that points at one of some places, in units of the axes."""
+        """Add a label that will point at one of the anchors, in units of the axes."""
         self.names.append((plain(text), anchors, style))
 
     def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
-        """Draw some points, or the line through them; names should not cover them, or `places` along the line."""
+        """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
         self.axes.plot(*at.T, *form, **style)
-        self.drawn.append(at if places is None else along(at, places))
+        self.obstacles.append(at if places is None else along(at, places))
 
     def heading(self, text: str) -> None:
-        """Write a heading above the axes, in lines that fit."""
+        """Write a heading above the axes, wrapped to their width."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
-        letters = int((figure.get_figwidth() - _LEFT) / _LETTER)
-        self.axes.set_title("\n".join(wrap(text, letters)), fontsize=9, loc="left")
+        characters = int((figure.get_figwidth() - _LEFT) / _CHARACTER)
+        self.axes.set_title("\n".join(wrap(text, characters)), fontsize=9, loc="left")
 
-    def above(self, y: float, text: str) -> None:
-        """Write a text at a height, from the left edge of the axes."""
-        place: dict[str, Any] = {
+    def write_at(self, y: float, text: str) -> None:
+        """Write a text at height `y`, at the left edge of the axes."""
+        style: dict[str, Any] = {
             "transform": self.axes.get_yaxis_transform(),
             "verticalalignment": "center",
             "zorder": 7,
         }
-        ground = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
-        self.axes.text(0, y, plain(text), bbox=ground, **place)
+        background = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
+        self.axes.text(0, y, plain(text), bbox=background, **style)
 
-    def key(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
+    def legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
         """Draw a legend above the figure."""
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
         figure = self.axes.get_figure(root=True)
@@ -134,7 +135,7 @@ Draw = Callable[[Drawing], None]
 
 
 def check_packages(suffix: str) -> None:
-    """Raise `MissingPackageError` if a package is missing that makes figures, or pages, of a suffix."""
+    """Raise `MissingPackageError` if a package for this kind of file is missing."""
     for package in _NEEDED.get(suffix, ()):
         with importing(package, extra="report", purpose=_PURPOSES[package]):
             import_module(package)
@@ -143,24 +144,24 @@ def check_packages(suffix: str) -> None:
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
     """Draw a figure into a file; the same input always gives the same bytes."""
     suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
-    file = BytesIO()  # and not the path: of a full disk matplotlib's PDF raises what is no error of the system
-    with _drawn(draw, size, title=title) as (figure, words):
-        figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, words))
+    file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
+    with _render_figure(draw, size, title=title) as (figure, description):
+        figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, description))
     with writing(path, force=force) as temporary:
         temporary.write_bytes(file.getvalue())
 
 
 def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
-    """A figure as an svg document with text as text and a transparent background; and its description in words."""
-    with _drawn(draw, size, is_text=True) as (figure, words):
+    """Draw a figure as SVG with real text and a transparent background; return it with its description."""
+    with _render_figure(draw, size, is_text=True) as (figure, description):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return file.getvalue(), words
+    return file.getvalue(), description
 
 
 @contextmanager
-def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
-    """A figure with its names placed, and its description; with a title above, and text in svg as text or outlines."""
+def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
+    """Draw a figure and place its labels; yield it with its description. `is_text`: text in SVG is not outlined."""
     check_packages(".svg")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -168,9 +169,9 @@ def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) ->
 
     style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
     with rc_context(style), warnings.catch_warnings():
-        # One warning below replaces the one that matplotlib gives of every missing letter in every text.
+        # matplotlib warns about each missing character in each text; one warning below replaces these.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_LETTER))
+        lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_CHARACTER))
         above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
         figure = Figure(figsize=(size[0], size[1] + above))
         FigureCanvasAgg(figure)
@@ -179,26 +180,24 @@ def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) ->
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing = _lend_fonts(figure, [name for name, _, _ in drawing.names])
-        if missing and not is_text:  # a page is shown in the fonts of those who read it
-            text = (
-                f"no installed font has {some(sorted(missing))}: the figure shows boxes instead; install a font that "
-                "has these letters, such as one of the Noto fonts"
-            )
-            warnings.warn(text, ReassessWarning, stacklevel=2)
+        missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.names])
+        if missing and not is_text:  # text on a page uses the fonts of the reader's browser
+            problem = f"no installed font has {some(sorted(missing))}: the figure shows boxes"
+            fix = "install a font with these characters, such as a Noto font"
+            warnings.warn(ReassessWarning(problem, fix), stacklevel=2)
         engine = figure.get_layout_engine()
         assert engine is not None
         engine.execute(figure)
         for legend in figure.legends:
             legend.set_bbox_to_anchor(below, figure.transFigure)
-        figure.set_layout_engine(None)  # names are placed in pixels, so nothing may move from here on
+        figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
         if drawing.names:
             _place_names(drawing)
-        yield figure, _in_words(drawing)
+        yield figure, _describe(drawing)
 
 
 def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
-    """Write a title into the row above all else."""
+    """Write a title above the figure."""
     width, height = figure.get_size_inches()
     style: dict[str, Any] = {"fontsize": 10, "fontweight": "bold", "verticalalignment": "top"}
     title = figure.text(_EDGE / width, 1 - _EDGE / height, "\n".join(lines), **style)
@@ -206,24 +205,28 @@ def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
 
 
 def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Places at even distances along the line through some points, shape (points, 2)."""
+    """Return `count` points at equal distances along the line through points of shape (points, 2)."""
     lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(at, axis=0).T)))
-    wanted = np.linspace(0, lengths[-1], count)
-    return np.column_stack([np.interp(wanted, lengths, column) for column in at.T])
+    distances = np.linspace(0, lengths[-1], count)
+    return np.column_stack([np.interp(distances, lengths, column) for column in at.T])
 
 
-def _in_words(drawing: Drawing) -> str:
-    """The description: the heading, the axes, every name, and the words added while drawing."""
+def _describe(drawing: Drawing) -> str:
+    """Describe a figure: its heading, axes, labels, and the descriptions added while drawing."""
     axes = drawing.axes
-    parts = {"": axes.get_title(loc="left"), "Across: ": axes.get_xlabel(), "Up: ": axes.get_ylabel()}
-    words = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
+    parts = {
+        "": axes.get_title(loc="left"),
+        "Horizontal axis: ": axes.get_xlabel(),
+        "Vertical axis: ": axes.get_ylabel(),
+    }
+    sentences = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
     if drawing.names:
-        words.append("Named: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
-    return "".join(f"{sentence}. " for sentence in [*words, *map(plain, drawing.words)]).rstrip()
+        sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
+    return "".join(f"{sentence}. " for sentence in [*sentences, *map(plain, drawing.descriptions)]).rstrip()
 
 
 def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
-    """Metadata for a kind of file, without the date, so that the same input gives the same bytes."""
+    """Create the metadata of a file, without a date, so that the same input gives the same bytes."""
     kinds: dict[str, dict[str, Any]] = {
         ".svg": {"Title": title, "Description": description, "Date": None},
         ".png": {"Title": title, "Description": description},
@@ -235,7 +238,7 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
 def _place_names(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
-    # Names with one possible place go first; a curve still finds a place for its name later.
+    # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.
     names = sorted(drawing.names, key=lambda name: len(name[1]))
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]
@@ -245,8 +248,8 @@ def _place_names(drawing: Drawing) -> None:
     ]
     frame = axes.get_window_extent()
     area = frame.x0 + 4, frame.y0 + 4, frame.x1 - 4, frame.y1 - 4
-    spots = place(labels, np.asarray(to_pixels(np.concatenate(drawing.drawn))), area)
-    for text, label, (corner, anchor) in zip(texts, labels, spots, strict=True):
+    positions = place_labels(labels, np.asarray(to_pixels(np.concatenate(drawing.obstacles))), area)
+    for text, label, (corner, anchor) in zip(texts, labels, positions, strict=True):
         start = np.clip(anchor, corner, np.add(corner, (label.width, label.height)))
         side = ("left", "center", "right")[int(2.99 * (start[0] - corner[0]) / label.width)]  # where the line ends
         text.set(position=tuple(to_data(corner)), verticalalignment="bottom", multialignment=side, zorder=7)

@@ -1,4 +1,4 @@
-"""Images to look at, each with what is known of it, as a page shows them; what they are is told by who gives them."""
+"""A gallery of images for a page: thumbnails, and a card with the labels of each image."""
 
 import base64
 import warnings
@@ -15,14 +15,14 @@ from reassess.data.image_folders import find_image_files, image_names
 from reassess.errors import DataError, ReassessWarning, importing
 from reassess.text import counted, some
 
-_SIDE = 384  # pixels at most: sharp in the gallery, and enough for a closer look
+_SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
 _QUALITY = 60
-_DAMAGED = (OSError, ValueError, SyntaxError)  # as Pillow says it, and DataError
+_DAMAGED = (OSError, ValueError, SyntaxError)  # errors of Pillow; ValueError includes DataError
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture as a data URI, with its size in pixels."""
+    """A small image as a data URI, with its size in pixels."""
 
     uri: str
     width: int
@@ -31,28 +31,28 @@ class Thumbnail:
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """The pictures by image name, and how many images have none."""
+    """Small images, and the numbers of images without one."""
 
-    pictures: dict[str, Thumbnail]
-    missing: int
-    unreadable: int
+    by_image: dict[str, Thumbnail]
+    missing: int  # not in the folder
+    unreadable: int  # damaged or too large
 
 
-def thumbnails(
+def make_thumbnails(
     place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
-    """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number."""
+    """Make thumbnails of images in a folder or archive, joined by path, name or stem; ImageNet's by number."""
     with importing("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
     if not place.exists():
         raise DataError(
-            "folder-not-found", "image folder not found", where=place, fix="name the folder, zip or tar that holds them"
+            "folder-not-found", "image folder not found", where=place, fix="give the folder, zip or tar of the images"
         )
-    there = find_image_files(place)
+    source = find_image_files(place)
     row_of: dict[str, int] = {}
-    for row, key in enumerate(image_keys(image_names(there), match)):
+    for row, key in enumerate(image_keys(image_names(source), match)):
         row_of.setdefault(key, row)
-    pictures: dict[str, Thumbnail] = {}
+    by_image: dict[str, Thumbnail] = {}
     missing = unreadable = 0
     too_large = []
     for image, key in zip(track(images), image_keys(images, match), strict=True):
@@ -60,18 +60,18 @@ def thumbnails(
             missing += 1
             continue
         try:
-            pictures[image] = _thumbnail(there.source(row_of[key]))
+            by_image[image] = _thumbnail(source.source(row_of[key]))
         except TooLargeError:
             too_large.append(image)
         except _DAMAGED:
             unreadable += 1
     if too_large:
         warnings.warn(
-            f"{counted(len(too_large), 'picture')} of more than {MOST_PIXELS:,} pixels not shown: {some(too_large)}",
+            f"{counted(len(too_large), 'image')} not shown, with more than {MOST_PIXELS:,} pixels: {some(too_large)}",
             ReassessWarning,
             stacklevel=2,
         )
-    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable + len(too_large))
+    return Thumbnails(by_image=by_image, missing=missing, unreadable=unreadable + len(too_large))
 
 
 def _thumbnail(source: str | BytesIO) -> Thumbnail:
@@ -89,19 +89,17 @@ def _thumbnail(source: str | BytesIO) -> Thumbnail:
 
 @dataclass(frozen=True)
 class CardEntry:
-    """One thing that is known of an image."""
+    """An entry of a card, such as a class."""
 
-    # text, note: What it is, and a remark on it in small letters
     text: str
-    note: str = ""
-    # verdict, says: Whether it is marked as right or wrong, and the word for those who do not see the mark
-    verdict: Literal["correct", "wrong", ""] = ""
-    says: str = ""
+    note: str = ""  # in small print
+    verdict: Literal["correct", "wrong", ""] = ""  # shown as a mark
+    verdict_text: str = ""  # the mark in words, for screen readers
 
 
 @dataclass(frozen=True)
 class CardLine:
-    """A term, such as a label or a model, and what an image has under it."""
+    """A term, such as "Valid" or the name of a model, and its entries."""
 
     term: str
     entries: Sequence[CardEntry]
@@ -109,26 +107,24 @@ class CardLine:
 
 @dataclass(frozen=True)
 class Card:
-    """An image, and what is shown of it."""
+    """An image of a gallery, with its labels."""
 
-    image: str  # Its name
-    lines: Sequence[CardLine]  # What is known of it
-    classes: Sequence[str]  # Names of the classes by which it is found
-    mistakes: Mapping[str, str] = field(default_factory=dict)  # The kind of mistake of each model that makes one
-    about: Sequence[str] = ()  # Which of the gallery's `about` hold of it
-    disputed: bool = False  # Whether its votes are disputed
+    image: str  # name
+    lines: Sequence[CardLine]
+    classes: Sequence[str]  # names of classes that a search for the image may use
+    mistakes: Mapping[str, str] = field(default_factory=dict)  # the kind of mistake, by model
+    about: Sequence[str] = ()  # keys of `Gallery.about` that apply
+    disputed: bool = False  # are its votes disputed?
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """The images that a page shows, and by what a reader can choose among them besides the class."""
+    """Images of a page, with the filters that a reader can use besides the class."""
 
-    intro: str  # What the images are, in sentences
-    # cards, pictures: The images, and small pictures of them
+    intro: str  # sentences that describe the images
     cards: Sequence[Card]
-    pictures: Thumbnails
-    # models, kinds: Models whose mistakes can be chosen, and the kinds of mistakes: their keys and words
-    models: Sequence[str] = ()
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    about: Mapping[str, str] = field(default_factory=dict)  # What else images can be chosen by: keys and words
-    has_votes: bool = False  # Whether disputed votes can be chosen
+    thumbnails: Thumbnails
+    models: Sequence[str] = ()  # a filter for the mistakes of each model
+    kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
+    about: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
+    has_votes: bool = False  # is there a filter for disputed votes?

@@ -1,4 +1,4 @@
-"""Figures as parts of a page: svg whose ids are its own, and whose colours follow the page from light to dark."""
+"""Figures as SVG elements of a page, with unique ids, and colours for light and dark pages."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -10,24 +10,24 @@ from reassess.report.figures import Draw, Size, figure_as_svg
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
-_FONT = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # as matplotlib writes it before 3.10
+_FONT = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # in the form of matplotlib before 3.10
 _FAMILY = re.compile(r"font-family: [^;]*;? ?")
-_DARKEST, _BRIGHTEST, _BEND = 0.2, 0.94, 0.7  # on a dark page: lightness of white and black, and the curve in between
+_DARKEST, _BRIGHTEST, _GAMMA = 0.2, 0.94, 0.7  # on a dark page: lightness of white and of black, exponent between
 _TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
 _TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 
 
 def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> str:
-    """Draw a figure as an svg element of a page, with a description in words."""
-    document, words = figure_as_svg(draw, size=size)
+    """Draw a figure as an SVG element of a page, with a description."""
+    document, description = figure_as_svg(draw, size=size)
     root = ElementTree.fromstring(document)
     _drop_metadata(root)
-    _own_ids(root, key)
-    _own_colours(root)
+    _prefix_ids(root, key)
+    _use_colour_variables(root)
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     root.attrib |= {"role": "img", "aria-labelledby": f"{key}-title {key}-desc"}
-    for i, (tag, text) in enumerate((("title", title), ("desc", words))):
+    for i, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(f"{{{_SVG}}}{tag}", {"id": f"{key}-{tag}"})
         element.text = text
         root.insert(i, element)
@@ -36,19 +36,19 @@ def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> str:
 
 
 def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:
-    """The colours that figures use: by the name of its variable, each colour on a light and on a dark page."""
+    """Return the colours of figures, on a light and on a dark page, by the name of the CSS variable."""
     colours = sorted({f"#{name}" for svg in svgs for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
-    return {f"--c{colour[1:]}": (colour, dark(colour)) for colour in colours}
+    return {f"--c{colour[1:]}": (colour, darken(colour)) for colour in colours}
 
 
-def dark(colour: str) -> str:
-    """The colour of the same hue whose lightness suits a dark page."""
+def darken(colour: str) -> str:
+    """Return a colour of the same hue for a dark page: light and dark are exchanged, in Oklab."""
     shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     lab = _TO_LAB @ np.cbrt(_TO_CONES @ linear)
-    lab[0] = _DARKEST + (_BRIGHTEST - _DARKEST) * max(0.0, 1 - lab[0]) ** _BEND
-    back = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, lab) ** 3).clip(0, 1)
-    shares = np.where(back <= 0.0031308, 12.92 * back, 1.055 * back ** (1 / 2.4) - 0.055)
+    lab[0] = _DARKEST + (_BRIGHTEST - _DARKEST) * max(0.0, 1 - lab[0]) ** _GAMMA
+    linear = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, lab) ** 3).clip(0, 1)
+    shares = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return "#" + "".join(f"{round(255 * share):02x}" for share in shares.tolist())
 
 
@@ -56,12 +56,12 @@ def _drop_metadata(root: ElementTree.Element) -> None:
     for element in root.findall(f"{{{_SVG}}}metadata"):
         root.remove(element)
     for parent in root.iter():
-        for style in parent.findall(f"{{{_SVG}}}style"):  # of the document, which in a page would be of the page
+        for style in parent.findall(f"{{{_SVG}}}style"):  # a style element would apply to the whole page
             parent.remove(style)
 
 
-def _own_ids(root: ElementTree.Element, key: str) -> None:
-    """Drop the ids that nothing refers to, and put the key before the others and before the references to them."""
+def _prefix_ids(root: ElementTree.Element, key: str) -> None:
+    """Put the key before ids and references to them; drop unused ids."""
     for element in root.iter():
         if (href := element.attrib.pop(_HREF, None)) is not None:
             element.set("href", href)
@@ -77,8 +77,8 @@ def _own_ids(root: ElementTree.Element, key: str) -> None:
                 element.set(name, value.replace("#", f"#{key}-", 1))
 
 
-def _own_colours(root: ElementTree.Element) -> None:
-    """Replace colours by variables of the page, the default black too, and drop the font family."""
+def _use_colour_variables(root: ElementTree.Element) -> None:
+    """Replace colours, including the default black, by CSS variables, and drop the font family."""
     for element in root.iter():
         if (style := element.get("style")) is not None:
             style = _COLOUR.sub(lambda match: f"var(--c{match[0][1:]})", style)

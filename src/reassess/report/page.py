@@ -1,4 +1,4 @@
-"""Render a page as one HTML file that needs no network and no other file; with long tables to sort and search."""
+"""Render a report as one HTML file that needs no network and no other file."""
 
 import json
 import re
@@ -23,35 +23,34 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_MOST_MODELS = 20  # the best
-_MOST_CONFUSIONS = 300  # of a model
-_MOST_ERRORS = 5000  # label errors, of all models
-_FREE = "\N{NO-BREAK SPACE}"
+_MOST_MODELS = 20  # the best models have long tables
+_MOST_CONFUSIONS = 300  # per model
+_MOST_ERRORS = 5000  # label errors of all models
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
+_UNBROKEN = re.compile(rf"\btop-\d+(?:{_NO_BREAK}%)?", re.IGNORECASE)  # lines must not end at this hyphen
 _LONGEST = 12  # letters of a word that fits into a narrow column
 _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
-_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-NAME_OF_UNKNOWN = "unknown class"
+_MOST_ROWS = 60  # of a chart's table on the page; the CSV file has all
+UNKNOWN_CLASS_NAME = "unknown class"
 
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A long table for each model; the page shows one at a time."""
+    """A section with a long table for each model, to sort and search; the page shows one at a time."""
 
-    # key, title, words, notes: As of a section
-    key: str
+    key: str  # id on the page
     title: str
-    words: str
-    columns: tuple[Column, ...]  # The columns
-    rows: dict[str, list[list[Any]]]  # The rows of each model; the first column names the row
-    named: tuple[int, ...]  # Positions of the columns that hold class ids, one or a list
-    order: tuple[int, bool]  # The column by which the rows are sorted at first, and whether the highest comes first
+    text: str
+    columns: tuple[Column, ...]
+    rows: dict[str, list[list[Any]]]  # by model; the first column names the row
+    class_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
+    order: tuple[int, bool]  # column of the initial order, and is the highest first?
     notes: Sequence[str]
 
 
 def explorers(findings: Findings) -> list[Explorer]:
-    """The long tables; of many models, those of the best."""
+    """Make the long tables, for at most `_MOST_MODELS` models."""
     models = findings.models[:_MOST_MODELS]
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
@@ -61,37 +60,37 @@ def explorers(findings: Findings) -> list[Explorer]:
 
 
 def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
-    """The images of each model's label errors; None if there are none, or no original labels."""
+    """List the images of each model's label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
         return None
-    before = findings.original.in_classes(labels.classes).indices
+    original_ids = findings.original.in_classes(labels.classes).indices
     most = _MOST_ERRORS // len(models)
     rows: dict[str, list[list[Any]]] = {}
     notes = []
     for model in models:
-        at = panel.models.index(model)
-        found = np.flatnonzero(panel.is_label_error[at])
-        if found.size > most:
+        i = panel.models.index(model)
+        errors = np.flatnonzero(panel.is_label_error[i])
+        if errors.size > most:
             notes.append(
-                f"The first {most:,} of {found.size:,} images of {model}; reassess evaluate --details lists all."
+                f"The first {most:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
             )
         rows[model] = [
             [
                 panel.images[row],
-                int(before[panel.original_rows[row]]),
-                int(panel.top1[at, row]),
+                int(original_ids[panel.original_rows[row]]),
+                int(panel.top1[i, row]),
                 labels.indices[slice(*labels.indptr[panel.label_rows[row] :][:2])].tolist(),
             ]
-            for row in found[:most].tolist()
+            for row in errors[:most].tolist()
         ]
     return Explorer(
         key="error-images",
         title="Images with label errors",
-        words="Images where the model's first class is valid and differs from the original label.",
+        text="Images where the model's first class is valid and differs from the original label.",
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
-        named=(1, 2, 3),
+        class_columns=(1, 2, 3),
         order=(0, False),
         notes=notes,
     )
@@ -101,23 +100,23 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
     return Explorer(
         key="classes",
         title="Classes",
-        words="For each class, the images for which it is valid. Hits: images whose first predicted class is any valid "
-        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
-        "95 % interval of 67 to 89 %.",
+        text="For each class, images where it is valid. Hits: images whose first predicted class is any valid class. "
+        "Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a 95 % "
+        "interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
             *(Column("accuracy %", PERCENT), Column("predicted", COUNT)),
             *(Column("most often instead"), Column("times", COUNT)),
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
-        named=(0, 6),
+        class_columns=(0, 6),
         order=(4, False),
         notes=notes,
     )
 
 
 def _class_rows(result: Evaluation) -> list[list[Any]]:
-    """Class, id, images, hits, accuracy, predictions, the most frequent confusion, and how often."""
+    """Rows with class, id, images, hits, accuracy, predictions, and the most frequent confusion with its number."""
     part = result.per_class
     instead: dict[int, tuple[int, int]] = {}
     for valid, predicted, times in part.confusions:
@@ -133,46 +132,46 @@ def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explore
     return Explorer(
         key="confusions",
         title="Confusions",
-        words=f"A valid class and the class that was predicted instead, which is not valid: the {_MOST_CONFUSIONS} "
-        "most frequent pairs of each model. An image with several valid classes counts for each of them.",
+        text=f"Valid classes, and the invalid class that was predicted instead: the {_MOST_CONFUSIONS} most frequent "
+        "pairs of each model. An image with several valid classes counts for each of them.",
         columns=(Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
         rows={
             model: [list(row) for row in result.per_class.confusions[:_MOST_CONFUSIONS]]
             for model, result in results.items()
         },
-        named=(0, 1),
+        class_columns=(0, 1),
         order=(2, True),
         notes=notes,
     )
 
 
-def bound(text: str) -> str:
-    """A text in which no line can end between a number and its unit."""
-    return _UNIT.sub(_FREE, text)
+def bind_units(text: str) -> str:
+    """Put no-break spaces between numbers and their units."""
+    return _UNIT.sub(_NO_BREAK, text)
 
 
-def set_text(text: str) -> "Markup":
-    """A text as a part of a page: escaped, numbers bound to their units, and long names with places to break."""
+def typeset(text: str) -> "Markup":
+    """Escape a text for the page, keep numbers with their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
-    words = re.split(r"(\s+)", bound(plain(text)))
-    return Markup().join(Markup("<wbr>").join(_parts(word)) for word in words)
+    words = re.split(r"(\s+)", bind_units(plain(text)))
+    return Markup().join(Markup("<wbr>").join(_split_long(word)) for word in words)
 
 
-def set_heading(text: str) -> "Markup":
-    """The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words."""
+def typeset_heading(text: str) -> "Markup":
+    """Typeset the heading of a narrow column: no line ends at the hyphen of "top-1"."""
     from markupsafe import Markup
 
-    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(set_text(text))))
+    return Markup(_UNBROKEN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
 
 
-def _parts(word: str) -> list[str]:
+def _split_long(word: str) -> list[str]:
     return _JOINT.split(word) if len(word) > _LONGEST else [word]
 
 
 @dataclass(frozen=True)
 class ReportSources:
-    """How the page was made: the command, the input files with their hashes, and the versions."""
+    """How a report was made: the command, the input files with their hashes, and versions of packages."""
 
     command: str
     inputs: Sequence[Mapping[str, str | None]]
@@ -181,39 +180,39 @@ class ReportSources:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """Everything that a page shows; the summary is its findings in sentences."""
+    """The contents of a report."""
 
     title: str
     subtitle: str
     sources: ReportSources
     classes: Classes
     gallery: Gallery | None
-    summary: Sequence[str] = ()
+    summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
     explorers: Sequence[Explorer] = ()
-    detected: Mapping[str, str] = field(default_factory=dict)
+    detected: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
 def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
-    """The page as HTML; the same page always gives the same bytes."""
+    """Render a page as HTML; the same page always gives the same bytes."""
     environment = page_environment()
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
+    svgs = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
-    style = _colours(palette(list(drawn.values()))) + css
+    style = _colour_variables(palette(list(svgs.values()))) + css
     rendered: str = environment.get_template("page.html").render(
         page=page,
-        charts={key: Markup(svg) for key, svg in drawn.items()},
+        charts={key: Markup(svg) for key, svg in svgs.items()},
         filters=_filters,
         data=htmlsafe_json_dumps(
-            _plain(_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            _plain(_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
         most_rows=_MOST_ROWS,
-        thinned=_thinned,
+        thin_rows=_thin_rows,
         policy=content_policy(style, js),
         style=Markup(style),
         script=Markup(js),
@@ -221,14 +220,14 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     return rendered
 
 
-def _colours(colours: Mapping[str, tuple[str, str]]) -> str:
-    """The variables of colours, light and dark."""
+def _colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
+    """Write CSS variables of colours, for light and dark pages."""
     light, dark = ("".join(f"{name}: {pair[i]};\n" for name, pair in colours.items()) for i in (0, 1))
     return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
 
 
 def page_environment() -> Any:
-    """What renders the templates of pages, which escape every text; `MissingPackageError` without jinja2."""
+    """Create the environment of the templates, which escapes all texts; raise `MissingPackageError` without jinja2."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -240,50 +239,53 @@ def page_environment() -> Any:
         undefined=StrictUndefined,
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
-    environment.filters |= {"set": set_text, "set_heading": set_heading}
+    environment.filters |= {"typeset": typeset, "typeset_heading": typeset_heading}
     return environment
 
 
 def content_policy(style: str, script: str) -> str:
-    """The content security policy: this style and this script alone, and nothing from anywhere else."""
-    of_style, of_script = (f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (style, script))
+    """Write the content security policy: only this style and this script, and nothing from elsewhere."""
+    digests = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
+    style_hash, script_hash = (f"'sha256-{digest}'" for digest in digests)
     return (
-        f"default-src 'none'; script-src {of_script}; style-src-elem {of_style}; style-src-attr 'unsafe-inline'; "
+        f"default-src 'none'; script-src {script_hash}; style-src-elem {style_hash}; style-src-attr 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
-def _thinned(table: Table) -> list[list[str]]:
-    """Rows of a table at even distances, no more than `_MOST_ROWS`, as text."""
-    rows = table.written()
+def _thin_rows(table: Table) -> list[list[str]]:
+    """Format every n-th row of a table, at most `_MOST_ROWS` rows."""
+    rows = table.format_cells()
     step = -(-len(rows) // _MOST_ROWS) or 1
     return rows[::step]
 
 
-def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
-    """The data of the page's script."""
+def _script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
+    """The data for the page's script."""
     tables = [chart.table for chart in charts]
-    tables += [table for section in page.sections for table in (*section.tables, section.wide) if table is not None]
+    section_tables = [table for section in page.sections for table in (*section.tables, section.wide_table)]
+    tables += [table for table in section_tables if table is not None]
     return {
-        "tables": {table.key: {"columns": table.columns_in_full, "rows": table.rows_in_full} for table in tables},
+        "tables": {table.key: {"columns": table.csv_columns, "rows": table.csv_rows} for table in tables},
         "explorers": {
-            one.key: {
-                "columns": [column.name for column in one.columns],
-                "forms": [column.form for column in one.columns],
-                "named": one.named,
-                "order": one.order,
-                "rows": one.rows,
+            explorer.key: {
+                "columns": [column.name for column in explorer.columns],
+                "forms": [column.form for column in explorer.columns],
+                "classColumns": explorer.class_columns,
+                "order": explorer.order,
+                "rows": explorer.rows,
             }
-            for one in page.explorers
+            for explorer in page.explorers
         },
         "classes": _class_names(page),
-        "noClass": NAME_OF_UNKNOWN,
+        "noClass": UNKNOWN_CLASS_NAME,
     }
 
 
 def _class_names(page: Page) -> dict[str, str]:
-    """The name of every class in a long table, by id."""
-    cells = [row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named]
+    """The names of all classes in long tables, by id."""
+    tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
+    cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
     ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
     return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
 
@@ -297,6 +299,6 @@ def _plain(data: Any) -> Any:
 
 
 def _filters(card: Card) -> str:
-    """What a card can be found by, for the page's script."""
-    found_by = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
-    return json.dumps(found_by | {"disputed": card.disputed})
+    """The properties of a card that the page's script filters by, as JSON."""
+    properties = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
+    return json.dumps(properties | {"disputed": card.disputed})

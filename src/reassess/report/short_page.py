@@ -1,4 +1,4 @@
-"""A report on one printed page, for an appendix: tables without charts, and what was measured with which labels."""
+"""A report of one printed page, for an appendix: tables without charts, and notes on labels and images."""
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -11,7 +11,7 @@ from reassess.errors import Missing
 from reassess.evaluation.evaluation_words import heading, missing_in_words
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
 from reassess.numeric.bootstrap import LOWEST_NORMAL_P
-from reassess.report.accuracy_charts import shown_pairs
+from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (
     COUNT,
     P_VALUE,
@@ -25,33 +25,34 @@ from reassess.report.chart import (
     in_percent,
     table,
 )
-from reassess.report.chart_figures import sentence
+from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, content_policy, page_environment
 from reassess.text import counted, shared, shortened
 
-_MOST_MODELS = 8  # the best, so that one page is enough
-_LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models
+_MOST_MODELS = 8  # the best models, so that all fits on one page
+_LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models in a cell
 _COMMAND = 400  # letters
 _MOST_INPUTS = 14
-_DIGITS = 12  # of a hash, which tell files apart
+_HASH_DIGITS = 12
 
 
 def render_short(findings: Findings, title: str, summary: Sequence[str], sources: ReportSources) -> str:
-    """The page as HTML, which prints on one A4 page; the same findings always give the same bytes."""
+    """Render a page as HTML that prints on one A4 page; the same findings always give the same bytes."""
     from markupsafe import Markup
 
     environment = page_environment()
     style = (files("reassess.report") / "templates" / "short.css").read_text(encoding="utf-8")
     tables = _accuracy(findings), _differences(findings), _mistakes(findings)
     inputs = [
-        f"{one['name']} {shortened(str(one['path']), _LONG)} ({str(one['sha256'])[:_DIGITS]})" for one in sources.inputs
+        f"{file['name']} {shortened(str(file['path']), _LONG)} ({str(file['sha256'])[:_HASH_DIGITS]})"
+        for file in sources.inputs
     ]
     if (more := len(inputs) - _MOST_INPUTS) > 0:
         inputs = [*inputs[:_MOST_INPUTS], f"and {counted(more, 'more file')}"]
     rendered: str = environment.get_template("short.html").render(
         title=title,
-        summary=[_with_short_names(one, findings.models) for one in summary],
-        tables=[one for one in tables if one is not None],
+        summary=[_shorten_names(sentence, findings.models) for sentence in summary],
+        tables=[table for table in tables if table is not None],
         notes=list(_notes(findings)),
         inputs=inputs,
         command=shortened(sources.command, _COMMAND),
@@ -62,19 +63,19 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
     return rendered
 
 
-def _with_short_names(text: str, models: Sequence[str]) -> str:
-    """A sentence with long names of models shortened."""
+def _shorten_names(text: str, models: Sequence[str]) -> str:
+    """Shorten long names of models in a sentence."""
     for model in sorted(models, key=len, reverse=True):
         text = text.replace(model, shortened(model, _LONG))
     return text
 
 
 def _name(findings: Findings, model: str) -> str:
-    """A model's number in the table of accuracies, which tells shortened names apart, and its name."""
+    """A model's number in the table of accuracies, since shortened names may be equal, and its name."""
     return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, _LONG)}"
 
 
-def _beginning(findings: Findings, model: str) -> str:
+def _short_name(findings: Findings, model: str) -> str:
     """A model's number and the beginning of its name, for two models in a cell."""
     number, name = (
         findings.models.index(model) + 1,
@@ -108,8 +109,8 @@ def _accuracy(findings: Findings) -> Table:
 
 
 def _differences(findings: Findings) -> Table | None:
-    """Each of a few models against each other, or each of the best against the next, with corrected p-values."""
-    pairs = shown_pairs(findings)
+    """Make a table of pairs of a few models, or of neighbours among many, with corrected p-values."""
+    pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
     judge = heading(findings.labels.title)
@@ -118,13 +119,13 @@ def _differences(findings: Findings) -> Table | None:
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
     for pair in pairs[: _MOST_MODELS - 1]:
-        names = (_beginning(findings, model) for model in (pair.a, pair.b))
+        names = (_short_name(findings, model) for model in (pair.a, pair.b))
         parts = (pair.real, pair.original, pair.change)
-        rows.append([" less ".join(names), *(cell for part in parts for cell in _tested(part))])
+        rows.append([" minus ".join(names), *(cell for part in parts for cell in _test_cells(part))])
     return table("differences", "Differences between models, on the same images", columns, rows)
 
 
-def _tested(part: Difference | None) -> tuple[Cell, Cell, Cell]:
+def _test_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
     if part is None:
         return None, None, None
     interval = bounds_in_percent(part.raters_interval or part.interval)
@@ -132,33 +133,33 @@ def _tested(part: Difference | None) -> tuple[Cell, Cell, Cell]:
 
 
 def _mistakes(findings: Findings) -> Table | None:
-    """Label errors, and the other mistakes by kind."""
-    by_model = {one.model: one for one in findings.taxonomies}
-    shown = findings.models[:_MOST_MODELS]
-    counts = {model: by_model[model].counts for model in shown}
-    kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in shown)]
+    """Make a table of label errors, and of other mistakes by kind."""
+    by_model = {taxonomy.model: taxonomy for taxonomy in findings.taxonomies}
+    models = findings.models[:_MOST_MODELS]
+    counts = {model: by_model[model].counts for model in models}
+    kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
     judge = heading(findings.labels.title)
     columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
     columns |= {f"mistakes by {judge}": COUNT} | {KINDS_IN_WORDS[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
-    for model in shown:
+    for model in models:
         errors = findings.evaluations[model].label_errors
         by_original: list[Cell] = [None, None] if errors is None else [errors.n, errors.hits]
-        of_kinds = [counts[model][kind] for kind in kinds]
-        rows.append([_name(findings, model), *by_original, len(by_model[model]), *of_kinds])
+        by_kind = [counts[model][kind] for kind in kinds]
+        rows.append([_name(findings, model), *by_original, len(by_model[model]), *by_kind])
     return table("mistakes", "Mistakes", columns, rows)
 
 
 def _notes(findings: Findings) -> Iterator[str]:
-    """What was measured on which images by which labels, and what the numbers mean."""
+    """Explain the labels, images and numbers of the tables."""
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
     if (hidden := len(findings.models) - _MOST_MODELS) > 0:
         yield f"The {_MOST_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
     judge = heading(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
-        f"{labels.empty_images:,} of them without one. An image without a valid class is not scored. Top-k accuracy: "
-        "of the scored images, the share where one of the first k classes is valid; 95 %: Wilson intervals over images."
+        f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
+        "where one of the first k classes is valid; 95 %: Wilson intervals over images."
     )
     if not isinstance(uncertainty, Missing):
         yield (
@@ -167,8 +168,9 @@ def _notes(findings: Findings) -> Iterator[str]:
         )
     if len(findings.models) > 1:
         yield (
-            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less that by original labels, on the scored "
-            f"images. Holm p: corrected for all pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
+            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less the difference by original labels, both "
+            "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
+            f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (
@@ -177,9 +179,9 @@ def _notes(findings: Findings) -> Iterator[str]:
     )
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
-    shown = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
-    yield from map(sentence, unlike_images(panel))
-    not_scored = shared({_name(findings, model): not_scored_in_words(one) for model, one in shown.items()})
-    if words := "; ".join(text.removeprefix("all files: ") for text in not_scored):
-        yield f"{words}."
-    yield from map(sentence, missing_in_words(shown))
+    evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
+    yield from map(as_sentence, unlike_images(panel))
+    not_scored = shared({_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()})
+    if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
+        yield f"{text}."
+    yield from map(as_sentence, missing_in_words(evaluations))

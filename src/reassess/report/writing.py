@@ -1,4 +1,4 @@
-"""A report: findings as one HTML file."""
+"""Write findings as an HTML report."""
 
 import platform
 import shlex
@@ -16,8 +16,8 @@ from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
-from reassess.report.gallery import thumbnails
-from reassess.report.mistake_gallery import cards, choose, mistake_gallery
+from reassess.report.gallery import make_thumbnails
+from reassess.report.mistake_gallery import draw_images, make_cards, mistake_gallery
 from reassess.report.page import Page, ReportSources, explorers, render
 from reassess.report.sections import sections
 from reassess.report.short_page import render_short
@@ -29,14 +29,12 @@ _Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """How many images a page shows for their mistakes or labels."""
+    """Numbers of the images in the gallery of a page."""
 
-    # images, pictures: Entries on the page, and entries with the image itself
-    images: int
-    pictures: int
-    # missing, unreadable: Images that are not in the folder, and images that cannot be read or are too large
-    missing: int
-    unreadable: int
+    images: int  # entries on the page
+    pictures: int  # entries with a thumbnail
+    missing: int  # images not in the folder
+    unreadable: int  # images that cannot be read, or are too large
 
 
 def write_report(
@@ -59,32 +57,32 @@ def write_report(
     Parameters
     ----------
     path
-        The page, html or htm.
+        The output file, html or htm.
     findings
         The models, with their evaluations.
     title
         Title of the page; by default the model, or the number of models.
     images
-        The folder of the images, or a zip or tar of them, to show mistakes, and images whose original label is not
-        valid or that have no valid class.
+        The folder, zip or tar of the images. With it, the page has a gallery of mistakes, of images whose original
+        label is not valid, and of images without a valid class.
     mistakes, seed
-        The number of mistakes of each model to show, and of other images, drawn at random with this seed.
+        The number of mistakes to show for each model, and of other images; drawn at random with this seed.
     files
-        The file of each model, to name it on the page.
+        The file of each model, which the page names.
     command, inputs
-        How the page was made: a command line, and files as (name, path, sha256). The page shows only the last part of
-        an absolute path.
+        How the page was made: a command line, and files with the keys name, path and sha256. The page shows only the
+        last part of an absolute path.
     short
-        Write one page to print, for an appendix: tables without charts and images.
+        Write one printed page for an appendix: tables without charts and images.
     force
         Replace an existing page.
     track
-        Iterates over the parts of a step and takes its name, to show progress.
+        Iterates over the items of a step, given its name, to show progress.
 
     Returns
     -------
     ShownMistakes
-        The mistakes that the page shows; None without `images`, and of a short page.
+        The numbers of images in the gallery; None without `images`, and for a short page.
 
     Raises
     ------
@@ -112,9 +110,7 @@ def write_report(
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
-        raise DataError(
-            "missing-models", "findings have no evaluations", fix="make them with Findings.from_predictions"
-        )
+        raise DataError("missing-models", "findings have no evaluations", fix="use Findings.from_predictions")
     title = title or _title(findings)
     if short:
         _write_html(
@@ -123,16 +119,16 @@ def write_report(
         return None
     gallery = None
     if images is not None:
-        choice = choose(findings, mistakes, seed=seed)
-        chosen = cards(findings, choice.rows)
-        pictures = thumbnails(
+        choice = draw_images(findings, mistakes, seed=seed)
+        mistake_cards = make_cards(findings, choice.rows)
+        pictures = make_thumbnails(
             Path(images),
-            [card.image for card in chosen],
+            [card.image for card in mistake_cards],
             match=findings.panel.match,
             track=lambda names: track(names, "reading images"),
         )
-        gallery = mistake_gallery(findings, choice, chosen, pictures)
-    sentences = summary(findings)  # draws raters, with a progress of its own
+        gallery = mistake_gallery(findings, choice, mistake_cards, pictures)
+    sentences = summary(findings)  # resamples raters, and shows its own progress
     count = len(findings.panel.images)
     file_of = files or {}
     page = Page(
@@ -145,16 +141,16 @@ def write_report(
         sources=report_sources(command, inputs),
         classes=findings.classes,
         detected={
-            f"{name} ({_named(file_of[name])})" if name in file_of else name: evaluation.detected
+            f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
     )
     write_page(path, page, force=force, track=lambda charts: track(charts, "drawing charts"))
     if gallery is None:
         return None
-    shown = gallery.pictures
+    small = gallery.thumbnails
     return ShownMistakes(
-        images=len(gallery.cards), pictures=len(shown.pictures), missing=shown.missing, unreadable=shown.unreadable
+        images=len(gallery.cards), pictures=len(small.by_image), missing=small.missing, unreadable=small.unreadable
     )
 
 
@@ -164,11 +160,11 @@ def _title(findings: Findings) -> str:
 
 
 def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
-    """How a page was made; only the last part of absolute paths."""
+    """Record how a page was made, with only the last part of absolute paths."""
     installed = {package: version(package) for package in _PACKAGES if find_spec(package)}
     return ReportSources(
-        command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
-        inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
+        command=shlex.join("=".join(map(_hide_folders, part.split("="))) for part in shlex.split(command)),
+        inputs=[dict(entry) | {"path": _hide_folders(str(entry["path"]))} for entry in inputs],
         versions={"reassess": __version__, "Python": platform.python_version(), **installed},
     )
 
@@ -176,7 +172,7 @@ def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> 
 def write_page(
     path: Path, page: Page, *, force: bool, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
-    """Write a page; `track` as for `render`."""
+    """Write a page; `track` iterates over the charts, to show progress."""
     _write_html(path, render(page, track=track), force=force)
 
 
@@ -185,6 +181,6 @@ def _write_html(path: Path, html: str, *, force: bool) -> None:
         temporary.write_text(html, encoding="utf-8", newline="\n")
 
 
-def _named(path: str) -> str:
-    """The last part of an absolute path, to keep the folders of a machine private; any other text unchanged."""
+def _hide_folders(path: str) -> str:
+    """Return the last part of an absolute path, to keep folders private; return other text unchanged."""
     return PurePath(path).name if PurePath(path).is_absolute() else path

@@ -25,6 +25,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import Stage, people, questions
+from reassess.cli.tables.status_table import practice_in_words
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, answer_all, campaign_at, give, turn_of, why
@@ -198,8 +199,8 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     assert (result.accuracy.value, result.passed) == (1.0, None if bar is None else True)
 
 
-def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=0.7)
+def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
     assert practised(campaign).passed is True
     with changing(campaign) as change:
@@ -227,6 +228,24 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
         give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
     assert why_waiting(campaign) is None
     assert turn_of(campaign, 1).practice
+
+
+@pytest.mark.parametrize("bar", [None, 0.7])
+def test_status_says_that_experts_skipped_all_practice_tasks(
+    make_campaign: Callable[..., Campaign], bar: float | None
+) -> None:
+    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
+    expert = add_person(campaign, "kim", "expert")
+    for _ in range(2):
+        assert not progress_of(campaign, NOW).practice.is_skipped
+        skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
+    (line,) = practice_in_words(progress_of(campaign, NOW).practice)
+    if bar is None:
+        assert line == "experts skipped all practice tasks, so raters begin without practice"
+        assert not turn_of(campaign, 1).practice
+    else:
+        assert line.startswith("raters cannot begin practice: no practice question is invalid or valid, so nobody")
+        assert why(campaign, 1) == "experts"
 
 
 def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[..., Campaign]) -> None:

@@ -14,7 +14,7 @@ VOTES = "image,class,rater,answer\na.png,cat,ann,yes\nb.png,dog,bo,no\n"
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    """Three raters on four plain items, one item with a tie."""
+    """Votes of three raters on four items, one item with a tie."""
     rows = ["item,rater,answer"]
     rows += [
         f"{item},{rater},{answer}"
@@ -27,26 +27,26 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
+def test_imagenet_real_reproduces_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"
     result = run("aggregate", "--method", "imagenet-real", "-o", output)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
-    made = read_score_file(output)
-    assert len(made) == 184_962
-    assert np.abs(made.values - published.values).max() < 1e-12
-    assert made.questions.images == published.questions.images
-    assert label_sets(made, 0.8, original=original).sets() == real.sets()
+    scores = read_score_file(output)
+    assert len(scores) == 184_962
+    assert np.abs(scores.values - published.values).max() < 1e-12
+    assert scores.questions.images == published.questions.images
+    assert label_sets(scores, 0.8, original=original).sets() == real.sets()
 
 
-def test_plain_items_give_a_table_of_item_answer_and_probability(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, tmp_path: Path) -> None:
     output = tmp_path / "shares.csv"
     result = run("aggregate", plain, "--method", "majority", "-o", output)
     assert (result.code, result.out) == (
         0,
-        f"{output}: 4 items of 11 votes by 3 raters, majority\nties: 1\nwithout votes: 0\n",
+        f"{output}: 4 items, 11 votes by 3 raters, method majority\nties: 1\nwithout votes: 0\n",
     )
     assert output.read_text().splitlines()[:3] == [
         "item,answer,probability",
@@ -55,15 +55,13 @@ def test_plain_items_give_a_table_of_item_answer_and_probability(run: Runner, pl
     ]
 
 
-def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_why(
-    run: Runner, plain: Path, tmp_path: Path
-) -> None:
+def test_default_method_is_chosen_by_golden_answers(run: Runner, plain: Path, tmp_path: Path) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
-    told = run("aggregate", plain, "--golden", golden, "-o", output)
+    run_result = run("aggregate", plain, "--golden", golden, "-o", output)
     choice = "em: in 3-fold cross-validation on 3 golden items, em is correct on 2 and calibrated on 2"
-    assert told.out.splitlines()[0] == f"{output}: 4 items of 11 votes by 3 raters, em"
-    assert f"\nchoice: {choice}\n" in told.out
+    assert run_result.out.splitlines()[0] == f"{output}: 4 items, 11 votes by 3 raters, method em"
+    assert f"\nchoice: {choice}\n" in run_result.out
     posterior = read_posterior(output)
     assert posterior.values[posterior.items.index("p")].tolist() == [0, 1]  # the expert's answer, against two raters
     results = document_of(run("aggregate", plain, "--golden", golden, "-o", output, "--json", "--force"), "aggregate")
@@ -78,7 +76,7 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
         (["VOTES", "--method", "calibrated"], "Method calibrated measures raters on golden answers: give --golden."),
     ],
 )
-def test_options_that_do_not_go_together_are_usage_errors(
+def test_incompatible_options_are_usage_errors(
     run: Runner, plain: Path, tmp_path: Path, argv: list[str], message: str
 ) -> None:
     output = tmp_path / "out.csv"
@@ -88,33 +86,29 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert not output.exists()
 
 
-def test_the_recipe_of_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
-    told = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
-    assert (told.code, told.err.splitlines()[0]) == (
+def test_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
+    run_result = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
+    assert (run_result.code, run_result.err.splitlines()[0]) == (
         1,
         f"Error: the votes of {plain} are not on (image, class) questions",
     )
 
 
-def test_a_rater_who_voted_twice_is_counted_and_said(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_repeated_votes_are_counted(run: Runner, plain: Path, tmp_path: Path) -> None:
     plain.write_text(plain.read_text() + "s,x,b\n")
-    told = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
-    assert "\n1 vote by a rater who had voted on the same item before; each counts\n" in told
+    run_result = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
+    assert "\n1 repeated vote (same rater and item), all counted\n" in run_result
 
 
-def test_a_next_command_never_names_a_file_that_is_there(
-    run: Runner, plain: Path, tmp_path: Path, folder: Path
-) -> None:
+def test_next_command_writes_to_a_new_file(run: Runner, plain: Path, tmp_path: Path, folder: Path) -> None:
     Path("c.csv").write_text("image,rater,answer\na.png,ann,cup\nb.png,ann,mug\n")
     for place in ("labels.json", "labels-2.json"):
         assert f"-o {place}\n" in run("aggregate", "c.csv", "--method", "majority", "-o", "s.csv", "--force").out
         Path(place).touch()
 
 
-def test_votes_that_change_while_they_are_in_use_make_no_part(
-    run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The benchmark would keep the hash of votes that did not make its scores."""
+def test_changed_votes_stop_aggregate(run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the benchmark would store the hash of the wrong votes."""
 
     def compute(*args: Any, **options: Any) -> Any:
         write_files(folder, {"pets/votes.csv": VOTES + "b.png,dog,ann,yes\n"})
@@ -122,19 +116,21 @@ def test_votes_that_change_while_they_are_in_use_make_no_part(
 
     monkeypatch.setattr("reassess.cli.aggregate_inputs.aggregate", compute)
     write_files(folder, {"pets/votes.csv": VOTES})
-    told = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv")
-    assert (told.code, told.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
+    run_result = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv")
+    assert (run_result.code, run_result.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
 
 
-def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:
+def test_one_question_is_singular(folder: Path, run: Runner) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
     for part in ("votes", "golden"):
         Path(f"farm/{part}.csv").write_text(vote)
-    own = ("--benchmark", "farm")
-    made = run("aggregate", *own, "--method", "majority", "-o", "farm/scores.csv").out
-    assert made.startswith("farm/scores.csv: 1 item of 1 vote by 1 rater, majority\n")
-    assert "classes: the 1 name in the votes, sorted: hen\n" in made
-    cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
-    assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
-    assert "\n1 golden pair on 1 image, 1 of them valid\n" in run("curve", *own).out
+    benchmark_options = ("--benchmark", "farm")
+    aggregate_output = run("aggregate", *benchmark_options, "--method", "majority", "-o", "farm/scores.csv").out
+    assert aggregate_output.startswith("farm/scores.csv: 1 question, 1 vote by 1 rater, method majority\n")
+    assert "without a class list, the classes are the 1 class name in the votes, sorted: hen\n" in aggregate_output
+    labels_output = run("labels", *benchmark_options, "--threshold", "0.5", "-o", "farm/labels.csv").out
+    assert labels_output.startswith(
+        "farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images have no valid class\n"
+    )
+    assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *benchmark_options).out

@@ -1,4 +1,4 @@
-"""`reassess compare` on a user's own benchmark, on ImageNet's real files, and on calls and files that are wrong."""
+"""`reassess compare`: own benchmarks, ImageNet's real files, and errors."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from tests.helpers import RealFile, Runner, message_of, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
-# Class 0 is valid on every image but the last ten, class 1 on every second; the original label is class 1 on these.
+# Class 0 is valid on all images except the last ten. Class 1 is valid, and the original label, on every second image.
 LABELS = {name: ([0, 1] if i % 2 else [0]) if i < N - 10 else [] for i, name in enumerate(IMAGES)}
 ORIGINAL = {name: i % 2 for i, name in enumerate(IMAGES)}
 GOOD = dict.fromkeys(IMAGES, 0)
@@ -22,7 +22,7 @@ FITTED = {name: i % 2 if i % 5 else 2 for i, name in enumerate(IMAGES)}
 
 @pytest.fixture
 def bench(folder: Path) -> Path:
-    """A user's own benchmark in the working folder: labels, original labels, and models."""
+    """A user's own benchmark: labels, original labels, and models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text(json.dumps(ORIGINAL))
     write_csv("good.csv", "image,prediction", GOOD.items())
@@ -33,8 +33,8 @@ def bench(folder: Path) -> Path:
 OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 
-def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Runner) -> None:
-    """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
+def test_two_models_are_compared_by_both_labels(bench: Path, run: Runner) -> None:
+    """By hand: good is correct on 50 images, fitted on 40. By original labels: 30 and 48."""
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
     numbers = ("images", "common_images", "real_difference", "only_a", "only_b", "both", "original_difference")
@@ -60,21 +60,21 @@ original               60   50.00   80.00   -30.00   -46.67 to -13.33   0.0014  
 original, scored       50   50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20
 change                 50       -       -   +50.00   +36.00 to +64.00    6e-08        -        -
 
-labelling bias   of    images   original %             95 %   chance %         p   raters %
-───────────────────────────────────────────────────────────────────────────────────────────
-good.csv         all       25         0.00    0.00 to 13.32      50.00     6e-08          -
-fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06          -
+labelling bias   group   images   original %             95 %   chance %         p   raters %
+─────────────────────────────────────────────────────────────────────────────────────────────
+good.csv         all         25         0.00    0.00 to 13.32      50.00     6e-08          -
+fitted.csv       all         20        100.0   83.89 to 100.0      50.00   1.9e-06          -
 """
 
 
-def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
+def test_table_of_two_models_is_written(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
     assert "label uncertainty is not measured: votes are missing (reassess annotate)\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
-def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Runner) -> None:
+def test_three_models_are_ranked_and_compared_in_pairs(bench: Path, run: Runner) -> None:
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")
     results = results_of(run, "compare", *files, *OPTIONS, "--seed", "4")
@@ -98,7 +98,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Run
     assert "fitted.csv is better than worse.csv, also by original labels" in lines
 
 
-def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(bench: Path, run: Runner) -> None:
+def test_models_are_compared_on_common_images(bench: Path, run: Runner) -> None:
     write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
     results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
     assert (results["common_images"], results["not_shared"]) == (20, {"good.csv": 40, "part.csv": 0})
@@ -110,16 +110,16 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (["good.csv"], "Give two models or more; reassess evaluate measures one."),
+        (["good.csv"], "Give at least two models; for one model, use reassess evaluate."),
         ([], "Missing argument 'A B...'."),
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
 )
-def test_calls_that_cannot_be_meant_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
+def test_impossible_calls_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
     assert message_of(run("compare", *argv, "--labels", "labels.json"), 2).splitlines()[-1] == f"Error: {text}"
 
 
-def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Runner) -> None:
+def test_missing_original_labels_give_null_and_a_reason(bench: Path, run: Runner) -> None:
     results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert pair["original_difference"] is None
@@ -130,7 +130,7 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
     assert "no comparison by original labels: original labels of these images are missing\n" in out
 
 
-def test_images_that_are_not_scored_give_nulls(bench: Path, run: Runner) -> None:
+def test_unscored_images_give_null(bench: Path, run: Runner) -> None:
     for name, answers in (("x.csv", GOOD), ("y.csv", FITTED)):
         write_csv(name, "image,prediction", list(answers.items())[-10:])
     results = results_of(run, "compare", "x.csv", "y.csv", "--labels", "labels.json")
@@ -145,7 +145,7 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Runner) -> None
     assert result.out.startswith("models cannot be compared: no image is scored\n")
 
 
-def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Runner) -> None:
+def test_details_list_images_that_one_model_gets_right(bench: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--details", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
@@ -161,8 +161,8 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
 
 
 @pytest.fixture
-def voted(bench: Path, run: Runner) -> Path:
-    """The benchmark with labels that follow from votes: ten raters, four on each of two questions an image."""
+def voted_benchmark(bench: Path, run: Runner) -> Path:
+    """The benchmark with labels made from votes of ten raters: two questions per image, with four votes each."""
     rng = np.random.default_rng(3)
     votes = ["image,class,rater,answer"]
     for image in IMAGES:
@@ -191,7 +191,7 @@ def voted(bench: Path, run: Runner) -> Path:
 VOTED = ("--benchmark", "b")
 
 
-def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) -> None:
+def test_votes_resample_images_and_raters(voted_benchmark: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *VOTED)
     results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
@@ -202,7 +202,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) ->
     assert (pair["a"], pair["b"]) == ("good.csv", "fitted.csv")
     assert pair["low"] < of_images["real_difference"] < pair["high"]
     assert pair["low"] < of_images["low"] < of_images["high"] < pair["high"]
-    # The share of replicates and the normal interval tell the same, up to the draw of 1,000.
+    # The share of replicates agrees with the normal interval, up to the error of 1,000 draws.
     assert pair["probability_a"] == pytest.approx(1 - of_images["raters"]["p_value"] / 2, abs=0.02)
     out = run(*argv).out
     assert "raters resampled: 1,000 replicates of images and of 10 raters, seed 0" in out
@@ -216,9 +216,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) ->
     assert "no significant difference between copy.csv and good.csv, by reassessed or original labels\n" in out
 
 
-def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
-    voted: Path, run: Runner
-) -> None:
+def test_document_has_preferences_and_labelling_bias(voted_benchmark: Path, run: Runner) -> None:
     Path("scores.csv").rename("b/scores.csv")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     good, fitted = results["model_or_label"]
@@ -230,10 +228,10 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     assert 0 < biases[0]["images"] == results["co_occurrence"][0]["images"]
     assert biases[0]["raters_favourite"]["images"] == biases[0]["images"]
     Path("b/votes.csv").unlink()
-    alone = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
-    assert alone["model_or_label"][0]["raters_only"] is None
-    assert alone["labelling_bias"][0]["raters_favourite"] is None
-    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
+    results_by_votes = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
+    assert results_by_votes["model_or_label"][0]["raters_only"] is None
+    assert results_by_votes["labelling_bias"][0]["raters_favourite"] is None
+    assert results_by_votes["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
     out = run("compare", "good.csv", "fitted.csv", *VOTED).out
     assert "\ngood.csv             30      30     50.00   33.15 to 66.85     50.00\n" in out
     assert "\nfitted.csv           12       0         -                -         -\n" in out
@@ -243,41 +241,52 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     ("files", "reason"),
     [
         ({"votes.csv": None}, "votes are missing"),
-        ({"golden.csv": None}, "golden answers to measure the raters are missing"),
+        ({"golden.csv": None}, "experts' answers to golden questions are missing, so raters cannot be measured"),
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: ",
+            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: 6 of 60 rated "
+            "images differ",
+        ),
+        (
+            {"benchmark.json": '{"method": "em"}', "scores.csv": f"image,class,score\n{IMAGES[0]},0,1\n"},
+            "scores were made by em, and raters are only resampled for labels by calibrated",
         ),
     ],
 )
-def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
-    voted: Path, run: Runner, files: dict[str, str | None], reason: str
+def test_unmeasured_label_uncertainty_has_a_reason(
+    voted_benchmark: Path, run: Runner, files: dict[str, str | None], reason: str
 ) -> None:
     for name, text in files.items():
         Path("b", name).unlink() if text is None else Path("b", name).write_text(text)
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)
-    how = {"votes are missing": " (reassess annotate)", "golden answers to": " (reassess annotate create --golden N)"}
+    new_scores = " (reassess aggregate --method calibrated --benchmark b -o b/scores.csv"
+    how = {
+        "votes": " (reassess annotate)",
+        "experts'": " (reassess annotate create --golden N, and annotate invite CAMPAIGN NAME:expert)",
+        "label": f"{new_scores}, then reassess labels)",
+        "scores": f"{new_scores} --force, then reassess labels)",
+    }
     out = run("compare", "good.csv", "fitted.csv", *VOTED, "--verbose").out
-    assert f"{reason}{how.get(reason[:17], '')}" in out.replace("\n  ", " ")
+    assert f"{reason}{how.get(reason.split()[0], '')}" in out.replace("\n  ", " ")
 
 
-def test_images_that_were_not_rated_are_counted(voted: Path, run: Runner) -> None:
+def test_unrated_images_are_counted(voted_benchmark: Path, run: Runner) -> None:
     rows = Path("scores.csv").read_text().splitlines()
     Path("b/scores.csv").write_text("\n".join(row for row in rows if not row.startswith(IMAGES[7])) + "\n")
     labels = {**json.loads(Path("b/labels.json").read_text()), IMAGES[7]: [ORIGINAL[IMAGES[7]]]}
     Path("b/labels.json").write_text(json.dumps(labels))
     assert (
         f"{len(IMAGES) - 1} of {len(IMAGES)} images were rated; the other one keeps its original label, unchecked; "
-        "this favours a model that chose the images to rate"
+        "this favours models that chose the images to rate"
     ) in run("compare", "good.csv", "fitted.csv", *VOTED).out.replace("\n  ", " ")
 
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: RealFile) -> list[str]:
-    """The original labels of ImageNet, and a copy with every hundredth spoilt, in the working folder."""
+    """The original labels of ImageNet, and a copy where every hundredth label is wrong."""
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
     monkeypatch.chdir(tmp_path)
@@ -288,7 +297,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: Label
     return ["original.npz", "spoilt.npz"]
 
 
-def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> None:
+def test_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
     results = results_of(run, "compare", *models)
     (pair,) = results["pairs"]
@@ -303,8 +312,8 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(mo
     assert unsure["probability_a"] == 1
 
 
-def test_written_p_value_stays_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
-    """2^-1099 is below the least p-value that is computed."""
+def test_written_p_value_can_be_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
+    """2^-1099 is smaller than all p-values that can be computed."""
     monkeypatch.chdir(tmp_path)
     names = [f"{number}.png" for number in range(1100)]
     for name, class_id in (("labels.csv", 0), ("right.csv", 0), ("wrong.csv", 1)):

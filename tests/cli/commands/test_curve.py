@@ -1,4 +1,4 @@
-"""`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
+"""`reassess curve`: measures, thresholds, stop rules, figures and errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "vali
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A small benchmark of one's own, in the working folder."""
+    """A small benchmark in the working folder."""
     return write_files(
         folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES}
     )
@@ -37,12 +37,12 @@ def here(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def real(real_file: RealFile) -> None:
-    """The known sources can be had by name."""
+    """Make the real files known by name."""
     for name in IMAGENET:
         real_file(name)
 
 
-def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Runner) -> None:
+def test_json_contains_the_curve(here: Path, run: Runner) -> None:
     assert results_of(run, "curve", "scores.csv", "--golden", "golden.csv") == [
         {
             "file": "scores.csv",
@@ -67,7 +67,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Runner) -> N
     ]
 
 
-def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Runner) -> None:
+def test_chosen_threshold_has_labels_and_intervals(here: Path, run: Runner) -> None:
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
     chosen = curve["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
@@ -75,7 +75,7 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Runner
     assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
 
 
-def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Runner) -> None:
+def test_original_labels_are_a_rule(here: Path, run: Runner) -> None:
     (here / "F/original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     (here / "F/votes.csv").unlink()
     argv = ["scores.csv", "--benchmark", "F", "--choose", "recall=0.8"]
@@ -85,7 +85,7 @@ def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: R
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
 
-def test_votes_give_rules(here: Path, run: Runner) -> None:
+def test_votes_give_simple_rules(here: Path, run: Runner) -> None:
     argv = ["scores.csv", "--benchmark", "F"]
     _, yes, both, share = results_of(run, "curve", *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == ("one rater: yes", "one rater: yes or maybe", "share of yes")
@@ -99,34 +99,34 @@ def test_votes_give_rules(here: Path, run: Runner) -> None:
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
 
 
-def test_raters_golden_votes_are_those_among_the_votes_or_of_a_file(here: Path, run: Runner) -> None:
-    """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
+def test_golden_votes_of_raters_come_from_votes_or_a_file(here: Path, run: Runner) -> None:
+    """With both, scores can be made again without the measured image."""
     (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
     assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
     argv = ["made.npz", "--benchmark", "F"]
-    given, left_out, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
-    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
-    assert given["points"] != left_out["points"]
-    assert results_of(run, "curve", *argv) == [given, *rules]
+    in_sample, out_of_sample, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert (in_sample["in_sample"], out_of_sample["in_sample"]) == (True, False)
+    assert in_sample["points"] != out_of_sample["points"]
+    assert results_of(run, "curve", *argv) == [in_sample, *rules]
     (here / "F/rater-golden.csv").write_text(VOTES)
-    apart = results_of(run, "curve", *argv, "--leave-out", "image")
-    assert [entry | {"file": None} for entry in apart] == [
-        entry | {"file": None} for entry in (given, left_out, *rules)
+    separate = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert [entry | {"file": None} for entry in separate] == [
+        entry | {"file": None} for entry in (in_sample, out_of_sample, *rules)
     ]
     assert [rule["file"] for rule in rules] == ["F/votes.csv"] * 3
-    assert [rule["file"] for rule in apart[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
+    assert [rule["file"] for rule in separate[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
 
 
-def test_two_files_stand_in_one_table(here: Path, run: Runner) -> None:
+def test_two_files_are_in_one_table(here: Path, run: Runner) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
     out = output_of(run("curve", "scores.csv", "other.csv", "--benchmark", "F", "--choose", "f1"))
     lines = out.splitlines()
     assert lines[2].split()[:3] == ["scores.csv", "1.0000", "0.7"]
     assert lines[3].split()[:3] == ["other.csv", "0.5833", "0.7"]
-    assert "\n4 golden pairs on 3 images, 2 of them valid\n" in out
+    assert "\n4 golden questions on 3 images, 2 valid\n" in out
 
 
-def test_points_are_written_as_a_table(here: Path, run: Runner) -> None:
+def test_points_are_written(here: Path, run: Runner) -> None:
     argv = ["curve", "scores.csv", "--benchmark", "F", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
@@ -141,25 +141,25 @@ def test_points_are_written_as_a_table(here: Path, run: Runner) -> None:
 
 @pytest.fixture
 def calibrated(here: Path, run: Runner) -> list[str]:
-    """The start of a call on scores that the golden answers made of the votes."""
+    """The start of a command line for calibrated scores."""
     argv = ["aggregate", "--benchmark", "F", "-o", "calibrated.npz"]
     assert run(*argv).code == 0
     return ["curve", "calibrated.npz", "--benchmark", "F"]
 
 
-def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Runner) -> None:
+def test_stop_rule_is_replayed_with_default_rules(calibrated: list[str], run: Runner) -> None:
     out = output_of(run(*calibrated, "--stop", "0.3,0.7", "--choose", "threshold=0.6"))
-    table = out[out.index("closed at") :]
-    headings = "closed at      votes taken %   questions changed   images changed   labels in common %\n"
+    table = out[out.index("stop rule") :]
+    headings = "stop rule      votes used %   questions changed   images changed   labels in common %\n"
     assert table.startswith(headings)
     rows = [line.split() for line in table.splitlines()[2:10]]
     assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
-    assert rows[-1][2] == "66.67"  # two votes of three on each question
-    assert table.splitlines()[10].startswith("calibrated.npz, closed at 0.3, 0.7: 66.67 % of 12 votes are taken; ")
-    assert "labels kept at 0.6; at least 2 votes a question" in table
+    assert rows[-1][2] == "66.67"  # two of three votes per question
+    assert table.splitlines()[10].startswith("calibrated.npz, stop rule 0.3, 0.7: 66.67 % of 12 votes used; ")
+    assert "threshold of labels: 0.6; at least 2 votes per question" in table
 
 
-def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run: Runner) -> None:
+def test_replays_are_in_json_and_in_a_table(calibrated: list[str], run: Runner) -> None:
     results = results_of(run, *calibrated, "--stop", "0.3,0.7", "-o", "rules.csv")
     replays = [row for row in results if "stop" in row]
     assert [row["file"] for row in replays] == ["calibrated.npz"] * 8
@@ -194,7 +194,7 @@ CLASS_VOTES = "image,rater,answer\n" + "".join(
 @pytest.mark.parametrize(
     ("method", "expected"), [("em", True), ("calibrated", True), ("majority", False), ("mean", False)]
 )
-def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answers(
+def test_scores_are_in_sample_if_golden_answers_made_them(
     method: str, expected: bool, files: dict[str, str], folder: Path, run: Runner
 ) -> None:
     write_files(folder, {f"F/{name}": text for name, text in files.items()} | {"copy.csv": files["golden.csv"]})
@@ -203,16 +203,16 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     for argv in calls:
         curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
         assert curve["in_sample"] is expected
-    printed = run("curve", "--benchmark", "F").out
-    assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
-    assert ("(--leave-out image makes them again" in printed) is expected
-    left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
-    assert ("F/scores.csv, each image left out" in left_out) is expected
-    unmoved = "no golden answers made F/scores.csv: leaving them out changes nothing\n"
-    assert (unmoved in left_out) is not expected
+    curve_output = run("curve", "--benchmark", "F").out
+    assert ("in-sample: the golden answers used here also made the scores\n" in curve_output) is expected
+    assert ("for out-of-sample scores: --leave-out image" in curve_output) is expected
+    leave_out_output = run("curve", "--benchmark", "F", "--leave-out", "image").out
+    assert ("F/scores.csv, each image left out" in leave_out_output) is expected
+    unchanged_note = "F/scores.csv: made without golden answers, so --leave-out changes nothing\n"
+    assert (unchanged_note in leave_out_output) is not expected
 
 
-def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, run: Runner) -> None:
+def test_replaced_scores_have_an_unknown_method(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "F/scores.csv").code == 0
     assert read_scores("F/scores.csv").method == "calibrated"
     assert "votes, golden" in run("status", "F").out
@@ -221,10 +221,10 @@ def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, r
     assert "votes, golden" not in run("status", "F").out
 
 
-def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(here: Path, run: Runner) -> None:
+def test_stored_method_is_kept(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "made.parquet").code == 0
-    refused = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
-    assert (refused.code, "that of made.parquet is calibrated" in refused.err) == (2, True)
+    failure = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
+    assert (failure.code, "made.parquet was made by calibrated" in failure.err) == (2, True)
     write_scores(here / "later.npz", replace(read_scores("made.parquet"), method="glad, steps=9"))
     assert run("curve", "later.npz", "--benchmark", "F").code == 0
     result = run("curve", "later.npz", "--benchmark", "F", "--leave-out", "image")
@@ -249,21 +249,21 @@ def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(her
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "images"],
-            "Error: Invalid value for '--leave-out': 'images' is neither image nor a number of folds\n",
+            "Error: Invalid value for '--leave-out': 'images' is not 'image' or a number of folds.\n",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
-            "Error: --stop needs the votes that made the scores: give --benchmark.",
+            "Error: --stop needs the votes behind the scores: give --benchmark.",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],
             "Error: Invalid value for '--stop': '0.9,0.1' is not a stop rule: LOW,HIGH: two probabilities, the lower "
             "one first, such as 0.01,0.99\n",
         ),
-        (["scores.csv", "--golden", "none"], "Error: The scores are judged by --golden, which cannot be none."),
+        (["scores.csv", "--golden", "none"], "Error: curve needs golden answers, so --golden cannot be none."),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Runner) -> None:
+def test_usage_error_has_exit_code_2(argv: list[str], expected: str, here: Path, run: Runner) -> None:
     assert expected in message_of(run("curve", *argv), 2)
 
 
@@ -291,13 +291,13 @@ BAD = {
         "stop rule needs scores made with a rater model\n"
         "  where:   scores.csv\n"
         "  found:   majority\n"
-        "  fix:     make them with --method calibrated or em\n",
+        "  fix:     make the scores with --method calibrated or em\n",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Runner) -> None:
+def test_invalid_input_has_exit_code_1_and_one_message(name: str, here: Path, run: Runner) -> None:
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)
@@ -309,7 +309,7 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ru
 
 
 @pytest.mark.usefixtures("real")
-def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Runner) -> None:
+def test_published_scores_are_measured_by_name(run: Runner) -> None:
     curve, original = results_of(run, "curve", "imagenet-real-scores", "--choose", "threshold=0.8")
     assert (curve["file"], curve["in_sample"]) == ("imagenet-real-scores", True)
     assert round(curve["average_precision"], 5) == 0.89324

@@ -1,4 +1,4 @@
-"""`reassess evaluate` on a user's own benchmark, on ImageNet's real files, and on files that are wrong."""
+"""`reassess evaluate`: own benchmarks, ImageNet's real files, and errors."""
 
 import csv
 import hashlib
@@ -25,7 +25,7 @@ LABELS = {
     "shop/4.jpg": ["bowl"],
     "shop/5.jpg": ["cup"],
 }
-BOWL, CUP, MUG, PLATE = range(4)  # ids are ranks among the sorted names
+BOWL, CUP, MUG, PLATE = range(4)  # ids are positions in the sorted names
 GOOD = {"shop/1.jpg": "cup", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
 POOR = GOOD | {"shop/2.jpg": "bowl"}
 SCORES = [
@@ -40,7 +40,7 @@ SCORES = [
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark of tableware, in the working folder: labels, scores, and two models."""
+    """A user's own benchmark of tableware: labels, scores, and two models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     write_csv("good.csv", "image,prediction", GOOD.items())
     write_csv("poor.csv", "image,prediction", POOR.items())
@@ -48,7 +48,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, run: Runner) -> None:
+def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
     write_csv("golden.csv", "image,class,rater,answer", [("shop/2.jpg", "bowl", "eve", "no")])
     Path("benchmark").mkdir()
     parts = {part: next(shop.glob(f"{part}.*")) for part in ("labels", "scores", "golden")}
@@ -56,7 +56,7 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
         path.rename(Path("benchmark", path.name))
     out = output_of(run("evaluate", "poor.csv", "--benchmark", "benchmark"))
     files = [
-        f"{part} {file}, sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest():.12}"
+        f"{part} {file} (sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest():.12})"
         for part, file in ((part, f"benchmark/{path.name}") for part, path in parts.items())
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
@@ -70,8 +70,8 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
         "poor.csv          1                     1",
         "poor.csv: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "poor.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
-        f"classes: the 4 names in {names}, sorted: bowl, cup, mug, plate",
-        f"read: {'; '.join(files)}",
+        f"without a class list, the classes are the 4 class names in {names}, sorted: bowl, cup, mug, plate",
+        f"inputs: {'; '.join(files)}",
         "95 %: Wilson intervals, over images",
         "soft: no model can exceed 0.8833",
         "no original: original labels are missing",
@@ -92,7 +92,7 @@ def counts(part: dict[str, Any]) -> tuple[int, int]:
 # A user's own benchmark
 
 
-def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Runner) -> None:
+def test_json_has_command_inputs_and_results(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
     document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
@@ -115,8 +115,8 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
     }
 
 
-def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
-    """Also when the best model's file holds fewer."""
+def test_table_has_every_k_of_all_files(shop: Path, run: Runner) -> None:
+    """Also if the best model has fewer predictions per image."""
     write_csv(
         "five.csv", ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]), [("shop/2.jpg", 3, 1, 2, 0, 4)]
     )
@@ -131,7 +131,7 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
     ]
 
 
-def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Runner) -> None:
+def test_by_class_names_the_most_frequent_wrong_class(shop: Path, run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
@@ -152,7 +152,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Runner) -> None
     assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
-def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runner) -> None:
+def test_one_invalid_file_is_an_error_without_a_table(shop: Path, run: Runner) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         assert message_of(run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")).startswith(
@@ -161,12 +161,15 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runn
         assert not Path("out.csv").exists()
 
 
-def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Runner) -> None:
+def test_original_label_outside_the_label_sets_is_a_class(shop: Path, run: Runner) -> None:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv"]
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (1, 2)
-    names = "classes: the 5 names in labels.json, original.csv, sorted: bowl, cup, mug, plate, spoon"
+    names = (
+        "without a class list, the classes are the 5 class names in labels.json, original.csv, sorted: bowl, cup, mug, "
+        "plate, spoon"
+    )
     assert names in run(*argv).out.splitlines()
 
 
@@ -177,8 +180,8 @@ def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, ru
 def ids(shop: Path) -> list[list[int]]:
     """The two best classes of each image of the label set, in its order, in ids.npy.
 
-    Ids say nothing of labels.json, which names its classes: numbered.json holds the same labels by id, and outputs.txt
-    lists what each id is called.
+    Ids cannot be joined with labels.json, which has class names. numbered.json has the same labels as ids, and
+    outputs.txt is the class list.
     """
     rows = [[MUG, CUP], [BOWL, PLATE], [CUP, MUG], [BOWL, CUP], [MUG, CUP]]
     np.save("ids.npy", np.array(rows))
@@ -189,16 +192,14 @@ def ids(shop: Path) -> list[list[int]]:
     return rows
 
 
-def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Runner) -> None:
+def test_rows_without_names_are_joined_by_position(ids: list[Any], run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,2")
     assert result["detected"] == "npy 5x2, top-2 ids, joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
-    ids: list[Any], run: Runner
-) -> None:
+def test_names_can_be_given_for_one_of_several_files(ids: list[Any], run: Runner) -> None:
     np.save("backwards.npy", np.array(ids[::-1]))
     Path("names.txt").write_text("\n".join(LABELS))
     Path("back.txt").write_text("\n".join(reversed(LABELS)))
@@ -211,7 +212,7 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 
 
-def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Runner) -> None:
+def test_without_scored_images_results_are_empty(shop: Path, run: Runner) -> None:
     write_csv("empty.csv", "image,prediction", [("shop/3.jpg", "cup")])
     argv = ["evaluate", "empty.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     (result,) = results_of(run, *argv)
@@ -222,8 +223,8 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 # A table with a row for each image
 
 
-def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Runner) -> None:
-    """A rank beyond the ids that the file holds is not known, and is left empty."""
+def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner) -> None:
+    """If the valid class is not among the predicted ids, its rank is empty."""
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
@@ -252,9 +253,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     ]
 
 
-def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known_of_a_mistake(
-    shop: Path, run: Runner
-) -> None:
+def test_details_contain_scores_and_kinds_of_mistakes(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     result = run(*argv, "--details", "out.csv")
     assert result.out.splitlines()[4:7] == [
@@ -267,8 +266,8 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
-def test_the_table_is_written(shop: Path, run: Runner) -> None:
-    """With the numbers of the document in csv, and those that are printed in LaTeX."""
+def test_table_is_written(shop: Path, run: Runner) -> None:
+    """CSV has full numbers, LaTeX has the printed numbers."""
     argv = ["evaluate", "poor.csv", "--labels", "labels.json"]
     (result,) = results_of(run, *argv)
     assert run(*argv, "-o", "t.csv", "--quiet").code == 0
@@ -277,26 +276,26 @@ def test_the_table_is_written(shop: Path, run: Runner) -> None:
     numbers = [100 * part[name] for name in ("accuracy", "low", "high")]
     assert [float(cell) for cell in list(row.values())[1:4]] == numbers
     assert (row["scored"], row["not scored"], row["soft"]) == ("3", "1", "")
-    printed = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
+    latex = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
     assert "\nd.csv: 4 images\n" in run(*argv, "--details", "d.csv").out
     (line,) = [line for line in Path("t.tex").read_text().splitlines() if line.startswith("poor &")]
     cells = line.removesuffix(r" \\").split(" & ")
     assert ["poor.csv", *(cell.replace("--", "-") for cell in cells[1:])] == [
-        cell.strip() for cell in printed if cell.strip()
+        cell.strip() for cell in latex if cell.strip()
     ]
 
 
-# Label sets cut from scores
+# Label sets from scores
 
 
-def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Runner) -> None:
+def test_several_thresholds_show_accuracies_and_ranks(shop: Path, run: Runner) -> None:
     write_csv("first.csv", "image,prediction", [("shop/1.jpg", "mug"), ("shop/2.jpg", "cup"), ("shop/4.jpg", "bowl")])
     write_csv("second.csv", "image,prediction", [("shop/1.jpg", "cup"), ("shop/2.jpg", "plate"), ("shop/4.jpg", "cup")])
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "scores.csv", "--threshold", "0.7,0.88"]
     results = results_of(run, *argv)
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
-        ("second.csv", 0.7, 1, (2, 3)),  # equals share a rank
+        ("second.csv", 0.7, 1, (2, 3)),  # equal accuracies share a rank
         ("first.csv", 0.88, 1, (2, 2)),
         ("second.csv", 0.88, 2, (0, 2)),
     ]
@@ -317,9 +316,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Ru
         ("--top-k", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
     ],
 )
-def test_a_number_that_an_option_does_not_take_is_a_usage_error(
-    option: str, value: str, message: str, shop: Path, run: Runner
-) -> None:
+def test_invalid_number_is_a_usage_error(option: str, value: str, message: str, shop: Path, run: Runner) -> None:
     assert (
         message_of(run("evaluate", "good.csv", "--scores", "scores.csv", option, value), 2).splitlines()[-1]
         == f"Error: Invalid value for '{option}': {message}"
@@ -340,7 +337,7 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
 def real(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, real_original: LabelSets
 ) -> npt.NDArray[np.int32]:
-    """The real files are known; original.npy and folders.npy hold the original labels in both orders. Gives them."""
+    """The original labels, also in original.npy (validation order) and folders.npy (class-folder order)."""
     for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):
         real_file(name)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
@@ -350,7 +347,7 @@ def real(
     return real_original.indices
 
 
-def test_the_original_labels_as_a_model_reach_90_02_percent(
+def test_original_labels_have_90_02_percent_real_accuracy(
     real: npt.NDArray[np.int32], real_file: RealFile, run: Runner
 ) -> None:
     document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
@@ -376,7 +373,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
 
 
-def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Runner) -> None:
+def test_class_folder_order_is_detected_and_can_be_set(real: npt.NDArray[np.int32], run: Runner) -> None:
     call = run("evaluate", "folders.npy")
     assert call.error == "wrong-order"
     assert "fix:     sort the rows with --names class-folder (for readers of class folders)\n" in call.err
@@ -385,10 +382,8 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     assert result["detected"] == "npy 50000, top-1 ids, rows in class-folder order, joined by path"
 
 
-def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labels(
-    real: npt.NDArray[np.int32], run: Runner
-) -> None:
-    """So another number of outputs is seen."""
+def test_labels_from_scores_have_imagenet_classes(real: npt.NDArray[np.int32], run: Runner) -> None:
+    """So a wrong number of outputs is an error."""
     np.save("wide.npy", np.zeros((1, 1001), np.float32))
     Path("one.txt").write_text("ILSVRC2012_val_00000001.JPEG\n")
     argv = ["evaluate", "wide.npy", "--names", "one.txt", "--threshold", "0.8", "--original", "none"]
@@ -397,12 +392,10 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
     )
 
 
-def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
-    run: Runner, tmp_path: Path, no_known_data: None
-) -> None:
+def test_missing_original_labels_are_noted(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",
-        "without the original labels nothing checks the order of rows and classes",
+        "the order of rows and classes cannot be checked without original labels",
     )
     (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
     (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
@@ -411,7 +404,7 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
     assert note not in run(*argv, "--original", "none").out
 
 
-# Predicted names that no class has
+# Unknown class names
 
 SAUCERS = [("shop/1.jpg", "saucer", "cup"), ("shop/2.jpg", "plate", "saucer"), ("shop/4.jpg", "saucer", "jar")]
 FOUR = "4 predictions with 2 unknown class names, "
@@ -434,7 +427,7 @@ def saucers(shop: Path) -> list[str]:
         ),
     ],
 )
-def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
+def test_unknown_class_names_are_warned_about_with_quiet(
     saucers: list[str], run: Runner, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
     fix = "" if option else "  fix: correct the names, or --unknown-class error\n"
@@ -447,9 +440,7 @@ def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     assert f"; {text}, joined by path" in result["detected"]
 
 
-def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
-    saucers: list[str], run: Runner
-) -> None:
+def test_unknown_class_is_empty_in_details(saucers: list[str], run: Runner) -> None:
     call = run(*saucers, "--details", "out.csv", "--by", "class", "--quiet")
     assert [row["top1"] for row in read_csv("out.csv")] == ["", "plate", ""]
     assert [line.split()[1:] for line in call.out.splitlines()[7:]] == [
@@ -461,22 +452,22 @@ def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
 
 
 ORIGINAL = {"shop/1.jpg": "mug", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl", "shop/5.jpg": "cup"}
-# One is right on shop/2 to shop/4, and wrong on shop/1, which the other, right on all that it has seen, was not shown.
+# The first model is wrong only on shop/1. The second model is always correct, but has no prediction for shop/1.
 MOST = {"shop/1.jpg": "plate", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
 FEW = {"shop/3.jpg": "cup", "shop/4.jpg": "plate", "shop/5.jpg": "cup"}
 
 
 @pytest.fixture
 def different(shop: Path) -> Path:
-    """Two models that have seen shop/3 and shop/4, and other images each."""
+    """Two models with shop/3, shop/4 and different other images."""
     write_csv("most.csv", "image,prediction", MOST.items())
     write_csv("few.csv", "image,prediction", FEW.items())
     Path("original.json").write_text(json.dumps(ORIGINAL))
     return shop
 
 
-def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(different: Path, run: Runner) -> None:
-    """By hand: of four original labels three are said; shop/3, which is among them, is not scored."""
+def test_original_accuracy_is_on_all_and_on_scored_images(different: Path, run: Runner) -> None:
+    """By hand: three of four original labels are predicted; shop/3 is one of them, but is not scored."""
     argv = ("evaluate", "most.csv", "--labels", "labels.json", "--original", "original.json")
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (3, 4)
@@ -488,8 +479,8 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     assert "on the scored images" not in run(*argv).out, "which are all of them"
 
 
-def test_models_on_different_images_are_ranked_on_the_common_ones_alone(different: Path, run: Runner) -> None:
-    """By hand: of its own scored images most has 2 of 3, and few 1 of 2; of the common one, shop/4, 1 and 0."""
+def test_models_are_ranked_only_on_common_images(different: Path, run: Runner) -> None:
+    """By hand: on own scored images, most has 2 of 3 and few 1 of 2; on the common image shop/4, 1 and 0."""
     argv = ("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--original", "original.json")
     most, few = results_of(run, *argv)
     assert (most["file"], few["file"]) == ("most.csv", "few.csv")
@@ -515,10 +506,8 @@ def test_models_on_different_images_are_ranked_on_the_common_ones_alone(differen
     ]
 
 
-def test_the_better_model_on_the_common_images_comes_first_though_its_own_number_is_lower(
-    different: Path, run: Runner
-) -> None:
-    """Bad is wrong on shop/4, the one image that it shares with most, and right on two easy ones of its own."""
+def test_best_model_on_common_images_comes_first(different: Path, run: Runner) -> None:
+    """bad is wrong on the common image shop/4, and correct on two images of its own."""
     write_csv("bad.csv", "image,prediction", (FEW | {"shop/1.jpg": "cup"}).items())
     write_csv("most.csv", "image,prediction", [("shop/2.jpg", "bowl"), ("shop/4.jpg", "bowl")])
     first, second = results_of(run, "evaluate", "bad.csv", "most.csv", "--labels", "labels.json")
@@ -526,7 +515,7 @@ def test_the_better_model_on_the_common_images_comes_first_though_its_own_number
     assert (second["file"], second["real"]["1"]["accuracy"]) == ("bad.csv", pytest.approx(2 / 3))
 
 
-def test_models_without_a_common_image_are_not_ranked(different: Path, run: Runner) -> None:
+def test_models_without_common_images_are_not_ranked(different: Path, run: Runner) -> None:
     write_csv("few.csv", "image,prediction", [("shop/5.jpg", "cup")])
     argv = ("evaluate", "most.csv", "few.csv", "--labels", "labels.json")
     results = results_of(run, *argv)
@@ -540,7 +529,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Runn
     )
 
 
-def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: Path, run: Runner) -> None:
+def test_ranks_at_thresholds_use_common_images(different: Path, run: Runner) -> None:
     argv = ("evaluate", "few.csv", "most.csv", "--scores", "scores.csv", "--ignore-unknown")
     results = results_of(run, *argv, "--threshold", "0.5,0.8")
     assert [(entry["threshold"], entry["file"], entry["rank"]) for entry in results] == [
@@ -556,7 +545,7 @@ def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: P
     assert len(lines[8]) == 3, "without ranks"
 
 
-# --- images that another set repeats ---------------------------------------------------------------------------------
+# --- images with duplicates in another set --------------------------------------------------------------------------
 
 DUPLICATES = [
     ("train", "9.jpg", 1, "exact"),
@@ -569,22 +558,22 @@ DUPLICATES = [
 ]
 
 
-def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Runner) -> None:
+def test_duplicates_in_other_sets_are_excluded(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     lines = output_of(run(*argv)).splitlines()
-    assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
-    at = lines.index("file       excluded   top-1 % of all   of the rest   change               95 %")
+    assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, not scored"
+    at = lines.index("file       excluded   top-1 %, all images   without excluded   change               95 %")
     assert lines[at + 2 : at + 4] == [
-        "good.csv          2            100.0         100.0    +0.00   -52.90 to +43.84",
-        "poor.csv          2            66.67         100.0   +33.33   -26.07 to +60.36",
+        "good.csv          2                 100.0              100.0    +0.00   -52.90 to +43.84",
+        "poor.csv          2                 66.67              100.0   +33.33   -26.07 to +60.36",
     ]
-    assert "repeats.csv: 2 images of test with a duplicate in another set (1 exact, 1 near)" in lines
+    assert "repeats.csv: 2 images of test excluded, with a duplicate in another set (1 exact, 1 near)" in lines
     counts = "3 images not scored (1 empty label set, 2 excluded)"
     assert f"all files: {counts}; 1 of 2 labelled images without a prediction" in lines
 
 
-def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Runner) -> None:
+def test_document_has_excluded_images_and_the_change(shop: Path, run: Runner) -> None:
     write_csv(
         "repeats.csv",
         "set,image,group,kind",
@@ -610,7 +599,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     assert "duplicates" in [entry["name"] for entry in document["inputs"]]
 
 
-def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Runner) -> None:
+def test_change_has_a_row_for_each_threshold(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
@@ -629,7 +618,7 @@ def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Runner) -
         (DUPLICATES, "repeats.csv:train", "unknown-set"),
     ],
 )
-def test_duplicates_of_other_images_are_refused(
+def test_duplicates_of_other_images_are_an_error(
     shop: Path, run: Runner, rows: list[Any], duplicates: str, code: str
 ) -> None:
     write_csv("repeats.csv", "set,image,group,kind", rows)

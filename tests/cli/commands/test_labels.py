@@ -1,4 +1,4 @@
-"""`reassess labels` makes label sets from scores, and compares label sets."""
+"""`reassess labels`: label sets from scores, and comparisons of label sets."""
 
 import csv
 import json
@@ -21,10 +21,10 @@ def scores(folder: Path) -> Path:
     return folder
 
 
-def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) -> None:
+def test_classes_at_the_threshold_are_valid(scores: Path, run: Runner) -> None:
     assert run(*MAKE).out == (
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
-        "1 rated image without a label\n"
+        "1 rated image has no valid class\n"
         "unrated images are omitted\n"
         "next: reassess evaluate FILE... --labels l.json\n"
     )
@@ -41,16 +41,21 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
 def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> None:
     assert run(*MAKE, "--original", "original.json").out.splitlines()[:3] == [
         "l.json: 3 labels on 3 images (threshold 0.8)",
-        "1 rated image without a label",
+        "1 rated image has no valid class",
         "1 unrated image keeps its original label",
     ]
     assert json.loads((scores / "l.json").read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
+    Path("b").mkdir()
+    assert (
+        "to ask about other classes of images without a label: reassess propose FILE... --unasked --top-k 3 "
+        "--benchmark b -o more.csv\n"
+    ) in run(*MAKE, "--benchmark", "b", "--force").out.replace("\n  ", " ")
     assert run(*MAKE, "--original", "none", "--force").code == 0
     assert set(json.loads((scores / "l.json").read_text())) == {"a.png", "b.png"}
 
 
-def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
-    """An image without an original label is neither; the class of the highest score comes first."""
+def test_changed_labels_are_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
+    """Images without an original label are not counted; the class with the highest score comes first."""
     write_files(
         scores / "b",
         {
@@ -72,37 +77,44 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
         "d.png,1,more,2; 1,0.85,,0.99; 0.85,\n"
     )
     Path("l.json").unlink()
-    alone = output_of(run(*argv[:-2], "--details", "alone.csv"))
+    details_result = output_of(run(*argv[:-2], "--details", "alone.csv"))
     assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
-    assert alone.startswith("not written: 6 labels on 5 images (")
-    assert "next" not in alone
+    assert details_result.startswith("6 labels on 5 images (threshold 0.8); -o LABELS writes them\n")
+    assert "next" not in details_result
     write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
     assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"
+    golden = "".join(f"{line},{int(line[:2] in ('d.', 'b.'))}\n" for line in SCORES.splitlines()[1:])
+    golden = f"image,class,score,golden\n{golden}d.png,1,0.85,1\nd.png,2,0.99,1\ne.png,1,0.9,1\n"
+    (scores / "b/scores.csv").write_text(golden)
+    out = output_of(run(*argv, "--details", "d.csv", "--force"))
+    assert "d.csv: 3 rows, 1 without raters' votes: experts decided\n" in out, (
+        "b.png also has votes, and e.png is unchanged"
+    )
     document = document_of(run(*argv, "--force", "--json"), "labels")
     assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
-    done = run(*argv, "--force", "--original", "none", "--details", "d.csv")
-    assert (done.code, done.error) == (1, "missing-labels")
+    run_result = run(*argv, "--force", "--original", "none", "--details", "d.csv")
+    assert (run_result.code, run_result.error) == (1, "missing-labels")
 
 
-def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
+def test_benchmark_without_a_threshold_needs_the_option(scores: Path, run: Runner) -> None:
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
-    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
+    assert f"Give --threshold T: {scores.name} has no threshold yet." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
     assert result.out.endswith("next: reassess evaluate FILE... --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
 
 
-def test_the_published_labels_come_out(
+def test_published_labels_are_reproduced(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
 ) -> None:
-    """By the name of the known scores; as a list of lists, which the original labels complete."""
+    """From the known scores, written as a list of lists."""
     real_file("scores.npz"), real_file("validation_labels.txt")
     out = tmp_path / "real.json"
     details = tmp_path / "changed.csv"
     result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out, "--details", details)
     assert result.out.splitlines()[:5] == [
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
-        "3,163 rated images without a label",
+        "3,163 rated images have no valid class",
         "25,111 unrated images keep their original label",
         "label sets that differ from the original label: 14,284 of 50,000 (4,673 with other classes, 3,163 empty, "
         "6,448 with it and others)",
@@ -120,7 +132,7 @@ def test_the_published_labels_come_out(
 
 @pytest.fixture
 def three(folder: Path) -> Path:
-    """Two label sets, and one with verdicts."""
+    """Two label sets, and a label set with verdicts."""
     (folder / "a.json").write_text(json.dumps({"a.png": [1, 2], "b.png": [3], "c.png": [], "e.png": [4]}))
     (folder / "b.json").write_text(json.dumps({"a.png": [2, 4], "b.png": [3], "d.png": [5], "e.png": []}))
     (folder / "c.csv").write_text("image,class,answer\na.png,1,valid\na.png,2,wrong\ne.png,4,unclear\n")
@@ -133,12 +145,12 @@ def test_two_label_sets_show_agreement_and_changes(three: Path, run: Runner) -> 
     assert lines[0] == "   ".join(["first ", "second", "images", *headings])
     assert lines[2].split() == ["a.json", "b.json", "5", "1", "1", "0", "50.00", "1", "1", "1"]
     cells = {name.strip(): number for name, number in (line.rsplit(maxsplit=1) for line in lines[6:16])}
-    expected = {"images in both": "3", "images whose set changed": "2", "became empty": "1", "labels added": "1"}
+    expected = {"images in both": "3", "images with changed labels": "2", "became empty": "1", "labels added": "1"}
     assert cells.items() >= (expected | {"Jaccard index of the labels": "0.4000"}).items()
     assert [line.split() for line in lines[19:21]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
 
-def test_json_compares_every_two_label_sets(three: Path, run: Runner) -> None:
+def test_json_compares_label_sets_in_pairs(three: Path, run: Runner) -> None:
     results = results_of(run, "labels", "a.json", "b.json", "c.csv")
     pairs = [("a.json", "b.json"), ("a.json", "c.csv"), ("b.json", "c.csv")]
     assert [(entry["first"], entry["second"]) for entry in results] == pairs
@@ -155,7 +167,7 @@ def test_json_compares_every_two_label_sets(three: Path, run: Runner) -> None:
     ]
 
 
-def test_verdicts_and_classes_are_shown(three: Path, run: Runner) -> None:
+def test_verdicts_and_classes_are_printed(three: Path, run: Runner) -> None:
     out = run("labels", "a.json", "c.csv", "--by", "class").out
     assert (
         "\nclasses on shared images by a.json (rows) and c.csv (columns)\n"
@@ -193,7 +205,7 @@ def test_verdicts_on_original_labels_have_no_changes(real_file: RealFile, run: R
 
 
 NEEDS = "Error: Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS."
-ONE = "Error: --threshold, --original and --details go with one SCORES."
+ONE = "Error: With several SETS, --threshold, --original and --details cannot be used."
 
 
 @pytest.mark.parametrize(
@@ -203,15 +215,15 @@ ONE = "Error: --threshold, --original and --details go with one SCORES."
         (["s.csv"], "Error: --threshold T is missing."),
         (
             ["s.csv", "--threshold", "0.8"],
-            "Error: -o LABELS is missing; --details TABLE alone lists the changed labels.",
+            "Error: Give -o LABELS, or --details TABLE to list only the changed labels.",
         ),
         (["s.csv", "-o", "l.json"], "Error: --threshold T is missing."),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
         (["a.json", "b.json", "--details", "d.csv"], ONE),
-        (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with several SETS."),
+        (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by needs several SETS."),
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
+def test_usage_error_has_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
     assert expected in message_of(run("labels", *argv), 2)

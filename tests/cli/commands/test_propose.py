@@ -1,4 +1,4 @@
-"""`reassess propose`: in process, on a user's own images; whole outputs, and the same bytes whatever the order."""
+"""`reassess propose`: candidates, the choice of models, and errors."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ ARGV = ["propose", "vit.csv", "alex.npz", "ids.csv", "--benchmark", "pets", "--p
 
 @pytest.fixture
 def pets(folder: Path) -> Path:
-    """A benchmark of four images, and three models: probabilities, logits, and ids that lack an image."""
+    """A benchmark of four images, and three models: probabilities, logits, and ids without one image."""
     write_files(
         folder,
         {
@@ -44,7 +44,7 @@ COPIES = 30
 
 @pytest.fixture
 def many(pets: Path) -> Path:
-    """The same with each image thirty times, so that golden answers show something."""
+    """The same benchmark with 30 copies of each image, so that there are enough golden answers."""
     for file in ("pets/original.csv", "pets/golden.csv", "vit.csv", "ids.csv"):
         head, *rows = Path(file).read_text().splitlines()
         copies = [f"{row[0]}{copy:02}{row[1:]}" for row in rows for copy in range(COPIES)]
@@ -58,7 +58,7 @@ def many(pets: Path) -> Path:
     return pets
 
 
-def test_proposals_are_written_and_counted(pets: Path, run: Runner) -> None:
+def test_candidates_are_written_and_counted(pets: Path, run: Runner) -> None:
     lines = output_of(run(*ARGV, "-o", "out.csv")).splitlines()
     assert lines[0] == "out.csv: 5 candidates for 2 images (2.50 per image)"
     assert [line.split() for line in lines[5:9]] == [
@@ -85,13 +85,13 @@ def test_proposals_are_written_and_counted(pets: Path, run: Runner) -> None:
     ]
 
 
-def test_the_order_of_the_files_means_nothing(pets: Path, run: Runner) -> None:
+def test_order_of_files_does_not_matter(pets: Path, run: Runner) -> None:
     assert run(*ARGV, "-o", "one.csv").code == 0
     assert run("propose", "ids.csv", "alex.npz", "vit.csv", *ARGV[4:], "-o", "two.csv").code == 0
     assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
 
 
-def test_the_document_holds_all_that_is_told(pets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -> None:
     document = document_of(run(*ARGV, "-o", "out.csv", "--json"), "propose")
     assert [entry["name"] for entry in document["inputs"]] == ["classes", "original", *["predictions"] * 3]
     assert document["results"] == {
@@ -118,7 +118,7 @@ def test_the_document_holds_all_that_is_told(pets: Path, run: Runner) -> None:
 CHOOSE = [*ARGV, "--choose", "recall=0.9"]
 
 
-def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Runner) -> None:
+def test_chosen_models_candidates_and_subsets_are_written(many: Path, run: Runner) -> None:
     out = output_of(run(*CHOOSE, "-o", "out.csv", "--details", "subsets.csv", "--verbose"))
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[:8] == [
@@ -127,8 +127,8 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
         "165 candidates for 60 images; of all models: 180 for 60",
         "on 60 golden images not used in the search:",
         "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
-        "a recall of 0.9579 is shown, with 90 % confidence",
-        "0 of 120 golden labels are not candidates: named by no model, and not original",
+        "recall is at least 0.9579, with 90 % confidence",
+        "0 of 120 golden labels are neither candidates of a model nor original labels",
         "subset models candidates per image recall precision without golden",
     ]
     assert lines[9:13] == [
@@ -147,7 +147,7 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
     )
 
 
-def test_the_document_of_a_choice(many: Path, run: Runner) -> None:
+def test_document_contains_the_choice(many: Path, run: Runner) -> None:
     choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
     chosen = {"models": ["alex", "ids"], "candidates": 165, "images": 60, "per_image": 2.75}
     chosen |= {"recall": {"hits": 86, "n": 86, "value": 1.0}, "precision": {"hits": 86, "n": 129, "value": 86 / 129}}
@@ -159,12 +159,10 @@ def test_the_document_of_a_choice(many: Path, run: Runner) -> None:
     recall = {"target_recall": 0.9, "recall": {"hits": 120, "n": 120, "value": 1.0}}
     assert (
         choice == {"search": "exact", "subsets": 7} | recall | bounds | counts
-    )  # 60 images with one pair, 30 with two
+    )  # 60 images with one question, 30 with two
 
 
-def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_the_same(
-    many: Path, run: Runner, report_extra: None
-) -> None:
+def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run: Runner, report_extra: None) -> None:
     lines = [
         "image,class,rater,answer",
         *(f"d{copy:02}.png,{name},x,yes" for copy in range(9) for name in ("cat", "cup")),
@@ -174,15 +172,15 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
     result = run(*argv, "--details", "subsets.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: golden answers do not show that the candidates of all models reach this recall\n"
+        "Error: the golden answers cannot show that all models reach this recall\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
-        "  fix:     ask for less, or for more candidates per image: 9 of 18 golden labels are not candidates of any "
-        "model\n",
+        "  fix:     choose a lower recall, or more candidates per image: 9 of 18 golden labels are not candidates of "
+        "any model\n",
     )
     assert result.out.splitlines()[:3] == [
-        "no models chosen: all of them reach a recall of 0.5000 (9 of 18)",
-        "a recall of 0.2545 is shown for them, with 90 % confidence",
-        "9 of 18 golden labels are not candidates: named by no model, and not original",
+        "no models chosen: all models together have recall 0.5000 (9 of 18)",
+        "their recall is at least 0.2545, with 90 % confidence",
+        "9 of 18 golden labels are neither candidates of a model nor original labels",
     ]
     assert not Path("out.csv").exists()
     assert "true" not in Path("subsets.csv").read_text()
@@ -193,24 +191,25 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
 
 
 @pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])
-def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
-    many: Path, run: Runner, golden: int, most: float | None
-) -> None:
+def test_highest_reachable_recall_can_be_chosen(many: Path, run: Runner, golden: int, most: float | None) -> None:
     lines = ["image,class,rater,answer", *(f"b{copy:02}.png,fox,x,yes" for copy in range(golden))]
     Path("few.csv").write_text("\n".join(lines) + "\n")
     result = run(*CHOOSE, "--golden", "few.csv")
     assert result.code == (0 if most is None else 1)
     if most is not None:
         assert f"  allowed: up to {most}\n" in result.err
-        told = f"ask for less, or more golden answers: all models name {golden} of {golden} golden labels\n"
-        assert result.err.endswith(told)
+        names = f"all models together name {golden} of {golden} golden labels"
+        fix_line = f"choose a lower recall, or more golden answers: {names}\n"
+        assert result.err.endswith(fix_line)
         assert run(*ARGV, "--choose", f"recall={most}", "--golden", "few.csv").code == 0
 
 
-def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Runner) -> None:
-    """Only ids.csv is chosen, which lacks images d: what is written has nothing on them, whatever their label."""
+def test_images_missing_from_chosen_models_are_counted(many: Path, run: Runner) -> None:
+    """Only ids.csv is chosen. It has no predictions for the images d, so these have no candidates."""
     rows = [
-        f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
+        f"{name}{copy:02}.png,{class_name},x,yes"
+        for name, class_name in (("b", "dog"), ("c", "cat"))
+        for copy in range(COPIES)
     ]
     Path("few.csv").write_text("\n".join(["image,class,rater,answer", *rows]) + "\n")
     lines = output_of(run(*CHOOSE, "--golden", "few.csv", "-o", "out.csv")).splitlines()
@@ -218,12 +217,12 @@ def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Runner)
         "out.csv: 60 candidates for 30 images (2.00 per image)",
         "chosen: ids",
         "60 candidates for 30 images; of all models: 180 for 60",
-        "30 images of other models not predicted by these: without candidates",
+        "30 images without candidates: predicted only by other models",
     ]
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
 
-def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Runner) -> None:
+def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     files = [f"model-{number:02}.csv" for number in range(19)]
     for number, file in enumerate(files):
         rows = [f"{name}.png,{(number + row) % 4}" for row, name in enumerate("abcd")]
@@ -233,19 +232,19 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ru
     assert lines[:4] == [
         "out.csv: 16 candidates for 4 images (4.00 per image)",
         "0 images need no question: all models agree with the original label",
-        "N: the 0 most probable pairs of each model, for at most 7.4 candidates per image",
-        "the first 10 of 19 models, by candidates that only one names (--verbose shows all)",
+        "N: the 0 most probable (image, class) pairs of each model, for at most 7.4 candidates per image",
+        "the first 10 of 19 models, by candidates of only one source (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 4
     assert lines[-4] == "all files: csv, image names from 'image', top-1 ids from 'prediction'"
-    assert lines[-3].startswith("all files: ids give first classes only")
+    assert lines[-3].startswith("all files: only first classes are used")
     assert len(run("propose", *files, "--benchmark", "pets", "-o", "b.csv", "--verbose").out.splitlines()) == 4 + 25
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")
     out = run("propose", *files, "--benchmark", "pets", "--choose", "recall=0.1", "--golden", "few.csv").out
     assert "\nchosen (all)   all 19 " in out
 
 
-def test_a_greedy_search_is_called_so(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_greedy_search_is_named(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXACT", 2)
     monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
     lines = run(*CHOOSE, "--details", "subsets.csv").out.splitlines()
@@ -254,15 +253,15 @@ def test_a_greedy_search_is_called_so(many: Path, run: Runner, monkeypatch: pyte
     assert set(read_table(Path("subsets.csv"))["search"]) == {"greedy"}
 
 
-def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logits(pets: Path, run: Runner) -> None:
+def test_bounded_scores_are_taken_as_logits_with_a_note(pets: Path, run: Runner) -> None:
     text = Path("vit.csv").read_text()
     Path("vit.csv").write_text(text.replace(".9,.1,0,0", ".9,.8,0,0"))
     result = run(*ARGV, "-o", "out.csv")
-    assert "\nvit: scores in [0, 1] do not add up to 1, so they are taken as logits\n" in result.out
+    assert "\nvit: scores in [0, 1] that do not sum to 1 are taken as logits\n" in result.out
     assert "vit        bounded " in result.out
 
 
-def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Runner) -> None:
+def test_unknown_images_are_an_error_or_counted(pets: Path, run: Runner) -> None:
     Path("ids.csv").write_text("image,prediction\na.png,cat\nz.png,dog\n")
     result = run(*ARGV, "-o", "out.csv")
     assert (result.code, result.error) == (1, "unknown-image")
@@ -272,7 +271,7 @@ def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Runner)
     assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "nothing-in-common"
 
 
-def test_without_golden_answers_the_option_is_named(pets: Path, run: Runner) -> None:
+def test_missing_golden_answers_are_an_error_with_the_option(pets: Path, run: Runner) -> None:
     Path("pets/golden.csv").unlink()
     assert run(*ARGV, "--choose", "recall=0.9").err == (
         "Error: benchmark has no golden, which reassess propose needs\n  where:   pets\n"
@@ -280,7 +279,7 @@ def test_without_golden_answers_the_option_is_named(pets: Path, run: Runner) -> 
     )
 
 
-def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
+def test_original_labels_are_optional(pets: Path, run: Runner) -> None:
     out = output_of(run("propose", "vit.csv", "ids.csv", *ARGV[4:], "--original", "none", "-o", "out.csv"))
     assert (
         "0 images need no question: all models agree with the original label\n4 images without an original label\n"
@@ -294,16 +293,16 @@ def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
     ("argv", "expected"),
     [
         ([], "Give -o CANDIDATES, or --choose recall=R."),
-        (["-o", "out.csv", "--golden", "g.csv"], "--golden and --details go with --choose."),
-        (["-o", "out.csv", "--details", "f.svg"], "--golden and --details go with --choose."),
-        (["--choose", "recall=0.5", "--golden", "none"], "--choose needs --golden, which cannot be none."),
-        (["--choose", "recall=0.5", "--unasked", "-o", "out.csv"], "--unasked and --choose do not go together."),
+        (["-o", "out.csv", "--golden", "g.csv"], "--golden and --details need --choose."),
+        (["-o", "out.csv", "--details", "f.svg"], "--golden and --details need --choose."),
+        (["--choose", "recall=0.5", "--golden", "none"], "--choose needs golden answers, so --golden cannot be none."),
+        (["--choose", "recall=0.5", "--unasked", "-o", "out.csv"], "--unasked and --choose cannot be combined."),
         (["--per-image", "inf", "-o", "out.csv"], "'inf' is not a finite number."),
         (["--choose", "recall=0"], "'recall=0' is not a recall: recall=R, with R above 0 and at most 1"),
         (["--choose", "f1"], "'f1' is not a recall: recall=R, with R above 0 and at most 1"),
     ],
 )
-def test_wrong_call_is_a_usage_error(pets: Path, run: Runner, argv: list[str], expected: str) -> None:
+def test_wrong_options_are_a_usage_error(pets: Path, run: Runner, argv: list[str], expected: str) -> None:
     assert message_of(run(*ARGV, *argv), 2).endswith(f"{expected}\n")
     assert not Path("out.csv").exists()
 
@@ -315,7 +314,7 @@ def test_wrong_call_is_a_usage_error(pets: Path, run: Runner, argv: list[str], e
         (["propose", "vit.csv", "-o", "out.csv"], "missing-original"),
     ],
 )
-def test_impossible_call_is_an_error(pets: Path, run: Runner, argv: list[str], error: str) -> None:
+def test_invalid_input_is_an_error(pets: Path, run: Runner, argv: list[str], error: str) -> None:
     result = run(*argv)
     assert (result.code, result.out, result.error) == (1, "", error)
     assert not Path("out.csv").exists()

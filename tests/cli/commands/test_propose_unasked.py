@@ -1,4 +1,4 @@
-"""`reassess propose --unasked`: in process, on a user's own data and on the real files."""
+"""`reassess propose --unasked` on a user's own data and on the real files."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark: three rated images, one never rated, and two models."""
+    """A user's own benchmark: three rated images, one unrated image, and two models."""
     Path("shop").mkdir()
     Path("shop/labels.json").write_text('{"1.jpg": [0, 1], "2.jpg": [2], "3.jpg": [], "4.jpg": [1]}')
     Path("shop/scores.csv").write_text(
@@ -27,14 +27,14 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Runner) -> None:
+def test_unasked_candidates_are_sorted_by_information(shop: Path, run: Runner) -> None:
     out = output_of(run(*ARGV))
     table, notes = out.split("\n\n")[0], out
     assert table.splitlines()[2].split() == ["3.jpg", "1", "1", "not", "asked", "about", "2", "2", "0.600"]
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 candidates, the most informative first\n" in notes
     assert (
-        "4 predicted classes are in no label set and not asked about: 2 on rated images, 2 on unrated images\n"
+        "4 predicted classes are not labels and were not asked about: 2 on rated images, 2 on unrated images\n"
     ) in notes
     assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == [
         {
@@ -56,7 +56,7 @@ def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, 
     ]
 
 
-def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Runner) -> None:
+def test_top_k_and_limit_change_the_candidates(shop: Path, run: Runner) -> None:
     output_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet"))
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
     document = document_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--json", "--force"), "propose")
@@ -81,7 +81,7 @@ def test_unknown_images_are_counted(shop: Path, run: Runner) -> None:
     assert Path("out.jsonl").read_text() == ""
 
 
-def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(shop: Path, run: Runner) -> None:
+def test_votes_without_scores_are_an_error(shop: Path, run: Runner) -> None:
     Path("my shop").mkdir()
     Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
     Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
@@ -92,12 +92,14 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
     )
     assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
     assert run(*argv, "--force").code == 0
-    asked = {(line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())}
-    assert ("1.jpg", 2) not in asked
-    assert len(asked) == 3
+    questions_read = {
+        (line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())
+    }
+    assert ("1.jpg", 2) not in questions_read
+    assert len(questions_read) == 3
 
 
-def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
+def test_unasked_candidates_of_imagenet_have_names(
     needs: Needs, tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     needs("timm")
@@ -110,6 +112,6 @@ def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
         row = json.loads(line)
         assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
-    rated = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
-    rated.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
+    questions_with_scores = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
+    questions_with_scores.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
     assert len(read_score_file(tmp_path / "rated.csv")) == 5

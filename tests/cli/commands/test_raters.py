@@ -1,4 +1,4 @@
-"""`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
+"""`reassess raters`: table, notes, JSON and errors."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ HEADINGS = "image,class,rater,answer"
 
 
 def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
-    """Main votes, experts' votes and raters' golden votes; 100 golden images: ann is right, bo says yes to everything.
+    """Main votes, experts' votes and raters' golden votes; 100 golden images: ann is correct, bo always answers yes.
 
     The images are valid from 60 on. In the main votes, ann calls the golden image 99 invalid.
     """
@@ -32,45 +32,45 @@ def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
 
 
 def lines_of(out: str) -> list[str]:
-    """The lines, with one space where the table has many."""
+    """Split an output into lines, with single spaces."""
     return [" ".join(line.split()) for line in out.splitlines()]
 
 
-def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(run: Runner, tmp_path: Path) -> None:
+def test_raters_are_sorted_with_the_least_informative_first(run: Runner, tmp_path: Path) -> None:
     sets(tmp_path)
     out = output_of(run("raters", "--benchmark", tmp_path))
     *summary, heading, _, bo, ann, cy = lines_of(out)[:7]
     assert summary == [
         "Krippendorff's alpha (ordinal): -0.4250",
-        "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
+        "measured on 100 golden items (60 invalid, 40 valid): 200 votes by 2 raters "
         "(valid: more than half of its experts said yes)",
     ]
-    assert heading == "rater flags bits a vote 95 % right % votes no / maybe / yes % if invalid if valid again %"
-    assert bo == (
-        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
-    )
-    assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # no more than the entropy of 60 and 40 %
-    assert ann.endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
-    assert cy == "cy - - - 1 0 / 100 / 0 - - -"
+    assert heading == "rater flags bits per vote 95 % correct % votes no/maybe/yes % if invalid if valid self %"
+    assert bo == ("bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0/0/100 0/0/100 0/0/100 100.0")
+    assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # at most the entropy of 60 and 40 %
+    assert ann.endswith(" 100.0 200 60/0/40 100/0/0 0/0/100 99.0")
+    assert cy == "cy - - - 1 0/100/0 - - -"
     assert lines_of(out)[12] == "and 2 more notes (--verbose)"
     assert lines_of(run("raters", "--benchmark", tmp_path, "--verbose").out)[12:] == [
-        "one answer: one answer makes up 99 % of the votes, which are 20 or more",
+        "one answer: at least 99 % of 20 or more votes have the same answer",
         "-: no votes on golden items: cy",
     ]
 
 
-def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Runner, tmp_path: Path) -> None:
+def test_missing_golden_answers_are_noted(run: Runner, tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     result = run("raters", votes)
     assert result.code == 0
-    assert "no golden answers: the truth is what EM makes of the votes, the rater's own among them" in result.out
-    assert "right" not in lines_of(result.out)[0]
+    assert (
+        "no golden answers: the truth is estimated from all votes by EM, including the rater's own votes" in result.out
+    )
+    assert "correct" not in lines_of(result.out)[0]
     results = results_of(run, "raters", votes)
     assert results["truth_from"] == "em"
     assert [rater["golden"] for rater in results["raters"]] == [None] * 3
 
 
-def test_the_document_holds_everything_and_says_what_was_read(run: Runner, tmp_path: Path) -> None:
+def test_document_contains_results_and_inputs(run: Runner, tmp_path: Path) -> None:
     votes, golden, rater_golden = sets(tmp_path)
     document = document_of(run("raters", "--benchmark", tmp_path, "--json"), "raters")
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
@@ -97,17 +97,17 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Runner, tmp_p
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
 
-def test_times_are_shown_where_the_votes_have_them(run: Runner, tmp_path: Path) -> None:
+def test_seconds_are_printed_if_votes_have_them(run: Runner, tmp_path: Path) -> None:
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
-    _, _, heading, _, *shown = lines_of(result.out)[:6]
+    _, _, heading, _, *output_text = lines_of(result.out)[:6]
     assert heading.endswith(" seconds")
-    assert all(row.endswith(" 2.0 (2.0)") for row in shown)
-    assert "seconds: mean and, in brackets, median time a vote" in result.out
+    assert all(row.endswith(" 2.0 (2.0)") for row in output_text)
+    assert "seconds: mean time per vote (median in parentheses)" in result.out
 
 
-def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_path: Path) -> None:
+def test_truth_of_items_is_the_answer_of_most_experts(run: Runner, tmp_path: Path) -> None:
     answers = [("cat", "dog")[i % 2] for i in range(50)]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", [(i, "ann", answers[i]) for i in range(50)])
     experts = [(i, expert, answers[i] if expert != "z" else "cat") for i in range(49) for expert in "xyz"]
@@ -116,29 +116,28 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_p
     result = run("raters", votes, "--golden", golden)
     assert result.code == 0
     assert lines_of(result.out)[:4] == [
-        "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
-        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog (answer of more than half of the experts)",
+        "Krippendorff's alpha (nominal): undefined: no item has two votes, or all votes have the same answer",
+        "measured on 49 golden items (25 cat, 24 dog): 49 votes by 1 rater (answer of more than half of the experts)",
         "1 golden item undecided (no answer of more than half of the experts): item 49",
-        "rater flags bits a vote 95 % right % votes cat / dog % if cat if dog",
+        "rater flags bits per vote 95 % correct % votes cat/dog % if cat if dog",
     ]
-    assert "right: of all the rater's golden votes (the truth's name)" in result.out
+    assert "correct: the answer is the truth; share of the rater's golden votes" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
-    assert "on 49 golden items: 25 cat, 24 dog (answer of most experts, and of at least 1)" in result.out
+    rule = "answer of most experts, and of at least 1"
+    assert f"on 49 golden items (25 cat, 24 dog): 49 votes by 1 rater ({rule})" in result.out
 
 
-def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
-    run: Runner, tmp_path: Path
-) -> None:
+def test_shares_of_many_answers_are_only_in_json(run: Runner, tmp_path: Path) -> None:
     scale = ["awful", "bad", "fair", "good", "great"]
     rows = [(i, rater, scale[i % 5]) for i in range(40) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     result = run("raters", votes, "--answers", ",".join(reversed(scale)))
-    assert lines_of(result.out)[2] == "rater flags bits a vote 95 % votes"
+    assert lines_of(result.out)[2] == "rater flags bits per vote 95 % votes"
     document = document_of(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json"), "raters")
     assert document["results"]["answers"] == scale[::-1]
 
 
-def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Runner, tmp_path: Path) -> None:
+def test_raters_who_agree_too_often_are_listed(run: Runner, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(400) < 0.3
     answers = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
@@ -152,14 +151,14 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Runner, tm
     )
     lines = lines_of(result.out)
     assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
-    assert lines[15:17] == ["", "not independent in the votes: 1 of 66 pairs of raters"]
+    assert lines[15:17] == ["", "raters who agree too often in the votes: 1 of 66 pairs"]
     assert lines[19].startswith("0, 11 400 100.0 ")
 
 
-# --- what is read, and what is refused ------------------------------------------------------------------------------
+# --- inputs and errors ------------------------------------------------------------------------------
 
 
-def test_golden_answers_are_found_for_validation_images_only(
+def test_golden_answers_are_found_only_for_validation_images(
     run: Runner, tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
@@ -182,8 +181,8 @@ def test_golden_answers_are_found_for_validation_images_only(
     assert read() == ["votes"]
 
 
-def test_one_item_with_as_many_answers_as_votes_is_refused(run: Runner, tmp_path: Path) -> None:
-    """EM leaves each truth the same share of the item, which is half or less."""
+def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Path) -> None:
+    """EM gives each truth the same probability, which is 0.5 or less."""
     rows = [("x", f"rater {i}", answer) for i, answer in enumerate((7, "zebra"))]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
@@ -194,7 +193,7 @@ def test_one_item_with_as_many_answers_as_votes_is_refused(run: Runner, tmp_path
     )
 
 
-# --- the released votes ---------------------------------------------------------------------------------------------
+# --- known votes ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -203,13 +202,13 @@ def known_data(real_file: RealFile, monkeypatch: pytest.MonkeyPatch) -> None:
         real_file(name)
 
 
-def test_the_released_votes_need_no_more_than_their_name(run: Runner, known_data: None) -> None:
+def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
     result = run("raters", RELEASED)
     assert result.code == 0
     lines = lines_of(result.out)
     assert lines[:3] == [
         "Krippendorff's alpha (ordinal): 0.5172",
-        "measured on 88,530 votes of 78 raters on 1,135 golden items: 887 invalid, 248 valid "
+        "measured on 1,135 golden items (887 invalid, 248 valid): 88,530 votes by 78 raters "
         "(valid: more than half of its experts said yes)",
         "the first 10 of 85 raters (--verbose shows all)",
     ]
@@ -218,7 +217,7 @@ def test_the_released_votes_need_no_more_than_their_name(run: Runner, known_data
         ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
     assert lines[15] == ""
-    assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
+    assert "self: same answer in golden votes and main votes: 4,795 of 5,497 cases" in lines
     assert lines[-1] == "and 3 more notes (--verbose)"
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err
     assert "in the golden votes, 29 of 3,003 pairs agree more" in result.err

@@ -1,4 +1,4 @@
-"""`reassess report` makes one page about models, or draws one of its charts."""
+"""`reassess report`: pages, charts and errors."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 @pytest.fixture
 def here(folder: Path) -> Path:
-    """A benchmark of one's own and two models, in the working folder."""
+    """A user's own benchmark and two models."""
     labels = {f"{i}.png": [["cat"], ["dog", "cat"], []][i % 3] for i in range(30)}
     write_files(folder, {"labels.json": json.dumps(labels), "original.json": json.dumps(dict.fromkeys(labels, "cat"))})
     for model, every in (("one", 4), ("two", 2)):
@@ -33,12 +33,12 @@ def here(folder: Path) -> Path:
 BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
 
 
-def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
+def test_report_works_for_own_benchmark(here: Path, run: Runner) -> None:
     out = output_of(run("report", *BOTH, "-o", "r.html"))
     text = (here / "r.html").read_text()
     assert "reassess report one.csv two.csv --labels labels.json" in text
     assert "r.html: 2 models on one page\n" in out
-    assert "mistakes are not shown: images are missing (--images DIR)" in out
+    assert "without a gallery of mistakes: images are missing (--images DIR)" in out
     evaluated = results_of(run, "evaluate", *BOTH)
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
     accuracies = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
@@ -50,8 +50,8 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
 
 
 @pytest.mark.parametrize("kind", ["taxonomy", "differences", "label-count", "labelling-bias"])
-def test_a_notebook_has_the_numbers_of_the_command(here: Path, run: Runner, kind: str) -> None:
-    """Both take from the benchmark what the labels do not say: groups, collapsed classes, and how images are joined."""
+def test_python_and_command_line_give_equal_numbers(here: Path, run: Runner, kind: str) -> None:
+    """Both read groups, collapsed classes and the join of images from the benchmark."""
     files = {
         "groups.csv": "class,group\ndog,big\nhound,big\n",
         "collapsed.csv": "class,also\ndog,cat\n",
@@ -69,20 +69,20 @@ def test_a_notebook_has_the_numbers_of_the_command(here: Path, run: Runner, kind
     findings = Findings.from_predictions(models, labels, original=original, benchmark=benchmark)
     results = results_of(run, "report", "one.csv", "two.csv", "--benchmark", "pets", "--chart", kind, "-o", "f.svg")
     assert isinstance(chart := CHARTS[kind](findings), Chart)
-    assert json.loads(json.dumps(chart.table.rows_in_full)) == results["rows"]
+    assert json.loads(json.dumps(chart.table.csv_rows)) == results["rows"]
     if kind == "taxonomy":
         assert {row[1] for row in results["rows"] if row[2]} == {"collapsed", "same group"}
 
 
-def test_a_leaderboard_places_the_models(here: Path, run: Runner) -> None:
-    """Five rows of one family, which the first word gives, are too few for an expected accuracy."""
+def test_report_places_models_on_a_leaderboard(here: Path, run: Runner) -> None:
+    """Five rows of one family are too few for an expected accuracy."""
     write_csv(here / "board.csv", "model,original,real", [(f"cnn{i}", 40 + 5 * i, 50 + 4 * i) for i in range(5)])
     results = results_of(run, "report", *BOTH, "--chart", "leaderboard", "--leaderboard", "board.csv", "-o", "f.svg")
     column = results["columns"].index("expected ReaL %")
     assert [row[column] for row in results["rows"]] == [None, None]
 
 
-def test_a_page_has_no_absolute_path(here: Path, run: Runner) -> None:
+def test_report_has_no_absolute_paths(here: Path, run: Runner) -> None:
     files = [str(here / name) for name in ("one.csv", "two.csv")]
     run("report", *files, *BOTH[2:], "-o", str(here / "r.html"))
     text = (here / "r.html").read_text()
@@ -91,7 +91,7 @@ def test_a_page_has_no_absolute_path(here: Path, run: Runner) -> None:
     assert "reassess report one.csv two.csv" in text
 
 
-def test_pictures_are_shown_where_they_are_found(here: Path, run: Runner) -> None:
+def test_report_shows_images_that_are_found(here: Path, run: Runner) -> None:
     from PIL import Image
 
     (here / "images").mkdir()
@@ -104,23 +104,23 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Runner) -> Non
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
     assert gallery["unreadable"] == 0
     if gallery["missing"]:
-        assert f"{gallery['missing']} of these images are not in the image folder" in " ".join(text.split())
+        assert f"Images not shown: {gallery['missing']} missing from the image folder." in " ".join(text.split())
 
 
-def test_bad_calls_are_refused_before_any_work(here: Path, run: Runner) -> None:
+def test_wrong_calls_are_rejected_before_any_work(here: Path, run: Runner) -> None:
     assert run("report", *BOTH).code == 2
     assert run("report", *BOTH, "-o", "r.html", "--short", "--chart", "taxonomy").code == 2
     assert run("report", *BOTH, "-o", "r.html", "--images", "away").error == "folder-not-found"
     assert not (here / "r.html").exists()
 
 
-def test_a_chart_is_drawn_alone(here: Path, run: Runner) -> None:
+def test_single_chart_is_drawn(here: Path, run: Runner) -> None:
     result = run("report", *BOTH, "--chart", "differences", "-o", "f.png")
     assert (result.code, result.out) == (0, "f.png: Differences between models, on the same images\n")
     assert (here / "f.png").stat().st_size > 1000
 
 
-def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Runner) -> None:
+def test_chart_that_cannot_be_drawn_has_a_reason(here: Path, run: Runner) -> None:
     result = run("report", *BOTH, "--chart", "curve", "-o", "f.svg")
     assert (result.error, result.err) == (
         "nothing-to-show",
@@ -138,7 +138,7 @@ def imagenet(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[str]:
-    """Two models of ImageNet's validation images, by noise: ids best first, and ids alone."""
+    """Two noisy models of ImageNet's validation images: ranked ids, and one id per image."""
     for name in ("scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
     rng = np.random.default_rng(0)
@@ -156,7 +156,7 @@ def imagenet(
     return ["best.npz", "worst.npz"]
 
 
-def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Runner) -> None:
+def test_report_of_two_imagenet_models_is_small_and_complete(imagenet: list[str], run: Runner) -> None:
     output_of(run("report", *imagenet, "-o", "r.html"))
     text = Path("r.html").read_text()
     assert len(text.encode()) < 2_000_000
@@ -168,19 +168,17 @@ def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[st
     assert curves == {"imagenet-real-scores, in-sample", "imagenet-real-scores, each image left out"}
 
 
-def test_each_question_of_a_researcher_is_one_command_with_at_most_two_options(
-    imagenet: list[str], run: Runner
-) -> None:
-    """Which model, is the difference real, which mistakes are label errors, a table and an appendix; all agree."""
-    asked = {
+def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], run: Runner) -> None:
+    """Best model, significance, label errors, a table and an appendix; all results agree."""
+    commands_needed = {
         "model": ["evaluate", *imagenet],
         "difference": ["compare", *imagenet],
         "errors": ["evaluate", *imagenet, "--details", "errors.csv"],
         "table": ["evaluate", *imagenet, "-o", "table.tex"],
         "appendix": ["report", *imagenet, "--short", "-o", "appendix.html"],
     }
-    out = {name: output_of(run(*argv)) for name, argv in asked.items()}
-    assert max(sum(word.startswith("-") for word in argv) for argv in asked.values()) <= 2
+    out = {name: output_of(run(*argv)) for name, argv in commands_needed.items()}
+    assert max(sum(word.startswith("-") for word in argv) for argv in commands_needed.values()) <= 2
     assert out["model"].splitlines()[2].startswith("best.npz")
     assert out["difference"].startswith("best.npz is better than worst.npz")
     rows = csv.DictReader(Path("errors.csv").read_text().splitlines())
@@ -192,3 +190,4 @@ def test_each_question_of_a_researcher_is_one_command_with_at_most_two_options(
         assert re.search(line, out["errors"], re.MULTILINE)
         assert f"{Path(file).stem} & " in Path("table.tex").read_text()
         assert f">{count:,}</td>" in page
+    assert "both on the scored images; the column of original labels is on all shared images. Holm p" in page

@@ -1,4 +1,4 @@
-"""`reassess scan`: in process, on small pictures."""
+"""`reassess scan` on small images."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 @pytest.fixture
 def sets(folder: Path) -> Path:
-    """Training images in class folders, and two further sets with duplicates of some."""
+    """Training images in class folders, and two more sets with duplicates of them."""
     for number in range(5):
         put(f"train/{'cat' if number % 2 else 'dog'}/{number}.png", scene(number))
     put("train/cat/again.bmp", scene(0))
@@ -32,27 +32,30 @@ def put(name: str, image: Image.Image, **options: object) -> None:
     image.save(name, **options)
 
 
-def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
+def test_duplicates_are_written_and_different_labels_printed(
     sets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert output_of(run("scan", "val", "train", "--near", "-o", "duplicates.csv")) == (
-        "set                 images  unreadable  empty  tiny  exact  near  other label\n"
-        "─────────────────────────────────────────────────────────────────────────────\n"
-        "train                    6           0      0     0      2     0            2\n"
-        "val                      5           1      1     0      2     0            2\n"
-        "val, also in train       -           -      -     -      2     1            1\n"
-        "train, also in val       -           -      -     -      1     1            1\n"
+        "                                                                           other\n"
+        "set                    images   unreadable   empty   tiny   exact   near   label\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "train                       6            0       0      0       2      0       2\n"
+        "val                         5            1       1      0       2      0       2\n"
+        "val, duplicated in          -            -       -      -       2      1       1\n"
+        "train\n"
+        "train, duplicated in        -            -       -      -       1      1       1\n"
+        "val\n"
         "\n"
-        "image                 label   duplicate         its label   kind\n"
-        "─────────────────────────────────────────────────────────────────\n"
-        "train/cat/1.png       cat     val/dog/z.webp    dog         exact\n"
-        "val/cat/x.png         cat     val/dog/z.webp    dog         exact\n"
-        "train/cat/again.bmp   cat     train/dog/0.png   dog         exact\n"
+        "image                 label   duplicate         label of duplicate   kind\n"
+        "──────────────────────────────────────────────────────────────────────────\n"
+        "train/cat/1.png       cat     val/dog/z.webp    dog                  exact\n"
+        "val/cat/x.png         cat     val/dog/z.webp    dog                  exact\n"
+        "train/cat/again.bmp   cat     train/dog/0.png   dog                  exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
-        "cannot be read: dog/cut.png of val (not an image in a known format)\n"
+        "unreadable: dog/cut.png of val (not an image in a known format)\n"
         "exact: has a pixel-identical copy; near: has only similar copies; other label:\n"
-        "  has a duplicate with another label, so one of them may be wrong\n"
+        "  has a duplicate with another label; one of the labels may be wrong\n"
     )
     assert Path("duplicates.csv").read_text() == (
         "set,image,group,kind,label,other_labels\n"
@@ -63,7 +66,7 @@ def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
     )
 
 
-def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(sets: Path, run: Runner) -> None:
     results = results_of(run, "scan", "train", "val", "--near", "-o", "x.csv")
     assert results["sets"][1] == {
         "set": "val",
@@ -85,31 +88,32 @@ def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
     }
 
 
-def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Runner) -> None:
+def test_archive_is_an_input_with_a_hash(sets: Path, run: Runner) -> None:
     shutil.make_archive("packed", "zip", "val")
     result = run("scan", "packed.zip", "train", "-o", "x.csv", "--json")
     (entry,) = document_of(result, "scan")["inputs"]
     assert (entry["name"], entry["path"]) == ("images", "packed.zip")
 
 
-def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
-    """In val, x and z are the same image: in other folders, but with one label."""
+def test_benchmark_labels_find_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
+    """In val, x and z are equal images in different class folders, but have the same label."""
     shutil.copytree("val", "pets/images")
     write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
     argv = ("scan", "--benchmark", "pets", "-o", "x.csv")
     document = document_of(run(*argv, "--json"), "scan")
-    (own,) = document["results"]["duplicates"]
-    assert (own["set"], own["exact"], own["other_label"]) == ("images", 2, 0)
+    (own_folder,) = document["results"]["duplicates"]
+    assert (own_folder["set"], own_folder["exact"], own_folder["other_label"]) == ("images", 2, 0)
     assert document["next"] == "reassess folds --benchmark pets --duplicates x.csv -o folds.csv"
     write_csv("other.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "dog"), ("dog/y.jpg", "dog")])
-    (own,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
-    assert own["other_label"] == 2
-    asked = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
-    assert asked == "reassess annotate create x.db x.csv --benchmark pets"
+    (own_folder,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
+    assert own_folder["other_label"] == 2
+    next_command = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
+    assert next_command == "reassess annotate create x.db x.csv --benchmark pets"
     candidates = read_candidates("x.csv")
-    named = candidates.questions.classes.label
+    class_label = candidates.questions.classes.label
     assert [
-        (candidates.image(row), named(class_id)) for row, class_id in enumerate(candidates.questions.class_ids.tolist())
+        (candidates.image(row), class_label(class_id))
+        for row, class_id in enumerate(candidates.questions.class_ids.tolist())
     ] == [
         ("cat/x.png", "cat"),
         ("cat/x.png", "dog"),
@@ -118,10 +122,10 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     ]
 
 
-def test_images_that_another_file_names_are_named_in_the_output(sets: Path, run: Runner) -> None:
+def test_images_in_another_place_are_named(sets: Path, run: Runner) -> None:
     write_files(sets, {"pets/benchmark.json": '{"images": "../val"}', "own/benchmark.json": "{}"})
     argv = ("scan", "--benchmark")
-    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (by pets/benchmark.json)\n")
+    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (set in pets/benchmark.json)\n")
     shutil.copytree("val", "own/images")
     assert output_of(run(*argv, "own", "-o", "y.csv")).startswith("set ")
 
@@ -130,7 +134,7 @@ def test_images_that_another_file_names_are_named_in_the_output(sets: Path, run:
     ("argv", "code", "error"),
     [
         ("scan -o x.csv", 2, "Give a SOURCE, or --benchmark."),
-        ("scan train --original labels.csv -o x.csv", 2, "--original goes with --benchmark."),
+        ("scan train --original labels.csv -o x.csv", 2, "--original needs --benchmark."),
         ("scan train", 2, "Missing option '-o' / '--output'."),
         ("scan none -o x.csv", 1, "folder-not-found"),
         ("scan list.csv -o list.csv --force", 1, "output-is-input"),
@@ -144,6 +148,6 @@ def test_wrong_call_is_one_error(sets: Path, run: Runner, argv: str, code: int, 
     assert not Path("x.csv").exists()
 
 
-def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Runner) -> None:
-    os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
+def test_name_that_is_not_utf8_is_printed_as_unreadable(sets: Path, run: Runner) -> None:
+    os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path does not accept bytes
     assert "cat/%E9.png of val (file name is not UTF-8)" in output_of(run("scan", "val", "-o", "x.csv"))

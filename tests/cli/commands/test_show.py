@@ -15,7 +15,7 @@ LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": [
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """A user's own benchmark, in the working folder: labels and original labels by name, and two models."""
+    """A user's own benchmark: labels and original labels by class name, and two models."""
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text('{"shop/1.jpg": "cup", "shop/3.jpg": "plate"}')
     Path("a.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,plate,cup\n")
@@ -23,22 +23,22 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Runner) -> None:
+def test_show_prints_an_image_and_the_predictions(shop: Path, run: Runner) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--original", "original.json"]
     assert output_of(run(*argv, "a.csv", "b.csv")) == (
         "image      shop/1.jpg\n"
         "original   0 cup\n"
         "valid      0 cup; 1 mug\n"
         "\n"
-        "The candidate classes are unknown: scores and votes are missing.\n"
+        "Candidate classes are unknown, because scores and votes are missing.\n"
         "\n"
         "a.csv: 2 plate; 0 cup (valid)\n"
         "\n"
-        "b.csv: nothing: the image is not in the file\n"
+        "b.csv: the image is not in this file\n"
     )
 
 
-def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, run: Runner) -> None:
+def test_json_has_command_inputs_and_image_sheet(shop: Path, run: Runner) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "a.csv", "b.csv", "--json"]
     document = document_of(run(*argv), "show")
     assert document["command"] == ["reassess", *argv]
@@ -61,7 +61,7 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
     }
 
 
-def test_a_predicted_name_that_no_class_has_is_no_class_in_its_place(shop: Path, run: Runner) -> None:
+def test_unknown_class_name_is_printed_in_its_position(shop: Path, run: Runner) -> None:
     Path("c.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,saucer,cup\nshop/2.jpg,jar,saucer\n")
     argv = ["--labels", "labels.json", "c.csv"]
     for image, option, says in (
@@ -90,10 +90,10 @@ def test_a_rated_image_without_a_class(bench: Path, run: Runner) -> None:
     assert lines[4].split() == ["class", "name", "score", "valid", "votes", "raters", "experts"]
     assert [line.split() for line in lines[6:8]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
     out = run("show", "shop/2.jpg", "--benchmark", "b").out
-    assert "\nThe image is unrated: raters were not asked about any class.\n" in out
+    assert "\nThe image is unrated: raters were not asked about it.\n" in out
 
 
-def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Runner) -> None:
+def test_image_with_only_an_original_label_is_printed(shop: Path, run: Runner) -> None:
     Path("some.json").write_text('{"shop/1.jpg": ["plate", "cup"]}')
     result = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
     assert result.out.splitlines()[1:3] == [
@@ -102,7 +102,7 @@ def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: R
     ]
 
 
-def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Path, run: Runner) -> None:
+def test_missing_parts_of_own_benchmark_are_noted(shop: Path, run: Runner) -> None:
     Path("farm").mkdir()
     Path("farm/votes.csv").write_text("image,class,rater,answer\na.jpg,hen,ann,yes\n")
     Path("farm/golden.csv").write_text("image,class,rater,answer\na.jpg,hen,eve,yes\n")
@@ -119,7 +119,7 @@ def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Pa
     ]
 
 
-def test_an_image_without_experts_is_blank_where_people_chose_one_class(bench: Path, run: Runner) -> None:
+def test_column_of_experts_is_empty_without_experts(bench: Path, run: Runner) -> None:
     (bench / "scores.csv").unlink()
     (bench / "votes.csv").write_text("image,rater,answer\nshop/1.jpg,ann,mug\nshop/1.jpg,bo,cup\n")
     (bench / "golden.csv").write_text("image,rater,answer\nshop/2.jpg,eve,plate\n")
@@ -127,9 +127,9 @@ def test_an_image_without_experts_is_blank_where_people_chose_one_class(bench: P
     assert [" ".join(line.split()) for line in lines[6:8]] == ["0 cup - valid 1 of 2 bo", "1 mug - valid 1 of 2 ann"]
 
 
-def test_of_many_raters_and_classes_the_first_are_shown_and_the_others_counted(shop: Path, run: Runner) -> None:
+def test_first_raters_and_classes_are_printed_and_others_counted(shop: Path, run: Runner) -> None:
     Path("farm").mkdir()
-    chosen = ["hen"] * 40 + ["cow"] * 6 + [f"bird{i:02}" for i in range(14)]  # by 60 raters
+    chosen = ["hen"] * 40 + ["cow"] * 6 + [f"bird{i:02}" for i in range(14)]  # chosen by 60 raters
     rows = [f"a.jpg,r{i:02},{answer}\n" for i, answer in enumerate(chosen)]
     Path("farm/votes.csv").write_text("image,rater,answer\n" + "".join(rows))
     argv = ["show", "a.jpg", "--benchmark", "farm"]
@@ -141,19 +141,19 @@ def test_of_many_raters_and_classes_the_first_are_shown_and_the_others_counted(s
         "cow - 6 of 60 r40, r41, r42, r43, r44 and 1 more",
         *(f"bird{i:02} - 1 of 60 r{46 + i}" for i in range(8)),
     ]
-    assert lines[17:19] == ["Raters chose one class per image.", "--verbose names every rater"]
+    assert lines[17:19] == ["Raters chose one class per image.", "to print all raters: --verbose"]
     lines = run(*argv, "--verbose").out.splitlines()
     assert "r00, r01, r02, r03, r04, r05" in lines[6]
     assert [line.count("r") for line in lines[6:8]] == [40, 6]
-    assert lines[22] == "Raters chose one class per image; nobody chose a class that is not listed."
+    assert lines[22] == "Raters chose one class per image; all chosen classes are listed."
 
 
-def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(shop: Path, run: Runner) -> None:
+def test_folder_without_labels_and_scores_is_an_error(shop: Path, run: Runner) -> None:
     Path("bare").mkdir()
     assert run("show", "shop/1.jpg", "--benchmark", "bare").error == "missing-part"
 
 
-def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Path, run: Runner) -> None:
+def test_nan_score_is_an_error_only_for_its_image(shop: Path, run: Runner) -> None:
     Path("nan.csv").write_text("image,mug,plate,cup\nshop/2.jpg,.1,.2,.3\nshop/1.jpg,.1,nan,.3\n")
     assert run("show", "shop/2.jpg", "--labels", "labels.json", "nan.csv").code == 0
     for command in (["show", "shop/1.jpg", "nan.csv"], ["evaluate", "nan.csv"]):
@@ -165,9 +165,7 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
 # ImageNet
 
 
-def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
-    tmp_path: Path, no_known_data: None, run: Runner
-) -> None:
+def test_missing_scores_and_votes_are_noted_with_fetch(tmp_path: Path, no_known_data: None, run: Runner) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
     assert output_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels)) == (
@@ -175,7 +173,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "original   unknown\n"
         "valid      795; 970\n"
         "\n"
-        "The candidate classes are unknown: scores and votes are missing.\n"
+        "Candidate classes are unknown, because scores and votes are missing.\n"
         "\n"
         "scores, votes and golden answers are missing: "
         "reassess fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
@@ -185,7 +183,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
 
 @pytest.fixture
 def real(real_file: RealFile, run: Runner) -> Callable[[str], dict[str, Any]]:
-    """The results of `show IMAGE --json` on the real files."""
+    """Return the results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
     return lambda image, *argv: results_of(run, "show", image, *argv)
@@ -195,7 +193,7 @@ def ids(part: list[dict[str, Any]]) -> list[int]:
     return [entry["class"] for entry in part]
 
 
-def test_image_2_is_ski_and_alp_in_any_spelling(real: Callable[..., Any]) -> None:
+def test_image_name_can_be_shortened(real: Callable[..., Any]) -> None:
     sheet = real("val/n09193705/ILSVRC2012_val_00000002.png")
     assert (sheet["original"]["class"], ids(sheet["valid"]), ids(sheet["candidates"])) == (970, [795, 970], [795, 970])
     answers = [[vote["answer"] for vote in candidate["votes"]] for candidate in sheet["candidates"]]
@@ -203,10 +201,10 @@ def test_image_2_is_ski_and_alp_in_any_spelling(real: Callable[..., Any]) -> Non
     assert [vote["rater"] for vote in sheet["candidates"][1]["votes"]] == [123, 120, 113, 101, 107]
 
 
-def test_a_golden_image_has_the_answers_of_five_experts(real: Callable[..., Any]) -> None:
+def test_golden_image_has_answers_of_five_experts(real: Callable[..., Any]) -> None:
     sheet = real("ILSVRC2012_val_00030153.JPEG")
-    (judged,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
-    assert [(vote["rater"], vote["answer"]) for vote in judged["experts"]] == [
+    (rated_candidate,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
+    assert [(vote["rater"], vote["answer"]) for vote in rated_candidate["experts"]] == [
         (168, "yes"),
         (121, "no"),
         (170, "no"),
@@ -215,15 +213,15 @@ def test_a_golden_image_has_the_answers_of_five_experts(real: Callable[..., Any]
     ]
 
 
-def test_an_image_is_known_by_the_end_of_its_name_or_its_number(folder: Path, run: Runner) -> None:
+def test_image_is_found_by_the_end_of_its_name_or_its_number(folder: Path, run: Runner) -> None:
     names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in (3, 13, 4)]
     (folder / "labels.json").write_text(json.dumps({name: [3] for name in names}))
-    for called in ("3", "val_00000003", "00000003.JPEG"):
-        result = run("show", called, "--labels", "labels.json")
+    for image_name in ("3", "val_00000003", "00000003.JPEG"):
+        result = run("show", image_name, "--labels", "labels.json")
         assert result.out.splitlines()[0] == "image      ILSVRC2012_val_00000003.JPEG"
 
 
-def test_an_end_that_several_names_have_is_an_error_that_names_them(folder: Path, run: Runner) -> None:
+def test_ambiguous_end_of_a_name_is_an_error(folder: Path, run: Runner) -> None:
     (folder / "labels.json").write_text(json.dumps({"a/3.jpg": ["cat"], "b/3.jpg": ["dog"]}))
     assert run("show", "3", "--labels", "labels.json").err == (
         "Error: several images have this name\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"

@@ -1,4 +1,4 @@
-"""`reassess tasks`: in process, on candidates with and without sources; whole outputs."""
+"""`reassess tasks`: tasks, estimates, golden questions and errors."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ARGV = ["tasks", "candidates.csv", "--per-task", "3", "-o", "tasks.jsonl"]
 
 @pytest.fixture
 def questions(folder: Path) -> Path:
-    """Candidates for two images, votes with times, and benchmarks with a list of classes and with a hierarchy."""
+    """Candidates for two images, votes with seconds, and benchmarks with a class list or a hierarchy."""
     return write_files(
         folder,
         {
@@ -56,9 +56,7 @@ next: reassess annotate create campaign.db tasks.jsonl
     ]
 
 
-def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
-    questions: Path, run: Runner
-) -> None:
+def test_hierarchy_groups_classes_and_votes_give_seconds(questions: Path, run: Runner) -> None:
     assert output_of(run(*ARGV, "--seconds", "votes.csv", "--per-question", "3", "--benchmark", "tree")).splitlines()[
         4:
     ] == [
@@ -67,7 +65,7 @@ def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_t
         "with classes without a common parent: 1",
         "21 votes (3 per question): less than 0.1 hours at 2.99 seconds per vote",
         "1 class not in the hierarchy: mug",
-        "read: hierarchy tree/hierarchy.csv, sha256 73bd6b336013; votes votes.csv, sha256 d663db98692a",
+        "inputs: hierarchy tree/hierarchy.csv (sha256 73bd6b336013); votes votes.csv (sha256 d663db98692a)",
         "next: reassess annotate create campaign.db tasks.jsonl --benchmark tree",
     ]
     assert lines_of()[:2] == [
@@ -76,7 +74,7 @@ def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_t
     ]
 
 
-def test_the_document_holds_all_that_is_told(questions: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(questions: Path, run: Runner) -> None:
     document = document_of(run(*ARGV, "--benchmark", "tree", "--json"), "tasks")
     assert [entry["path"] for entry in document["inputs"]] == ["candidates.csv", "tree/hierarchy.csv"]
     assert document["results"] == {
@@ -101,8 +99,8 @@ GOLDEN_ASKED = "image,class,rater,answer\na.png,cat,eve,yes\nb.png,mug,eve,no\nb
 
 
 @pytest.mark.parametrize("golden", [(), ("--golden", "other.csv")])
-def test_golden_questions_are_in_no_task(questions: Path, run: Runner, golden: tuple[str, ...]) -> None:
-    """Neither those of the benchmark, nor others that are given; an image of which all are golden has no task."""
+def test_golden_questions_are_not_in_tasks(questions: Path, run: Runner, golden: tuple[str, ...]) -> None:
+    """From the benchmark or the option; an image with only golden questions has no task."""
     write_files(questions, {"other.csv" if golden else "pets/golden.csv": GOLDEN_ASKED})
     argv = [*ARGV, "--benchmark", "pets", *golden]
     lines = output_of(run(*argv)).splitlines()
@@ -115,7 +113,7 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Runner, golden: t
     assert len(lines_of()) == 3
 
 
-def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: Runner) -> None:
+def test_golden_questions_without_answers_are_not_in_tasks(questions: Path, run: Runner) -> None:
     write_files(questions, {"golden.csv": "image,class\nb.png,mug\nb.png,cup\n", "odd.csv": "image,name\nb.png,mug\n"})
     out = output_of(run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv"))
     assert "2 golden questions are not in the tasks: the campaign mixes them in" in out
@@ -124,19 +122,19 @@ def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: R
     assert (odd.code, odd.error) == (1, "missing-column")
 
 
-def test_drawn_golden_questions_are_marked_also_those_with_answers(questions: Path, run: Runner) -> None:
-    """Each of two images is drawn by some seed; experts know one of them."""
+def test_drawn_golden_questions_are_marked(questions: Path, run: Runner) -> None:
+    """Different seeds draw different images; experts have answered one of them."""
     write_files(questions, {"pets/golden.csv": "image,class,rater,answer\nb.png,mug,ann,no\nb.png,cup,ann,yes\n"})
-    drawn = {}
+    drawn_images = {}
     for seed in range(9):
         options = ["--benchmark", "pets", "--golden", "2", "--seed", str(seed), "--force"]
         output_of(run(*ARGV, *options))
         lines = [json.loads(line) for line in Path("tasks.jsonl").read_text().splitlines()]
         golden = {line["image"] for line in lines[1:] if line.get("golden")}
-        drawn[tuple(sorted(golden))] = {line["image"] for line in lines[1:]}
+        drawn_images[tuple(sorted(golden))] = {line["image"] for line in lines[1:]}
         assert lines[0]["sample"]["seed"] == seed
         assert {line["probability"] for line in lines[1:] if line.get("golden")} == {0.5}
-    assert drawn == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
+    assert drawn_images == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
     seeds = set()
     for _ in range(2):  # without --seed, nobody can predict the draw
         output_of(run(*ARGV, "--benchmark", "pets", "--golden", "2", "--force"))
@@ -144,7 +142,7 @@ def test_drawn_golden_questions_are_marked_also_those_with_answers(questions: Pa
     assert len(seeds) == 2
 
 
-def test_golden_questions_alone_are_no_tasks(questions: Path, run: Runner) -> None:
+def test_only_golden_questions_are_an_error(questions: Path, run: Runner) -> None:
     write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")
     assert (result.code, result.out, result.error) == (1, "", "all-golden")
@@ -158,11 +156,13 @@ EARLIER = "image,class,rater,answer\n" + "".join(
 GOLDEN = "image,class,rater,answer\nx.png,cat,eve,yes\nx.png,dog,eve,no\n"
 
 
-def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run: Runner) -> None:
-    """All raters agree, so that each question is closed after two votes: 14 of at most 28."""
+def test_earlier_votes_estimate_votes_under_a_stop_rule(questions: Path, run: Runner) -> None:
+    """All raters agree, so each question is closed after two votes: 14 of at most 28 votes."""
     write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
     argv = [*ARGV, "--benchmark", "pets", "--per-question", "4", "--stop", "0.1,0.9"]
-    assert "about 14 votes (2.00 per question, closed at 0.1, 0.9); for hours, give --seconds" in output_of(run(*argv))
+    assert "about 14 votes (2.00 per question, stop rule 0.1, 0.9); to estimate hours: --seconds" in output_of(
+        run(*argv)
+    )
     results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]
     assert [results[name] for name in ("votes", "votes_per_question", "stop")] == [14, 2.0, [0.1, 0.9]]
     error = message_of(run(*ARGV, "--force", "--per-question", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv"))
@@ -172,14 +172,12 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [
-        ("", 2, "--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes."),
+        ("", 2, "--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes."),
         ("--seconds earlier.csv --per-question 5", 1, "missing-votes"),
         ("--seconds counts.csv --per-question 1", 1, "missing-rater-model"),
     ],
 )
-def test_earlier_votes_that_do_not_tell_are_refused(
-    questions: Path, run: Runner, argv: str, code: int, error: str
-) -> None:
+def test_unusable_earlier_votes_are_an_error(questions: Path, run: Runner, argv: str, code: int, error: str) -> None:
     (questions / "earlier.csv").write_text(EARLIER)
     (questions / "counts.csv").write_text("image,class,count\nx.png,cat,2\n")
     result = run(*ARGV, "--stop", "0.1,0.9", *argv.split())
@@ -221,9 +219,7 @@ def test_wrong_call_is_one_error(questions: Path, run: Runner, argv: list[str], 
     assert not Path("tasks.jsonl").exists()
 
 
-def test_images_that_the_benchmark_lacks_are_warned_of_and_its_own_are_called_as_it_calls_them(
-    questions: Path, run: Runner
-) -> None:
+def test_images_outside_the_benchmark_give_a_warning(questions: Path, run: Runner) -> None:
     Path("pets/images").mkdir()
     Path("pets/images/a.png").touch()
     text = Path("candidates.csv").read_text().replace("a.png", "pets/images/a.png")

@@ -1,4 +1,4 @@
-"""`reassess status` says what a benchmark holds, and its exit code whether all of it can be read."""
+"""`reassess status` of benchmarks: parts, errors and exit codes."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ FILES = {
 
 @pytest.fixture
 def pets(folder: Path) -> Path:
-    """A benchmark with class folders and labels, in the working folder."""
+    """A benchmark with class folders and labels."""
     return write_files(folder / "pets", FILES)
 
 
@@ -27,7 +27,7 @@ def lines(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines() if not line.startswith("─")]
 
 
-def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Runner) -> None:
+def test_status_prints_parts_commands_and_mismatches(pets: Path, run: Runner) -> None:
     assert lines(output_of(run("status", "pets"))) == [
         "pets",
         "part file format contents",
@@ -50,27 +50,27 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "1 image twice in images, with different case or slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
-        "not parts of a benchmark: notes.md",
+        "other files: notes.md",
         "next: reassess evaluate FILE... --benchmark pets",
     ]
 
 
-def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Path, run: Runner) -> None:
+def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) -> None:
     write_files(pets, {"classes.txt": "cat\ncat\n", "groups.csv": "class,group\ncat,x\n", "votes.csv": ""})
     result = run("status", pets)
     assert result.code == 1
     assert result.err.startswith(f"Error: class is listed twice\n  where:   {pets}/classes.txt, line 2\n")
     assert result.err.endswith(f"Error: file is empty\n  where:   {pets}/votes.csv\n  fix:     write it again\n")
-    shown = lines(result.out)
-    waiting = next(line for line in shown if line.startswith("not ready: "))
-    assert "classes classes.txt txt cannot be read" in shown
-    assert "groups groups.csv csv not read, since classes cannot be read" in shown
+    output_text = lines(result.out)
+    waiting = next(line for line in output_text if line.startswith("not ready: "))
+    assert "classes classes.txt txt cannot be read" in output_text
+    assert "groups groups.csv csv not read, because the classes cannot be read" in output_text
     assert "evaluate, compare, report, show, predict, scan, clean, propose (classes cannot be read)" in waiting
     assert "aggregate, raters (classes cannot be read, votes cannot be read)" in waiting
-    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
+    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in output_text
 
 
-def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None:
+def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -> None:
     results = results_of(run, "status", "pets")
     assert (results["benchmark"], results["folder"], results["settings"]) == ("pets", "pets", {})
     parts = {one["part"]: one for one in results["parts"]}
@@ -102,8 +102,8 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None
     assert results["other_files"] == ["notes.md"]
 
 
-def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Runner) -> None:
-    write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, since that may take long
+def test_document_contains_errors_of_parts(pets: Path, run: Runner) -> None:
+    write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, because that takes too long
     shutil.rmtree(pets / "images")
     result = run("status", "pets", "--json")
     assert result.code == 1
@@ -115,29 +115,27 @@ def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Run
     assert result.err == f"Error: {errors['images']}\nError: {errors['votes']}\n"
 
 
-def test_the_benchmark_of_the_environment_is_the_default(
-    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_sets_the_default_benchmark(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("status").out.startswith("imagenet\n")
     monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
     assert run("status").out.startswith("pets\n")
 
 
-def test_parts_that_few_benchmarks_have_are_read_too(tmp_path: Path, run: Runner) -> None:
+def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:
     files = {
         "original.csv": "image,class\na.png,cat\nb.png,dog\n",
         "hierarchy.csv": "child,parent\ncat,pet\ndog,pet\n",
         "folds.csv": "image,fold\na.png,0\nb.png,1\n",
         "duplicates.csv": "set,image,group,kind\npets,a.png,1,exact\npets,b.png,1,exact\n",
     }
-    told = lines(run("status", write_files(tmp_path / "new", files)).out)
-    assert [line for line in told if line.startswith(("hierarchy", "folds", "duplicates"))] == [
+    run_result = lines(run("status", write_files(tmp_path / "new", files)).out)
+    assert [line for line in run_result if line.startswith(("hierarchy", "folds", "duplicates"))] == [
         "hierarchy hierarchy.csv csv 2 classes, 2 groups",
         "folds folds.csv csv 2 images",
         "duplicates duplicates.csv csv 2 images",
     ]
 
 
-def test_an_empty_folder_says_how_to_begin(tmp_path: Path, run: Runner) -> None:
-    told = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
-    assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in told
+def test_status_of_an_empty_folder_tells_how_to_begin(tmp_path: Path, run: Runner) -> None:
+    run_result = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
+    assert f"to begin: put images into {tmp_path}/new/images, in class folders" in run_result

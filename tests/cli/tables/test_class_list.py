@@ -10,37 +10,40 @@ import pytest
 from tests.helpers import Run, Runner, document_of, output_of, write_csv
 
 TRUTH = np.arange(240) % 12
-LOST = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id, in an order without a name
-SAID = np.argsort(LOST)[TRUTH]  # by a model that is always right
+CLASS_OF_ID = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id, in an unknown order
+PREDICTED_IDS = np.argsort(CLASS_OF_ID)[TRUTH]  # predicted by a model that is always correct
 NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
-RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
+CORRECT_SHARE = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-BY_IT = f"  correct by it:    {RIGHT} of the images not used to choose it, p = 2e-36\n"
+CORRECT_LINE = f"  correct by it:    {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
 AS_GIVEN = f"  correct as given: {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
-WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}{FIX}"
+WARNED = f"Warning: lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}{FIX}"
 
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
-    """A benchmark of 240 images and 12 classes by id, an honest model, and one with another class list."""
+    """A benchmark of 240 images and 12 classes, a correct model, and a model with another class list."""
     monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps({f"{i}.png": [int(c)] for i, c in enumerate(TRUTH)}))
     Path("named.json").write_text(json.dumps({f"{i}.png": [NAMES[c]] for i, c in enumerate(TRUTH)}))
     np.save("honest.npy", TRUTH)
-    np.save("lost.npy", SAID)
+    np.save("lost.npy", PREDICTED_IDS)
     return tmp_path
 
 
-def accuracy(done: Run) -> float:
-    return document_of(done, "evaluate")["results"][0]["real"]["1"]["accuracy"]
+def accuracy(run_result: Run) -> float:
+    return document_of(run_result, "evaluate")["results"][0]["real"]["1"]["accuracy"]
 
 
-def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Runner) -> None:
-    done = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
-    assert (done.code, done.err) == (0, WARNED)
-    assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [["honest.npy", "100.0"], ["lost.npy", "0.00"]]
+def test_class_list_warning_has_counts_and_a_fix(shop: Path, run: Runner) -> None:
+    run_result = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
+    assert (run_result.code, run_result.err) == (0, WARNED)
+    assert [line.split()[:2] for line in run_result.out.splitlines()[2:4]] == [
+        ["honest.npy", "100.0"],
+        ["lost.npy", "0.00"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,49 +51,50 @@ def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Runner
     [["evaluate"], ["compare"], ["report", "--chart", "label-count", "-o", "figure.svg"]],
     ids=lambda argv: argv[0],
 )
-def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
-    argv: list[str], shop: Path, run: Runner
-) -> None:
-    judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
-    done = run(*judged)
+def test_commands_warn_in_the_same_words(argv: list[str], shop: Path, run: Runner) -> None:
+    command = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
+    run_result = run(*command)
     name = "lost" if argv[0] in ("report",) else "lost.npy"
-    assert (done.code, done.err) == (0, WARNED.replace("lost.npy", name))
-    output_of(run(*judged, "--classes", "lost.npy=auto"))
+    assert (run_result.code, run_result.err) == (0, WARNED.replace("lost.npy", name))
+    output_of(run(*command, "--classes", "lost.npy=auto"))
 
 
-def test_findings_hold_the_list(shop: Path, run: Runner) -> None:
-    done = run("compare", "lost.npy", "honest.npy", "--labels", "labels.json", "--json")
-    found = json.loads(done.out)["results"]["class_lists"]
-    assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
+def test_findings_contain_the_class_list(shop: Path, run: Runner) -> None:
+    run_result = run("compare", "lost.npy", "honest.npy", "--labels", "labels.json", "--json")
+    findings = json.loads(run_result.out)["results"]["class_lists"]
+    assert (findings["honest.npy"], findings["lost.npy"]["class_of"]) == (None, CLASS_OF_ID.tolist())
 
 
-def test_auto_uses_the_list_that_the_images_confirm_and_says_so(shop: Path, run: Runner) -> None:
+def test_auto_uses_the_detected_class_list(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--classes", "auto"]
-    assert f"lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}" in output_of(run(*argv))
+    assert f"lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}" in output_of(run(*argv))
     assert accuracy(run(*argv, "--json")) == 1
 
 
-def test_auto_leaves_an_honest_file_alone_and_says_what_was_tried(shop: Path, run: Runner) -> None:
+def test_auto_does_not_change_a_correct_file(shop: Path, run: Runner) -> None:
     out = output_of(run("evaluate", "honest.npy", "--labels", "labels.json", "--classes", "auto"))
     assert "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few" in out
 
 
 @pytest.mark.parametrize(("texts", "kind"), [(NAMES, "best"), (ANIMALS, "scores")], ids=["wnids", "names"])
-def test_auto_reads_a_file_that_names_its_classes_wrongly(texts: list[str], kind: str, shop: Path, run: Runner) -> None:
-    """The names of the best classes, or headings of scores, came from a list in another order."""
+def test_auto_corrects_wrong_class_names(texts: list[str], kind: str, shop: Path, run: Runner) -> None:
+    """Class names or column names are from a class list in another order."""
     Path("named.json").write_text(json.dumps({f"{i}.png": [texts[c]] for i, c in enumerate(TRUTH)}))
-    rows = [[f"{i}.png", *([texts[c], texts[c - 1]] if kind == "best" else np.eye(12)[c])] for i, c in enumerate(SAID)]
+    rows = [
+        [f"{i}.png", *([texts[c], texts[c - 1]] if kind == "best" else np.eye(12)[c])]
+        for i, c in enumerate(PREDICTED_IDS)
+    ]
     headings = ["prediction_1", "prediction_2"] if kind == "best" else texts
     write_csv("names.csv", ",".join(["image", *headings]), rows)
     argv = ["evaluate", "names.csv", "--labels", "named.json"]
     assert run(*argv, "--quiet").err == WARNED.replace("lost.npy: the ids", "names.csv: the names")
-    done = run(*argv, "--classes", "auto", "--json")
-    assert (accuracy(done), done.err) == (1, "")
+    run_result = run(*argv, "--classes", "auto", "--json")
+    assert (accuracy(run_result), run_result.err) == (1, "")
 
 
-def test_the_document_holds_the_finding_or_null(shop: Path, run: Runner) -> None:
-    done = run("evaluate", "honest.npy", "lost.npy", "--labels", "labels.json", "--json")
-    honest, lost = json.loads(done.out)["results"]
+def test_document_contains_the_class_list_or_null(shop: Path, run: Runner) -> None:
+    run_result = run("evaluate", "honest.npy", "lost.npy", "--labels", "labels.json", "--json")
+    honest, lost = json.loads(run_result.out)["results"]
     assert (honest["class_list"], lost["file"]) == (None, "lost.npy")
     bound = 1.959963984540054**2 / (120 + 1.959963984540054**2)
     part: dict[str, Any] = lost["class_list"]
@@ -100,29 +104,29 @@ def test_the_document_holds_the_finding_or_null(shop: Path, run: Runner) -> None
         "after": {"hits": 120, "n": 120, "accuracy": 1, "low": pytest.approx(1 - bound), "high": 1},
         "p_value": pytest.approx(2 * 0.5**120),
         "moved": 12,
-        "class_of": LOST.tolist(),
+        "class_of": CLASS_OF_ID.tolist(),
         "undecided": [],
     }
 
 
-def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Runner) -> None:
-    """Images of two classes are taken for either, half and half; 12 folders sorted as text are a known order."""
-    unclear, ids = SAID.copy(), np.argsort(LOST)
+def test_undecided_classes_and_known_order_are_named(shop: Path, run: Runner) -> None:
+    """Two classes are predicted half and half; 12 folders sorted as text are a known order."""
+    unclear, ids = PREDICTED_IDS.copy(), np.argsort(CLASS_OF_ID)
     for c in (3, 4):
         unclear[c == TRUTH] = np.arange(20) % 2 * (ids[4] - ids[3]) + ids[3]
     np.save("unclear.npy", unclear)
-    done = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
-    (line,) = (line for line in done.err.splitlines() if "undecided" in line)
+    run_result = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
+    (line,) = (line for line in run_result.err.splitlines() if "undecided" in line)
     assert line.startswith("  undecided:        2 classes: ")
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
-    done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
-    assert done.err.splitlines()[:2] == [
+    run_result = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
+    assert run_result.err.splitlines()[:2] == [
         "Warning: text.npy: the ids are from another class list: class numbers sorted as text: 0, 1, 10, 100",
         "  correct by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
     ]
 
 
-def test_at_chance_too_files_are_measured_with_a_warning(shop: Path, run: Runner) -> None:
+def test_file_at_chance_level_is_measured_with_a_warning(shop: Path, run: Runner) -> None:
     """With 150 classes, agreement by chance is an error unless the images confirm another class list."""
     truth = np.arange(1500) % 150
     Path("many.json").write_text(json.dumps({f"{i}.png": [int(c)] for i, c in enumerate(truth)}))
@@ -130,11 +134,11 @@ def test_at_chance_too_files_are_measured_with_a_warning(shop: Path, run: Runner
     np.save("lost.npy", order[truth])
     np.save("honest.npy", truth)
     Path("original.json").write_text(json.dumps({f"{i}.png": int(c) for i, c in enumerate(truth)}))
-    judged = ["--labels", "many.json", "--original", "original.json"]
-    assert accuracy(run("evaluate", "lost.npy", *judged, "--classes", "auto", "--json")) == 1
-    done = run("compare", "lost.npy", "honest.npy", *judged)
-    assert done.code == 0
-    assert done.err.startswith("Warning: lost.npy: the ids are from another class list\n")
+    many_labels = ["--labels", "many.json", "--original", "original.json"]
+    assert accuracy(run("evaluate", "lost.npy", *many_labels, "--classes", "auto", "--json")) == 1
+    run_result = run("compare", "lost.npy", "honest.npy", *many_labels)
+    assert run_result.code == 0
+    assert run_result.err.startswith("Warning: lost.npy: the ids are from another class list\n")
     np.save("random.npy", np.random.default_rng(1).integers(0, 150, 1500))
     for command in (["evaluate", "random.npy"], ["compare", "random.npy", "honest.npy"]):
-        assert run(*command, *judged).error == "wrong-order"
+        assert run(*command, *many_labels).error == "wrong-order"

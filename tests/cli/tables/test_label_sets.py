@@ -1,4 +1,4 @@
-"""`reassess evaluate` by several label sets: a row for each, and how the order of the models moves."""
+"""`reassess evaluate` with several label sets: rows, and changes in the order of models."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ BOTH = ["--labels", "old.json", "--labels", "new.json"]
 
 @pytest.fixture(autouse=True)
 def tableware(folder: Path) -> Path:
-    """Two label sets of tableware, which do not hold the same images, and two models, in the working folder."""
+    """Two label sets of tableware with different images, and two models."""
     Path("old.json").write_text(json.dumps(OLD))
     Path("new.json").write_text(json.dumps(NEW))
     write_csv("first.csv", "image,prediction", FIRST.items())
@@ -30,8 +30,8 @@ def sha256(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_on_which_images(run: Runner) -> None:
-    """Image 5 is known to the old label set from the new one, which has no class for image 4."""
+def test_models_have_a_row_for_each_label_set(run: Runner) -> None:
+    """Image 5 is only in the new label set, where image 4 has no valid class."""
     out = output_of(run("evaluate", "first.csv", "second.csv", *BOTH))
     table, text = out.splitlines()[:6], out.splitlines()[6:]
     assert table[0].split("  ")[0] == "file"
@@ -55,18 +55,18 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
     ]
 
 
-def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Runner) -> None:
-    """So that nothing asks for ImageNet's original labels."""
+def test_images_partly_outside_imagenet_have_no_known_benchmark(run: Runner) -> None:
+    """So ImageNet's original labels are not needed."""
     Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
     Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
     write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
     out = output_of(run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json"))
-    assert "without the original labels" not in out
-    alone = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
-    assert "without the original labels" in alone.out
+    assert "cannot be checked without original labels" not in out
+    single_result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
+    assert "cannot be checked without original labels" in single_result.out
 
 
-def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run: Runner) -> None:
+def test_json_has_label_set_names_and_orders(run: Runner) -> None:
     document = document_of(run("evaluate", "first.csv", "second.csv", *BOTH, "--json"), "evaluate")
     assert [(r["labels"], r["file"], r["rank"], r["real"]["1"]["hits"]) for r in document["results"]] == [
         ("old.json", "first.csv", 1, 3),
@@ -88,14 +88,14 @@ def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run:
     ]
 
 
-def test_one_label_set_has_no_orders_and_does_not_name_itself(run: Runner) -> None:
+def test_single_label_set_has_no_orders_in_json(run: Runner) -> None:
     document = document_of(run("evaluate", "first.csv", "--labels", "new.json", "--json"), "evaluate")
     assert "orders" not in document
     assert "labels" not in document["results"][0]
     assert "rank" not in document["results"][0]
 
 
-def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(run: Runner) -> None:
+def test_three_label_sets_are_compared_in_pairs(run: Runner) -> None:
     Path("third.json").write_text(json.dumps(OLD | {"1.jpg": ["cup"]}))
     argv = ["evaluate", "first.csv", "second.csv", *BOTH, "--labels", "third.json", "--by", "class"]
     document = document_of(run(*argv, "--json"), "evaluate")
@@ -106,11 +106,11 @@ def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(ru
     ]
     assert all(result["by_class"] for result in document["results"])
     result = run(*argv[:-2])
-    assert "p: exact, either sign for the change on each image; Holm: for 3 leads" in result.out.splitlines()
+    assert "p: exact sign-flip test of the change of a lead; Holm: corrected for 3 leads" in result.out.splitlines()
 
 
-def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Runner) -> None:
-    """The other one lists the same images in another order."""
+def test_unnamed_rows_are_in_the_order_of_the_first_label_set(run: Runner) -> None:
+    """The second label set has the same images in another order."""
     labels = {"a.jpg": [0], "b.jpg": [1], "c.jpg": [2]}
     Path("order.json").write_text(json.dumps(labels))
     Path("turned.json").write_text(json.dumps(dict(reversed(labels.items()))))
@@ -121,13 +121,13 @@ def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Runner)
     assert read in run(*argv).out.splitlines()
 
 
-def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_orders(run: Runner) -> None:
+def test_label_sets_without_common_images_have_no_orders(run: Runner) -> None:
     Path("other.json").write_text(json.dumps({"5.jpg": ["cup"]}))
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "old.json", "--labels", "other.json"]
     document = document_of(run(*argv, "--json"), "evaluate")
     assert (document["orders"], document["orders_reason"]) == (None, "no image is scored by all label sets")
     lines = run(*argv).out.splitlines()
-    assert lines[6] == "orders are not compared: no image is scored by all label sets"
+    assert lines[6] == "model orders cannot be compared: no image is scored by all label sets"
     assert not any(line.startswith("p: ") for line in lines)
 
 
@@ -135,12 +135,15 @@ def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_o
     ("argv", "error"),
     [
         (["--labels", "./new.json"], "new.json is given twice."),
-        (["--threshold", "0.5"], "--threshold makes label sets from scores: it goes with one --labels."),
-        (["--details", "out.csv"], "--details goes with one --labels."),
-        (["--by", "class"], "--by goes with one --labels, or with --json."),
+        (
+            ["--threshold", "0.5"],
+            "--threshold cannot be used with several --labels, since it makes label sets from scores.",
+        ),
+        (["--details", "out.csv"], "--details cannot be used with several --labels."),
+        (["--by", "class"], "With several --labels, --by needs --json."),
     ],
 )
-def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[str], error: str, run: Runner) -> None:
+def test_wrong_options_with_several_label_sets_are_usage_errors(argv: list[str], error: str, run: Runner) -> None:
     assert message_of(run("evaluate", "first.csv", *BOTH, *argv), 2) == (
         f"Usage: reassess evaluate [OPTIONS] FILE...\nTry 'reassess evaluate --help' for help.\n\nError: {error}\n"
     )

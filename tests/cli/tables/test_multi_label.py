@@ -1,4 +1,4 @@
-"""`reassess evaluate` by label sets that also say what is unclear, wrong or problematic."""
+"""`reassess evaluate` with label sets that have unclear, wrong or problematic labels."""
 
 import csv
 import json
@@ -17,14 +17,14 @@ REVIEWED: dict[str, dict[str, Any]] = {
     "5.jpg": {"unclear": ["mug"]},
     "6.jpg": {"valid": ["mug"], "problematic": True},
 }
-# cup is valid, bowl unclear, bowl wrong, mug was not reviewed; the others do not judge.
+# cup is valid, bowl unclear, bowl wrong, mug not reviewed; the other images are not judged.
 PREDICTED = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "bowl", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 ORIGINAL = {"1.jpg": "mug", "2.jpg": "plate", "3.jpg": "cup", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 
 
 @pytest.fixture(autouse=True)
 def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> None:
-    """Reviewed label sets in two kinds of file, original labels, and two models, in the working folder."""
+    """Reviewed label sets in two formats, original labels, and two models."""
     monkeypatch.chdir(tmp_path)
     Path("reviewed.json").write_text(json.dumps(REVIEWED))
     rows = [
@@ -42,7 +42,7 @@ def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: N
         Path(path).write_text("\n".join([f"image,{heading}", *map(",".join, classes.items()), ""]))
 
 
-def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> None:
+def test_table_has_strict_and_lenient_accuracy(run: Runner) -> None:
     argv = ("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
     lines = output_of(run(*argv)).splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
@@ -61,7 +61,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> 
     assert lines[start + 4] == note
 
 
-def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner) -> None:
+def test_json_has_multi_label_accuracy_and_classes(run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.csv", "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
@@ -69,9 +69,9 @@ def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner)
     counts = plain["multi_label"]
     assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
     assert counts["not_scored"] == {"problematic": 1, "empty": 1, "unknown": 0}
-    kept = ("hits", "n", "mean_over_classes")
-    assert [counts["unclear_excluded"][name] for name in kept] == [1, 3, 0.25]
-    assert [counts["unclear_is_correct"][name] for name in kept] == [2, 4, 0.5]
+    keys = ("hits", "n", "mean_over_classes")
+    assert [counts["unclear_excluded"][name] for name in keys] == [1, 3, 0.25]
+    assert [counts["unclear_is_correct"][name] for name in keys] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
     assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [
@@ -81,7 +81,7 @@ def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner)
     ]
 
 
-def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Runner) -> None:
+def test_details_contain_reviews_of_the_first_class(run: Runner) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
     assert run(*argv, "--details", "out.csv").code == 0
@@ -95,7 +95,7 @@ def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: 
     assert [row["state"] for row in rows[4:7]] == ["empty", "empty", "unknown"]
 
 
-def test_compare_judges_by_the_valid_classes_of_good_images(run: Runner) -> None:
+def test_compare_uses_valid_classes_of_unproblematic_images(run: Runner) -> None:
     valid = {image: [] if review.get("problematic") else review.get("valid", []) for image, review in REVIEWED.items()}
     Path("valid").mkdir()
     Path("valid/reviewed.json").write_text(json.dumps(valid))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions
+from reassess.formats.predictions.output_lists import read_output_classes
 from tests.helpers import File, Refused, warned, write_csv
 
 ANIMALS = Classes(
@@ -165,3 +166,19 @@ def test_list_of_names_that_is_not_one_to_one_raises(
 ) -> None:
     path = file("p.csv", "image,prediction\n1,ant\n2,bee\n")
     assert refused(read_predictions, path, ANIMALS, outputs=outputs) == error
+
+
+@pytest.mark.parametrize(
+    "header", ["output,class", '"Output","class"', " output , class", "output\tclass", '"output", "class"']
+)
+def test_headings_of_a_table_of_outputs_may_have_quotes_and_blanks(header: str, file: File) -> None:
+    tab = "\t" if "\t" in header else ","
+    assert read_output_classes(file("o.csv", f"{header}\n0-1{tab}cat\n2{tab}bee\n")) == {0: "cat", 1: "cat", 2: "bee"}
+
+
+@pytest.mark.parametrize("header", ["output;class", "class,output", "output,class,name", "class | output"])
+def test_other_headings_of_a_table_of_outputs_raise(header: str, refused: Refused, file: File) -> None:
+    path = file("o.csv", f"{header}\n0,cat\n")
+    assert refused(read_output_classes, path) == f"wrong-row at {path.name}, line 1"
+    path = file("o.csv", "output class\nclass\n")
+    assert read_output_classes(path) == ["output class", "class"]

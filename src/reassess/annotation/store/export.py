@@ -57,7 +57,7 @@ class Exported:
     """The votes of a campaign, and everything else to export."""
 
     votes: Votes  # counted votes
-    golden: Votes | None  # experts' votes on golden questions, also those for practice
+    golden: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
     rater_golden: Votes | None  # raters' votes on golden questions, without practice
     sample: Sample | None  # images of `golden` that were drawn at random
     original: LabelSets | None
@@ -68,6 +68,15 @@ class Exported:
     withdrawn: int  # answers to withdrawn questions
     excluded: int  # answers of excluded raters
     practice: int  # experts' votes on practice questions, which are in `golden`
+    unrated_golden: int  # golden questions on images without any vote
+    unrated_images: int  # images of these questions
+
+    @property
+    def measures_raters(self) -> bool:
+        """Whether raters answered golden questions that experts answered."""
+        if self.golden is None or self.rater_golden is None:
+            return False
+        return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
 
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
@@ -86,8 +95,11 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             return number
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
+        votes = reader.votes(COUNTED)
+        rated = {*votes.images, *_answered_images(golden)}
+        unrated = [row.n for row in connection.execute(_GOLDEN_COUNTS) if row.name not in rated]
         return Exported(
-            votes=reader.votes(COUNTED),
+            votes=votes,
             golden=golden,
             rater_golden=rater_golden,
             sample=_sample(connection, golden),
@@ -99,6 +111,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
             excluded=count(~questions.c.golden, people.c.excluded),
             practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
+            unrated_golden=sum(unrated),
+            unrated_images=len(unrated),
         )
 
 
@@ -131,13 +145,17 @@ class _AnswerReader:
     def golden(self) -> tuple[Votes | None, Votes | None]:
         """Experts' votes on golden questions, and raters' without practice; None if there are none.
 
-        If experts have answered some questions, raters' votes on other questions measure nothing yet, and are dropped.
+        If experts have answered some golden questions, the others follow without votes.
         """
         experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, NOT_SKIPPED)
         raters = self.votes(tasks.c.kind == Kind.GOLDEN, NOT_SKIPPED, *OF_RATERS)
-        if len(experts):
-            raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
-        return experts if len(experts) else None, raters if len(raters) else None
+        if not len(experts):
+            return None, raters if len(raters) else None
+        image, class_id = zip(*self.connection.execute(_GOLDEN_QUESTIONS), strict=True)
+        golden = Questions.from_columns([self.images[number] for number in image], np.array(class_id), self.classes)
+        none = np.zeros(0, np.int64)
+        experts = experts.append(Votes.from_columns(golden, none, none, none, (), KNOWN_ANSWERS))
+        return experts, raters if len(raters) else None
 
     def votes(self, *conditions: Any) -> Votes:
         """Read the answers that meet some conditions as votes."""
@@ -173,6 +191,12 @@ _SUGGESTIONS = (
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
+_GOLDEN_COUNTS = (
+    select(images.c.name, func.count().label("n"))
+    .select_from(questions.join(tasks).join(images))
+    .where(questions.c.golden)
+    .group_by(images.c.id, images.c.name)
+)
 _QUESTION_STATES = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
     .select_from(questions.join(tasks).join(images))
@@ -180,6 +204,12 @@ _QUESTION_STATES = (
     .order_by(images.c.id, questions.c.class_id)
 )
 
+_GOLDEN_QUESTIONS = (
+    select(tasks.c.image, questions.c.class_id)
+    .select_from(questions.join(tasks))
+    .where(questions.c.golden)
+    .order_by(tasks.c.image, questions.c.class_id)
+)
 _DRAWN_IMAGES = (
     select(images.c.name, tasks.c.probability, tasks.c.stratum)
     .select_from(tasks.join(images))
@@ -196,19 +226,25 @@ def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float
     return np.concatenate(parts, axis=1)
 
 
+def _answered_images(golden: Votes | None) -> set[str]:
+    """Return the images whose golden questions all have an answer by an expert."""
+    if golden is None or not isinstance(golden.items, Questions):
+        return set()
+    is_open = np.zeros(len(golden.images), bool)
+    is_open[golden.items.image_ids[golden.sizes == 0]] = True
+    return {image for image, has_open in zip(golden.images, is_open.tolist(), strict=True) if not has_open}
+
+
 def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """The drawn images with experts' votes, which also represent drawn images that no expert has answered."""
+    """The drawn images of golden questions; None if there are none."""
     rows = {row.name: row for row in connection.execute(_DRAWN_IMAGES)}
     if not rows or golden is None:
         return None
-    sample = Sample(
+    return Sample(
         images=tuple(rows),
         probabilities=np.array([row.probability for row in rows.values()], np.float64),
         strata=tuple(row.stratum or "" for row in rows.values()),
     )
-    is_answered = np.zeros(len(sample), np.bool_)
-    is_answered[np.setdiff1d(sample.rows_of(golden.images), [-1])] = True
-    return sample.reduced(is_answered)
 
 
 def _original(connection: Connection, classes: Classes) -> LabelSets | None:

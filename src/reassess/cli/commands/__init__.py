@@ -1,1 +1,1 @@
-"""One thin module per command: parse, call public functions, print."""
+"""The commands, one module each: parse options, call public functions, print results."""

@@ -1,4 +1,4 @@
-"""`reassess aggregate`: from votes to scores."""
+"""`reassess aggregate`: compute scores from votes."""
 
 from functools import partial
 from pathlib import Path
@@ -10,17 +10,17 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import POOLING
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_inputs import OF_IMAGENET, MadeScores, make_scores
+from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
 from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import (
     answers_option,
     benchmark_option,
     golden_at_least_option,
-    keep_settings,
     match_option,
-    next_labels,
     output_option,
+    save_settings,
+    suggest_labels,
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
@@ -43,11 +43,11 @@ from reassess.text import counted, some
     "--method",
     type=Choice([AUTO, *METHODS]),
     help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
-    + "; auto: em, or with golden answers calibrated if it is better on them, or majority for counts of votes.  "
+    + "; auto: em; with golden answers, the better of em and calibrated; for counts of votes, majority.  "
     "[default: the benchmark's, or auto]",
 )
 @in_benchmark(
-    "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
+    "--golden", metavar="NAME|FILE", help="Experts' answers, or none; em takes them as the truth of golden items."
 )
 @golden_at_least_option
 @in_benchmark("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
@@ -62,50 +62,51 @@ from reassess.text import counted, some
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
 @call_options
 def aggregate(
-    call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **given: Any
+    call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
 ) -> None:
     """Compute scores from votes.
 
-    A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
+    A score is the probability that a class is valid, or that an answer is correct. VOTES is a file or a known source:
+    votes on (image, class) questions, votes for one class per image, or counts of such votes. Votes on other items
+    give a table of item, answer and probability.
 
-    Votes on images and classes give scores, and so do votes for one class an image, or counts of such; votes on plain
-    items give a table of item, answer and probability.
-
-    Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
-    folder are its scores from then on, and its benchmark.json keeps the method.
+    By default, votes and golden answers come from --benchmark. Scores written into its folder become the benchmark's
+    scores, and benchmark.json stores the method.
     """
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
-    source = benchmark or (IMAGENET if method == OF_IMAGENET else Benchmark())
+    source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
     call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    made = make_scores(
-        call, source, votes, None if method == AUTO else method, given, check=partial(_check_output, output)
+    computed = compute_scores(
+        call, source, votes, None if method == AUTO else method, method_options, check=partial(_check_output, output)
     )
-    result = made.aggregation
-    if source.stop is not None and votes is None and METHODS[made.method].is_biased_by_stop:
-        warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
+    result = computed.aggregation
+    if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
+        warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
-            write_scores(output, result.scores, force=call.force)
+            write_scores(output, computed.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
         how = call.reading
-        keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
+        save_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
-        next_labels(call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD)
-    _report(call, made, output)
+        suggest_labels(
+            call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
+        )
+    _report(call, computed, output)
 
 
 def _check_output(output: Path, votes: Votes) -> None:
-    """Refuse, before any work, a file that cannot hold the probabilities of plain items."""
+    """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         suffix_of(output, TABLE_SUFFIXES, "a table")
 
 
-def _report(call: Call, made: MadeScores, output: Path) -> None:
-    name, votes, result = made.method, made.rated, made.aggregation
+def _report(call: Call, computed: ComputedScores, output: Path) -> None:
+    name, votes, result = computed.method, computed.all_votes, computed.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -114,43 +115,52 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
-    questions, images = made.by_experts if isinstance(result.posterior.items, Questions) else (0, 0)
-    facts |= {"by_golden_votes": made.by_golden_votes, "by_experts": questions, **result.facts}
+    is_on_questions = isinstance(result.posterior.items, Questions)
+    questions, images = computed.decided_by_experts if is_on_questions else (0, 0)
+    unrated = computed.golden_unrated if is_on_questions else 0
+    facts |= {"by_golden_votes": computed.decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
+    facts |= result.facts
     if call.json:
         call.print_document("aggregate", facts)
         return
-    items = counted(len(result.posterior), "item" if votes.classes is None else "score")
+    item = "question" if isinstance(votes.items, Questions) else "item"
+    items = counted(len(result.posterior), item if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
-    call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
-    if repeated := _repeated_votes(votes):
-        call.tell(f"{counted(repeated, 'vote')} by a rater who had voted on the same item before; each counts")
-    if made.by_golden_votes:
-        what = counted(made.by_golden_votes, "golden item has", "golden items have")
-        call.tell(f"{what} no other votes: the raters' golden votes count for them")
+    call.info(f"{output}: {items}, {counted(len(votes), 'vote')} by {by}, method {name}")
+    if repeated_votes := _repeated_votes(votes):
+        call.info(f"{counted(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+    if computed.decided_by_golden_votes:
+        count = counted(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
+        call.info(f"{count} only golden votes, which are used")
     if images:
-        what = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
-        call.tell(f"{what} are decided by experts, since raters have not answered all of them")
+        decided = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
+        call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+    if unrated:
+        images_are = counted(unrated, "golden image is", "golden images are")
+        call.info(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
-        names = counted(len(classes.texts), "name")
-        call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
+        names = counted(len(classes.texts), "class name")
+        call.info(
+            f"without a class list, the classes are the {names} in the votes, sorted: {some(classes.texts, most=5)}"
+        )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.tell(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
+        call.info(f"answers, from invalid to valid: {some(scale, most=10)}")
     if prior is not None:
-        call.tell("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:
-        call.tell(result.by_experts.note)
+        call.info(result.by_experts.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+            call.info(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
 
 
 def _repeated_votes(votes: Votes) -> int:
-    """The number of votes whose rater had voted on the item before."""
+    """Count votes whose rater had voted on the item before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.anonymous else len(votes) - np.unique(pairs).size
 
 
-def _in_words(value: bool | float | str) -> str:
+def _format_fact(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, str):

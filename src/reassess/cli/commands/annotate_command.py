@@ -1,7 +1,4 @@
-"""`reassess annotate`: campaigns, where people answer questions.
-
-A command lives in a module of its own, which is imported when the command runs and not before.
-"""
+"""`reassess annotate`: the commands for campaigns, where people answer questions."""
 
 import click
 

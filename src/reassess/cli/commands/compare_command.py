@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, refuse_repeated, tracked
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated, with_progress
+from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
-from reassess.cli.judges import load_judges
-from reassess.cli.options import joining_options, judge_options, prediction_options
-from reassess.cli.prediction_inputs import each_prediction, same_inputs
+from reassess.cli.options import join_options, label_options, prediction_options
+from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
-from reassess.cli.tables.compare_table import comparison_table, print_compared, to_json
+from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
@@ -26,11 +26,18 @@ from reassess.text import counted
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B...")
 @table_option
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image that only one model gets.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
-@judge_options
+@click.option(
+    "--details",
+    type=OUTPUT,
+    metavar="TABLE",
+    help="Write a row for each image that only one of two models predicts correctly.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the bootstrap."
+)
+@label_options
 @prediction_options
-@joining_options
+@join_options
 @call_options
 def compare(
     call: Call,
@@ -44,24 +51,24 @@ def compare(
 ) -> None:
     """Test whether models differ on the same images.
 
-    A, B and any further file contain the predictions of one model each, as for evaluate. The models are compared on
-    the images that all files contain. Two models give one comparison, more models a ranking too.
+    Each file contains the predictions of one model, as for evaluate. The models are compared on the images that are in
+    all files. Three or more models are also ranked.
     """
     if len(files) < 2:
-        raise click.UsageError("Give two models or more; reassess evaluate measures one.")
-    refuse_repeated(files)
+        raise click.UsageError("Give at least two models; for one model, use reassess evaluate.")
+    reject_repeated(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(call, benchmark, labels, original, with_votes=True)
-    judges.note_tables(call)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs.add_class_tables(call)
     findings = Findings.from_predictions(
-        each_prediction(call, files, judges),
-        judges.labels,
-        **judges.known,
-        threshold=judges.threshold,
+        iter_predictions(call, files, inputs),
+        inputs.labels,
+        **inputs.findings_arguments,
+        threshold=inputs.threshold,
         seed=seed,
-        track=lambda items: tracked(call, items, "resampling raters"),
-        **judges.joining(call),
+        track=lambda items: with_progress(call, items, "resampling raters"),
+        **inputs.join_arguments(call),
     )
     with write_atomically():
         if output is not None:
@@ -69,15 +76,15 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.next("report", *same_inputs(files), "-o", free_name("report.html"))
+    call.suggest("report", *repeat_arguments(files), "-o", free_name("report.html"))
     if call.json:
         call.print_document("compare", to_json(findings))
     else:
-        print_compared(call, findings)
+        print_comparison(call, findings)
         if findings.rated_images_text:
-            call.tell(f"{findings.rated_images_text}; this favours a model that chose the images to rate")
+            call.info(findings.rated_images_text)
         if output is not None:
-            call.tell(f"{output}: {counted(len(files), 'model')}")
-        if judges.no_names and len(findings.co_occurrence):
-            call.note(judges.no_names)
-        call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
+            call.info(f"{output}: {counted(len(files), 'model')}")
+        if inputs.class_names_note and len(findings.co_occurrence):
+            call.note(inputs.class_names_note)
+        call.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")

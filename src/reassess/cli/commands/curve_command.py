@@ -1,4 +1,4 @@
-"""`reassess curve`: measure scores against golden answers, and choose a threshold."""
+"""`reassess curve`: measure scores by golden answers, and choose a threshold."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,8 +20,8 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated, tracked
-from reassess.cli.curve_inputs import CurveParts, load_curves
+from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
+from reassess.cli.curve_inputs import CurveParts, load_curve_parts
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import (
     STOP,
@@ -30,8 +30,8 @@ from reassess.cli.options import (
     benchmark_option,
     golden_at_least_option,
     match_option,
-    next_labels,
     output_option,
+    suggest_labels,
 )
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
@@ -45,15 +45,15 @@ from reassess.report.figures import FIGURE_SUFFIXES
 _LeaveOut = Literal["image"] | int | None
 
 
-def _leave_out(text: str) -> _LeaveOut:
+def _parse_leave_out(text: str) -> _LeaveOut:
     if text == "image":
         return "image"
     if not (text.isascii() and text.isdigit()):
-        raise click.BadParameter(f"{text!r} is neither image nor a number of folds")
+        raise click.BadParameter(f"{text!r} is not 'image' or a number of folds.")
     return int(text)
 
 
-def _method(text: str) -> str:
+def _parse_method(text: str) -> str:
     parse_method(text)
     return text
 
@@ -71,29 +71,29 @@ def _method(text: str) -> str:
 @in_benchmark(
     "--golden",
     metavar="NAME|FILE",
-    help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are ImageNet's]",
+    help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are from ImageNet]",
 )
 @golden_at_least_option
 @answers_option
 @click.option(
     "--leave-out",
-    type=ParsedType("image or number of folds", _leave_out),
+    type=ParsedType("image or number of folds", _parse_leave_out),
     metavar="image|FOLDS",
-    help="Make the scores again without the golden answers of the image, or fold of images, that is judged.",
+    help="Out-of-sample: measure each image, or fold of images, by scores made without its golden answers.",
 )
 @click.option(
     "--method",
-    type=ParsedType("method", _method),
+    type=ParsedType("method", _parse_method),
     metavar="METHOD",
-    help=f"How the scores were made, if their file does not say so: {', '.join(METHODS)}.",
+    help=f"Method that made the scores, if their file does not name it: {', '.join(METHODS)}.",
 )
 @click.option(
     "--choose",
     "goal",
     type=ParsedType("goal", Goal.parse),
     metavar="precision=P|recall=R|f1|threshold=T",
-    help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
-    "recall, the highest F1, or a given one.",
+    help="Choose the threshold with the highest recall at precision P, the highest precision at recall R, or the "
+    "highest F1; or measure at threshold T.",
 )
 @click.option(
     "--stop",
@@ -101,12 +101,12 @@ def _method(text: str) -> str:
     type=STOP,
     multiple=True,
     metavar="LOW,HIGH",
-    help="Replay the votes, and end a question once the probability of its class leaves (LOW, HIGH) after at least 2 "
-    "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
+    help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
+    "2 votes. Shows the votes used and the questions changed, also for other rules.",
 )
 @match_option
 @output_option(
-    "FIGURE|CSV", "A figure (svg, png, pdf) or a table: of the points, or with --stop of the rules.", required=False
+    "FIGURE|CSV", "Write the curve, or with --stop the rules: a figure (svg, png, pdf) or a table.", required=False
 )
 @call_options
 def curve(
@@ -123,13 +123,13 @@ def curve(
 ) -> None:
     """Measure precision and recall, and choose a threshold.
 
-    SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
-    judged by experts' golden answers.
+    SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
+    measured by experts' golden answers.
     """
     _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    scores, known = load_curves(
+    scores, curve_parts = load_curve_parts(
         call,
         files,
         benchmark,
@@ -138,100 +138,104 @@ def curve(
         votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
-    measured: list[MeasuredCurve] = []
-    judging: MeasuredCurve | None = None  # of the first file, left out if asked
+    curves_measured: list[MeasuredCurve] = []
+    first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
-        curves = measure(call, file, path, part, known, leave_out, goal)
-        measured += curves
-        judging = judging or curves[-1]
+        curves = measure(call, file, path, part, curve_parts, leave_out, goal)
+        curves_measured += curves
+        first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay(call, curves[-1], part, known, stops)
-    if replays and known.benchmark.stop is not None:
-        warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
+            replays[file] = _replay(call, curves[-1], part, curve_parts, stops)
+    if replays and curve_parts.benchmark.stop is not None:
+        warn_of_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
-        _write(call, output, measured, known.rules, replays)
-    if judging is not None and judging.chosen is not None and judging.chosen.point.threshold is not None:
-        own = files == () and benchmark is not None and benchmark.folder is not None
-        if own and judging.curve.in_sample and golden is None and golden_at_least is None:
-            call.next("curve", *benchmark_words(benchmark), "--leave-out", "image", "--choose", goal)
+        _write(call, output, curves_measured, curve_parts.rules, replays)
+    if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
+        is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
+        if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
+            call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
-            next_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
+            suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
     if call.json:
-        results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
-        results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
+        results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
+        results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
         call.print_document("curve", results)
     else:
-        print_curves(call, measured, known, left_out=leave_out is not None, goal=goal)
+        print_curves(call, curves_measured, curve_parts, is_out_of_sample=leave_out is not None, goal=goal)
         for file, each in replays.items():
             click.echo()
             print_replays(call, file, each, stops)
-        if replays and known.rated is not known.votes:
-            call.note("golden votes are not replayed: a golden question is never closed")
+        if replays and curve_parts.all_votes is not curve_parts.votes:
+            call.note("golden votes are not replayed: golden questions are never closed")
 
 
 def _check_call(
     call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Refuse, before any work, what cannot be done."""
-    refuse_repeated(map(Path, files))
+    """Check options and output before any work."""
+    reject_repeated(map(Path, files))
     if golden == NONE:
-        raise click.UsageError("The scores are judged by --golden, which cannot be none.")
+        raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def measure(
     call: Call, file: str, path: Path, scores: Scores, answers: CurveParts, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
-    """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
+    """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
     with at(file):
         return measure_curves(
             file,
             scores,
             answers.golden,
-            votes=answers.rated,
+            votes=answers.all_votes,
             experts=answers.experts,
             rater_golden=answers.rater_golden,
             original=answers.original,
             leave_out=leave_out,
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
-            track=partial(tracked, call, what=f"{file}, made again"),
+            track=partial(with_progress, call, what=f"{file}, out-of-sample"),
         )
 
 
 def _replay(
     call: Call, curve: MeasuredCurve, scores: Scores, answers: CurveParts, stops: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
-    """What the rules, and usual ones, make of the votes behind the scores of a file."""
+    """Replay the votes behind the scores with the given stop rules and the default rules."""
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
     with at(curve.file):
-        assert answers.rated is not None  # --stop needs votes
+        assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
-        made = remake(
-            scores, answers.rated, experts=answers.experts, rater_golden=answers.rater_golden, original=answers.original
+        recomputed = remake(
+            scores,
+            answers.all_votes,
+            experts=answers.experts,
+            rater_golden=answers.rater_golden,
+            original=answers.original,
         )
-        if made.model is None:
+        if recomputed.model is None:
             raise DataError(
                 "missing-rater-model",
                 "stop rule needs scores made with a rater model",
                 found=scores.method,
-                fix="make them with --method calibrated or em",
+                fix="make the scores with --method calibrated or em",
             )
-        first = made.label_votes
-        if first is not None:
-            first = first.restrict(first.find(answers.votes.items))
+        first_votes = recomputed.label_votes
+        if first_votes is not None:
+            first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
         rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(tracked, call, what=f"{curve.file}, replayed")
-        return replay_stops(answers.votes, made.model, rules, threshold=threshold, first=first, track=track)
+        track = partial(with_progress, call, what=f"{curve.file}, replaying votes")
+        return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
 
 
 def _write(
     call: Call,
     output: Path,
-    measured: Sequence[MeasuredCurve],
+    curves_measured: Sequence[MeasuredCurve],
     rules: Sequence[Rule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
@@ -239,6 +243,6 @@ def _write(
     if replays:
         (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
     elif is_figure:
-        draw_curves(output, measured, rules, force=call.force)
+        draw_curves(output, curves_measured, rules, force=call.force)
     else:
-        write_points(output, measured, rules, force=call.force)
+        write_points(output, curves_measured, rules, force=call.force)

@@ -6,14 +6,21 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, refuse_repeated
-from reassess.cli.duplicate_inputs import Excluded, load_excluded
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated
+from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.judges import Judges, load_judges
-from reassess.cli.options import joining_options, judge_options, part_option, prediction_options
-from reassess.cli.prediction_inputs import each_prediction, same_inputs
+from reassess.cli.options import join_options, label_options, part_option, prediction_options
+from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
 from reassess.cli.result_table import table_option
-from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
+from reassess.cli.tables.evaluate_table import (
+    EvaluationResults,
+    Evaluations,
+    LabelSetKey,
+    accuracy_table,
+    print_results,
+    to_json,
+)
 from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
@@ -37,10 +44,10 @@ from reassess.text import counted
 _Numbers = tuple[float, ...] | None
 
 
-def _numbers(
+def _number_parser(
     kind: click.FloatRange | click.IntRange, example: str
 ) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
-    """A callback for an option that takes numbers of one kind, separated by commas: each of them once."""
+    """Return a callback that parses numbers separated by commas, without repeats."""
 
     def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _Numbers:
         try:
@@ -62,29 +69,29 @@ def _numbers(
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @table_option
-@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image; label errors are marked.")
-@partial(judge_options, several=True)
+@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image, with label errors marked.")
+@partial(label_options, several=True)
 @part_option("scores", "Scores")
 @click.option(
     "--threshold",
     "thresholds",
-    callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
+    callback=_number_parser(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
-    help="Judge by labels made from the scores at each threshold.",
+    help="Evaluate with labels made from the scores at each threshold.",
 )
 @prediction_options
-@joining_options
+@join_options
 @click.option(
     "--top-k",
-    callback=_numbers(click.IntRange(1), "1,5"),
+    callback=_number_parser(click.IntRange(1), "1,5"),
     metavar="K,...",
-    help="Count hits among the top K.  [default: 1,5; 1 below 10 classes]",
+    help="Count hits among the top K.  [default: 1,5; with fewer than 10 classes, 1]",
 )
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images that have duplicates in other sets, by the table of scan. SET: the benchmark's set in the "
-    "table, if the image names do not tell.",
+    help="Exclude images with duplicates in other sets, by the table of scan. SET: name of the benchmark's set in the "
+    "table, if image names do not identify it.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
@@ -105,126 +112,135 @@ def evaluate(
     """Measure models by reassessed and by original labels.
 
     Each FILE contains the predictions of one model, as an array or a table: class ids, best first, or the scores of all
-    classes. Images are joined by name. Label sets with unclear, wrong or problematic labels give multi-label accuracy
-    too. A warning says if a model's ids are plainly from another class list. Several label sets also show how the order
-    of the models changes.
+    classes. Images are joined by name. If a label set also has unclear, wrong or problematic labels, multi-label
+    accuracy is measured too. A warning tells if a model's ids are from another class list. With several label sets,
+    the order of the models is compared.
     """
     _check_call(call, files, labels, thresholds, details, by)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(
+    inputs = load_evaluation_inputs(
         call, benchmark, labels[0] if labels else None, original, scores, thresholds, more_labels=labels[1:]
     )
-    excluded = None if duplicates is None else load_excluded(call, duplicates, judges)
+    excluded = None if duplicates is None else load_excluded_images(call, duplicates, inputs)
     with write_atomically():
-        measured, outcomes = _measure(call, files, judges, top_k, excluded)
+        results, outcomes = _measure(call, files, inputs, top_k, excluded)
         if output is not None:
-            accuracy_table(measured).write(output, force=call.force)
+            accuracy_table(results).write(output, force=call.force)
         if details is not None:
             table = outcomes_table(
                 outcomes,
-                judges.labels,
-                original=judges.original,
-                scores=judges.scores,
-                experts=judges.experts,
-                reviewed=judges.reviewed,
+                inputs.labels,
+                original=inputs.original,
+                scores=inputs.scores,
+                experts=inputs.experts,
+                reviewed=inputs.reviewed,
             )
             write_table(details, table, force=call.force)
-    more = (
-        ["compare", *same_inputs(files)]
+    next_words = (
+        ["compare", *repeat_arguments(files)]
         if len(files) > 1
-        else ["report", *same_inputs(files), "-o", free_name("report.html")]
+        else ["report", *repeat_arguments(files), "-o", free_name("report.html")]
     )
-    call.next(*more)
+    call.suggest(*next_words)
     if call.json:
-        results, beside = to_json(measured, by)
-        call.print_document("evaluate", results, **beside)
+        documents, other_parts = to_json(results, by)
+        call.print_document("evaluate", documents, **other_parts)
         return
-    print_measured(call, measured, by)
-    match = judges.benchmark.match or "path"
-    if len(labels) < 2 and (unrated := unrated_in_words(judges.labels, judges.original, judges.scores, match=match)):
-        call.tell(unrated)
+    print_results(call, results, by)
+    match = inputs.benchmark.match or "path"
+    if len(labels) < 2 and (unrated := unrated_in_words(inputs.labels, inputs.original, inputs.scores, match=match)):
+        call.info(unrated)
     if excluded is not None:
-        call.tell(str(excluded))
+        call.info(str(excluded))
     if output is not None:
-        call.tell(f"{output}: {counted(len(files), 'model')}")
+        call.info(f"{output}: {counted(len(files), 'model')}")
     if details is not None:
-        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
-        call.tell(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
-    if judges.no_names and (by == "class" or details is not None):
-        call.tell(judges.no_names)
-    if judges.original is None and original is None and "original" in judges.benchmark.sources:
-        call.tell(
-            "without the original labels nothing checks the order of rows and classes: "
-            f"reassess fetch {judges.benchmark.sources['original']}"
+        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
+        call.info(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+    if inputs.class_names_note and (by == "class" or details is not None):
+        call.info(inputs.class_names_note)
+    if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
+        call.info(
+            "the order of rows and classes cannot be checked without original labels: "
+            f"reassess fetch {inputs.benchmark.sources['original']}"
         )
-    call.note_hashes("labels", "original", "scores", "golden")
+    call.print_inputs("labels", "original", "scores", "golden")
 
 
 def _measure(
-    call: Call, files: tuple[Path, ...], judges: Judges, top_k: tuple[int, ...] | None, excluded: Excluded | None
-) -> tuple[Measured, dict[str, Outcomes]]:
-    """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
-    measured: dict[Cut, Evaluations] = {cut: {} for cut in judges.sets}
-    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
+    call: Call,
+    files: tuple[Path, ...],
+    inputs: EvaluationInputs,
+    top_k: tuple[int, ...] | None,
+    excluded: ExcludedImages | None,
+) -> tuple[EvaluationResults, dict[str, Outcomes]]:
+    """Evaluate each model with each label set; also return the outcomes with the last label set."""
+    results: dict[LabelSetKey, Evaluations] = {key: {} for key in inputs.sets}
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.sets}
     class_lists: dict[str, ClassList | None] = {}
-    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
-    joining = judges.joining(call)
-    for file, predictions in each_prediction(call, files, judges):
+    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.sets}
+    join_arguments = inputs.join_arguments(call)
+    for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
         with at(file):
-            for cut, sets in judges.sets.items():
-                outcome = judges.outcomes(predictions, sets, any_class_list=True, name=file, **joining)
-                judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
-                rest = outcome if excluded is None else outcome.mark_excluded(excluded.images)
-                outcomes[cut][file] = rest
-                measured[cut][file] = judge(rest)
+            for key, sets in inputs.sets.items():
+                outcome = inputs.outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+                judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
+                remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
+                outcomes[key][file] = remaining
+                results[key][file] = judge(remaining)
                 if excluded is not None:
-                    moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
-                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
-        warn_of_class_list(file, class_lists[file], judges.labels.classes, depth=2)
+                    effects[key][file] = exclusions(judge(outcome), results[key][file])
+                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
+        warn_of_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
-    common = _common(outcomes, judges, top_k)
-    reviewed = judges.reviewed
-    own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
-    return Measured(
-        own=own,
+    common = _rank_on_common_images(outcomes, inputs, top_k)
+    reviewed = inputs.reviewed
+    sorted_evaluations = {key: _sort_by_rank(evaluations, common, key) for key, evaluations in results.items()}
+    return EvaluationResults(
+        evaluations=sorted_evaluations,
         common=common,
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
-        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
-        orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
-        classes=judges.labels.classes,
+        else {
+            file: summarize_verdicts(last[file], reviewed, inputs.original)
+            for file in next(reversed(sorted_evaluations.values()))
+        },
+        orders=_compare_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
+        classes=inputs.labels.classes,
         excluded=None if excluded is None else excluded.to_json(),
-        moved=moved,
+        effects=effects,
     ), last
 
 
-def _common(
-    outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
-) -> dict[Cut, Evaluations] | Missing | None:
-    """The models ranked on the images that all of them have seen; None if these are all images."""
+def _rank_on_common_images(
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]], inputs: EvaluationInputs, top_k: tuple[int, ...] | None
+) -> dict[LabelSetKey, Evaluations] | Missing | None:
+    """Rank the models on their common images; None if all models have the same images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
-    rankings: dict[Cut, Evaluations] = {}
-    for cut, of_models in outcomes.items():
+    rankings: dict[LabelSetKey, Evaluations] = {}
+    for key, of_models in outcomes.items():
         common = on_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
-        judge = partial(summarize, labels=judges.sets[cut], scores=judges.scores, experts=judges.experts, top_k=top_k)
-        rankings[cut] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
+        judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
+        rankings[key] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
     return rankings
 
 
-def _in_order(evaluations: Evaluations, common: dict[Cut, Evaluations] | Missing | None, cut: Cut) -> Evaluations:
-    """The models in the order of their ranking, which is that on common images; as given where there is none."""
+def _sort_by_rank(
+    evaluations: Evaluations, common: dict[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey
+) -> Evaluations:
+    """Sort the models by their ranking on common images, if there are any."""
     if common is None:
         return sort_by_accuracy(evaluations)
-    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[cut]}
+    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[key]}
 
 
-def _orders(outcomes: dict[Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _compare_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:
@@ -239,17 +255,19 @@ def _check_call(
     details: Path | None,
     by: str | None,
 ) -> None:
-    """Refuse options that do not go together."""
-    refuse_repeated(files)
-    refuse_repeated(labels)
+    """Check that options can be combined."""
+    reject_repeated(files)
+    reject_repeated(labels)
     several = len(labels) > 1
     if several and thresholds is not None:
-        raise click.UsageError("--threshold makes label sets from scores: it goes with one --labels.")
+        raise click.UsageError(
+            "--threshold cannot be used with several --labels, since it makes label sets from scores."
+        )
     if several and details is not None:
-        raise click.UsageError("--details goes with one --labels.")
+        raise click.UsageError("--details cannot be used with several --labels.")
     if several and by is not None and not call.json:
-        raise click.UsageError("--by goes with one --labels, or with --json.")
+        raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
-        raise click.UsageError("--details goes with one --threshold.")
+        raise click.UsageError("--details cannot be used with several thresholds.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
-        raise click.UsageError("--by goes with one --threshold, or with --json.")
+        raise click.UsageError("With several thresholds, --by needs --json.")

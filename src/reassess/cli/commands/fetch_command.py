@@ -29,37 +29,37 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
 
 
 def _list_sources(call: Call) -> None:
-    listed = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    sources = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
-        call.print_document("fetch", [_described(call, source, paths) for source, paths in listed])
+        call.print_document("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
         return
     rows = [
-        (source.name, source.licence, path or f"{file.name} is {_to_be_had(file)}")
-        for source, paths in listed
+        (source.name, source.licence, path or f"{file.name} is {_how_to_get(file)}")
+        for source, paths in sources
         for file, path in zip(source.files, paths, strict=True)
     ]
     print_table(("name", "licence", "where"), rows, text_columns=3)
-    call.note("The hashes, and what to cite, are in --json.")
+    call.note("hashes and citations: --json")
 
 
 def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
     if call.json:
-        call.print_document("fetch", [_described(call, SOURCES[name], paths) for name, paths in files.items()])
+        call.print_document("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
         return
     for path in (path for paths in files.values() for path in paths):
         click.echo(path)
 
 
-def _described(call: Call, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
+def _source_to_json(call: Call, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
     files = [
-        {"file": file.name, "sha256": file.sha256, "path": str(call.read(source.name, path)) if path else None}
+        {"file": file.name, "sha256": file.sha256, "path": str(call.add_input(source.name, path)) if path else None}
         for file, path in zip(source.files, paths, strict=True)
     ]
-    about = {"name": source.name, "description": source.description}
-    return about | {"licence": source.licence, "citation": source.citation, "files": files}
+    fields = {"name": source.name, "description": source.description}
+    return fields | {"licence": source.licence, "citation": source.citation, "files": files}
 
 
-def _to_be_had(file: KnownFile) -> str:
-    places = ["the public repository"] if file.url else []
-    places += [f"the wheel of {file.wheel.package}"] if file.wheel else []
-    return f"missing; fetch takes it from {' or '.join(places)}"
+def _how_to_get(file: KnownFile) -> str:
+    places = ["its public repository"] if file.url else []
+    places += [f"the package {file.wheel.package}"] if file.wheel else []
+    return f"missing; available from {' or '.join(places)}"

@@ -1,26 +1,31 @@
 """`reassess labels`: make label sets from scores, or compare label sets."""
 
+import shlex
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
+from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, free_name, reject_repeated
+from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.judges import judging
-from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option
+from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
-from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels
+from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, in_benchmark_classes
 from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @click.command(
@@ -41,20 +46,20 @@ from reassess.text import counted
 )
 @output_option(
     "OUT",
-    "Write the label sets: json, csv, tsv, jsonl or parquet. Of several SETS, a table with a row for each class.",
+    "Write the label sets: json, csv, tsv, jsonl or parquet. For several SETS: a table with a row for each class.",
     required=False,
 )
 @click.option(
     "--threshold",
     type=float,
     metavar="T",
-    help="Keep each class with a score of at least T.  [default: the benchmark's]",
+    help="Classes with a score of at least T are valid.  [default: the benchmark's]",
 )
 @click.option(
     "--details",
     type=OUTPUT,
     metavar="TABLE",
-    help="Write a row for each changed original label: the new classes, scores and votes.",
+    help="Write a row for each changed original label, with the new classes, scores and votes.",
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
@@ -71,33 +76,34 @@ def labels(
 ) -> None:
     """Make label sets from scores, or compare label sets.
 
-    SCORES and SETS are files or names of known data, such as imagenet-real-scores and imagenet-real; without SCORES,
-    they come from the --benchmark. Label sets that are written into its folder become its labels, and its
-    benchmark.json keeps the threshold. Several SETS show what changed from one to another, and on how many images each
-    two agree.
+    SCORES and SETS are files or known data, such as imagenet-real-scores and imagenet-real; by default, the scores of
+    --benchmark. Label sets written into its folder become the benchmark's labels, and benchmark.json stores the
+    threshold. Several SETS are compared in pairs: on how many images they agree, and what changed.
     """
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
-            raise click.UsageError("--threshold, --original and --details go with one SCORES.")
+            raise click.UsageError("With several SETS, --threshold, --original and --details cannot be used.")
         _compare(call, files, by, output, benchmark)
         return
     if by is not None:
-        raise click.UsageError("--by goes with several SETS.")
+        raise click.UsageError("--by needs several SETS.")
     if threshold is None and benchmark is not None:
         threshold = benchmark.threshold
         if threshold is None:
-            raise click.UsageError(f"Give --threshold T: {benchmark.name} has none yet; it is kept with the labels.")
+            raise click.UsageError(f"Give --threshold T: {benchmark.name} has no threshold yet.")
     if not (files or benchmark):
         raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
     if threshold is None:
         raise click.UsageError("--threshold T is missing.")
     if output is None and details is None:
-        raise click.UsageError("-o LABELS is missing; --details TABLE alone lists the changed labels.")
+        raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    parts, sets = _make(call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None)
-    known = parts.get("original")
-    changes = None if known is None else original_changes(sets, known)
+    parts, sets = _make_label_sets(
+        call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None
+    )
+    original_labels = parts.get("original")
+    changes = None if original_labels is None else original_changes(sets, original_labels)
     if details is not None and changes is None:
         raise DataError(
             "missing-labels",
@@ -107,20 +113,35 @@ def labels(
     with write_atomically():
         if output is not None:
             write_labels(output, sets, force=call.force)
-            keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
+            save_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
         if details is not None and changes is not None:
             votes = parts.get("votes")
             if votes is not None:
                 votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
-            write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
+            table = changes.table(scores=parts["scores"], votes=votes)
+            write_table(details, table, force=call.force)
+            rows = counted(table.height, "row")
+            if votes is not None and (by_experts := _count_without_votes(table, parts["scores"])):
+                rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-        call.next("evaluate", "FILE...", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
-    unrated = None if known is None else len(sets) - len(parts["scores"].images)
-    _report(call, output, threshold, sets, unrated, changes, details)
+        call.suggest(
+            "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
+        )
+    unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
+    details_text = None if details is None else f"{details}: {rows}"
+    _report(call, output, threshold, sets, unrated, changes, details_text, benchmark)
 
 
-def _make(
+def _count_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
+    """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
+    questions, golden = scores.questions, scores.golden
+    decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
+    rows = table.select("image", "votes", "new_votes").iter_rows()
+    return sum(image in decided and old is None and new is None for image, old, new in rows)
+
+
+def _make_label_sets(
     call: Call,
     benchmark: Benchmark | None,
     scores: str | None = None,
@@ -129,20 +150,20 @@ def _make(
     original: str | None,
     with_votes: bool,
 ) -> tuple[dict[str, Any], LabelSets]:
-    """The scores, the original labels if there are any, and votes if asked for; and the label sets."""
+    """Read scores, original labels and, with `with_votes`, votes; return them and the label sets."""
     reader = PartReader(call, benchmark)
-    of_file = reader.need("scores", scores)
-    reader.recognize(of_file.images)
+    scores_read = reader.require("scores", scores)
+    reader.recognize(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
-    if source is not None and source in SOURCES:  # fetched if need be
+    if source is not None and source in SOURCES:  # downloaded if needed
         reader.read("original", call.resolve("original", source))
     else:
         reader.find_original(original)
     if with_votes:
         reader.find("votes")
-        if reader.find("rater-golden") is not None:  # experts' answers alone may be on images without scores
+        if reader.find("rater-golden") is not None:  # only experts' answers could be about images without scores
             reader.find_golden(None)
-    parts = reader.joined()
+    parts = reader.join()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, in_benchmark_classes(sets, reader.benchmark)
 
@@ -154,7 +175,8 @@ def _report(
     sets: LabelSets,
     unrated: int | None,
     changes: OriginalChanges | None,
-    details: Path | None,
+    details: str | None,
+    benchmark: Benchmark | None,
 ) -> None:
     results = {
         "file": None if output is None else str(output),
@@ -170,54 +192,59 @@ def _report(
         call.print_document("labels", results)
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
-    call.tell(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
-    call.tell(f"{counted(sets.empty_images, 'rated image')} without a label")
-    call.tell(
+    result = f"{labels} on {images} (threshold {threshold:g})"
+    call.info(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
+    call.info(f"{counted(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
+    call.info(
         "unrated images are omitted"
         if unrated is None
         else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.tell(str(changes))
-    if changes is not None and details is not None:
-        call.tell(f"{details}: {counted(len(changes), 'row')}")
+        call.info(str(changes))
+    if details is not None:
+        call.info(details)
+    if sets.empty_images and benchmark is not None and benchmark.folder is not None:
+        table = free_name("more.csv")
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
+        call.info(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
-    """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
+    """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
         reader.read(f"labels {number}", call.resolve("labels", file))
     reader.recognize(reader.images)
-    return list(reader.joined(with_one_another=True).values())
+    return list(reader.join(with_one_another=True).values())
 
 
 def _compare(
     call: Call, files: tuple[str, ...], by: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Show how far every two label sets agree, and what changed between two."""
-    refuse_repeated(map(Path, files))
+    """Compare label sets in pairs."""
+    reject_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
-    partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
-    if partial:
-        call.find(IMAGENET.sources["original"])  # the verdicts are on these
+    incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.complete]
+    if incomplete:
+        call.find(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
         write_table(output, class_table(agreements), force=call.force)
-    diffs = {(a, b): _diff(a, b, sets) for a, b in pairs}
+    diffs = {(a, b): _compare_pair(a, b, sets) for a, b in pairs}
     if call.json:
         call.print_document("labels", comparison_to_json(agreements, diffs))
         return
-    reviewed = [given for given, its in sets.items() if isinstance(its, MultiLabels)]
+    reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
     print_comparison(call, agreements, diffs, reviewed=reviewed, by_class=by is not None)
-    for given in partial:
-        call.note(f"{given} judges only the original label of each image")
+    for file in incomplete:
+        call.note(f"{file} reviews only the original label of each image")
 
 
-def _diff(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
+def _compare_pair(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
     try:
-        return label_diff(*(judging(name, sets[name]) for name in (first, second)))
+        return label_diff(*(evaluation_labels_of(name, sets[name]) for name in (first, second)))
     except DataError as error:
         return Missing.because(error)

@@ -1,4 +1,4 @@
-"""`reassess leaderboard`: reassessed against original accuracy over many models, and the position of a model."""
+"""`reassess leaderboard`: relate reassessed to original accuracy over many models."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, reject_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
@@ -19,31 +19,31 @@ from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.text import counted
 
-_GIVEN = "the given model"
+_UNNAMED_MODEL = "the given model"
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _parse_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise click.BadParameter(f"{text!r} is no regular expression: {error}.") from error
+        raise click.BadParameter(f"{text!r} is not a regular expression: {error}.") from error
 
 
-def _placed(text: str) -> LeaderboardRow | Path:
+def _parse_placement(text: str) -> LeaderboardRow | Path:
     if not re.match(r"(original|real)=", text):
         return Path(text)
-    given = [part.partition("=")[::2] for part in text.split(",")]
-    parts = dict(given)
+    accuracies = [part.partition("=")[::2] for part in text.split(",")]
+    parts = dict(accuracies)
     for name in parts:
-        if (times := sum(name == other for other, _ in given)) > 1:
+        if (times := sum(name == each for each, _ in accuracies)) > 1:
             raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
     try:
         original, real = float(parts.pop("original")), float(parts.pop("real"))
     except (KeyError, ValueError):
         original, real = 0.0, 0.0
-    if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
-        raise click.BadParameter(f"{text!r} are not two accuracies in percent, such as original=83.1,real=88.5")
-    return LeaderboardRow(model=_GIVEN, original=original, real=real)
+    if parts or not (1 < original <= 100 and 1 < real <= 100):  # not shares
+        raise click.BadParameter(f"{text!r} is not a pair of accuracies in percent, such as original=83.1,real=88.5")
+    return LeaderboardRow(model=_UNNAMED_MODEL, original=original, real=real)
 
 
 @click.command(
@@ -58,18 +58,18 @@ def _placed(text: str) -> LeaderboardRow | Path:
 @benchmark_option
 @click.option(
     "--place",
-    "placed",
-    type=ParsedType("file or accuracies", _placed),
+    "placement",
+    type=ParsedType("file or accuracies", _parse_placement),
     metavar="FILE|original=P,real=P",
-    help="Place models: those in a file like TABLE, or one by its two accuracies in percent.",
+    help="Place models among the rows: models of a file like TABLE, or one model by its two accuracies in percent.",
 )
 @click.option(
     "--family",
-    type=ParsedType("pattern", _pattern),
+    type=ParsedType("pattern", _parse_pattern),
     default=Leaderboard.family,
     metavar="PATTERN",
-    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
-    "the first word]",
+    help="Regular expression: its match (or first group) in a model's name is the model's family.  [default: the first "
+    "word]",
 )
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Rows to print.")
 @output_option(
@@ -82,49 +82,53 @@ def leaderboard(
     call: Call,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    placed: LeaderboardRow | Path | None,
+    placement: LeaderboardRow | Path | None,
     family: re.Pattern[str],
     limit: int,
     output: Path | None,
 ) -> None:
     """Relate reassessed to original accuracy over many models.
 
-    TABLE has the columns model, original and real, in percent; or is the output of evaluate --json; or, as two files,
-    the results of timm by original labels and by ReaL. Several files make one leaderboard.
+    TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two files can be
+    the results of timm by original labels and by ReaL. Several files are combined.
     """
-    refuse_repeated(files)
+    reject_repeated(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
-    placements = place_models(board, _entries(call, placed))
-    lines = fit_trend(board)
+    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
+    placements = place_models(leaderboard_read, _entries(call, placement))
+    lines = fit_trend(leaderboard_read)
     if benchmark is None:
-        benchmark = IMAGENET if board.label_set == Leaderboard.label_set else Benchmark()
-    own = _own_level(call, benchmark)
+        benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
+    level = _original_label_level(call, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        rows_table(board, board.best_first).write(output, force=call.force)
+        rows_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
     elif output is not None:
-        draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
+        draw_leaderboard(output, lines, placements, level=None if level is None else level.percent, force=call.force)
     if call.json:
-        call.print_document("leaderboard", to_json(lines, placements, own))
+        call.print_document("leaderboard", to_json(lines, placements, level))
     else:
-        print_leaderboard(call, lines, placements, own, limit)
+        print_leaderboard(call, lines, placements, level, limit)
         if output is not None:
-            call.tell(f"{output}: {counted(len(board), 'row')}")
+            call.info(f"{output}: {counted(len(leaderboard_read), 'row')}")
 
 
-def _entries(call: Call, placed: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
-    if placed is None:
+def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+    if placement is None:
         return ()
-    return (placed,) if isinstance(placed, LeaderboardRow) else read_leaderboard(call.read("place", placed)).entries
+    return (
+        (placement,)
+        if isinstance(placement, LeaderboardRow)
+        else read_leaderboard(call.add_input("place", placement)).entries
+    )
 
 
-def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
-    """Accuracy of a benchmark's own original labels by its labels, if this machine has both."""
+def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
+    """Return the accuracy of the original labels by the label sets, if both are on this machine."""
     reader = PartReader(call, benchmark)
     labels, original = reader.find("labels"), reader.find_original()
     if labels is None or original is None:
         return None
-    parts = reader.joined()
+    parts = reader.join()
     accuracy = original_level(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None

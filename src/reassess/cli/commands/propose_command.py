@@ -1,4 +1,4 @@
-"""`reassess propose`: which classes of which images raters should be asked about, and by which models."""
+"""`reassess propose`: choose candidate classes to ask about."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -9,25 +9,30 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, free_name, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_arguments, call_options, free_name, reject_repeated
+from reassess.cli.evaluation_inputs import (
+    EvaluationInputs,
+    load_evaluation_inputs,
+    load_original_inputs,
+    suggest_benchmark,
+)
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
 from reassess.cli.options import (
     ParsedType,
     benchmark_option,
-    joining_options,
+    join_options,
     output_option,
     part_option,
     prediction_options,
 )
-from reassess.cli.part_inputs import NONE, matched
-from reassess.cli.prediction_inputs import each_prediction, short_names
+from reassess.cli.part_inputs import NONE, with_match
+from reassess.cli.prediction_inputs import iter_predictions, short_names
 from reassess.cli.tables.propose_table import (
-    lower,
     print_choice,
     print_result,
     print_unasked,
-    tell_written,
+    print_written,
+    round_down,
     unasked_to_json,
     write_subsets,
 )
@@ -45,11 +50,11 @@ from reassess.proposals import propose as propose_classes
 from reassess.report import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
-_GIVE = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
+_GIVE_ORIGINAL = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
 _RECALL = "recall="
 
 
-def _parsed_recall(text: str) -> float:
+def _parse_recall(text: str) -> float:
     try:
         recall = float(text.removeprefix(_RECALL))
     except ValueError:
@@ -61,17 +66,17 @@ def _parsed_recall(text: str) -> float:
 
 @dataclass
 class _Models:
-    """The models of some files by their short names, read anew each time that they are gone through."""
+    """The models of the files, by short names; each iteration reads the files again."""
 
     call: Call
     files: tuple[Path, ...]
-    judges: Judges
+    inputs: EvaluationInputs
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        given = each_prediction(self.call, self.files, self.judges)
-        for name, (_, predictions) in zip(names, given, strict=True):
+        predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
+        for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
             self.detected[name] = predictions.detected
             yield name, predictions
 
@@ -87,7 +92,7 @@ class _Models:
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option(
     "CANDIDATES",
-    "Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+    "Write the candidates: csv, tsv, jsonl or parquet. With --choose: only the candidates of the chosen models.",
     required=False,
 )
 @click.option(
@@ -96,36 +101,38 @@ class _Models:
     default=USUAL_PER_IMAGE,
     show_default=True,
     metavar="N",
-    help="Candidates per image, on average over the images that go to raters.",
+    help="Mean number of candidates per image that raters will see.",
 )
 @click.option(
     "--choose",
     "recall",
-    type=ParsedType("recall=R", _parsed_recall),
+    type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
-    help="Choose the models with few candidates that are shown to name this share of the valid golden classes.",
+    help="Choose models with few candidates whose recall of valid golden classes is at least R, with 90 % confidence.",
 )
 @click.option(
     "--details",
     type=OUTPUT,
     metavar="TABLE|FIGURE",
-    help="With --choose, write the recall and the candidates of the best subsets of models: a table, or svg, png, pdf.",
+    help="With --choose, write recall and candidates of the best subsets of models: a table, or svg, png, pdf.",
 )
-@click.option("--unasked", is_flag=True, help="List predicted classes that raters were never asked about.")
+@click.option("--unasked", is_flag=True, help="List predicted classes that raters were not asked about.")
 @click.option(
     "--top-k",
     type=click.IntRange(1),
     default=1,
     show_default=True,
     metavar="K",
-    help="With --unasked, take the K best classes of each model.",
+    help="With --unasked, use the K best classes of each model.",
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write the first N.  [default: all]")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write only N candidates.  [default: all]"
+)
 @benchmark_option
-@part_option("original", "Original labels", condition="if no benchmark is given")
+@part_option("original", "Original labels", condition="without --benchmark")
 @in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]")
 @prediction_options
-@joining_options
+@join_options
 @call_options
 def propose(
     call: Call,
@@ -143,38 +150,38 @@ def propose(
 ) -> None:
     """Choose candidate classes to ask about.
 
-    Each FILE has one model's predictions, as for evaluate. Candidates are the original label, the first class of each
-    model, and the N most probable (image, class) pairs of each model over all images: N is the largest that keeps to
-    --per-image. Images need no question if all models agree with the original label.
+    Each FILE contains one model's predictions, as for evaluate. Candidates are the original label, the first class of
+    each model, and the N most probable (image, class) pairs of each model. N is as large as --per-image allows. An
+    image has no candidates if all models agree with the original label.
 
-    --choose measures subsets of the models by golden answers, with the N of all models. --unasked lists what most
-    models predict first; a benchmark's scores say which classes raters were asked about.
+    --choose measures subsets of the models by golden answers, with the same N. --unasked lists classes that many models
+    predict first; the benchmark's scores tell which classes raters were asked about.
     """
-    refuse_repeated(files)
+    reject_repeated(files)
     _check_call(call, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
         _list_unasked(call, files, output, top_k, limit, benchmark, original)
         return
-    judges = _load_proposing(call, benchmark, original, golden, choose=recall is not None)
-    models = _Models(call, files, judges)
+    inputs = _load_inputs(call, benchmark, original, golden, choose=recall is not None)
+    models = _Models(call, files, inputs)
     result = propose_classes(
         models,
-        judges.original,
+        inputs.original,
         per_image=per_image,
-        benchmark=judges.benchmark,
-        match=judges.benchmark.match or "path",
+        benchmark=inputs.benchmark,
+        match=inputs.benchmark.match or "path",
         ignore_unknown=call.reading.ignore_unknown,
     )
     choice = None
-    if recall is not None and judges.experts is not None:
-        choice = choose_models(result, golden_truth(judges.experts), recall=recall)
-    candidates = _to_write(result, choice)
+    if recall is not None and inputs.experts is not None:
+        choice = choose_models(result, golden_truth(inputs.experts), recall=recall)
+    candidates = _select_candidates(result, choice)
     _write(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
+        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
     _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
-        raise _not_shown(choice)
+        raise _recall_error(choice)
 
 
 def _check_call(
@@ -186,35 +193,37 @@ def _check_call(
     details: Path | None,
     benchmark: Benchmark | None,
 ) -> None:
-    """Refuse, before any work, what cannot be done."""
+    """Check options and outputs before any work."""
     if recall is None and output is None:
         raise click.UsageError("Give -o CANDIDATES, or --choose recall=R.")
     if recall is None and (golden is not None or details is not None):
-        raise click.UsageError("--golden and --details go with --choose.")
+        raise click.UsageError("--golden and --details need --choose.")
     if unasked and recall is not None:
-        raise click.UsageError("--unasked and --choose do not go together.")
+        raise click.UsageError("--unasked and --choose cannot be combined.")
     if golden == NONE:
-        raise click.UsageError("--choose needs --golden, which cannot be none.")
+        raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
     call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
     call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
-def _load_proposing(
+def _load_inputs(
     call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
-) -> Judges:
-    """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
-    by_default = benchmark is None and original is None
-    benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
-    judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
-    if by_default and judges.original is None:
+) -> EvaluationInputs:
+    """Read original labels and, with `choose`, golden answers; ImageNet is the default."""
+    is_default = benchmark is None and original is None
+    benchmark = with_match(call, IMAGENET if is_default else benchmark or Benchmark())
+    inputs = load_original_inputs(call, benchmark, original, golden, golden_needed=choose)
+    if is_default and inputs.original is None:
         raise DataError(
-            "missing-original", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
+            "missing-original",
+            "original labels are missing",
+            fix=f"reassess fetch imagenet-original; or {_GIVE_ORIGINAL}",
         )
-    return replace(judges, by_default=by_default)
+    return replace(inputs, is_default=is_default)
 
 
-def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
-    """The candidates of all models, or of the chosen ones; None if none were chosen."""
+def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
+    """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
     if choice is None:
         return result.candidates
     return None if choice.chosen is None else result.of_models(choice.chosen.models)
@@ -223,7 +232,7 @@ def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates 
 def _write(
     call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write the candidates and the subsets, both or neither; the subsets alone if no models were chosen."""
+    """Write candidates and subsets; only the subsets if no models were chosen."""
     with write_atomically():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=call.force)
@@ -240,35 +249,35 @@ def _report(
     candidates: Candidates | None,
     detected: Mapping[str, str],
 ) -> None:
-    """Print the result, as a document or in words and tables."""
+    """Print the result, as JSON or as text."""
     written = output if candidates is not None else None
     if call.json:
         results = {"output": None if written is None else str(written), **result.to_json()}
         call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
-        tell_written(call, written, candidates)
+        print_written(call, written, candidates)
     if choice is not None:
         print_choice(call, choice)
     print_result(call, result, detected, sources=choice is None)
-    call.note_hashes("original", "golden")
+    call.print_inputs("original", "golden")
 
 
-def _not_shown(choice: ModelChoice) -> DataError:
+def _recall_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
-    if choice.target_recall == 1:  # no sample can show that nothing is missed
+    if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         more = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        more = f", or for more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        more = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
         more += "candidates of any model"
     else:
-        more = f", or more golden answers: all models name {recall.hits:,} of {recall.n:,} golden labels"
+        more = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "golden answers do not show that the candidates of all models reach this recall",
-        allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
+        "the golden answers cannot show that all models reach this recall",
+        allowed=f"up to {round_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
-        fix=f"ask for less{more}",
+        fix=f"choose a lower recall{more}",
     )
 
 
@@ -281,39 +290,41 @@ def _list_unasked(
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
-    """Write the predicted classes that are in no label set and that raters were never asked about."""
-    judges = _load_asked(call, benchmark, original)
+    """Write predicted classes that are not in the label sets and that raters were not asked about."""
+    inputs = _load_scores(call, benchmark, original)
     unknown: dict[str, int] = {}
-    found = unasked_candidates(_judged(call, files, judges, unknown), judges.labels, judges.scores, top_k=top_k)
-    write_candidates(output, found, limit=limit, force=call.force)
-    if len(found):
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
+    candidates_found = unasked_candidates(
+        _iter_outcomes(call, files, inputs, unknown), inputs.labels, inputs.scores, top_k=top_k
+    )
+    write_candidates(output, candidates_found, limit=limit, force=call.force)
+    if len(candidates_found):
+        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", free_name("tasks.jsonl"))
     if call.json:
-        call.print_document("propose", unasked_to_json(found, output, top_k, limit, unknown))
+        call.print_document("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown))
         return
-    print_unasked(call, found, output, limit, unknown)
-    if judges.no_names and len(found):
-        call.note(judges.no_names)
-    call.note_hashes("labels", "original", "scores")
+    print_unasked(call, candidates_found, output, limit, unknown)
+    if inputs.class_names_note and len(candidates_found):
+        call.note(inputs.class_names_note)
+    call.print_inputs("labels", "original", "scores")
 
 
-def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -> Judges:
-    """The labels, if there are any, and the scores, which say what raters were asked about."""
-    judges = load_judges(call, benchmark, None, original, labels_needed=False)
-    if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
-        with taken_for_imagenet(judges.by_default):
+def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
+    """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
+    inputs = load_evaluation_inputs(call, benchmark, None, original, labels_needed=False)
+    if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
+        with suggest_benchmark(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
-                fix=_scores_made(judges.benchmark),
+                fix=_how_to_make_scores(inputs.benchmark),
             )
-    if not (judges.labels.images or judges.benchmark.images or judges.original):
-        part_path(judges.benchmark, "images", needed_by="propose")
-    return judges
+    if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
+        part_path(inputs.benchmark, "images", needed_by="propose")
+    return inputs
 
 
-def _scores_made(benchmark: Benchmark) -> str:
-    """How to make the scores of a benchmark."""
+def _how_to_make_scores(benchmark: Benchmark) -> str:
+    """Return the command that makes or downloads a benchmark's scores."""
     folder = benchmark.folder
     if folder is None:
         return f"reassess fetch {IMAGENET.sources['scores']}"
@@ -322,15 +333,15 @@ def _scores_made(benchmark: Benchmark) -> str:
     return f"write {folder / 'scores.csv'}, with the columns image, class and score"
 
 
-def _judged(
-    call: Call, files: tuple[Path, ...], judges: Judges, unknown: dict[str, int]
+def _iter_outcomes(
+    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Each model, its predictions and their outcomes; its number of unknown images goes into `unknown`."""
-    joining = judges.joining(call)
-    for file, predictions in each_prediction(call, files, judges):
+    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown`."""
+    join_arguments = inputs.join_arguments(call)
+    for file, predictions in iter_predictions(call, files, inputs):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, name=file, **joining)
-        other = find_class_list(outcomes, judges.labels, judges.original)
-        warn_of_class_list(file, other, judges.labels.classes, depth=2)
+            outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
+        class_list = find_class_list(outcomes, inputs.labels, inputs.original)
+        warn_of_class_list(file, class_list, inputs.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

@@ -1,4 +1,4 @@
-"""`reassess raters`: how far each rater can be relied on."""
+"""`reassess raters`: measure the accuracy of raters."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_stop
+from reassess.cli.aggregate_inputs import has_separate_golden
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
@@ -22,7 +23,7 @@ from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
-_AS_PRINTED = (".tex", ".md")
+_PRINTED_SUFFIXES = (".tex", ".md")
 
 
 @click.command(
@@ -33,7 +34,9 @@ _AS_PRINTED = (".tex", ".md")
 @part_option("golden", "Experts' votes")
 @answers_option
 @golden_at_least_option
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the bootstrap."
+)
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
 @call_options
@@ -48,30 +51,30 @@ def raters(
 ) -> None:
     """Measure the accuracy of raters.
 
-    VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
-    --benchmark. The raters are measured on golden items, of which experts know the truth; without golden answers, by
-    what all raters say (Dawid-Skene).
+    VOTES is a file or known data such as imagenet-real-raters; by default, the votes of --benchmark. Raters are
+    measured on golden items, where experts decide the truth. Without golden answers, the truth is estimated from all
+    votes (Dawid-Skene).
 
-    The rater whose votes tell the least comes first.
+    The least informative rater comes first.
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    call.check_output(output, (*TABLE_SUFFIXES, *_AS_PRINTED), "a table", benchmark=benchmark)
-    main, measured_on = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
-    result = rater_reliability(main, measured_on, seed=seed)
+    call.check_output(output, (*TABLE_SUFFIXES, *_PRINTED_SUFFIXES), "a table", benchmark=benchmark)
+    rater_votes, golden_data = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
+    result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
-        warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
-    if output is not None and output.suffix.lower() in _AS_PRINTED:
+        warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
+    if output is not None and output.suffix.lower() in _PRINTED_SUFFIXES:
         raters_table(result).write(output, force=call.force)
     elif output is not None:
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
-        by_experts = None if measured_on is None else measured_on.by_experts
+        by_experts = None if golden_data is None else golden_data.by_experts
         call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
-    print_reliability(call, result, measured_on)
+    print_reliability(call, result, golden_data)
     if output is not None:
-        call.tell(f"{output}: {counted(len(result.raters), 'rater')}")
+        call.info(f"{output}: {counted(len(result.raters), 'rater')}")
 
 
 def load_raters(
@@ -82,15 +85,19 @@ def load_raters(
     *,
     at_least: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
-    """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
+    """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
     reader = PartReader(call, benchmark)
-    main = reader.need("votes", votes)
-    if isinstance(main.items, Questions):
-        reader.recognize(main.images)
+    rater_votes = reader.require("votes", votes)
+    if isinstance(rater_votes.items, Questions):
+        reader.recognize(rater_votes.images)
     reader.find_golden(golden)
-    reader.refuse_two_kinds()
-    parts = reader.joined()
-    main = parts["votes"]
+    reader.check_kinds()
+    if golden is None and has_separate_golden(reader):
+        call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
+        del reader.parts["golden"]
+        reader.parts.pop("rater-golden", None)
+    parts = reader.join()
+    rater_votes = parts["votes"]
     if "golden" not in parts:
-        return main, None
-    return main, golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=at_least)
+        return rater_votes, None
+    return rater_votes, golden_votes(parts["golden"], parts.get("rater-golden", rater_votes), at_least=at_least)

@@ -1,4 +1,4 @@
-"""`reassess report`: a page about models with everything on it, or one chart."""
+"""`reassess report`: write an HTML report, or one chart of it."""
 
 from functools import partial
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, percent, refuse_repeated, tracked
+from reassess.cli.call import FILE, Call, call_options, percent, reject_repeated, with_progress
+from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.judges import load_judges
-from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
+from reassess.cli.options import join_options, label_options, output_option, prediction_options
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
-from reassess.cli.prediction_inputs import each_prediction, short_names
+from reassess.cli.prediction_inputs import iter_predictions, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
@@ -37,21 +37,19 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@output_option("PAGE|FIGURE", "The page, html; with --chart, svg, png or pdf.")
+@output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
 @click.option(
-    "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw only this: {', '.join(CHARTS)}."
+    "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
-@click.option("--short", is_flag=True, help="Write one page to print, for an appendix: tables without charts.")
-@click.option(
-    "--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images, to show mistakes.  [default: the benchmark's]"
-)
+@click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
+@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=60,
     show_default=True,
     metavar="N",
-    help="Mistakes shown of each model, drawn at random.",
+    help="Mistakes shown per model, drawn at random.",
 )
 @click.option(
     "--leaderboard",
@@ -59,11 +57,11 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
     type=FILE,
     multiple=True,
     metavar="TABLE",
-    help="Public results to place the models among, as for leaderboard; repeatable.",
+    help="Published results to compare the models with, as for leaderboard; repeatable.",
 )
-@judge_options
+@label_options
 @prediction_options
-@joining_options
+@join_options
 @call_options
 def report(
     call: Call,
@@ -73,41 +71,41 @@ def report(
     short: bool,
     images: Path | None,
     limit: int,
-    **judging: Any,
+    **other_options: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
 
-    Each FILE contains the predictions of one model, as for evaluate. PAGE needs no network and no other file:
-    accuracies with intervals, comparisons, label errors, kinds of mistakes, classes, confusions, how good the labels
-    are, and how the report was made; charts give their numbers as CSV.
+    Each FILE contains the predictions of one model, as for evaluate. PAGE is a single file that works offline. It shows
+    accuracies with intervals, comparisons, label errors, kinds of mistakes, classes, confusions, the quality of the
+    labels, and how the report was made. Each chart has its numbers as CSV.
     """
-    if short and (kind is not None or images is not None or judging["tables"]):
-        raise click.UsageError("--short goes without --chart, --images and --leaderboard.")
+    if short and (kind is not None or images is not None or other_options["tables"]):
+        raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
     if kind is not None:
-        _draw_chart(call, files, output, kind, judging)
+        _draw_chart(call, files, output, kind, other_options)
         return
     check_packages("report", "a report")
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
-    findings = _load_findings(call, files, **judging)
-    place = images
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=other_options["benchmark"])
+    findings = _load_findings(call, files, **other_options)
+    image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        place = images_path(call, findings.benchmark)
+        image_place = images_path(call, findings.benchmark)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
-    shown = write_report(
+    gallery = write_report(
         output,
         findings,
-        images=place,
+        images=image_place,
         mistakes=limit,
         short=short,
         files=file_of,
         **call.record(),
         force=call.force,
-        track=partial(tracked, call),
+        track=partial(with_progress, call),
     )
     if call.json:
-        call.print_document("report", _to_json(findings, file_of, output, shown))
+        call.print_document("report", _to_json(findings, file_of, output, gallery))
     else:
-        _print(call, findings, output, shown, short=short)
+        _print(call, findings, output, gallery, short=short)
 
 
 def _load_findings(
@@ -119,68 +117,72 @@ def _load_findings(
     original: str | None,
     tables: tuple[Path, ...],
 ) -> Findings:
-    """Read the models, what judges them, and the benchmark's tables; a model has the short name of its file."""
-    refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, with_votes=True)
-    judges.note_tables(call)
+    """Read predictions, labels and the other parts, and compute the findings."""
+    reject_repeated(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs.add_class_tables(call)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
-    given = each_prediction(call, files, judges)
+    predictions_by_file = iter_predictions(call, files, inputs)
     return Findings.from_predictions(
-        ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
-        judges.labels,
-        **judges.known,
-        threshold=judges.threshold,
+        ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),
+        inputs.labels,
+        **inputs.findings_arguments,
+        threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
-        in_sample=judges.in_sample,
-        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        track=lambda items: tracked(call, items, "resampling raters"),
-        **judges.joining(call),
+        in_sample=inputs.in_sample,
+        leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
+        track=lambda items: with_progress(call, items, "resampling raters"),
+        **inputs.join_arguments(call),
     )
 
 
-def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, judging: dict[str, Any]) -> None:
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=judging["benchmark"])
-    chart = write_chart(output, kind, _load_findings(call, files, **judging), force=call.force)
+def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, other_options: dict[str, Any]) -> None:
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=other_options["benchmark"])
+    chart = write_chart(output, kind, _load_findings(call, files, **other_options), force=call.force)
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}
-        call.print_document("report", results | {"columns": table.columns_in_full, "rows": table.rows_in_full})
+        call.print_document("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
         call.note(f"{output}: {chart.title}")
         if chart.note:
             call.note(chart.note)
 
 
-def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: ShownMistakes | None) -> dict[str, Any]:
+def _to_json(
+    findings: Findings, file_of: dict[str, str], output: Path, gallery: ShownMistakes | None
+) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_of[name]} for name in findings.models],
-        "gallery": None if shown is None else vars(shown),
-        **({} if shown is not None else {"gallery_reason": "images are missing"}),
+        "gallery": None if gallery is None else vars(gallery),
+        **({} if gallery is not None else {"gallery_reason": "images are missing"}),
     }
 
 
-def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None, *, short: bool) -> None:
+def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool) -> None:
     rows = [
         [name, percent(result.real.get(1)), percent(result.original_accuracy(1))]
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
-        call.tell(line)
+        call.info(line)
     for line in shared({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
-        call.tell(line)
-    call.tell(f"{output}: {counted(len(rows), 'model')} on one {'printed page' if short else 'page'}")
+        call.info(line)
+    call.info(f"{output}: {counted(len(rows), 'model')} on one {'printable page' if short else 'page'}")
     if short:
         return
     if without_names := class_names_missing(findings.benchmark, findings.classes):
-        call.tell(without_names)
-    if shown is None:
-        call.tell("mistakes are not shown: images are missing (--images DIR)")
+        call.info(without_names)
+    if gallery is None:
+        call.info("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.tell(f"mistakes: {counted(shown.images, 'entry', 'entries')}, {shown.pictures:,} with an image")
-    if shown.missing or shown.unreadable:
-        call.tell(f"without an image: {shown.missing:,} not in the folder, {shown.unreadable:,} unreadable")
+    call.info(f"gallery: {counted(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
+    if gallery.missing or gallery.unreadable:
+        call.info(
+            f"mistakes without an image: {gallery.missing:,} not in the folder, {gallery.unreadable:,} unreadable"
+        )

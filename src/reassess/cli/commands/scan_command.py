@@ -1,4 +1,4 @@
-"""`reassess scan`: duplicates in sets of images, and images that cannot be used."""
+"""`reassess scan`: find duplicate, unreadable, empty and tiny images."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name
+from reassess.cli.call import FILE, Call, benchmark_arguments, call_options, free_name, progress_bars
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import NONE, PartReader, images_path
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
 from reassess.formats import write_duplicates
@@ -20,7 +20,7 @@ from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
 _MOST_PAIRS = 20
-_MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels
+_MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels, printed and in JSON
 
 
 @click.command(
@@ -34,9 +34,9 @@ _MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels
 @click.argument("sources", nargs=-1, type=FILE, metavar="[SOURCE...]")
 @output_option(
     "TABLE",
-    "Write the images found: csv, tsv or parquet, with the columns set, image, group, kind, label and other_labels.",
+    "Write these images: csv, tsv or parquet, with the columns set, image, group, kind, label and other_labels.",
 )
-@click.option("--near", is_flag=True, help="Also find images that look the same.")
+@click.option("--near", is_flag=True, help="Also find near duplicates, which look the same.")
 @click.option(
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
 )
@@ -58,40 +58,40 @@ def scan(
 ) -> None:
     """Find duplicate, unreadable, empty and tiny images.
 
-    Each SOURCE is a set of images: a folder, zip, tar or list. It has the name of its folder or archive; the images of
-    a benchmark are one more set. Exact duplicates have equal pixels, whatever their file formats. Duplicates with
-    different labels show wrong labels; labels are the original labels of the benchmark, or class folders.
+    Each SOURCE is a set of images: a folder, zip, tar or list, named after its folder or archive. The images of
+    --benchmark are one more set. Exact duplicates have equal pixels, in any file format. Duplicates with different
+    labels are signs of wrong labels; labels are the benchmark's original labels, or class folders.
     """
     if not sources and benchmark is None:
         raise click.UsageError("Give a SOURCE, or --benchmark.")
     if benchmark is None and original is not None:
-        raise click.UsageError("--original goes with --benchmark.")
+        raise click.UsageError("--original needs --benchmark.")
     check_packages("scan", "reading images")
     call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
-            call.read("images", source)
-    places, labels = _with_benchmark(call, sources, benchmark, original)
-    with counting(call) as progress:
-        found = scan_images(
+            call.add_input("images", source)
+    places, labels = _sources_and_labels(call, sources, benchmark, original)
+    with progress_bars(call) as progress:
+        scan_result = scan_images(
             places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
-    write_duplicates(output, found.duplicates, force=call.force)
-    if benchmark is not None and not sources and next(found.duplicates.differing_pairs(), None) is not None:
+    write_duplicates(output, scan_result.duplicates, force=call.force)
+    if benchmark is not None and not sources and next(scan_result.duplicates.differing_pairs(), None) is not None:
         campaign = free_name(f"{output.stem}.db")
-        call.next("annotate", "create", campaign, output, *benchmark_words(benchmark))
-    elif benchmark is not None and found.duplicates.group_count():
-        call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
+        call.suggest("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
+    elif benchmark is not None and scan_result.duplicates.group_count():
+        call.suggest("folds", *benchmark_arguments(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
-        call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
+        call.print_document("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
     else:
-        _print(call, found, output, near=near)
+        _print(call, scan_result, output, near=near)
 
 
-def _with_benchmark(
+def _sources_and_labels(
     call: Call, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
 ) -> tuple[tuple[Path, ...], LabelSets | None]:
-    """The sources with the benchmark's images first, and the labels of these."""
+    """Put the benchmark's images before the other sources, and read their labels."""
     if benchmark is None:
         return sources, None
     images = images_path(call, benchmark, needed_by="scan")
@@ -118,71 +118,75 @@ def _to_json(scan: Scan) -> dict[str, Any]:
         ],
         "duplicates": [each.to_json() for each in scan.counts],
         "other_label_pairs": [
-            {"kind": kind, "images": [one, other], "labels": [label, other_label]}
-            for one, label, other, other_label, kind in islice(_pairs(scan), _MOST_LISTED)
+            {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
+            for row, label, other_row, other_label, kind in islice(_differing_pairs(scan), _MOST_LISTED)
         ],
     }
 
 
 def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
-    """A row for each set, and for each set with duplicates in another one; then the notes."""
+    """Print a row for each set and for each pair of sets with duplicates, then the notes."""
     counts = scan.counts
-    within = {each.name: each for each in counts if each.name == each.elsewhere}
-    between = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
-    between.sort(key=lambda each: -each.exact - each.near)
+    within_set = {each.name: each for each in counts if each.name == each.elsewhere}
+    between_sets = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
+    between_sets.sort(key=lambda each: -each.exact - each.near)
     with_classes = any(each.other_label is not None for each in counts)
     rows: list[list[str | None]] = []
     for each in scan.sets:
-        faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
-        rows.append([each.name, f"{each.images:,}", *faults, *_cells(within[each.name], near, with_classes)])
-    for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
-        name = f"{pair.name}, also in {pair.elsewhere}"
+        unusable_counts = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
+        rows.append(
+            [each.name, f"{each.images:,}", *unusable_counts, *_cells(within_set[each.name], near, with_classes)]
+        )
+    for pair in between_sets[: call.row_limit(len(between_sets), _MOST_PAIRS, "pairs of sets")]:
+        name = f"{pair.name}, duplicated in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
-    if differing := list(islice(_pairs(scan), _MOST_LISTED)):
-        say("")
-        shown = call.first_rows(len(differing), _MOST_DIFFERING, "pairs of duplicates with different labels")
-        print_table(["image", "label", "duplicate", "its label", "kind"], differing[:shown], text_columns=5)
-    call.tell(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
+    if differing_pairs := list(islice(_differing_pairs(scan), _MOST_LISTED)):
+        print_text("")
+        limit = call.row_limit(len(differing_pairs), _MOST_DIFFERING, "pairs of duplicates with different labels")
+        print_table(
+            ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], text_columns=5
+        )
+    call.info(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.tell(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
+        call.info(f"unreadable: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if near:
         notes.append("near: has only similar copies")
     if with_classes:
         copies = "duplicate" if near else "exact copy"
         notes.append(
-            f"other label: has {'a' if near else 'an'} {copies} with another label, so one of them may be wrong"
+            f"other label: has {'a' if near else 'an'} {copies} with another label; one of the labels may be wrong"
         )
     call.note("; ".join(notes))
     if not near:
-        call.note("--near also finds copies that were resized, cropped or compressed")
+        call.note("to also find resized, cropped or compressed copies: --near")
 
 
-def _pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
-    """The two images and labels of each two duplicates with different labels, and their kind."""
-    found = scan.duplicates
+def _differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
+    """Yield image, label, duplicate, its label and kind for duplicates with different labels."""
+    duplicates = scan.duplicates
 
     def name(row: int) -> str:
-        image = found.images[row]
-        return image if len(scan.sets) == 1 else f"{found.sets[found.set_ids[row]]}/{image}"
+        image = duplicates.images[row]
+        return image if len(scan.sets) == 1 else f"{duplicates.sets[duplicates.set_ids[row]]}/{image}"
 
-    for one, other in found.differing_pairs():
-        yield name(one), found.labels[one], name(other), found.labels[other], found.kinds[one]
+    for row, other_row in duplicates.differing_pairs():
+        yield name(row), duplicates.labels[row], name(other_row), duplicates.labels[other_row], duplicates.kinds[row]
 
 
 def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
-    other = None if counts.other_label is None else f"{counts.other_label:,}"
-    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other] if with_classes else [])]
+    other_row = None if counts.other_label is None else f"{counts.other_label:,}"
+    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other_row] if with_classes else [])]
 
 
 def _groups(scan: Scan, near: bool) -> str:
-    """How many groups there are, and the size of the largest."""
+    """Describe the number of groups, and the size of the largest."""
     parts = []
     for kind in ("exact", "near") if near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
-        most = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{most}")
+        suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
+        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{suffix}")
     return " and ".join(parts)

@@ -1,4 +1,4 @@
-"""`reassess show`: everything known about one image."""
+"""`reassess show`: show everything known about one image."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, reject_repeated
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_benchmark
 from reassess.cli.help_pages import Command
-from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
-from reassess.cli.options import judge_options, match_option, prediction_options
-from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.screen import print_table, say
+from reassess.cli.options import label_options, match_option, prediction_options
+from reassess.cli.prediction_inputs import iter_predictions
+from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
 from reassess.data import benchmark_names, part_path
 from reassess.data.benchmark_folders import MADE_BY
@@ -20,8 +20,8 @@ from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
 from reassess.text import some, together
 
-_MOST_CLASSES, _MOST_RATERS = 10, 5  # unless all are asked for: classes, and raters of each
-_MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are for those who want them
+_MOST_CLASSES, _MOST_RATERS = 10, 5  # classes, and raters per class, without --verbose
+_EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has none; golden answers are optional
 
 
 @click.command(
@@ -29,7 +29,7 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
 )
 @click.argument("image")
 @click.argument("files", nargs=-1, type=FILE, metavar="[FILE...]")
-@judge_options
+@label_options
 @prediction_options
 @match_option
 @call_options
@@ -43,68 +43,69 @@ def show(
 ) -> None:
     """Show everything known about one image.
 
-    Its original label, its valid classes, the score and every vote of each candidate class, the experts' answers, and
-    the predictions of each FILE. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number at its
-    end.
+    Prints the original label and the valid classes; the score, votes and experts' answers of each candidate class; and
+    the predictions of each FILE. IMAGE is a name such as ILSVRC2012_val_00000001, the end of a name, or the number at
+    its end.
     """
-    refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, with_votes=True, labels_needed=False)
-    known = judges.labels
-    others = (judges.original, judges.scores, judges.votes, judges.experts)
-    if not len(known) and all(part is None for part in others):
-        part_path(judges.benchmark, "labels", needed_by="show")
-    (image,) = benchmark_names([image], judges.benchmark)
-    held = [part.images for part in (known, *others) if part is not None]
-    image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(held))))
-    with taken_for_imagenet(judges.by_default):
+    reject_repeated(files)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, labels_needed=False)
+    label_sets = inputs.labels
+    other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
+    if not len(label_sets) and all(part is None for part in other_parts):
+        part_path(inputs.benchmark, "labels", needed_by="show")
+    (image,) = benchmark_names([image], inputs.benchmark)
+    image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
+    image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
+    with suggest_benchmark(inputs.is_default):
         sheet = image_sheet(
             image,
-            labels=known,
-            original=judges.original,
-            scores=judges.scores,
-            votes=judges.votes,
-            experts=judges.experts,
-            predictions=dict(each_prediction(call, files, judges)),
+            labels=label_sets,
+            original=inputs.original,
+            scores=inputs.scores,
+            votes=inputs.votes,
+            experts=inputs.experts,
+            predictions=dict(iter_predictions(call, files, inputs)),
         )
     if call.json:
-        call.print_document("show", sheet.to_json(known.classes))
+        call.print_document("show", sheet.to_json(label_sets.classes))
     else:
-        _print(call, sheet, judges)
-        if notes := [*_missing(judges), *([judges.no_names] if judges.no_names else [])]:
+        _print(call, sheet, inputs)
+        if notes := [*_missing(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
             call.note("\n" + "\n".join(notes))
 
 
-def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
-    classes = judges.labels.classes
-    say(f"image      {sheet.image}")
-    say(f"original   {'unknown' if sheet.original is None else _named(classes, sheet.original)}")
-    say(f"valid      {_valid(sheet, judges.labels)}")
-    say("")
+def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
+    classes = inputs.labels.classes
+    print_text(f"image      {sheet.image}")
+    print_text(f"original   {'unknown' if sheet.original is None else _format_class(classes, sheet.original)}")
+    print_text(f"valid      {_format_valid(sheet, inputs.labels)}")
+    print_text("")
     if sheet.candidates is None:
-        say("The candidate classes are unknown: scores and votes are missing.")
+        print_text("Candidate classes are unknown, because scores and votes are missing.")
     elif sheet.candidates:
-        score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
+        score = "probability" if inputs.scores is not None and inputs.scores.exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        shown = sheet.candidates[: call.first_rows(len(sheet.candidates), _MOST_CLASSES, "classes")]
-        most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
-        print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
+        candidates = sheet.candidates[: call.row_limit(len(sheet.candidates), _MOST_CLASSES, "classes")]
+        most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MOST_RATERS
+        print_table(headings, [_row(candidate, sheet, inputs, most_raters) for candidate in candidates], text_columns=7)
         if sheet.n_raters:
-            others = "; nobody chose a class that is not listed" if len(shown) == len(sheet.candidates) else ""
-            say(f"Raters chose one class per image{others}.")
-        if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
-            call.note("--verbose names every rater")
+            all_printed = len(candidates) == len(sheet.candidates)
+            suffix = "; all chosen classes are listed" if all_printed else ""
+            print_text(f"Raters chose one class per image{suffix}.")
+        if any(sum(rater is not None for rater, _ in candidate.votes) > most_raters for candidate in candidates):
+            call.note("to print all raters: --verbose")
     else:
-        say("The image is unrated: raters were not asked about any class.")
-    for file, best in sheet.predictions.items():
-        say(f"\n{file}: {_predicted(best, sheet, classes)}")
+        print_text("The image is unrated: raters were not asked about it.")
+    for file, class_ids in sheet.predictions.items():
+        print_text(f"\n{file}: {_format_prediction(class_ids, sheet, classes)}")
 
 
-def _missing(judges: Judges) -> list[str]:
-    """Which parts of the benchmark are missing, and how to get each."""
-    parts, benchmark = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}, judges.benchmark
-    missing = [part for part, noun in parts.items() if noun is None]
+def _missing(inputs: EvaluationInputs) -> list[str]:
+    """Tell which parts of the benchmark are missing, and how to get them."""
+    parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
+    missing = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _MOSTLY_THERE]
+        return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _EXPECTED_PARTS]
     missing = [part for part in missing if part in benchmark.sources]
     if not missing:
         return []
@@ -113,49 +114,52 @@ def _missing(judges: Judges) -> list[str]:
     return [f"{names} are missing: reassess fetch {sources}"]
 
 
-def _valid(sheet: ImageSheet, labels: LabelSets) -> str:
+def _format_valid(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
-    return "; ".join(_named(labels.classes, i) for i in sheet.valid) or PREDICTIONS_IN_WORDS["no_class"]
+    texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid]
+    return "; ".join(texts) or PREDICTIONS_IN_WORDS["no_class"]
 
 
-def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
-    """The classes that a model names, each with what is known of it."""
-    if best is None:
-        return "nothing: the image is not in the file"
-    known = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.mistake_kinds.items()}
-    known |= dict.fromkeys(sheet.valid or (), "valid")
-    words = (
-        PREDICTIONS_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
-        for i in best
+def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+    """Format the predicted classes of a model, with the votes' result for each."""
+    if class_ids is None:
+        return "the image is not in this file"
+    descriptions = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.mistake_kinds.items()}
+    descriptions |= dict.fromkeys(sheet.valid or (), "valid")
+    texts = (
+        PREDICTIONS_IN_WORDS["no_class"]
+        if class_id is None
+        else _format_class(classes, class_id) + (f" ({descriptions[class_id]})" if class_id in descriptions else "")
+        for class_id in class_ids
     )
-    return "; ".join(words) or PREDICTIONS_IN_WORDS["no_class"]
+    return "; ".join(texts) or PREDICTIONS_IN_WORDS["no_class"]
 
 
-def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
+def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most_raters: int) -> list[str | None]:
     if sheet.n_raters is None:
-        raters = [f"{rater}: {answer}" for rater, answer in one.votes]
+        raters = [f"{rater}: {answer}" for rater, answer in candidate.votes]
     else:
-        raters = [str(rater) for rater, _ in one.votes if rater is not None]
+        raters = [str(rater) for rater, _ in candidate.votes if rater is not None]
     return [
-        str(one.class_id),
-        judges.labels.classes.label(one.class_id),
-        None if one.score is None else score_in_words(one.score, judges.threshold, digits=4),
-        "valid" if one.class_id in (sheet.valid or ()) else "",
-        _vote_counts(one.votes, sheet.n_raters),
-        some(raters, most=most),
-        _vote_counts(one.expert_votes, sheet.n_experts),
+        str(candidate.class_id),
+        inputs.labels.classes.label(candidate.class_id),
+        None if candidate.score is None else score_in_words(candidate.score, inputs.threshold, digits=4),
+        "valid" if candidate.class_id in (sheet.valid or ()) else "",
+        _vote_counts(candidate.votes, sheet.n_raters),
+        some(raters, most=most_raters),
+        _vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 
 
 def _vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
-    """How often each answer was given; or how many chose the class, of all who chose one."""
+    """Count votes by answer; with `choosers`, count who chose the class among all who chose a class."""
     if choosers is not None:
         return f"{len(votes)} of {choosers}" if choosers else ""
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 
 
-def _named(classes: Classes, class_id: int) -> str:
+def _format_class(classes: Classes, class_id: int) -> str:
     label = classes.label(class_id)
     return label if label == str(class_id) else f"{class_id} {label}"

@@ -1,4 +1,4 @@
-"""`reassess status`: the state of a benchmark or campaign, and what is next."""
+"""`reassess status`: show the state of a benchmark or campaign, and what is next."""
 
 import time
 from pathlib import Path
@@ -8,9 +8,9 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import PLACE
+from reassess.cli.campaign_inputs import CAMPAIGN
 from reassess.cli.help_pages import Command
-from reassess.cli.screen import in_options, say
+from reassess.cli.screen import format_message, print_text
 from reassess.core import IMAGENET
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def status(call: Call, place: str) -> int:
     """Show the state of a benchmark or campaign, and what is next.
 
-    Of a benchmark, each part is read: what it contains, what it was made from, whether it is stale, and which names do
-    not fit the other parts. The exit code is 1 if a part cannot be read. The network is not used. Of a campaign, its
-    file or address, raters are measured on golden questions.
+    For a benchmark, each part is read without using the network. Shown are its contents, what it was made from, whether
+    it is stale, and names that do not fit the other parts. The exit code is 1 if a part cannot be read. For a campaign,
+    a file or address, progress and rater accuracy on golden questions are shown.
     """
     if "://" in place or Path(place).is_file():
-        _show_campaign(call, PLACE.convert(place, None, None))
+        _show_campaign(call, CAMPAIGN.convert(place, None, None))
         return 0
     return _show_benchmark(call, place)
 
@@ -38,18 +38,18 @@ def _show_benchmark(call: Call, place: str) -> int:
     from reassess.data import check_benchmark
 
     result = check_benchmark(place)
-    call.following = result.next_command
+    call.next_command = result.next_command
     if call.json:
-        for one in result.parts:
-            for path in one.paths:
-                if one.part != "images" and path.is_file():
-                    call.read(one.part, path)
+        for part in result.parts:
+            for path in part.paths:
+                if part.part != "images" and path.is_file():
+                    call.add_input(part.part, path)
         call.print_document("status", to_json(result))
     else:
         print_status(result)
-    errors = dict.fromkeys(map(in_options, result.errors))
+    errors = dict.fromkeys(map(format_message, result.errors))
     for error in errors:
-        say(f"Error: {error}", err=True)
+        print_text(f"Error: {error}", err=True)
     return 1 if errors else 0
 
 
@@ -58,20 +58,21 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
-    command, *rest = _next_of(progress)
-    call.next("annotate", command, annotation.shown_address(campaign), *rest)
+    command, *more = _next_arguments(progress)
+    call.suggest("annotate", command, annotation.shown_address(campaign), *more)
     if call.json:
         call.print_document("status", progress.to_json())
     else:
         print_progress(call, progress)
-    warn_of_easy_practice(progress.practice)
+    has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)
+    warn_of_easy_practice(progress.practice, has_begun=has_begun)
 
 
-def _next_of(progress: "Progress") -> list[str]:
-    """The next command of `annotate`, and what follows the campaign."""
-    linked = {one.role for one in progress.raters if one.linked}
-    if progress.golden_unknown and "expert" not in linked:
+def _next_arguments(progress: "Progress") -> list[str]:
+    """Return the next `annotate` command, and its arguments after the campaign."""
+    roles_with_link = {rater.role for rater in progress.raters if rater.linked}
+    if progress.golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.waiting or (progress.open and "rater" not in linked):
+    if progress.waiting or (progress.open and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
     return ["serve"] if progress.open else ["export", "-o", str(free_name("rated"))]

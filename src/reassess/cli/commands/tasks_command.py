@@ -1,4 +1,4 @@
-"""`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
+"""`reassess tasks`: group candidates into tasks, and estimate the work."""
 
 import math
 import secrets
@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
-from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
-from reassess.cli.campaign_inputs import GOLDEN, read_golden, sample_in_words, with_unanswered
+from reassess.cli.aggregate_inputs import NO_OPTIONS, compute_scores
+from reassess.cli.call import FILE, Call, Range, benchmark_arguments, call_options, free_name
+from reassess.cli.campaign_inputs import GOLDEN_OPTION, NOT_IN_TASKS, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
@@ -33,12 +33,12 @@ from reassess.proposals import (
 )
 from reassess.text import counted, some
 
-_VOTES = 5  # as many as each question of ReaL has
-_SHOWN = 0.1  # hours
-_SEED_BITS = 63  # as many as a file of tasks can hold
+_VOTES = 5  # as for ReaL
+_LEAST_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
+_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 
 
-def _seconds(text: str) -> float | Path:
+def _parse_seconds(text: str) -> float | Path:
     if text and exists(text):
         return Path(text)
     try:
@@ -66,7 +66,7 @@ def _seconds(text: str) -> float | Path:
     default=USUAL_SIZE,
     show_default=True,
     metavar="N",
-    help="Classes per task, at most.",
+    help="Maximum number of classes per task.",
 )
 @click.option(
     "--per-question",
@@ -74,31 +74,34 @@ def _seconds(text: str) -> float | Path:
     default=_VOTES,
     show_default=True,
     metavar="N",
-    help="Votes per question; with --stop, at most.",
+    help="Votes per question; with --stop, the maximum.",
 )
 @click.option(
     "--seconds",
-    type=ParsedType("seconds or a file", _seconds),
+    type=ParsedType("seconds or a file", _parse_seconds),
     metavar="S|VOTES",
-    help="Seconds per vote, or earlier votes with the column seconds, to estimate hours.",
+    help="Seconds per vote, or earlier votes with the column seconds, to estimate the hours of work.",
 )
 @click.option(
     "--stop",
     type=STOP,
     metavar="LOW,HIGH",
-    help="Close a question if its probability leaves (LOW, HIGH) after 2 votes or more. The votes of --seconds or of "
-    "the benchmark tell how many it gets.",
+    help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes. The number of votes is "
+    "estimated from earlier votes, in --seconds or the benchmark.",
 )
 @benchmark_option
 @in_benchmark(
     "--golden",
-    type=GOLDEN,
+    type=GOLDEN_OPTION,
     metavar="N|NAME|FILE",
-    help="Draw about N golden questions, which experts answer too; or experts' answers or golden questions, which are "
+    help="Draw about N golden questions for experts; or a source of experts' answers or golden questions, which are "
     "not put into tasks; or none.  [default: the benchmark's]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="Seed of the draw of golden questions; keep it secret.  [default: random]"
+    "--seed",
+    type=click.IntRange(0),
+    metavar="S",
+    help="Seed for drawing golden questions; keep it secret.  [default: random]",
 )
 @call_options
 def tasks(
@@ -115,129 +118,135 @@ def tasks(
 ) -> None:
     """Group candidates into tasks, and estimate the work.
 
-    CANDIDATES come from propose or clean. A task has classes of one image that belong together, by the hierarchy of the
-    benchmark folder, or because they are often candidates for the same images. Every question is in exactly one task,
-    except golden ones of earlier experts: the campaign mixes them in. Drawn golden questions are marked in the file.
+    CANDIDATES come from propose or clean. A task contains similar classes of one image: classes that are close in the
+    hierarchy of the benchmark folder, or that are often candidates for the same images. Every question is in exactly
+    one task, except golden questions that experts answered earlier: the campaign adds them. Drawn golden questions are
+    marked in the file.
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, given, experts, original = _read(call, candidates, benchmark, golden)
-    asked = given.questions
-    source = images_of.sources.get("hierarchy")
-    tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
+    image_benchmark, candidates_read, experts, original = _read_parts(call, candidates, benchmark, golden)
+    questions = candidates_read.questions
+    source = image_benchmark.sources.get("hierarchy")
+    tree = None if source is None else read_hierarchy(call.add_input("hierarchy", Path(source)), questions.classes)
     sample = None
     if isinstance(golden, int):
         seed = secrets.randbits(_SEED_BITS) if seed is None else seed
-        sample = draw_golden(given, golden, original=original, seed=seed)
+        sample = draw_golden(candidates_read, golden, original=original, seed=seed)
         sample = replace(sample, predictions=(sha256(candidates),))
-    if sample is not None and experts is not None:  # drawn questions are in the file, also those with answers
+    if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
         items = as_questions(experts.items)
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
-    made = make_tasks(asked, size=per_task, hierarchy=tree, golden=experts)
-    golden_count = len(asked) - len(made.questions)
-    made = made if sample is None else made.with_golden(sample)
-    drawn = made.only(made.golden_rows)
-    if golden_count and not len(made):
+    tasks_made = make_tasks(questions, size=per_task, hierarchy=tree, golden=experts)
+    golden_count = len(questions) - len(tasks_made.questions)
+    tasks_made = tasks_made if sample is None else tasks_made.with_golden(sample)
+    golden_drawn = tasks_made.only(tasks_made.golden_rows)
+    if golden_count and not len(tasks_made):
         raise DataError(
             "all-golden",
             "all questions are golden, and golden questions are not in the tasks",
             where=candidates,
             found=counted(golden_count, "question"),
-            fix="give other candidates, or --golden none",
+            fix="use other candidates, or --golden none",
         )
-    each: float = per_question
+    votes_per_question: float = per_question
     if stop is not None:
-        each = _until_closed(call, stop, per_question, seconds, benchmark)
+        votes_per_question = _votes_until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
-        path = call.read("votes", seconds)
+        path = call.add_input("votes", seconds)
         with at(path):
-            seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
-    write_tasks(output, made, force=call.force)
-    made = made.only(~made.golden_rows)
-    effort = made.effort(each, seconds)
-    nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
-    call.next("annotate", "create", free_name("campaign.db"), output, *benchmark_words(benchmark))
+            seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
+    write_tasks(output, tasks_made, force=call.force)
+    tasks_made = tasks_made.only(~tasks_made.golden_rows)
+    effort = tasks_made.effort(votes_per_question, seconds)
+    without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
+    call.suggest("annotate", "create", free_name("campaign.db"), output, *benchmark_arguments(benchmark))
     if call.json:
         results = {
             "output": str(output),
             **effort.to_json(),
             "golden": golden_count,
-            "golden_drawn": {"tasks": len(drawn), "questions": len(drawn.questions)},
-            "votes_per_question": each,
+            "golden_drawn": {"tasks": len(golden_drawn), "questions": len(golden_drawn.questions)},
+            "votes_per_question": votes_per_question,
             "stop": None if stop is None else [stop.low, stop.high],
             "per_task": per_task,
         }
-        sizes = {str(n): int(count) for n, count in enumerate(np.bincount(made.sizes)) if count}
-        call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
+        sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
+        call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
-        _print(call, made, effort, output, per_question, stop)
-        if drawn.sample is not None:
-            call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
-            call.tell("experts' answers decide the labels of golden images")
+        _print(call, tasks_made, effort, output, per_question, stop)
+        if golden_drawn.sample is not None:
+            call.info(f"golden, for experts: {sample_in_words(golden_drawn.sample, len(golden_drawn.questions))}")
+            call.info(NOT_IN_TASKS)
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
-            call.tell(f"{are} not in the tasks: the campaign mixes them in")
-        if nowhere:
-            names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
-            call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("original", "golden", "hierarchy", "votes")
+            call.info(f"{are} not in the tasks: the campaign mixes them in")
+        if without_path:
+            names = some([questions.classes.label(class_id) for class_id in without_path], most=3)
+            call.info(f"{counted(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
+        call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
-def _read(
+def _read_parts(
     call: Call, candidates: Path, benchmark: Benchmark | None, golden: int | str | None
 ) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
-    """The benchmark of the images, the candidates, experts' votes on golden ones, and original labels for a draw."""
+    """Return the benchmark, candidates, experts' votes and, for drawing golden questions, original labels."""
     reader = PartReader(call, benchmark)
-    given = read_candidates(call.read("candidates", candidates), reader.classes)
-    reader.given["candidates"] = candidates, given.questions
-    reader.recognize(given.questions.images, with_classes=True)
-    if isinstance(golden, int) and ORIGINAL_SOURCE not in given.sources:
+    candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
+    reader.parts["candidates"] = candidates, candidates_read.questions
+    reader.recognize(candidates_read.questions.images, with_classes=True)
+    if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.find_original()
     source = None if isinstance(golden, int) else golden
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-        found = read_golden(reader, path)
-        reader.given["golden"] = path, found if isinstance(found, Votes) else with_unanswered(None, found)
-    parts = reader.joined(share_images=False)
-    given = replace(given, questions=parts["candidates"])
-    return reader.benchmark, given, parts.get("golden"), parts.get("original")
+        golden_read = read_golden(reader, path)
+        reader.parts["golden"] = (
+            path,
+            golden_read if isinstance(golden_read, Votes) else with_unanswered(None, golden_read),
+        )
+    parts = reader.join(share_images=False)
+    candidates_read = replace(candidates_read, questions=parts["candidates"])
+    return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
 
-def _until_closed(
+def _votes_until_closed(
     call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
 ) -> float:
-    """Votes per question on average, as in earlier votes."""
-    earlier = str(seconds) if isinstance(seconds, Path) else None
+    """Return the mean votes per question under a stop rule, from earlier votes."""
+    earlier_votes = str(seconds) if isinstance(seconds, Path) else None
     source = benchmark or Benchmark()
-    if earlier is None and "votes" not in source.sources:
-        raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
-    made = make_scores(call, source, earlier, None, NO_OPTIONS)
-    if made.aggregation.model is None:
+    if earlier_votes is None and "votes" not in source.sources:
+        raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or --benchmark with votes.")
+    computed = compute_scores(call, source, earlier_votes, None, NO_OPTIONS)
+    if computed.aggregation.model is None:
         raise DataError(
             "missing-rater-model",
-            "earlier votes give no rater model, which a stop rule needs",
+            "stop rule needs a rater model, which the earlier votes do not give",
             found="counts of votes, without raters",
-            fix="give votes with raters, or remove --stop",
+            fix="use votes with raters, or remove --stop",
         )
-    return votes_until_closed(made.votes, made.aggregation.model, stop, per_question)
+    return votes_until_closed(computed.votes, computed.aggregation.model, stop, per_question)
 
 
-def _print(call: Call, made: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
-    kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in made.reasons)
-    rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
+def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
+    kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in tasks.reasons)
+    rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
-    call.tell(
+    call.info(
         f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
         f"{counted(effort.images, 'image')}"
     )
-    held = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
-    call.tell(f"tasks with {'; with '.join(held)}")
-    each = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
+    counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
+    call.info(f"tasks with {'; with '.join(counts)}")
+    votes = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions
-        each = f"about {counted(effort.votes, 'vote')} ({mean:.2f} per question, closed at {stop.low:g}, {stop.high:g})"
+        votes = (
+            f"about {counted(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
+        )
     if effort.hours is None:
-        call.tell(f"{each}; for hours, give --seconds")
+        call.info(f"{votes}; to estimate hours: --seconds")
     else:
-        hours = f"{effort.hours:,.1f}" if effort.hours >= _SHOWN else f"less than {_SHOWN}"
-        call.tell(f"{each}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")
+        hours = f"{effort.hours:,.1f}" if effort.hours >= _LEAST_HOURS else f"less than {_LEAST_HOURS}"
+        call.info(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

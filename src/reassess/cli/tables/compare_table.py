@@ -1,6 +1,7 @@
-"""What `reassess compare` prints, as tables and as JSON."""
+"""The output of `reassess compare`: tables, notes and JSON."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
     Comparison,
@@ -42,7 +43,7 @@ _Part = TypeVar("_Part")
 
 
 def to_json(findings: Findings) -> dict[str, Any]:
-    """The results of the JSON document; what is null has its reason beside it."""
+    """Return the results for JSON; a part that is null has a key with the reason."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.a, pair.b) for pair in findings.pairs]
     results: dict[str, Any] = {
@@ -52,7 +53,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "not_shared": dict(zip(panel.models, panel.n_not_shared, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "class_lists": {
-            model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
+            model: class_list.to_json(findings.classes) if (class_list := findings.class_lists.get(model)) else None
             for model in panel.models
         },
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
@@ -62,26 +63,26 @@ def to_json(findings: Findings) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
-        "model_or_label": _each(findings.preferences, lambda part: part.to_json()),
-        "labelling_bias": _each(findings.biases, lambda part: part.to_json(findings.classes)),
+        "model_or_label": _parts_to_json(findings.preferences, lambda part: part.to_json()),
+        "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
         results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
     return results
 
 
-def _each(
+def _parts_to_json(
     parts: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
 ) -> list[dict[str, Any]] | Missing:
     return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
 
 
-def print_compared(call: Call, findings: Findings) -> None:
-    """Two models as one comparison, more as a ranking; then what the numbers mean."""
+def print_comparison(call: Call, findings: Findings) -> None:
+    """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
         _print_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
-        say(f"models cannot be compared: {findings.ranking}")
+        print_text(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
@@ -89,28 +90,28 @@ def print_compared(call: Call, findings: Findings) -> None:
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
     for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.tell(line)
+        call.info(line)
     for line in not_shared_in_words(findings.panel):
-        call.tell(line)
+        call.info(line)
     for line in _footnotes(findings):
         call.note(line)
 
 
 def comparison_table(findings: Findings) -> ResultTable:
-    """The comparison of two models, or the ranking of more."""
+    """Return the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.pairs
-        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # no line of a file says which model is a
+        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
 
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
-    say(pair.verdict)
+    print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
-        say(probability_in_words(pair, uncertainty))
-    say(f"a: {pair.a}\nb: {pair.b}\n")
+        print_text(probability_in_words(pair, uncertainty))
+    print_text(f"a: {pair.a}\nb: {pair.b}\n")
     _pair_table(pair).print()
 
 
@@ -120,40 +121,40 @@ def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
     for name, part in pair.differences_by_name.items():
         rows.append(_difference(name, part))
         if part.standard_deviation is not None:
-            tested = _points(part.raters_interval), _p_value(part, "raters_p_value")
-            rows.append([f"{name}, raters resampled", None, None, None, None, *tested, None, None])
+            test_cells = _interval_in_points(part.raters_interval), _p_value(part, "raters_p_value")
+            rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
 
 
 def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
-    only: tuple[object, object] = (None, None)
+    unique_hits: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
         shares = percent(part.accuracy_a), percent(part.accuracy_b)
-        only = printed_count(part.n_only_a), printed_count(part.n_only_b)
-    tested = _difference_in_points(part), _points(part.interval), _p_value(part, "p_value")
-    return [name, printed_count(part.n), *shares, *tested, *only]
+        unique_hits = printed_count(part.n_only_a), printed_count(part.n_only_b)
+    test_cells = _difference_in_points(part), _interval_in_points(part.interval), _p_value(part, "p_value")
+    return [name, printed_count(part.n), *shares, *test_cells, *unique_hits]
 
 
 def _difference_in_points(part: Paired | AccuracyChange) -> Printed | None:
     return None if part.difference is None else Printed(f"{100 * part.difference:+.2f}", 100 * part.difference)
 
 
-def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
-    _ranking_table(ranking, uncertainty, judge).print()
+def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
+    _ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
-        say(pair.verdict)
+        print_text(pair.verdict)
     for line in gaps_in_words(ranking):
-        say(line)
+        print_text(line)
 
 
-def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> ResultTable:
+def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
     bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
         ("rank, 95 %", [Printed(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
-        (f"{judge} %", list(map(percent, ranking.real))),
+        (f"{label_title} %", list(map(percent, ranking.real))),
         ("95 %", list(map(percents, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
@@ -163,29 +164,37 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
     if ranking.original is not None and ranking.original_ranks is not None:
         columns.append(("original %", list(map(percent, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
-    ahead = [pair.real for pair in ranking.neighbours]
-    columns.append(("ahead of next", [*map(_difference_in_points, ahead), None]))
-    columns.append(("ahead of next, 95 %", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_value(pair, "final_p_value") for pair in ahead), None]))
+    leads = [pair.real for pair in ranking.neighbours]
+    columns.append(("ahead of next", [*map(_difference_in_points, leads), None]))
+    columns.append(
+        ("ahead of next, 95 %", [*(_interval_in_points(pair.raters_interval or pair.interval) for pair in leads), None])
+    )
+    columns.append(("Holm p", [*(_p_value(pair, "final_p_value") for pair in leads), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
 
 def _print_preferences(preferences: Sequence[Preference]) -> None:
-    """Which class is preferred, the model's or the original label, by the scores and by the raters alone."""
+    """Print how often scores and raters prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    alone = any(part.total.by_raters is not None for part in preferences)
-    if alone:
-        headings += ["raters alone: model %", "95 %", "label %"]
+    has_rater_shares = any(part.total.by_raters is not None for part in preferences)
+    if has_rater_shares:
+        headings += ["only raters: model %", "95 %", "label %"]
     rows = []
     for part in preferences:
         cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
-        rows.append([*cells, *_verdicts(part.total.by_scores), *(_verdicts(part.total.by_raters) if alone else [])])
-    say("")
+        rows.append(
+            [
+                *cells,
+                *_preference_cells(part.total.by_scores),
+                *(_preference_cells(part.total.by_raters) if has_rater_shares else []),
+            ]
+        )
+    print_text("")
     print_table(headings, rows)
 
 
-def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
+def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
     of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
@@ -193,7 +202,7 @@ def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
-    """How often each model picks the original label where others are valid too, in all and by group."""
+    """Print how often models predict the original label if several classes are valid."""
     rows = [
         [
             bias.model if group == "all" else "",
@@ -208,21 +217,21 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
     ]
-    headings = ["labelling bias", "of", "images", "original %", "95 %", "chance %", "p", "raters %"]
-    say("")
+    headings = ["labelling bias", "group", "images", "original %", "95 %", "chance %", "p", "raters %"]
+    print_text("")
     print_table(headings, rows, text_columns=2)
 
 
 def _footnotes(findings: Findings) -> Iterator[str]:
-    """Explain the numbers, and why a part is missing."""
+    """Explain the numbers, and why parts are missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLAINED
     if not isinstance(findings.preferences, Missing):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
     if not isinstance(findings.biases, Missing):
         yield (
-            "labelling bias: how often the model picks the original label, where both are among several valid classes; "
-            "raters %: how often the raters' favourite is the original label"
+            "labelling bias: how often the model picks the original label, if both are among several valid classes; "
+            "raters %: how often raters prefer the original label to all other classes"
         )
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
@@ -235,35 +244,39 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
             if isinstance(part, Missing):
                 yield f"{what}: {part}"
-    together, label = findings.co_occurrence, findings.classes.label
-    if len(together):
-        pairs = zip(together.class_pairs.tolist(), together.image_counts.tolist(), strict=True)
-        named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes most often valid together: {some(named, most=3)}"
+    co_occurrence, label = findings.co_occurrence, findings.classes.label
+    if len(co_occurrence):
+        pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
+        pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
+        yield f"classes most often valid together: {some(pair_texts, most=3)}"
 
 
 def _how_to_measure(findings: Findings) -> str:
-    """How to get the votes or golden answers without which label uncertainty is not measured."""
+    """Return how to get the votes, experts' answers or labels that label uncertainty needs."""
     part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
+    sources, folder = findings.benchmark.sources, findings.benchmark.folder
     if not part:
-        return ""
-    sources = findings.benchmark.sources
-    known = findings.benchmark.folder is None and part in sources
-    made_by = "annotate" if part == "votes" else "annotate create --golden N"
+        if isinstance(findings.rater_scores, Missing) or findings.uncertainty is not findings.relabelling:
+            return ""
+        place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
+        command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
+        return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
+    known = folder is None and part in sources
+    made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
     return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 
-def _points(interval: tuple[float, float] | None) -> Printed | None:
+def _interval_in_points(interval: tuple[float, float] | None) -> Printed | None:
     if interval is None:
         return None
     low, high = (100 * bound for bound in interval)
     return Printed(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _p_value(part: Paired | AccuracyChange, which: str) -> Printed | None:
-    """A p-value, in full as it is computed; a bound, such as < 1e-300, stays one."""
-    text = _p_cell(part.p_value_texts().get(which))
-    return None if text is None else Printed(text, text if text.startswith("<") else getattr(part, which))
+def _p_value(part: Paired | AccuracyChange, attribute: str) -> Printed | None:
+    """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
+    text = _p_cell(part.p_value_texts().get(attribute))
+    return None if text is None else Printed(text, text if text.startswith("<") else getattr(part, attribute))
 
 
 def _p_cell(text: str | None) -> str | None:

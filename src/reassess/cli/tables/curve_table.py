@@ -1,4 +1,4 @@
-"""What `reassess curve` prints: precision and recall of scores, and of the rules beside them."""
+"""The output of `reassess curve`: precision and recall of scores and of simple rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,81 +18,81 @@ _MOST_VARIANTS = 8
 
 
 def print_curves(
-    call: Call, measured: Sequence[MeasuredCurve], answers: CurveParts, *, left_out: bool, goal: Goal | None
+    call: Call, curves: Sequence[MeasuredCurve], curve_parts: CurveParts, *, is_out_of_sample: bool, goal: Goal | None
 ) -> None:
-    """The curves and the chosen thresholds, the rules, and by what they are judged."""
+    """Print the curves, the chosen thresholds, the simple rules, and the golden answers used."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_row(one) for one in measured], best=["average precision"])
-    if answers.rules:
+    print_table(headings, [_row(curve) for curve in curves], best=["average precision"])
+    if curve_parts.rules:
         click.echo()
-        rows = [row for rule in answers.rules for row in _rule_rows(rule)]
+        rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
-    golden = answers.golden
-    pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
-    call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
+    golden = curve_parts.golden
+    questions, images = counted(len(golden), "golden question"), counted(len(golden.questions.images), "image")
+    call.info(f"{questions} on {images}, {golden.positives:,} valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.tell(golden.by_experts.note)
-    _tell_of_golden_votes(call, answers)
+        call.info(golden.by_experts.note)
+    _print_golden_votes(call, curve_parts)
     if golden.unrated:
-        pairs = counted(golden.unrated, "golden pair")
-        call.tell(f"not used: {pairs} on images where raters have not answered all golden pairs")
+        questions = counted(golden.unrated, "golden question")
+        call.info(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.exclusive:
-        call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
-    if any(one.curve.in_sample for one in measured):
-        call.tell("in-sample: the scores were made with the golden answers that judge them")
-        if not left_out:
-            call.note("(--leave-out image makes them again without the image that is judged)")
-    unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
-    if left_out and unmoved:
-        call.tell(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
+        call.note("golden images are measured on all classes; a class without a score has the score 0")
+    if any(curve.curve.in_sample for curve in curves):
+        call.info("in-sample: the golden answers used here also made the scores")
+        if not is_out_of_sample:
+            call.note("for out-of-sample scores: --leave-out image")
+    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.left_out is None]
+    if is_out_of_sample and unchanged:
+        call.info(f"{some(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        call.note("95 %: bootstrap over images; all golden pairs of an image together")
-        unrated = "left out" if answers.original is None else "given their original label"
-        call.note(f"labels and empty images: of all images, those never rated being {unrated}")
+        call.note("95 %: bootstrap over images, with all golden questions of an image together")
+        unrated_text = "not included" if curve_parts.original is None else "included with their original label"
+        call.note(f"labels and empty images: on all images; unrated images are {unrated_text}")
 
 
-def _tell_of_golden_votes(call: Call, answers: CurveParts) -> None:
-    """Say where golden votes count, and how many they are: of more votes come better scores than others have."""
-    votes, rated = answers.votes, answers.rated
-    if votes is None or rated is None or rated is votes:
+def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
+    """Print where golden votes are used, and how many; with more votes, scores are more accurate."""
+    votes, all_votes = curve_parts.votes, curve_parts.all_votes
+    if votes is None or all_votes is None or all_votes is votes:
         return
-    asked, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, rated))
-    what = counted(scored - asked, "golden item has", "golden items have")
-    each = (len(rated) - len(votes)) / (scored - asked)
-    others = f", where others have {len(votes) / asked:.1f} votes" if asked else ""
-    call.tell(f"{what} golden votes alone: {each:.1f} each{others}")
+    voted, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
+    items = counted(scored - voted, "golden item has", "golden items have")
+    mean = (len(all_votes) - len(votes)) / (scored - voted)
+    suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
+    call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
-def _row(one: MeasuredCurve) -> list[str | None]:
-    cells: list[str | None] = [one.name, f"{one.curve.average_precision:.4f}"]
-    if one.chosen is None:
+def _row(curve: MeasuredCurve) -> list[str | None]:
+    cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
+    if curve.chosen is None:
         return cells
-    point = one.chosen.point
-    cells.append(repr(point.threshold))  # in full: a rounded one might keep other pairs
-    figures = (point.precision, one.chosen.precision_interval), (point.recall, one.chosen.recall_interval)
-    for part, interval in figures:
+    point = curve.chosen.point
+    cells.append(repr(point.threshold))  # not rounded, since a rounded threshold may select other questions
+    values = (point.precision, curve.chosen.precision_interval), (point.recall, curve.chosen.recall_interval)
+    for part, interval in values:
         cells.append(None if part.value is None else f"{part.value:.4f}")
         cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
-    return [*cells, f"{one.chosen.labels:,}", f"{one.chosen.empty_images:,}"]
+    return [*cells, f"{curve.chosen.labels:,}", f"{curve.chosen.empty_images:,}"]
 
 
 def _rule_rows(rule: Rule) -> Iterator[list[str]]:
-    """A row for each variant; of many, the median and the extremes."""
-    figures = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
-    if len(figures) <= _MOST_VARIANTS:
-        for variant, (precision, recall) in zip(rule.variants, figures.tolist(), strict=True):
+    """Return a row for each variant of a rule; of many variants, the median and the range."""
+    values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
+    if len(values) <= _MOST_VARIANTS:
+        for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
-    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in figures.T]
-    yield [rule.name, f"median of {len(figures)}", *cells]
+    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in values.T]
+    yield [rule.name, f"median of {len(values)}", *cells]
 
 
 def write_points(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
 ) -> None:
-    """Write the columns of `curve_points`; what is not known, and NaN, is null."""
+    """Write the columns of `curve_points`; missing values and NaN are null."""
     import polars as pl
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(("in_sample", "chosen"), pl.Boolean)
@@ -105,49 +105,49 @@ def write_points(
     write_table(path, table.fill_nan(None), force=force)
 
 
-def print_replays(call: Call, file: str, replays: Sequence[StopReplay], asked: Sequence[StopRule]) -> None:
-    """A row a rule, and those that were asked for in words."""
-    headings = ["closed at", "votes taken %", "questions changed", "images changed", "labels in common %"]
-    print_table(headings, [_replay_row(one) for one in replays])
-    for one in replays:
-        if one.rule in asked:
-            call.tell(
-                f"{file}, closed at {_bounds(one.rule)}: {percent(one.share_taken)} % of {one.votes:,} votes are "
-                f"taken; {one.changed.mean():,.1f} of {one.questions:,} questions are decided otherwise than by all "
-                f"votes ({one.changed.min():,} to {one.changed.max():,})"
+def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested: Sequence[StopRule]) -> None:
+    """Print a row for each stop rule, and the requested rules as text."""
+    headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
+    print_table(headings, [_replay_row(replay) for replay in replays])
+    for replay in replays:
+        if replay.rule in requested:
+            call.info(
+                f"{file}, stop rule {_bounds(replay.rule)}: {percent(replay.share_taken)} % of {replay.votes:,} votes "
+                f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
+                f"({replay.changed.min():,} to {replay.changed.max():,})"
             )
     orders = replays[0].taken.size
     call.note(
-        f"means of {orders} random orders of the votes; labels kept at {replays[0].threshold:g}; "
-        f"at least {replays[0].rule.at_least} votes a question; the raters taken as known from their first vote on"
+        f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
+        f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
     )
 
 
 def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Write a row for each file and rule; counts are means of the orders."""
+    """Write a row for each file and stop rule; counts are means over the orders of votes."""
     import polars as pl
 
     rows = [
         {
             "file": file,
-            "low": one.rule.low,
-            "high": one.rule.high,
-            "at_least": one.rule.at_least,
-            "threshold": one.threshold,
-            "share_taken": one.share_taken,
-            "questions_changed": float(one.changed.mean()),
-            "images_changed": float(one.images_changed.mean()),
-            "labels_in_common": one.labels_in_common,
+            "low": replay.rule.low,
+            "high": replay.rule.high,
+            "at_least": replay.rule.at_least,
+            "threshold": replay.threshold,
+            "share_taken": replay.share_taken,
+            "questions_changed": float(replay.changed.mean()),
+            "images_changed": float(replay.images_changed.mean()),
+            "labels_in_common": replay.labels_in_common,
         }
         for file, each in replays.items()
-        for one in each
+        for replay in each
     ]
     write_table(path, pl.DataFrame(rows), force=force)
 
 
-def _replay_row(one: StopReplay) -> list[str]:
-    counts = (f"{one.changed.mean():,.1f}", f"{one.images_changed.mean():,.1f}")
-    return [_bounds(one.rule), percent(one.share_taken), *counts, percent(one.labels_in_common)]
+def _replay_row(replay: StopReplay) -> list[str]:
+    counts = (f"{replay.changed.mean():,.1f}", f"{replay.images_changed.mean():,.1f}")
+    return [_bounds(replay.rule), percent(replay.share_taken), *counts, percent(replay.labels_in_common)]
 
 
 def _bounds(rule: StopRule) -> str:

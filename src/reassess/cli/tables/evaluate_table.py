@@ -1,4 +1,4 @@
-"""What `reassess evaluate` prints, as tables and as JSON."""
+"""The output of `reassess evaluate`: tables, notes and JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
@@ -21,153 +21,157 @@ from reassess.text import counted, shared
 _MOST_CLASSES = 20
 
 Evaluations = dict[str, Evaluation]
-Cut = float | str | None  # the threshold or the name of a label set among several
-# What JSON documents hold of a model on the images that all have seen.
+LabelSetKey = float | str | None  # threshold or name of a label set; None for a single label set
+# Fields of the JSON object for the common images.
 _COMMON = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What is shown of some models; evaluations are by label set, and the best model comes first."""
+class EvaluationResults:
+    """The results of all models; evaluations are by label set, with the best model first."""
 
-    own: Mapping[Cut, Evaluations]  # of each model on its own images
-    common: Mapping[Cut, Evaluations] | Missing | None  # on the images of all models; None if all have the same images
-    class_lists: Mapping[str, ClassList | None]  # the list of each model's ids, if it differs from the labels'
+    evaluations: Mapping[LabelSetKey, Evaluations]  # of each model on its own images
+    common: Mapping[LabelSetKey, Evaluations] | Missing | None  # on common images; None if all are common
+    class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
     reviewed: Mapping[str, MultiLabelAccuracy]  # of each model, if label sets have more than valid classes
-    orders: ModelOrders | Missing | None  # how the order of the models moves between label sets; None for one
+    orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
     classes: Classes  # of the labels
     excluded: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
-    # How far that moves each model's accuracy at each k, by label set.
-    moved: Mapping[Cut, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    # Effect of the exclusion on accuracy, by label set, model and k.
+    effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
-    def rankings(self) -> Mapping[Cut, Evaluations]:
-        """The evaluations by which models are ranked; empty where no image is common to them."""
+    def rankings(self) -> Mapping[LabelSetKey, Evaluations]:
+        """The evaluations that rank the models; empty if the models have no common images."""
         if self.common is None:
-            return self.own
+            return self.evaluations
         return {} if isinstance(self.common, Missing) else self.common
 
 
-def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The results of the JSON document, one a label set and model; and what stands beside them."""
-    beside = {} if measured.orders is None else orders_to_json(measured.orders)
-    if measured.excluded is not None:
-        beside["excluded"] = {**measured.excluded, "interval": "95 %, Newcombe, over images"}
-    return list(_documents(measured, by)), beside
+def to_json(results: EvaluationResults, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the results for JSON, one per label set and model, and further keys of the document."""
+    other_parts = {} if results.orders is None else orders_to_json(results.orders)
+    if results.excluded is not None:
+        other_parts["excluded"] = {**results.excluded, "interval": "95 %, Newcombe, over images"}
+    return list(_documents(results, by)), other_parts
 
 
-def accuracy_table(measured: Measured) -> ResultTable:
-    """The accuracies of the models: on common images if there are any, otherwise each on its own."""
-    return _table(measured, measured.rankings or measured.own, ranked=bool(measured.rankings))
+def accuracy_table(results: EvaluationResults) -> ResultTable:
+    """Return the accuracies on common images or, without common images, each model on its own images."""
+    return _select_table(results, results.rankings or results.evaluations, ranked=bool(results.rankings))
 
 
-def print_measured(call: Call, measured: Measured, by: str | None) -> None:
-    """One table of models, or a row for each label set or threshold; then what the numbers mean.
+def print_results(call: Call, results: EvaluationResults, by: str | None) -> None:
+    """Print the models, by label set or threshold if there are several, then explain the numbers.
 
-    Of models on different images there are two: on the images that all have seen, and each on its own, unranked.
+    Models with different images get two tables: a ranking on the common images, and each model on its own images.
     """
-    if isinstance(measured.common, Missing):
-        say(f"no ranking: {measured.common}")
-    elif measured.common is not None:
-        images = next(iter(next(iter(measured.common.values())).values())).images
-        say(f"on the {counted(images, 'image')} that all files contain:")
-        _table(measured, measured.common, ranked=True).print()
-    if measured.common is not None:
-        say("each file on its own images (not a ranking: the images differ):")
-    _table(measured, measured.own, ranked=measured.common is None).print()
-    if measured.excluded is not None:
-        _print_moved(call, measured)
-    if measured.orders is not None:
-        print_orders(call, _by_name(measured.own), measured.orders)
-    elif len(measured.own) > 1:
-        _note_cuts(call, measured.own)
+    if isinstance(results.common, Missing):
+        print_text(f"no ranking: {results.common}")
+    elif results.common is not None:
+        images = next(iter(next(iter(results.common.values())).values())).images
+        print_text(f"on the {counted(images, 'image')} that all files contain:")
+        _select_table(results, results.common, ranked=True).print()
+    if results.common is not None:
+        print_text("each file on its own images (not a ranking: the images differ):")
+    _select_table(results, results.evaluations, ranked=results.common is None).print()
+    if results.excluded is not None:
+        _print_exclusions(call, results)
+    if results.orders is not None:
+        print_orders(call, _by_name(results.evaluations), results.orders)
+    elif len(results.evaluations) > 1:
+        _print_thresholds(call, results.evaluations)
     else:
-        _print_rest(call, next(iter(measured.own.values())), measured.classes, by)
-        if measured.reviewed:
-            _print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
+        _print_details(call, next(iter(results.evaluations.values())), results.classes, by)
+        if results.reviewed:
+            _print_multi_label(call, dict(results.reviewed), results.classes, by_class=by == "class")
 
 
-def _table(measured: Measured, rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
-    if measured.orders is not None:
+def _select_table(
+    results: EvaluationResults, rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool
+) -> ResultTable:
+    if results.orders is not None:
         return label_sets_table(_by_name(rankings), ranked=ranked)
     if len(rankings) > 1:
-        return _cuts_table(rankings, ranked=ranked)
+        return _threshold_table(rankings, ranked=ranked)
     return _accuracies(next(iter(rankings.values())), ranked=ranked)
 
 
-def _print_moved(call: Call, measured: Measured) -> None:
-    """A row for each model and label set: accuracy of all images, of the rest, and how far it moves."""
-    several = len(measured.own) > 1
+def _print_exclusions(call: Call, results: EvaluationResults) -> None:
+    """Print accuracy with and without excluded images, for each model and label set."""
+    several = len(results.evaluations) > 1
     rows = []
-    for cut, ranking in measured.own.items():
+    for key, ranking in results.evaluations.items():
         for file, result in ranking.items():
-            k, moved = next(iter(measured.moved[cut][file].items()))
-            points = None if moved.difference is None else f"{100 * moved.difference:+.2f}"
-            bounds = " to ".join(f"{100 * bound:+.2f}" for bound in moved.interval or ()) or None
-            judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
+            k, effects = next(iter(results.effects[key][file].items()))
+            points = None if effects.difference is None else f"{100 * effects.difference:+.2f}"
+            bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
+            labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
                 f"{result.excluded:,}",
-                percent(moved.accuracy_on_all),
-                percent(moved.accuracy_on_rest),
+                percent(effects.accuracy_on_all),
+                percent(effects.accuracy_on_rest),
                 points,
                 bounds,
             ]
-            rows.append([file, *([judge] if several else []), *cells])
-    say("")
-    numbers = ["excluded", f"top-{k} % of all", "of the rest", "change", "95 %"]
+            rows.append([file, *([labels_name] if several else []), *cells])
+    print_text("")
+    numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
     print_table(["file", *(["labels"] if several else []), *numbers], rows, text_columns=1 + several)
-    call.note("change: in points; 95 %: Newcombe intervals, over images")
+    call.note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
-def _by_name(rankings: Mapping[Cut, Evaluations]) -> dict[str, Evaluations]:
+def _by_name(rankings: Mapping[LabelSetKey, Evaluations]) -> dict[str, Evaluations]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
-def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
-    classes = measured.classes
-    for cut, own in measured.own.items():
-        rank_of = ranks_of(measured.rankings.get(cut, {}))
-        for file, result in own.items():
-            judged_by = "labels" if isinstance(cut, str) else "threshold"
-            place = {} if cut is None else {judged_by: cut, "rank": rank_of.get(file)}
-            other = measured.class_lists[file]
-            document = {"file": file} | place | result.to_json() | _common_to_json(measured.common, cut, file)
-            document["class_list"] = None if other is None else other.to_json(classes)
+def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
+    classes = results.classes
+    for key, evaluations in results.evaluations.items():
+        rank_of = ranks_of(results.rankings.get(key, {}))
+        for file, result in evaluations.items():
+            key_name = "labels" if isinstance(key, str) else "threshold"
+            key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
+            class_list = results.class_lists[file]
+            document = {"file": file} | key_fields | result.to_json() | _common_to_json(results.common, key, file)
+            document["class_list"] = None if class_list is None else class_list.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
-            if measured.excluded is not None:
-                moved = measured.moved[cut][file]
-                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in moved.items()}}
-            if file in measured.reviewed:
-                part = measured.reviewed[file]
+            if results.excluded is not None:
+                effects = results.effects[key][file]
+                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
+            if file in results.reviewed:
+                part = results.reviewed[file]
                 by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
                 document["multi_label"] = part.to_json() | by_class
             yield document
 
 
-def _common_to_json(common: Mapping[Cut, Evaluations] | Missing | None, cut: Cut, file: str) -> dict[str, Any]:
-    """A model on the images that all have seen; nothing where all have seen the same images."""
+def _common_to_json(
+    common: Mapping[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey, file: str
+) -> dict[str, Any]:
+    """Return a model's results on the common images; empty if all models have the same images."""
     if common is None:
         return {}
     if isinstance(common, Missing):
         return {"common": None, "common_reason": common.why}
-    document = common[cut][file].to_json()
+    document = common[key][file].to_json()
     return {"common": {name: part for name, part in document.items() if name in _COMMON}}
 
 
 def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
-    judge = heading(next(iter(ranking.values())).label_set)
+    labels_name = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
-        headings += [f"{judge} top-{k} %", "95 %"]
+        headings += [f"{labels_name} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if ranked else []
     return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()], best=best)
 
 
-def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
-    """The results of each model broken down, and what the table's numbers mean."""
+def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
+    """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
         if by == "label-count":
@@ -175,13 +179,13 @@ def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | No
         elif by == "class":
             _print_by_class(call, file, result, classes)
     for line in shared({file: result.detected for file, result in ranking.items()}):
-        call.tell(line)
+        call.info(line)
     for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
-        call.tell(line)
+        call.info(line)
     for line in shared({file: label_errors_in_words(result) for file, result in ranking.items()}):
-        call.tell(line)
-    if others := "; ".join(_on_scored_images(ranking)):
-        call.tell(f"original accuracy on the scored images: {others}")
+        call.info(line)
+    if accuracies := "; ".join(_accuracies_on_scored_images(ranking)):
+        call.info(f"original accuracy on the scored images: {accuracies}")
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -197,17 +201,20 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
 
 
 def _footnotes(ranking: Evaluations) -> Iterator[str]:
-    """What the tables' numbers mean: the ceiling of soft accuracy, and why a column is empty."""
+    """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
-        yield "not asked about: raters did not judge this class, so it counts as wrong (reassess propose --unasked)"
+        yield (
+            "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
+            "--unasked)"
+        )
     yield from missing_in_words(ranking)
 
 
-def _on_scored_images(ranking: Evaluations) -> Iterator[str]:
-    """Original accuracy on the images of ReaL accuracy, of each file of which it is another one."""
+def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
+    """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
             shares = ", ".join(f"top-{k} {percent(part) or '-'} %" for k, part in result.original_scored.items())
@@ -221,14 +228,18 @@ def _print_mistakes(ranking: Evaluations) -> None:
         for file, result in ranking.items()
         if result.mistakes is not None
     }
-    kinds = [kind for kind in MISTAKES_IN_WORDS if any(of_file[kind] for of_file in counts.values())]
+    kinds = [kind for kind in MISTAKES_IN_WORDS if any(counts_of_file[kind] for counts_of_file in counts.values())]
     if not kinds:
         return
     rows = [
-        [file, f"{sum(of_file[kind] or 0 for kind in kinds):,}", *(_count(of_file[kind]) for kind in kinds)]
-        for file, of_file in counts.items()
+        [
+            file,
+            f"{sum(counts_of_file[kind] or 0 for kind in kinds):,}",
+            *(_count(counts_of_file[kind]) for kind in kinds),
+        ]
+        for file, counts_of_file in counts.items()
     ]
-    say("")
+    print_text("")
     print_table(["file", "mistakes", *(MISTAKES_IN_WORDS[kind] for kind in kinds)], rows)
 
 
@@ -237,25 +248,25 @@ def _count(count: int | None) -> str | None:
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
-    say("")
+    print_text("")
     top_k = list(result.real)
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (percent(count), percents(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    judge = heading(result.label_set)
-    headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
+    labels_name = heading(result.label_set)
+    headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
 
 def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
-    """The classes of the lowest accuracy come first; those without an image last."""
-    say("")
+    """Print classes, those with the lowest accuracy first and those without images last."""
+    print_text("")
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = percent(Proportion(entry["hits"], entry["images"]))
@@ -268,30 +279,30 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _cuts_table(rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
-    """Top-1 accuracy and rank of each model at each threshold."""
+def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool) -> ResultTable:
+    """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
             rows.setdefault(file, []).extend([percent(first), *([rank_of[file]] if ranked else [])])
-    headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
+    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
     best = [name for name in headings if name != "rank"] if ranked else []
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
 
 
-def _note_cuts(call: Call, rankings: Mapping[Cut, Evaluations]) -> None:
-    for cut, ranking in rankings.items():
+def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, Evaluations]) -> None:
+    for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = counted(result.scorable, "image")
-        call.tell(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")
+        call.info(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
 
 
 def _print_multi_label(
     call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
 ) -> None:
-    """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""
+    """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
     print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
@@ -299,18 +310,18 @@ def _print_multi_label(
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
     for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
-        call.tell(line)
+        call.info(line)
     for line in _multi_label_footnotes(reviewed):
         call.note(line)
 
 
 def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(part, f'n_{name}'):,}" for name in counts)]
-    for of_images, of_classes in (
+    for image_share, class_share in (
         (part.accuracy, part.mean_class_accuracy),
         (part.lenient_accuracy, part.mean_class_lenient_accuracy),
     ):
-        cells += [percent(of_images), percents(of_images), percent(of_classes)]
+        cells += [percent(image_share), percents(image_share), percent(class_share)]
     return cells
 
 
@@ -336,6 +347,6 @@ def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
 
 
 def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
-    yield "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong"
+    yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
         yield f"no mean over classes: {reason}"

@@ -1,4 +1,4 @@
-"""What `reassess leaderboard` prints: tables and what they mean, or the results of the JSON document."""
+"""The output of `reassess leaderboard`: tables, notes and JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ from reassess.formats.result_files import Printed, printed_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import counted, percentage, some
 
-_SMALL = 0.0001  # a smaller p-value is not written in figures
+_SMALL = 0.0001  # smaller p-values are printed as "below 0.0001"
 _NO_LEVEL = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
 class Level:
-    """Accuracy of the original labels themselves, in percent; and what it was counted from, and of what."""
+    """Accuracy of the original labels themselves, in percent, with its counts and its source."""
 
     percent: float
     counted: Proportion
     source: str
 
     def above(self, board: Leaderboard) -> int:
-        """Number of rows that are better."""
+        """Return the number of rows with a higher accuracy."""
         return int((board.real > self.percent).sum())
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the fields for JSON."""
         return {"real": self.percent, "hits": self.counted.hits, "n": self.counted.n, "above": self.above(board)}
 
 
 def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
-    """The results of the JSON document."""
+    """Return the results for JSON."""
     board = trend.board
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
     rows = [
@@ -70,9 +70,9 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
 def print_leaderboard(
     call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
 ) -> None:
-    """Print the best rows, the slopes, how the two orders differ, and the positions of models."""
+    """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
-    judge = heading(board.label_set)
+    labels_name = heading(board.label_set)
     rows_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
@@ -81,24 +81,24 @@ def print_leaderboard(
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
+    print_table(["original and reassessed order", ""], _orders(trend, level), text_columns=2)
     if placements:
         click.echo()
-        headings = ["model", f"{judge} %", "rank", "original %", "original rank"]
-        headings += [f"expected {judge} %", "95 %", "above expected"]
-        print_table(headings, map(_placement, placements))
+        headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
+        headings += [f"expected {labels_name} %", "95 %", "above expected"]
+        print_table(headings, map(_placement_row, placements))
     for placement in placements:
         click.echo()
-        _print_neighbours(placement, judge)
-    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
+        _print_neighbours(placement, labels_name)
+    call.info(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
     for reason, count in board.rows_dropped.items():
-        call.tell(f"{counted(count, 'row')} dropped: {reason}")
+        call.info(f"{counted(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
 
 def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
-    """Some rows of the leaderboard, in this order."""
+    """Return a table of given rows of the leaderboard."""
     real_heading = f"{heading(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
@@ -115,33 +115,33 @@ def _print_slopes(trend: Trend) -> None:
     slope = f"slope of {heading(trend.board.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
-        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_cells(line.slope)]
-        for name, line in _lines(trend)
+        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
+        for name, line in _named_lines(trend)
     ]
     print_table(columns, cells)
 
 
-def _lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
-    """The lines that have rows, with their names; one without the rows far out only where there are such."""
+def _named_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
+    """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
-        yield f"all but {len(trend.outliers.rows):,} far out", trend.outliers.line_without
+        yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without
     yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
-def _cells(estimate: Estimate | None) -> list[str | None]:
+def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
     if estimate is None:
         return [None, None]
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
 def _changes(trend: Trend) -> Iterator[list[str | None]]:
-    named = [(f"{after} %, less {before} %", change) for before, after, change in trend.slope_changes]
+    named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
     if trend.slope_change is not None:
-        named.append(("per % of original accuracy, in all bands", trend.slope_change))
-    for name, change in named:
+        named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
+    for name, change in named_changes:
         p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
-        yield [name, *_cells(change), p]
+        yield [name, *_estimate_cells(change), p]
 
 
 def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
@@ -159,29 +159,29 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
 
 
 def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
-    """The row that moves furthest, of equals the best; None if none moves."""
+    """Return the row with the largest move, the best of equal rows; None if no row moves."""
     row = max(board.best_first, key=lambda row: int(moves[row]))
     return row if moves[row] > 0 else None
 
 
-def _placement(placement: Placement) -> list[str | None]:
+def _placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
-    of = f"of {placement.n_rows:,}"
-    cells = [percentage(entry.real), f"{placement.real_rank:,} {of}", percentage(entry.original)]
-    cells.append(f"{placement.original_rank:,} {of}")
+    total = f"of {placement.n_rows:,}"
+    cells = [percentage(entry.real), f"{placement.real_rank:,} {total}", percentage(entry.original)]
+    cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
     interval = f"{percentage(expected.low)} to {percentage(expected.high)}"
     return [str(entry), *cells, percentage(expected.real), interval, f"{expected.residual:+.2f}"]
 
 
-def _print_neighbours(placement: Placement, judge: str) -> None:
+def _print_neighbours(placement: Placement, labels_name: str) -> None:
     entry = placement.entry
     rows = [
-        [str(one), percentage(one.real), f"{one.real - entry.real:+.2f}", percentage(one.original)]
-        for one in (*placement.better_rows, entry, *placement.other_rows)
+        [str(row), percentage(row.real), f"{row.real - entry.real:+.2f}", percentage(row.original)]
+        for row in (*placement.better_rows, entry, *placement.other_rows)
     ]
-    print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)
+    print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
 
 def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
@@ -192,47 +192,50 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     else:
         yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
-        judge = heading(board.label_set)
-        yield f"95 % of expected {judge}: models with that original accuracy, from families not among the rows"
-    there = set(map(str, board.entries))
+        labels_name = heading(board.label_set)
+        yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
+    row_names = set(map(str, board.entries))
     for placement in placements:
-        if str(placement.entry) in there:
-            yield f"{placement.entry}: the leaderboard has a row with this name, which counts as another model"
-        yield from _judged(placement)
+        if str(placement.entry) in row_names:
+            yield f"{placement.entry}: the leaderboard has a row with this name; it counts as another model"
+        yield from _placement_notes(placement)
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.outliers
-    known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
-    yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
-    if alone := board.without_family:
-        what, fix = "the pattern", ""
+    family_source = "the first word of the name"
+    if board.family != Leaderboard.family:
+        family_source = f"{board.family.pattern!r} in the name"
+    yield f"95 % of a slope: over families of models; a family is {family_source} (--family PATTERN)"
+    if models_without_family := board.without_family:
+        subject, fix = "the pattern", ""
         if board.family.groups and board.has_empty_family:
-            what = "the first group of the pattern, which names the family,"
-            fix = " (alternatives go into one group, such as (a|b))"
-        yield f"{counted(alone, 'model')} without a family, each its own family: {what} finds nothing in the name{fix}"
+            subject = "the first group of the pattern"
+            fix = " (put alternatives into one group, such as (a|b))"
+        models = counted(models_without_family, "model")
+        yield f"{models} without a family, each taken as its own family: {subject} does not match the name{fix}"
     if far_out.rows:
         low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
-            f"far out: rows of families entirely outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
+            f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{some(far_out.rows, most=3)}"
         )
-    without = [name for name, line in _lines(trend) if line.fit is None]
+    without = [name for name, line in _named_lines(trend) if line.fit is None]
     for name in without:
-        yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
+        yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:
-        yield "to make each model a family: --family .+"
+        yield "to take each model as a family: --family .+"
     if empty := [f"{line} %" for line in trend.band_lines if not line.n_rows]:
-        yield f"no row in {' or '.join(empty)}"
+        yield f"no rows in {' or '.join(empty)}"
 
 
-def _judged(placement: Placement) -> Iterator[str]:
+def _placement_notes(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (
-            f"{entry}: expected from the {expected.rows:,} rows nearest in original accuracy, of "
-            f"{counted(expected.families, 'family', 'families')}; it is higher above its expected value than "
-            f"{100 * expected.share_below:.0f} % of them"
+            f"{entry}: expected value from the {expected.rows:,} rows with the closest original accuracy, of "
+            f"{counted(expected.families, 'family', 'families')}; further above its expected value than "
+            f"{100 * expected.share_below:.0f} % of these rows"
         )
     if placement.caveat:
         yield f"{entry}: {placement.caveat}"

@@ -1,4 +1,4 @@
-"""What `reassess propose` prints: candidates, images without a question, subsets of models, and unasked classes."""
+"""The output of `reassess propose`: candidates, subsets of models, and unasked classes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,73 +16,76 @@ from reassess.numeric import Proportion
 from reassess.text import counted, shared, some
 
 _MOST_MODELS = 10
-_OF_KIND = {
-    "bounded": "scores in [0, 1] do not add up to 1, so they are taken as logits",
-    "ids": "ids give first classes only: N needs the scores of all classes",
+_SCORE_KINDS = {
+    "bounded": "scores in [0, 1] that do not sum to 1 are taken as logits",
+    "ids": "only first classes are used, since the N most probable pairs need the scores of all classes",
 }
 
 
-def tell_written(call: Call, output: Path, candidates: Candidates) -> None:
-    """Say what was written."""
+def print_written(call: Call, output: Path, candidates: Candidates) -> None:
+    """Print the number of candidates in the output."""
     images = len(candidates.questions.images)
     mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
-    call.tell(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
+    call.info(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
 
 
 def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str], *, sources: bool) -> None:
-    """Print which images need no question, how many candidates each source names, and how the files were read."""
-    _tell_images(call, result)
+    """Print images without candidates, candidates by source, and how the files were read."""
+    _print_images(call, result)
     if sources:
         _print_sources(call, result)
-    _tell_models(call, result, detected)
+    _print_models(call, result, detected)
 
 
-def _tell_images(call: Call, result: ProposalResult) -> None:
-    aside = counted(len(result.set_aside), "image needs", "images need")
-    call.tell(f"{aside} no question: all models agree with the original label")
+def _print_images(call: Call, result: ProposalResult) -> None:
+    images_text = counted(len(result.set_aside), "image needs", "images need")
+    call.info(f"{images_text} no question: all models agree with the original label")
     if result.without_original:
-        call.tell(f"{counted(result.without_original, 'image')} without an original label")
+        call.info(f"{counted(result.without_original, 'image')} without an original label")
     if result.unseen:
-        call.tell(f"{counted(result.unseen, 'known image')} not predicted by any model")
+        call.info(f"{counted(result.unseen, 'known image')} not predicted by any model")
     if result.without_class:
         images = counted(result.without_class, "image")
-        call.tell(f"{images} without a candidate: no original label, and no model's first class is one of the classes")
-    call.tell(
-        f"N: the {result.most_probable:,} most probable pairs of each model, for at most "
+        call.info(f"{images} without a candidate: no original label, and only unknown classes predicted")
+    call.info(
+        f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "
         f"{result.per_image:g} candidates per image"
     )
 
 
 def _print_sources(call: Call, result: ProposalResult) -> None:
-    """A row for the original labels, and for the models with the most candidates of their own."""
+    """Print candidates by source: original labels, then models by candidates that only they have."""
     names = (ORIGINAL_SOURCE, *result.names)
     by_source = np.column_stack([result.is_original, result.proposes])
-    own = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
+    own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
-    models = sorted(range(1, len(names)), key=lambda column: (-own[column], names[column]))
-    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by candidates that only one names")]
+    models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
+    printed = models[: call.row_limit(len(models), _MOST_MODELS, "models, by candidates of only one source")]
     originals = [0] if result.is_original.any() else []
     rows = [
-        [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own[column]:,}"]
-        for column in originals + shown
+        [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own_counts[column]:,}"]
+        for column in originals + printed
     ]
-    print_table(["source", "scores", "candidates", "named by it only"], rows, text_columns=2)
+    print_table(["source", "scores", "candidates", "only from this source"], rows, text_columns=2)
 
 
-def _tell_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
-    """How the files were read, and which of their images are unknown or missing; equal texts once."""
+def _print_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
+    """Print how the files were read, and which images are unknown or missing; equal lines once."""
     models = {model.name: model for model in result.models}
-    told = [
+    lines_by_model = [
         {name: detected[name] for name in models},
-        {name: _OF_KIND.get(model.kind, "") for name, model in models.items()},
-        {name: f"{counted(m.unknown, 'unknown image')} not used" if m.unknown else "" for name, m in models.items()},
+        {name: _SCORE_KINDS.get(model.kind, "") for name, model in models.items()},
+        {
+            name: f"{counted(model.unknown, 'unknown image')} not used" if model.unknown else ""
+            for name, model in models.items()
+        },
         {
             name: f"no predictions for {counted(model.missing, 'image')} of other models" if model.missing else ""
             for name, model in models.items()
         },
     ]
-    for line in chain.from_iterable(map(shared, told)):
-        call.tell(line)
+    for line in chain.from_iterable(map(shared, lines_by_model)):
+        call.info(line)
 
 
 _MOST_SUBSETS = 10
@@ -91,9 +94,10 @@ _HEADINGS = ["subset", "models", "candidates", "per image", "recall", "precision
 
 
 def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write the best subsets, a row for each: its models (in csv and tsv separated by ``; ``), and what it reaches.
+    """Write a row for each of the best subsets of models: its models, candidates, recall and precision.
 
-    The column search is ``exact``, or ``greedy`` where there may be better subsets.
+    In csv and tsv, models are separated by ``; ``. The column search is ``exact`` or ``greedy``; a greedy search may
+    miss better subsets.
     """
     import polars as pl
 
@@ -118,91 +122,93 @@ def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> No
 
 
 def print_choice(call: Call, choice: ModelChoice) -> None:
-    """Print the chosen models, the recall that is shown for them, and the subsets that were checked."""
-    _tell_chosen(call, choice)
-    call.tell(
-        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are not candidates: named by no model, "
-        "and not original"
+    """Print the chosen models, a lower bound of their recall, and the best subsets."""
+    _print_chosen(call, choice)
+    call.info(
+        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
+        "original labels"
     )
-    shown = _some_of(call, choice)
+    printed = _shown_subsets(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
     titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
-    rows = [(titles.get(subset, ""), subset) for subset in shown]
-    everyone = choice.all_models.models
+    rows = [(titles.get(subset, ""), subset) for subset in printed]
+    all_models = choice.all_models.models
     print_table(
         _HEADINGS,
-        [[title, _names(call, subset, everyone), *_figures(subset)] for title, subset in rows],
+        [[title, _model_names(call, subset, all_models), *_subset_cells(subset)] for title, subset in rows],
         text_columns=2,
     )
-    call.tell(_searched(choice))
+    call.info(_search_in_words(choice))
     call.note(
-        f"recall and precision: on the {counted(choice.check_images, 'golden image')} of the check; "
-        f"the subsets were found on {counted(choice.search_images, 'other golden image')}"
+        f"recall and precision: on the {counted(choice.check_images, 'golden image')} for checking; "
+        f"the subsets were selected on {counted(choice.search_images, 'other golden image')}"
     )
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
-        call.tell(f"{images} on which all models agree with the original label: only that counts as a candidate")
+        call.info(f"{images} where all models agree with the original label, which is the only candidate")
     if choice.not_predicted:
-        call.tell(f"{counted(choice.not_predicted, 'golden image')} not used: no model names a class of them")
-    call.note("recall: share of the valid golden questions that are candidates")
-    call.note("precision: share of the golden questions among the candidates that are valid")
-    call.note("without golden: candidates on golden images without a golden answer, which count in neither")
+        call.info(f"{counted(choice.not_predicted, 'golden image')} not used: without predictions")
+    call.note("recall: share of valid golden questions that are candidates")
+    call.note("precision: share of valid questions among candidates with a golden answer")
+    call.note(
+        "without golden: candidates on golden images without a golden answer; not counted in recall and precision"
+    )
 
 
-def _tell_chosen(call: Call, choice: ModelChoice) -> None:
+def _print_chosen(call: Call, choice: ModelChoice) -> None:
     chosen = choice.chosen
     if chosen is None:
-        call.tell(f"no models chosen: all of them reach a recall of {_share(choice.recall)}")
-        call.tell(f"a recall of {lower(choice.highest_bound)} is shown for them, with 90 % confidence")
+        call.info(f"no models chosen: all models together have recall {_share(choice.recall)}")
+        call.info(f"their recall is at least {round_down(choice.highest_bound)}, with 90 % confidence")
         return
-    call.tell(f"chosen: {', '.join(chosen.models)}")
-    call.tell(
+    call.info(f"chosen: {', '.join(chosen.models)}")
+    call.info(
         f"{counted(chosen.candidates, 'candidate')} for {counted(chosen.images, 'image')}; "
         f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
     )
     if chosen.missing:
         images = counted(chosen.missing, "image")
-        call.tell(f"{images} of other models not predicted by these: without candidates")
+        call.info(f"{images} without candidates: predicted only by other models")
     if chosen == choice.all_models:
         images = counted(choice.check_images + choice.search_images, "golden image")
-        call.tell(f"on all {images}: recall {_share(choice.bounded_recall)}")
+        call.info(f"on all {images}: recall {_share(choice.bounded_recall)}")
     else:
         images = counted(choice.check_images, "golden image")
-        call.tell(f"on {images} not used in the search:")
-        call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
-    call.tell(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
+        call.info(f"on {images} not used in the search:")
+        call.info(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
+    call.info(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
 
 
-def lower(bound: float) -> str:
-    """A lower bound as text, which rounding must not raise."""
+def round_down(bound: float) -> str:
+    """Format a lower bound, rounded down."""
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 
-def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
-    """Some of the frontier, evenly, and the chosen subset; all of it with --verbose."""
+def _shown_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
+    """Select evenly spaced subsets and the chosen one; with --verbose, all."""
     frontier = choice.frontier
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    found = "" if choice.exact else " found"
-    call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
+    suffix = "" if choice.exact else " found"
+    call.info(f"{len(places)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
 
-def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
-    """The models of a subset; of many the first, or those that are not in it, except with --verbose."""
+def _model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> str:
+    """Name the models of a subset; without --verbose, long lists are shortened."""
     if call.verbose or len(subset.models) <= _MOST_NAMES:
         return ", ".join(subset.models)
-    others = [name for name in everyone if name not in subset.models]
-    if not others:
-        return f"all {len(everyone):,}"
-    if len(others) <= _MOST_NAMES:
-        return f"all but {', '.join(others)}"
+    omitted = [name for name in all_models if name not in subset.models]
+    if not omitted:
+        return f"all {len(all_models):,}"
+    if len(omitted) <= _MOST_NAMES:
+        return f"all except {', '.join(omitted)}"
     return some(subset.models, most=_MOST_NAMES - 1)
 
 
-def _figures(subset: ModelSubset) -> list[object]:
+def _subset_cells(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
     return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
@@ -213,11 +219,11 @@ def _share(share: Proportion) -> str:
     return f"{value} ({share.hits:,} of {share.n:,})"
 
 
-def _searched(choice: ModelChoice) -> str:
+def _search_in_words(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
     if choice.exact:
-        return f"exact search: all {subsets} were measured, with the N of all models"
-    return f"greedy search: {subsets} of too many to measure all, with the N of all models; there may be better ones"
+        return f"exact search: all {subsets} measured, with the same N"
+    return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
 
 _MOST_CANDIDATES = 10
@@ -226,42 +232,44 @@ _MOST_CANDIDATES = 10
 def unasked_to_json(
     candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The results of the JSON document; `unknown` is each file's number of unknown images."""
-    named = dict(zip(candidates.sources, candidates.by_source.sum(axis=0).tolist(), strict=True))
+    """Return the results for JSON; `unknown` has the number of unknown images of each file."""
+    candidate_counts = dict(zip(candidates.sources, candidates.by_source.sum(axis=0).tolist(), strict=True))
     return {
         "output": str(output),
         "candidates": len(candidates),
         "written": len(range(len(candidates))[:limit]),
-        "not_asked": _count(candidates, NOT_ASKED),
-        "unrated": _count(candidates, UNRATED),
+        "not_asked": _count_reason(candidates, NOT_ASKED),
+        "unrated": _count_reason(candidates, UNRATED),
         "top_k": top_k,
-        "models": [{"file": file, "candidates": named[file], "unknown": count} for file, count in unknown.items()],
+        "models": [
+            {"file": file, "candidates": candidate_counts[file], "unknown": count} for file, count in unknown.items()
+        ],
     }
 
 
 def print_unasked(
     call: Call, candidates: Candidates, output: Path, limit: int | None, unknown: Mapping[str, int]
 ) -> None:
-    """The first candidates, and how many there are."""
+    """Print the first candidates, and the total."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        shown = call.first_rows(len(written), _MOST_CANDIDATES, "candidates")
-        headings = ["image", "class", "name", "reason", "first for", "named by", "probability"]
-        print_table(headings, _rows(candidates, written[:shown]), text_columns=4)
+        printed = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
+        headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
+        print_table(headings, _unasked_rows(candidates, written[:printed]), text_columns=4)
     number = counted(len(candidates), "candidate")
-    of_all = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
-    call.tell(f"{output}: {of_all}{', the most informative first' if len(candidates) else ''}")
+    text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
+    call.info(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
     predicted = counted(len(candidates), "predicted class is", "predicted classes are")
-    call.tell(
-        f"{predicted} in no label set and not asked about: {_count(candidates, NOT_ASKED):,} on rated images, "
-        f"{_count(candidates, UNRATED):,} on unrated images"
+    call.info(
+        f"{predicted} not labels and were not asked about: {_count_reason(candidates, NOT_ASKED):,} on rated images, "
+        f"{_count_reason(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown.items():
         if count:
-            call.tell(f"{file}: {counted(count, 'unknown image')} not used")
+            call.info(f"{file}: {counted(count, 'unknown image')} not used")
 
 
-def _rows(candidates: Candidates, rows: range) -> list[list[object]]:
+def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     classes, first, mean = candidates.questions.classes, candidates.first_counts, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [
@@ -278,5 +286,5 @@ def _rows(candidates: Candidates, rows: range) -> list[list[object]]:
     ]
 
 
-def _count(candidates: Candidates, reason: str) -> int:
+def _count_reason(candidates: Candidates, reason: str) -> int:
     return (candidates.reasons or ()).count(reason)

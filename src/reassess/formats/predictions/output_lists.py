@@ -19,6 +19,7 @@ from reassess.text import counted, nearest, shortened, some
 _EXAMPLES, _LONG = 3, 60  # names in a message, and letters of one
 _MOST_DIGITS = 7
 _RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
+_HEADINGS = ["output", "class"]
 OUTPUT_LIST = "the list of outputs"
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
 
@@ -29,9 +30,19 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
     In the table, an output is a number from 0, or a range such as 281-285.
     """
     lines = read_lines(path)
-    if re.split(r"[,\t]", lines[0].strip().lower()) != ["output", "class"]:
+    headings = re.split(r"[,;|\t]", re.sub(r'[" ]', "", lines[0].lower()))
+    if not {*_HEADINGS} <= {*headings}:
+        _refuse_missing_header(path, lines)
         return lines
     delimiter = "\t" if "\t" in lines[0] else ","
+    if headings != _HEADINGS or delimiter not in lines[0]:
+        raise DataError(
+            "wrong-row",
+            "first line must be output,class",
+            where=f"{path}, line 1",
+            allowed="output,class, or with a tab",
+            found=repr(lines[0]),
+        )
     classes: dict[int, str] = {}
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
@@ -58,6 +69,19 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 fix="keep one of the lines",
             )
     return classes
+
+
+def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
+    """Raise if each line has an output and a class, as below the header of a table."""
+    if all(_RANGE.fullmatch(line.partition(",")[0].strip()) and "," in line for line in lines if line.strip()):
+        raise DataError(
+            "missing-column",
+            "header is missing",
+            where=f"{path}, line 1",
+            allowed="output,class and lines such as 281-285,cat; or the class of each output, one per line",
+            found=some([repr(lines[0].strip())]),
+            fix="write output,class into the first line",
+        )
 
 
 def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:

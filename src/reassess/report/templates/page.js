@@ -3,15 +3,15 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const FIRST = 25, CARDS = 24, MORE = 200;
 
-  // A spreadsheet would run a text that begins like a formula.
-  const quoted = (cell) => {
+  // A spreadsheet would run a text that starts like a formula.
+  const quote = (cell) => {
     if (cell === null) return "";
     if (typeof cell === "number") return String(cell);
     const text = /^[=+\-@\t\r]/.test(cell) ? "'" + cell : cell;
     return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   };
   const save = (name, columns, rows) => {
-    const text = [columns, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+    const text = [columns, ...rows].map((row) => row.map(quote).join(",")).join("\r\n") + "\r\n";
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(["\ufeff" + text], { type: "text/csv" }));
     link.download = name.replace(/[^\w.-]+/g, "-") + ".csv";
@@ -24,7 +24,7 @@
     button.addEventListener("click", () => save(button.dataset.csv, columns, rows));
   }
 
-  const written = (cell, form) => {
+  const format = (cell, form) => {
     if (cell === null) return "-";
     if (typeof cell !== "number") return cell;
     const digits = form === ",d" ? 0 : Number(form.slice(1, -1));
@@ -32,53 +32,54 @@
       .replace(/^100\.00$/, "100.0");
   };
 
-  // A long name breaks between its parts.
+  // Long names may break between their parts.
   const withBreaks = (text) => text.split(/(?<=[A-Za-z0-9][_./-])(?=\w)/)
     .flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
 
   const explore = (section) => {
-    const { columns, forms, named, order, rows } = data.explorers[section.dataset.explorer];
+    const { columns, forms, classColumns, order, rows } = data.explorers[section.dataset.explorer];
     const part = (role) => section.querySelector(`[data-role="${role}"]`);
     const [model, search, status, more] = ["model", "search", "status", "more"].map(part);
     const body = section.querySelector("tbody"), headings = [...section.querySelectorAll("th[aria-sort]")];
     const nameOf = (id) => (id === null ? null : id < 0 ? data.noClass : data.classes[id]);
     const namesOf = (cell) => (Array.isArray(cell) ? cell.map(nameOf).join("; ") : nameOf(cell));
-    const inWords = (row) => row.map((cell, i) => (named.includes(i) ? namesOf(cell) : cell));
-    const words = {};
-    const all = () => (words[model.value] ??= rows[model.value].map(inWords));
-    let [by, falls] = order, most = FIRST;
+    const withNames = (row) => row.map((cell, i) => (classColumns.includes(i) ? namesOf(cell) : cell));
+    const rowsByModel = {};
+    const all = () => (rowsByModel[model.value] ??= rows[model.value].map(withNames));
+    let [sortColumn, isDescending] = order, most = FIRST;
 
     const matching = () => {
-      const wanted = search.value.trim().toLowerCase();
-      const fits = (row) => row.some((cell) => typeof cell === "string" && cell.toLowerCase().includes(wanted));
-      const kept = wanted ? all().filter(fits) : [...all()];
-      const sign = falls ? -1 : 1;
-      return kept.sort((a, b) => {
-        if (a[by] === null || b[by] === null) return (a[by] === null) - (b[by] === null);
-        const less = typeof a[by] === "number" ? a[by] - b[by] : a[by].localeCompare(b[by], "en");
-        return sign * less;
+      const query = search.value.trim().toLowerCase();
+      const fits = (row) => row.some((cell) => typeof cell === "string" && cell.toLowerCase().includes(query));
+      const matches = query ? all().filter(fits) : [...all()];
+      const sign = isDescending ? -1 : 1;
+      return matches.sort((a, b) => {
+        if (a[sortColumn] === null || b[sortColumn] === null) return (a[sortColumn] === null) - (b[sortColumn] === null);
+        if (typeof a[sortColumn] === "number") return sign * (a[sortColumn] - b[sortColumn]);
+        return sign * a[sortColumn].localeCompare(b[sortColumn], "en");
       });
     };
     const show = () => {
-      const kept = matching();
-      body.replaceChildren(...kept.slice(0, most).map((row) => {
+      const matches = matching();
+      body.replaceChildren(...matches.slice(0, most).map((row) => {
         const line = document.createElement("tr");
         row.forEach((cell, i) => {
           const box = document.createElement(i ? "td" : "th");
           if (!i) box.scope = "row";
           if (forms[i] !== "s") box.className = "n";
-          box.append(...withBreaks(written(cell, forms[i])));
+          box.append(...withBreaks(format(cell, forms[i])));
           line.append(box);
         });
         return line;
       }));
-      headings.forEach((heading, i) => heading.setAttribute("aria-sort", i !== by ? "none" : falls ? "descending" : "ascending"));
+      const direction = isDescending ? "descending" : "ascending";
+      headings.forEach((heading, i) => heading.setAttribute("aria-sort", i === sortColumn ? direction : "none"));
       const count = (n) => n.toLocaleString("en-US");
-      status.textContent = `${count(Math.min(most, kept.length))} of ${count(kept.length)} rows`;
-      more.hidden = most >= kept.length;
+      status.textContent = `${count(Math.min(most, matches.length))} of ${count(matches.length)} rows`;
+      more.hidden = most >= matches.length;
     };
     headings.forEach((heading, i) => heading.firstElementChild.addEventListener("click", () => {
-      [by, falls] = [i, by === i ? !falls : forms[i] !== "s"];
+      [sortColumn, isDescending] = [i, sortColumn === i ? !isDescending : forms[i] !== "s"];
       show();
     }));
     search.addEventListener("input", () => { most = FIRST; show(); });
@@ -96,25 +97,25 @@
     const [what, kind, search, disputed] = ["show", "kind", "class", "disputed"].map(part);
     const status = controls.querySelector("[role=status]"), more = document.getElementById("gallery-more");
     const cards = [...document.querySelectorAll(".gallery li")];
-    const known = new Map(cards.map((card) => [card, JSON.parse(card.dataset.filters)]));
+    const filters = new Map(cards.map((card) => [card, JSON.parse(card.dataset.filters)]));
     let most = CARDS;
 
-    const fits = ({ mistakes, about, classes, disputed: isDoubtful }) => {
+    const fits = ({ mistakes, about, classes, disputed: isDisputed }) => {
       const chosen = what?.value ?? "", kindChosen = kind?.value ?? "";
       const [group, name] = [chosen.split(" ", 1)[0], chosen.slice(chosen.indexOf(" ") + 1)];
-      const wanted = search.value.trim().toLowerCase();
+      const query = search.value.trim().toLowerCase();
       const kinds = group === "model" ? [mistakes[name]] : Object.values(mistakes);
       return (group !== "model" || name in mistakes) && (group !== "about" || about.includes(name))
-        && (kindChosen === "" || kinds.includes(kindChosen)) && (!disputed?.checked || isDoubtful)
-        && (wanted === "" || classes.some((one) => one.toLowerCase().includes(wanted)));
+        && (kindChosen === "" || kinds.includes(kindChosen)) && (!disputed?.checked || isDisputed)
+        && (query === "" || classes.some((name) => name.toLowerCase().includes(query)));
     };
-    const matching = () => cards.filter((card) => fits(known.get(card)));
+    const matching = () => cards.filter((card) => fits(filters.get(card)));
     const show = () => {
-      const kept = matching();
+      const matches = matching();
       cards.forEach((card) => { card.hidden = true; });
-      kept.slice(0, most).forEach((card) => { card.hidden = false; });
-      status.textContent = `${Math.min(most, kept.length)} of ${kept.length} images`;
-      more.hidden = most >= kept.length;
+      matches.slice(0, most).forEach((card) => { card.hidden = false; });
+      status.textContent = `${Math.min(most, matches.length)} of ${matches.length} images`;
+      more.hidden = most >= matches.length;
     };
     const filter = () => { most = CARDS; show(); };
     for (const control of [what, kind, disputed]) control?.addEventListener("change", filter);
@@ -165,7 +166,7 @@
     dialog.addEventListener("close", () => shown.querySelector("button").focus());
   }
 
-  // A table that is wider than its place says so.
+  // Tables that are wider than their box have a hint to scroll.
   const watch = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const box = target.closest(".scroll");

@@ -34,7 +34,7 @@ def test_upgrade_copies_the_campaign_first(create: Runner, run: Runner, monkeypa
     create()
     before = Path("pets.db").read_bytes()
     assert output_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")).splitlines()[1:] == [
-        f"pets.db: already has form {schema.FORM}",
+        f"pets.db: already up to date (form {schema.FORM})",
         "next: reassess annotate serve pets.db",
     ]
     assert Path("pets.db").read_bytes() == before

@@ -42,10 +42,10 @@ name   role     stage    votes   seconds   golden   balanced %             95 % 
 eve    expert   rating       0         -   8 of 8            -                -                      -
 ann    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
 bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
-seconds: median time of an answer; golden: answers to golden questions
+seconds: median time per answer; golden: answers to golden questions
 balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
 95 %: interval over questions (Newcombe's hybrid score method)
-an expert without a last answer: the answers came with the campaign
+experts without a last answer: their answers were read by annotate create
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
 """
@@ -73,12 +73,12 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
     assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
     assert run("annotate", "invite", "pets.db", "ann").code == 0
+    easy = "Warning: practice is easy to pass without looking at the images: no or yes at random, 6.25 %\n"
+    advice = "  fix: annotate create with --golden 16 --practice 4, or a higher --bar\n"
+    assert run("status", "pets.db").err == easy + advice
     work()
     result = run("status", "pets.db")
-    assert result.err == (
-        "Warning: practice is easy to pass without looking: no or yes at random, 6.25 %\n"
-        "  fix: annotate create with --practice 4 or a higher --bar\n"
-    )
+    assert result.err == f"{easy}  fix: look at the balanced accuracy on golden questions too\n"
     lines = result.out.splitlines()
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]

@@ -26,10 +26,10 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "images: 8, hashed in pets/images",
     ]
-    assert "tasks tasks.jsonl, sha256 " in inputs
+    assert "tasks tasks.jsonl (sha256 " in inputs
     assert following == "next: reassess annotate invite pets.db NAME..."
 
 
@@ -45,15 +45,16 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     assert result.out.splitlines()[:6] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
+        "chance to pass without looking at the images: answers at random 33.33 %, no or yes at random 25.00 %, "
+        "always the same "
         "0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (
-        "Warning: practice is easy to pass without looking: answers at random, 33.33 %\n"
-        "  fix: annotate create with --practice 7 or a higher --bar\n"
+        "Warning: practice is easy to pass without looking at the images: answers at random, 33.33 %\n"
+        "  fix: annotate create with --golden 28 --practice 7, or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
@@ -90,8 +91,9 @@ def test_tasks_name_classes_known_only_by_wnid(create: Runner) -> None:
     assert output_of(create()).startswith("pets.db: 1 task, 1 question, ")
 
 
-@pytest.mark.parametrize("tasks", ["tasks.jsonl", "proposals.csv"])
+@pytest.mark.parametrize("tasks", ["tasks.jsonl", "TASKS.JSONL", "proposals.csv"])
 def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tasks: str) -> None:
+    Path("TASKS.JSONL").write_text(Path("tasks.jsonl").read_text())
     assert output_of(create("--golden", "3", "--seed", "1", tasks=tasks)).splitlines()[:2] == [
         "pets.db: 2 tasks, 4 questions, 20 votes (5 per question)",
         "golden: 6 tasks, 12 questions (8 answered by experts)",
@@ -110,17 +112,28 @@ def test_new_draw_ends_earlier_probabilities_and_raters_need_tasks(create: Runne
     assert create("--golden", "3").err == (
         "Warning: 4 images drawn earlier lose their probability: two draws are not one sample\n"
     )
+    header, *lines = golden.read_text().splitlines()
+    names = {line.split(",")[0] for line in lines}
     tasks = Path("tasks.jsonl").read_text().splitlines()
+    for name, lost in ((min(names), 3), ("0.png", 4)):  # an image of the earlier draw, or another
+        drawn = [f'{{"task": 9, "image": "{name}", "classes": [{{"class": "cat"}}], "golden": true, "probability": 1}}']
+        Path("drawn.jsonl").write_text("\n".join([line for line in tasks if name not in line] + drawn))
+        result = create("--force", tasks="drawn.jsonl")
+        assert result.err == (
+            f"Warning: {lost} images drawn earlier lose their probability: two draws are not one sample\n"
+        )
+        questions = 2 if lost == 3 else 1
+        assert f"golden, drawn at random: {questions} question{'s' * (questions > 1)} on 1 image\n" in result.out
     Path("golden.jsonl").write_text("".join(line[:-1] + ', "golden": true}\n' for line in tasks))
     refused = create("--force", tasks="golden.jsonl")
     assert (refused.code, refused.error) == (1, "all-golden")
-    assert "no task is left for raters, since all questions are golden\n  where:   golden.jsonl\n" in refused.err
+    assert "all questions are golden, so raters have no tasks\n  where:   golden.jsonl\n" in refused.err
 
 
 def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Experts also answer practice questions, so each of the two drawn images represents two of the four."""
+    """Also those for practice, and those that no expert has answered."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
@@ -135,9 +148,9 @@ def test_golden_questions_keep_their_probability_until_export(
     assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
         "golden, drawn at random: 4 questions on 2 images",
-        "golden images are not in the raters' tasks: experts' answers decide their labels",
+        "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
-        "status will say how likely it is to pass without looking, once experts have answered",
+        "after experts have answered, status prints the chance to pass without looking at the images",
     ]
     assert run("annotate", "invite", "pets.db", "ann", "ida:expert").code == 0
     work()
@@ -147,8 +160,10 @@ def test_golden_questions_keep_their_probability_until_export(
         turn = annotation.next_turn(campaign, ida, 1e9)
         given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
         annotation.save_answers(campaign, ida, given, 1e9)
-    assert run("annotate", "export", "pets.db", "-o", "half").code == 0  # the image with answers stands for all four
-    assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    assert run("annotate", "export", "pets.db", "-o", "half").code == 0
+    half = pl.read_parquet("half/golden.parquet")
+    assert half.select("probability", "stratum").rows() == [(0.5, "all")] * 4
+    assert half["answer"].null_count() == 2
     with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
             new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
@@ -187,7 +202,7 @@ def test_golden_tasks_of_a_file_stay_whole_unless_raters_could_recognise_them(cr
 
 def test_golden_questions_can_have_answers(create: Runner) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
-        "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"
+        "no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)"
     )
     write_files(Path(), {"pets/images/8.png": picture(8, "PNG"), "more.csv": "image,class\n7.png,cat\n0.png,fish\n"})
     assert "fish" in create("--golden", "more.csv", "--force").err
@@ -202,7 +217,7 @@ def test_golden_questions_can_have_answers(create: Runner) -> None:
     lines = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
     assert [lines[1], lines[3]] == [
         "golden: 2 tasks, 3 questions (0 answered by experts)",
-        "the stop rule closes no question until experts have answered: invite them first",
+        "the stop rule works only after experts have answered: invite them first",
     ]
     assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
 
@@ -211,7 +226,7 @@ def test_disagreeing_experts_are_counted(create: Runner) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
     assert output_of(create()).splitlines()[3] == (
-        "experts disagree on 2 golden questions: a class is valid if more than half of its experts said yes"
+        "experts disagree on 2 golden questions: a class is valid if more than half of the experts answered yes"
     )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
@@ -225,13 +240,13 @@ def test_contradicting_expert_is_named_with_both_lines(create: Runner) -> None:
 
 def test_without_benchmark_raters_see_class_names_of_tasks(pets: Path, run: Runner) -> None:
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
-    assert "images: 4, not hashed: serve needs --images\n" in output_of(run(*argv))
+    assert "images: 4, no hashes: serve needs --images\n" in output_of(run(*argv))
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
     Path("tasks.jsonl").write_text('{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n')
     result = run(*argv)
     assert result.code == 0
     assert result.err == (
-        "Warning: tasks.jsonl: raters will see class numbers, since class names are missing: --benchmark FOLDER with "
+        "Warning: tasks.jsonl: class names are missing, so raters will see numbers: give --benchmark FOLDER with "
         "classes\n"
     )
 
@@ -254,11 +269,19 @@ def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Pat
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions"),
         (["--practice", "4"], 1, "no golden task is left for raters who passed practice"),
         (["--bar", "0.5"], 2, "Error: --bar needs --practice.\n"),
-        (["--per-question", "1", "--stop", "0.01,0.99"], 2, "--stop closes no question before 2 votes"),
+        (
+            ["--per-question", "1", "--stop", "0.01,0.99"],
+            2,
+            "--stop needs at least 2 votes per question: give --per-question 2",
+        ),
         (["--golden", "none", "--golden-share", "0.1"], 2, "Error: --golden-share needs golden questions.\n"),
-        (["--golden", "0"], 2, "0 is not a number of golden questions, from 1 to 1,000,000,000."),
+        (["--golden", "0"], 2, "0 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "-1"], 2, "-1 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "1.5"], 2, "1.5 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "1e2"], 2, "1e2 is not a whole number from 1 to 1,000,000,000, or a file."),
+        (["--golden", "9" * 5_000], 2, " is not a whole number from 1 to 1,000,000,000, or a file."),
         (["--golden", "proposals.csv"], 1, "question is both golden and in the tasks"),
-        (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions, as tasks are"),
+        (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions"),
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from reassess import annotation
@@ -74,6 +75,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     [
         (("--golden", "none"), "{}", ""),
         (("--golden-share", "0"), "{}", ""),  # no rater was measured
+        (("--golden-share", "0", "--original", "pets/original.csv"), "{}", ""),
         ((*GOLDEN, "--original", "pets/original.csv"), "{}", " --original rated/original.csv"),
         (GOLDEN, '{"threshold": 0.6}', ""),
     ],
@@ -95,16 +97,31 @@ def test_next_step_follows_the_campaign(
     assert open_benchmark("rated").threshold == json.loads(settings).get("threshold", 0.8)
     sets = labels_by(line, run)
     assert {f"{number}.png" for number in range(4)} <= set(sets)
-    if made == ("--golden-share", "0"):
+    again = [*shlex.split(line.split(" && ")[0])[1:], "--force"]
+    assert run(*again).code == 0  # the method is in benchmark.json by now
+    if made[:2] == ("--golden-share", "0"):
         assert [sets[f"{number}.png"] for number in range(4, 8)] == [frozenset({0})] * 4  # experts decide
+        for more in (
+            ("--golden", "rated/golden.parquet"),
+            ("--golden-at-least", "1"),
+            ("--method", "auto"),
+            ("--method", "em"),
+        ):
+            assert run(*again, *more).code == 0
+            assert len(pl.read_csv("rated/scores.csv")) == 16
+        assert run("raters", "--benchmark", "rated").out.startswith("raters are not measured by golden questions: ")
+        assert run("curve", "--benchmark", "rated").error == "missing-golden"
+        assert "not ready: curve (rater-golden missing)" in run("status", "rated").out
 
 
-def test_golden_questions_without_answers_are_not_exported(export: Runner, run: Runner, pets: Path) -> None:
+def test_golden_questions_without_experts_answers_are_exported(export: Runner, run: Runner, pets: Path) -> None:
     (pets / "pets/golden.csv").write_text("image,class,rater,answer\n5.png,cat,eve,yes\n")
     (pets / "open.csv").write_text("image,class\n5.png,dog\n")  # in the same task
     result = export(made=(*GOLDEN, "--golden", "open.csv"))
-    assert "golden: 1 vote by experts\ngolden: 2 votes by raters\n" in result.out
-    assert labels_by(next_of(result), run)
+    assert "golden: 1 vote by experts\ngolden: 4 votes by raters\n" in result.out
+    table = pl.read_parquet("rated/golden.parquet").select("image", "class", "rater", "answer")
+    assert table.rows() == [("5.png", "cat", "expert 1", "yes"), ("5.png", "dog", None, None)]
+    assert next_of(result) == "reassess annotate invite pets.db NAME:expert..."
 
 
 def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, pets: Path) -> None:
@@ -141,6 +158,8 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
         "withdrawn": 0,
         "excluded": 8,
         "practice": 2,
+        "unrated_golden": 0,
+        "unrated_images": 0,
     }
 
 
@@ -150,6 +169,28 @@ def test_without_votes_people_are_asked_next(export: Runner) -> None:
         "golden: 8 votes by experts",
         "next: reassess annotate serve pets.db",
     ]
+
+
+def test_golden_images_without_expert_are_counted(create: Runner, run: Runner, work: Callable[..., None]) -> None:
+    """Experts come next if none was invited, and otherwise labels."""
+    Path("pets/golden.csv").unlink()
+    both = (f"{row}.png,{name}\n" for row in range(8) for name in ("cat", "dog"))
+    Path("both.csv").write_text("image,class\n" + "".join(both))
+    assert create("--golden", "4", "--seed", "0", tasks="both.csv").code == 0
+    assert run("annotate", "invite", "pets.db", "ann").code == 0
+    work()
+    *_, line, following = output_of(run("annotate", "export", "pets.db", "-o", "rated")).splitlines()
+    assert line == "4 golden questions on 2 images have no expert's answer: these images stay unrated"
+    assert following == "next: reassess annotate invite pets.db NAME:expert..."
+    assert run("annotate", "invite", "pets.db", "ida:expert").code == 0
+    assert next_of(run("annotate", "export", "pets.db", "-o", "again")).startswith("reassess aggregate ")
+    with annotation.using_campaign("pets.db") as campaign:
+        ida = annotation.find_person(campaign, "ida").id
+        turn = annotation.next_turn(campaign, ida, 2e9)
+        answers = [annotation.GivenAnswer(row.question, 2, 3.0) for row in turn.rows]
+        annotation.save_answers(campaign, ida, answers, 2e9)
+    result = run("annotate", "export", "pets.db", "-o", "third")
+    assert "\n2 golden questions on 1 image have no expert's answer: this image stays unrated\n" in result.out
 
 
 def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) -> None:
@@ -163,7 +204,13 @@ def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) 
     Path("moved/pets").rename("pets")
     refused = run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv")
     assert refused.error == "moved-images"
+    assert "  found:   '../pets/images', which is moved/pets/images\n" in refused.err
     assert run("status", "moved/rated").code == 1
     settings = Path("moved/rated/benchmark.json")
     settings.write_text(settings.read_text().replace("../pets/images", str(Path("pets/images").resolve())))
     assert run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv").code == 0
+    for place in ("pets/images", str(Path("pets/images").resolve())):  # the names that predict wrote
+        Path("model.csv").write_text(f"image,prediction\n{place}/1.png,cat\n")
+        argv = ("evaluate", "model.csv", "--labels", "pets/original.csv", "--benchmark", "moved/rated")
+        (evaluated,) = results_of(run, *argv)
+        assert evaluated["real"]["1"]["hits"] == 1

@@ -1,6 +1,7 @@
 """`reassess annotate invite`: links are shown once, replaced and revoked."""
 
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,8 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
     assert result.out == (
         "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
         + "each link is shown once; anyone who has it can sign in as that person\n"
-        "these links open only on this machine; other machines need --address URL\n"
-        "2 raters for 5 votes per question: invite 3 more, or some questions stay open\n"
+        "these links work only on this machine; for other machines: --address URL\n"
+        "2 raters for 5 votes per question: invite 3 more, or questions stay open\n"
         "next: reassess annotate serve pets.db\n"
     )
     for link in links.values():
@@ -91,9 +92,16 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
 def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str, served: str) -> None:
     first, *notes, few, last = invite("ann", "--address", address).out.splitlines()
     assert any("only on this machine" in note for note in notes) == ("org" not in address)
-    assert few == "1 rater for 5 votes per question: invite 4 more, or some questions stay open"
+    assert few == "1 rater for 5 votes per question: invite 4 more, or questions stay open"
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"
+
+
+def test_raters_who_failed_practice_are_not_counted(invite: Runner) -> None:
+    assert "1 rater for 5 votes" in invite("ann").out
+    with sqlite3.connect("pets.db") as database:
+        database.execute("update people set stage = 'failed' where name = 'ann'")
+    assert "1 rater for 5 votes per question: invite 4 more" in invite("bob").out
 
 
 @pytest.mark.parametrize(
@@ -121,11 +129,11 @@ def test_invalid_addresses_are_usage_errors(run: Runner, address: str, wrong: st
     [
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
         (["ann:rator"], 2, "'rator' is not a role: rater, expert, owner. did you mean rater?\n"),
-        (["NAME..."], 2, "NAME... stands for people: give their names, such as ann dora ida:expert.\n"),
+        (["NAME..."], 2, "NAME... is a placeholder: give names, such as ann dora ida:expert.\n"),
         ([" "], 1, "Error: name has no visible letter\n  found:   ' '\n"),
         (["ann", "b\udcffb"], 1, "Error: name contains an unusual character\n  found:   '\\udcff' in 'b\\udcffb'\n"),
         (["Eve"], 1, "Error: name is too similar to another name\n  found:   'Eve', like 'eve'\n"),
-        (["ann", "eve:rater"], 1, "Error: person already exists, with another role\n  found:   eve, expert\n"),
+        (["ann", "eve:rater"], 1, "Error: person already exists with another role\n  found:   eve, expert\n"),
         (["ann", "--revoke"], 1, "Error: unknown person\n  allowed: eve\n  found:   ann\n"),
     ],
 )

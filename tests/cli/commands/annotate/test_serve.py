@@ -40,7 +40,8 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
     with started("serve", "pets.db", "--address", "127.0.0.1:0", lines=2) as (process, (line, links)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
-        assert links == "links need the address that people open: reassess annotate invite --address URL"
+        how = "reassess annotate invite --address URL (--force: new links)"
+        assert links == f"links need the address people open: {how}"
         assert "<title>pets" in page(f"{found[1]}sign-in")
         token = re.search("sign-in#(.*)", run("annotate", "invite", "pets.db", "ann").out)[1]
         PageClient(found[1], token).close()
@@ -58,14 +59,15 @@ def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> 
 def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
-    assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))
+    moved = message_of(run("annotate", "serve", "pets.db"))
+    assert moved.endswith("pets/images\n  fix:     move them back, or give their new place: --images FOLDER\n")
     Path("other").mkdir()
     shutil.copy("moved/0.png", "other/0.png")
     missing = run("annotate", "serve", "pets.db", "--images", "other")
     assert missing.err.endswith("  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n")
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):
-        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that shows it at /rating", line)
+        found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that serves it at /rating", line)
         assert found, line
         client = PageClient(found[1], token)
         assert client.fetch(client.post("next", {"held": []})["task"]["image"])

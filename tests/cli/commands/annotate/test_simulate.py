@@ -54,7 +54,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % correct on {rest}", labels)
     assert last == [
         "copy: tried.db",
-        "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
+        "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)",
         "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
@@ -89,7 +89,7 @@ def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Run
         assert isinstance(annotation.next_turn(campaign, ann, time.time()), annotation.Turn)
         annotation.pause(campaign, time.time())
     first, second, *_ = simulate("--raters", "1").out.splitlines()
-    assert first == "the campaign is paused; its copy was resumed"
+    assert first == "the campaign is paused; the copy is resumed"
     assert second.startswith("1 rater: 4 tasks, 8 answers, ")
 
 
@@ -121,6 +121,23 @@ def test_invalid_calls_raise_and_answers_of_people_stay(
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
         "Error: file is a campaign with answers, so it is not replaced\n"
     )
+
+
+def test_a_program_answers_for_experts(create: Runner, simulate: Runner, run: Runner) -> None:
+    Path("pets/golden.csv").unlink()
+    rows = (f"{row}.png,{name}\n" for row in range(8) for name in ("cat", "dog"))
+    Path("both.csv").write_text("image,class\n" + "".join(rows))
+    assert create("--golden", "4", tasks="both.csv").code == 0
+    lines = simulate().out.replace("\n  ", " ").splitlines()
+    assert (
+        "a program answered 4 golden questions correctly in the place of experts; without experts' answers, images "
+        "with only golden questions stay unrated"
+    ) in lines
+    assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
+    assert run("annotate", "invite", "pets.db", "ida:expert").code == 0
+    assert "next:" not in simulate("-o", "tried.db", "--quiet").out
+    assert "next:" not in simulate().out
+    assert "\ngolden: 4 votes by experts\n" in run("annotate", "export", "tried.db", "-o", "tried").out
 
 
 def test_practice_that_nobody_can_pass_is_named(create: Runner, simulate: Runner) -> None:

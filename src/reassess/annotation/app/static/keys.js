@@ -1,6 +1,5 @@
-// The keyboard shortcuts of the rating page. rate.js has a function for each action, and the help in rate.html shows
-// the name and hint. The function receives the position of the pressed key in `keys`; if `isHeld`, whether the key is
-// down. `where` says where a key works: on the page, while the image is enlarged, or both.
+// The keyboard shortcuts of the rating page. rate.js has a function for each action, and the help shows the name and
+// hint. The function receives the position of the key in `keys`; if `isHeld`, whether the key is down.
 import { remember } from "./settings.js";
 
 const BOTH = ["page", "zoomed"];
@@ -77,9 +76,8 @@ function check(actions) {
   if (twice) throw new Error(`two shortcuts for the key ${twice}`);
 }
 
-// Return the names of a key in the table: the character that it writes, and the key's position on the keyboard for
-// digits and for keys that do not write a Latin letter. A plus often needs Shift, so the same key without Shift is
-// enough.
+// Return the names of a key in the table: its character, and its position for digits and keys without a Latin letter.
+// A plus often needs Shift, so the key without Shift is enough.
 function keysOf(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   const isLatin = /^[a-z]$/i.test(event.key);

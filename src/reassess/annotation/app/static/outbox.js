@@ -1,8 +1,7 @@
 // Answers that the server has not confirmed yet. Each answer is saved at once, and stays until the server has it.
 //
-// The browser's database stores them by person and question. So they survive a closed tab, and nobody sends the answers
-// of another person. Only the latest answer to a question is stored; its revision tells the server whether the answer
-// is new.
+// The browser's database stores them by person and question, so they survive a closed tab. Only the latest answer to a
+// question is stored; its revision tells the server whether it is new.
 import { post, Refused, SignedOut } from "./server.js";
 
 const SOON = 3; // seconds until unsent answers are sent

@@ -1,6 +1,5 @@
-// The progress of a rater: images done and left, the time needed for them, and a summary at the end.
-//
-// The server counts the images. Between its responses, the page updates the counts after each image.
+// The progress of a rater: images done and left, the time needed for them, and a summary at the end. Between responses of
+// the server, the page updates the counts.
 import { get } from "./server.js";
 
 const EVERY = 10; // images between requests for progress

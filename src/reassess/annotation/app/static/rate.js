@@ -1,7 +1,5 @@
-// The rating page: one image after another, with the classes that may be in it.
-//
-// The next image is fetched and decoded while the rater looks at the current image. Each answer goes into the outbox at
-// once. The rater can go back to earlier images; then the current image waits until the rater returns.
+// The rating page: one image after another, with its classes. The next image is loaded ahead. Each answer goes into the
+// outbox at once. While the rater looks at earlier images, the current one waits.
 import { noteWork } from "./breaks.js";
 import { lap } from "./clock.js";
 import * as image from "./image.js";
@@ -20,7 +18,7 @@ import * as zoom from "./zoom.js";
 const AGAIN = 30; // seconds between requests while the server has no task for the rater
 const LATE = 8; // maximum seconds between tries after a lost connection
 const SLOW = 300; // milliseconds until the page shows that it is loading
-const SOON = 250; // milliseconds from the last answer to the next image, if the page advances automatically
+const SOON = 250; // milliseconds to the next image, if the page advances automatically
 const CALM = 500; // milliseconds without clicks after that, for the second half of a double click
 const MOST_BACK = 8; // images
 const [NO, YES] = [0, 2];
@@ -153,7 +151,7 @@ function zoomCurrent() {
 
 // ---- actions of a rater
 
-// Set the answers of some rows; the time since the last answer is divided equally among them.
+// Set the answers of some rows; they share the time since the last answer equally.
 function answer(pairs) {
   if (turn.truths) return;
   showNotice("");

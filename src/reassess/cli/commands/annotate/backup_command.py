@@ -1,4 +1,4 @@
-"""`reassess annotate backup`: a copy of a campaign, and an upgrade after it."""
+"""`reassess annotate backup`: copy and upgrade a campaign."""
 
 from pathlib import Path
 
@@ -22,18 +22,20 @@ from reassess.text import in_bytes
     ],
 )
 @campaign_argument
-@output_option("FILE", "The copy, which is a campaign too.", required=False)
+@output_option("FILE", "The copy, an SQLite campaign.", required=False)
 @click.option(
-    "--upgrade", is_flag=True, help="Then upgrade the campaign from an earlier version. Stop its server first."
+    "--upgrade",
+    is_flag=True,
+    help="After the copy, upgrade the campaign from an earlier version. Stop its server first.",
 )
 @call_options
 def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
     """Copy a campaign while it is served.
 
-    Nobody has to wait, and the copy has every answer that was acknowledged before. Do not copy an SQLite file in any
-    other way, since newer answers are in a file beside it. The copy of a campaign on a server is an SQLite file too.
-    If an upgrade fails, the campaign stays as it was; before the upgrade of a server, use pg_dump, without -o. With
-    --force, an earlier copy is replaced, but not a campaign with answers that the copy does not have.
+    Raters can continue, and the copy contains all answers saved so far. Do not copy the SQLite file yourself: its
+    newest answers are in a second file. A campaign on a server is copied to an SQLite file too. If an upgrade fails,
+    the campaign does not change. To upgrade a campaign on a server, make a copy with pg_dump and omit -o. With --force,
+    an earlier copy is replaced, but never a campaign with answers that the new copy does not contain.
     """
     if output is None and (isinstance(campaign, Path) or not upgrade):
         raise click.UsageError("Missing option '-o' / '--output'.")
@@ -46,14 +48,14 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.shown_address(campaign)
     if forms:
-        call.next("annotate", "serve", place)
+        call.suggest("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
         call.print_document("annotate", results | forms)
         return
     if output is not None:
-        call.tell(f"{output}: {in_bytes(output.stat().st_size)}")
+        call.info(f"{output}: {in_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.tell(f"{place}: already has form {forms['after']}")
+        call.info(f"{place}: already up to date (form {forms['after']})")
     elif forms:
-        call.tell(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        call.info(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

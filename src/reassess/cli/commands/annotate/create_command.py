@@ -1,4 +1,4 @@
-"""`reassess annotate create`: a campaign from tasks."""
+"""`reassess annotate create`: create a campaign from tasks."""
 
 import secrets
 import time
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, counting
+from reassess.cli.call import FILE, Call, Range, call_options, progress_bars
 from reassess.cli.campaign_inputs import (
-    GOLDEN,
+    GOLDEN_OPTION,
+    NOT_IN_TASKS,
     CampaignParts,
+    changed_campaign_argument,
     load_campaign_parts,
     sample_in_words,
-    written_campaign_argument,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, benchmark_option
@@ -47,7 +48,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
         "reassess annotate create b.db ask.jsonl --benchmark pets --practice 1",
     ],
 )
-@written_campaign_argument
+@changed_campaign_argument
 @click.argument("tasks", type=FILE)
 @click.option(
     "--per-question",
@@ -55,26 +56,26 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
     default=_VOTES,
     show_default=True,
     metavar="N",
-    help="Votes for each question; with --stop, at most.",
+    help="Votes per question; with --stop, the maximum.",
 )
 @click.option(
     "--stop",
     type=STOP,
     metavar="LOW,HIGH",
-    help="Close a question outside these probabilities, after at least 2 votes; needs golden questions.",
+    help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes; needs golden questions.",
 )
 @click.option(
     "--golden",
-    type=GOLDEN,
+    type=GOLDEN_OPTION,
     metavar="N|FILE",
-    help="Draw about N golden questions for experts, or read golden questions or experts' answers; or none.  "
-    "[default: those in TASKS, and the benchmark's]",
+    help="Draw about N golden questions for experts; or a file of golden questions or experts' answers; or none.  "
+    "[default: golden questions in TASKS, and the benchmark's]",
 )
 @click.option(
     "--golden-share",
     type=Range(0, 0.9),
     metavar="R",
-    help=f"Share of golden tasks among a rater's.  [default: {_GOLDEN_SHARE}]",
+    help=f"Share of golden tasks among the tasks of a rater.  [default: {_GOLDEN_SHARE}]",
 )
 @click.option(
     "--practice",
@@ -82,13 +83,13 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
     default=0,
     show_default=True,
     metavar="N",
-    help="Golden tasks that a new rater answers first; all tasks of an image, so there may be more.",
+    help="Golden tasks that a new rater answers first. All tasks of an image are used, so there may be more.",
 )
 @click.option(
     "--bar",
     type=Range(0, 1),
     metavar="SHARE",
-    help="Balanced accuracy needed to pass practice: the mean of the accuracy on valid and on invalid questions.  "
+    help="Balanced accuracy needed to pass practice: the mean of the accuracies on valid and on invalid questions.  "
     "[default: none]",
 )
 @click.option(
@@ -97,7 +98,8 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 @click.option(
     "--seed",
     type=click.IntRange(0, annotation.LARGEST_SEED),
-    help="Seed of the order of tasks; keep it secret, since it tells golden tasks.  [default: random]",
+    metavar="S",
+    help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
 @benchmark_option
 @call_options
@@ -117,17 +119,19 @@ def create(
 ) -> None:
     """Create a campaign, where people answer tasks.
 
-    TASKS may also be candidates, which become tasks. CAMPAIGN is a new SQLite file, or an empty database on a
-    server: postgresql://USER@HOST/DATABASE. Experts answer golden questions too, which measures raters. The
-    benchmark folder has the images, and may have golden.csv (experts' answers), consent.md (a text that people must
-    agree to), examples/ (folders with up to three images of a class) and hierarchy.csv (to offer similar classes).
-    A hash of each image is stored, and a changed image is not shown.
+    TASKS is a file of tasks, or of candidates, which are grouped into tasks. CAMPAIGN is a new SQLite file, or an empty
+    database on a server: postgresql://USER@HOST/DATABASE. Experts also answer the golden questions, so that raters can
+    be measured. The benchmark folder has the images. It may also have golden.csv (experts' answers), consent.md (a text
+    that people must agree to), examples/ (a folder for each class, with up to three images) and hierarchy.csv (for
+    suggestions of similar classes). The hash of each image is stored; changed images are not shown.
     """
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
     if stop is not None and per_question < stop.at_least:
-        raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: --per-question 2 or more.")
+        raise click.UsageError(
+            f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
+        )
     _check_output(call, campaign, benchmark)
     seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
@@ -136,7 +140,7 @@ def create(
     source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
         stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
-        parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
+        parts = parts.rename_images(dict(zip(parts.images, stored, strict=True)))
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name,
@@ -158,24 +162,24 @@ def create(
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
-        with counting(call) as progress:
+        with progress_bars(call) as progress:
             plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
     plan = replace(plan, examples=_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.next("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
+    call.suggest("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
     warn_of_easy_practice(plan.practice_round)
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
-    """Raise, before any work, if a campaign cannot be written."""
+    """Check, before any work, that the campaign can be written."""
     if benchmark is not None and isinstance(campaign, Path):
         check_place(campaign, benchmark)
     annotation.check_replaceable(campaign)
     if isinstance(campaign, Path):
         check_output(campaign, force=call.force)
-        call.note_outputs(campaign)
+        call.add_outputs(campaign)
 
 
 def _check_parts(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
@@ -183,17 +187,17 @@ def _check_parts(parts: CampaignParts, tasks: Path, golden_share: float | None) 
         raise click.UsageError("--golden-share needs golden questions.")
     if not parts.tasks.questions.classes.texts:
         warnings.warn(
-            f"{tasks}: raters will see class numbers, since class names are missing: --benchmark FOLDER with classes",
+            f"{tasks}: class names are missing, so raters will see numbers: give --benchmark FOLDER with classes",
             ReassessWarning,
             stacklevel=2,
         )
 
 
 def _consent(call: Call, folder: Path | None) -> str:
-    """The text that people must agree to; empty without one."""
+    """Read the text that people must agree to; empty if the folder has none."""
     if folder is None or not exists(folder / _CONSENT):
         return ""
-    text = "\n".join(read_lines(call.read("consent", folder / _CONSENT)))
+    text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT)))
     if not text.strip():
         raise DataError("empty", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
     return text
@@ -203,7 +207,7 @@ def _hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
     source = parts.benchmark.sources.get("hierarchy")
     if source is None:
         return None
-    return read_hierarchy(call.read("hierarchy", Path(source)), parts.tasks.questions.classes)
+    return read_hierarchy(call.add_input("hierarchy", Path(source)), parts.tasks.questions.classes)
 
 
 def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
@@ -215,65 +219,68 @@ def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleIm
 
 
 def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
-    asked, golden = plan.tasks.questions, plan.golden_tasks
-    most = plan.rules.per_question * len(asked)
-    known = len(plan.truth) - plan.truth.count(None)
-    practised = int(plan.is_practice.sum())
+    questions, golden = plan.tasks.questions, plan.golden_tasks
+    votes_at_most = plan.rules.per_question * len(questions)
+    answered = len(plan.truth) - plan.truth.count(None)
+    practice_tasks = int(plan.is_practice.sum())
     if call.json:
         results = {
             "campaign": annotation.shown_address(campaign),
             "name": plan.name,
             "tasks": len(plan.tasks),
-            "questions": len(asked),
+            "questions": len(questions),
             "images": len(parts.images),
             "hashed_images": len(plan.hashes),
-            "votes_at_most": most,
+            "votes_at_most": votes_at_most,
             "stop": None if plan.rules.stop is None else [plan.rules.stop.low, plan.rules.stop.high],
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truth),
-            "answered_by_experts": known,
+            "answered_by_experts": answered,
             "golden_split": plan.golden_split,
-            "practice_tasks": practised,
+            "practice_tasks": practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
         call.print_document("annotate", results)
         return
     at_most = "at most " if plan.rules.stop else ""
-    tasks = f"{counted(len(plan.tasks), 'task')}, {counted(len(asked), 'question')}"
-    votes = f"{at_most}{counted(most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
-    call.tell(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
+    tasks = f"{counted(len(plan.tasks), 'task')}, {counted(len(questions), 'question')}"
+    votes = f"{at_most}{counted(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
+    call.info(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
-        call.tell("no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)")
+        call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
     else:
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
-        practice = f", {counted(practised, 'task')} for practice" if practised else ""
-        call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
+        practice = f", {counted(practice_tasks, 'task')} for practice" if practice_tasks else ""
+        call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
-            is_drawn = golden.with_golden(sample).golden_rows
-            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
-        call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
+            is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
+            call.info(f"golden, drawn at random: {sample_in_words(sample, int(is_drawn.sum()))}")
+        if set(golden.questions.images).isdisjoint(questions.images):
+            call.info(NOT_IN_TASKS)
         if plan.golden_split:
-            call.tell(
+            call.info(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "
-                "half of its experts said yes"
+                "half of the experts answered yes"
             )
-        if plan.rules.stop is not None and not known:
-            call.tell("the stop rule closes no question until experts have answered: invite them first")
+        if plan.rules.stop is not None and not answered:
+            call.info("the stop rule works only after experts have answered: invite them first")
         for line in practice_in_words(plan.practice_round):
-            call.tell(line)
+            call.info(line)
         if plan.bar is not None and plan.practice_round.unanswered:
-            call.tell("status will say how likely it is to pass without looking, once experts have answered")
-        if practised > plan.practice:
-            both = " and a bar needs questions of both truths," if plan.bar is not None else ""
-            call.note(f"practice takes all tasks of an image,{both} so it has more than {plan.practice:,}")
+            call.info("after experts have answered, status prints the chance to pass without looking at the images")
+        if practice_tasks > plan.practice:
+            reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
+            call.note(
+                f"practice has more than {counted(plan.practice, 'task')}: it takes all tasks of an image{reason}"
+            )
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.note(
-                f"{counted(larger, 'task')} with more questions than any golden task: raters can recognise golden "
+                f"{counted(larger, 'task')} with more questions than any golden task, so raters can recognise golden "
                 "tasks by their size"
             )
     examples = f", {counted(len(plan.examples), 'example image')}" if plan.examples else ""
-    place = parts.benchmark.sources["images"] if plan.images else None
-    hashed = "not hashed: serve needs --images" if place is None else f"hashed in {place}"
-    call.tell(f"images: {len(parts.images):,}, {hashed}{examples}")
-    call.note_hashes("tasks", "golden", "original", "consent", "hierarchy")
+    image_place = parts.benchmark.sources["images"] if plan.images else None
+    hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
+    call.info(f"images: {len(parts.images):,}, {hashed}{examples}")
+    call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

@@ -1,4 +1,4 @@
-"""`reassess annotate demo`: a campaign of drawn shapes."""
+"""`reassess annotate demo`: try a small campaign with drawn shapes."""
 
 import time
 from pathlib import Path
@@ -21,8 +21,8 @@ _IMAGES = 24
 def demo(call: Call) -> None:
     """Try a small campaign with drawn shapes.
 
-    It prints a link for a rater, and one for the owner, who sees the rater's progress. Ctrl-C ends it, and deletes the
-    campaign.
+    Prints a link for a rater, and a link for the owner, who sees the rater's progress. Ctrl-C stops the server and
+    deletes the campaign.
     """
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()
@@ -41,7 +41,7 @@ def demo(call: Call) -> None:
                     call.print_document("annotate", links)
                     return
                 for role, link in links.items():
-                    call.tell(f"{role}: {link}")
-                call.tell("stop with Ctrl-C")
+                    call.info(f"{role}: {link}")
+                call.info("stop with Ctrl-C")
 
             annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)

@@ -1,4 +1,4 @@
-"""`reassess annotate exclude`: the votes of raters no longer count, or count again."""
+"""`reassess annotate exclude`: exclude a rater's votes, or include them again."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, reject_repeated
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 
@@ -23,19 +23,19 @@ from reassess.cli.help_pages import Command
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
-    The answers stay, and the questions open again for others. With --undo, the votes count as if the rater had never
-    been excluded: of each question the first ones, until it has enough.
+    The answers stay stored, and the questions open again for other raters. With --undo, the votes count as if the rater
+    had never been excluded: for each question, the earliest votes count, until there are enough.
     """
-    refuse_repeated(names)
+    reject_repeated(names)
     change = annotation.include_rater if undo else annotation.exclude_rater
     with annotation.using_campaign(campaign) as opened:
         people = [annotation.find_person(opened, name) for name in names]
         changed = {person.name: change(opened, person.id, time.time()) for person in people}
     if call.json:
-        results = [{"name": name, "excluded": not undo, "changed": is_new} for name, is_new in changed.items()]
+        results = [{"name": name, "excluded": not undo, "changed": is_changed} for name, is_changed in changed.items()]
         call.print_document("annotate", results)
         return
     done = "included again" if undo else "excluded; their questions are open again"
     same = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
-    for name, is_new in changed.items():
-        call.tell(f"{name}: {done if is_new else same}")
+    for name, is_changed in changed.items():
+        call.info(f"{name}: {done if is_changed else same}")

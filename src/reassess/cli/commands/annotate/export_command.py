@@ -1,4 +1,4 @@
-"""`reassess annotate export`: the votes of a campaign as a benchmark folder."""
+"""`reassess annotate export`: write the votes of a campaign as a benchmark folder."""
 
 import shlex
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
@@ -27,22 +27,24 @@ if TYPE_CHECKING:
     ],
 )
 @campaign_argument
-@output_option("FOLDER", "The folder.")
-@click.option("--rater-names", is_flag=True, help="Keep the names of raters; otherwise they have numbers.")
+@output_option("FOLDER", "The benchmark folder to write.")
+@click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
 @call_options
 def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
-    It contains the counted votes, experts' and raters' votes on golden questions, the classes, the original labels if
-    they are known, question-states.csv (the state of each question) and suggestions.csv (classes that raters
-    suggested). With --force, other files of the folder stay.
+    The folder contains the votes that count, experts' and raters' votes on golden questions, the classes, the original
+    labels (if known), question-states.csv (the state of each question) and suggestions.csv (classes suggested by
+    raters). With --force, other files in the folder stay.
     """
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if len(exported.votes):
-            call.following = _make_labels(output, exported, opened)
+        if exported.unrated_golden and needs_expert(opened):
+            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+        elif len(exported.votes):
+            call.next_command = _labels_command(output, exported, opened)
         else:
-            call.next("annotate", "serve", annotation.shown_address(campaign))
+            call.suggest("annotate", "serve", annotation.shown_address(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {
@@ -55,44 +57,58 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             **{
-                name: getattr(exported, name) for name in ("excluded", "not_needed", "skipped", "withdrawn", "practice")
+                name: getattr(exported, name)
+                for name in (
+                    "excluded",
+                    "not_needed",
+                    "skipped",
+                    "withdrawn",
+                    "practice",
+                    "unrated_golden",
+                    "unrated_images",
+                )
             },
         }
         call.print_document("annotate", results)
         return
     questions = counted(len(exported.votes.items), "question")
-    call.tell(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
-    for whose, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
+    call.info(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
+    for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            practice = f" ({exported.practice:,} for practice)" if whose == "experts" and exported.practice else ""
-            call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}{practice}")
+            practice = f" ({exported.practice:,} for practice)" if role == "experts" and exported.practice else ""
+            call.info(f"golden: {counted(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
-        call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+        call.info(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+    if exported.unrated_golden:
+        without, images = exported.unrated_golden, exported.unrated_images
+        have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
+        on = f"{counted(without, 'golden question')} on {counted(images, 'image')}"
+        call.info(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
-        call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
+        call.info(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
         "by excluded raters": exported.excluded,
         "to questions that had enough votes": exported.not_needed,
         "about skipped images": exported.skipped,
         "to withdrawn questions": exported.withdrawn,
     }
-    for what, count in not_exported.items():
+    for reason, count in not_exported.items():
         if count:
-            call.tell(f"not exported: {counted(count, 'answer')} {what}")
+            call.info(f"not exported: {counted(count, 'answer')} {reason}")
 
 
-def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
-    """The command line that makes labels from the votes."""
+def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
+    """Return the command line that makes labels from the votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
-    def output(part: str, usual: str) -> list[str]:
-        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / usual)]
+    def output(part: str, default: str) -> list[str]:
+        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default)]
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
-    if exported.rater_golden is not None and campaign.at_least is not None:
+    if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if campaign.original_votes:
+    if campaign.original_votes and exported.measures_raters:  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
     labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []

@@ -1,4 +1,4 @@
-"""`reassess annotate invite`: people are added to a campaign, and each gets a link."""
+"""`reassess annotate invite`: add people to a campaign, and print a sign-in link for each."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, reject_repeated
 from reassess.cli.campaign_inputs import (
-    PAGES,
+    PAGES_ADDRESS,
     USUAL_ADDRESS,
+    changed_campaign_argument,
     is_on_this_machine,
     serve_command_of,
-    written_campaign_argument,
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
-from reassess.cli.screen import say
+from reassess.cli.screen import print_text
 from reassess.errors import DataError
 from reassess.text import counted, nearest, some
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _ROLES = ("rater", "expert", "owner")
 
 
-def _person(text: str) -> tuple[str, str | None]:
+def _parse_person(text: str) -> tuple[str, str | None]:
     if text.endswith("..."):
-        raise click.BadParameter(f"{text} stands for people: give their names, such as ann dora ida:expert.")
+        raise click.BadParameter(f"{text} is a placeholder: give names, such as ann dora ida:expert.")
     name, separator, role = text.rpartition(":")
     if not separator:
         return text, None
@@ -49,18 +49,18 @@ def _person(text: str) -> tuple[str, str | None]:
         "reassess annotate invite pets.db kay:owner --address https://rate.example.org",
     ],
 )
-@written_campaign_argument
+@changed_campaign_argument
 @click.argument(
-    "people", nargs=-1, required=True, type=ParsedType("person", _person), metavar="NAME[:expert|:owner]..."
+    "people", nargs=-1, required=True, type=ParsedType("person", _parse_person), metavar="NAME[:expert|:owner]..."
 )
-@click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
+@click.option("--revoke", is_flag=True, help="Revoke the links of these people.")
 @click.option(
     "--address",
-    type=PAGES,
+    type=PAGES_ADDRESS,
     default=USUAL_ADDRESS,
     show_default=True,
     metavar="URL",
-    help="The address that people open.",
+    help="Address of the pages, as people open it.",
 )
 @call_options
 def invite(
@@ -68,68 +68,72 @@ def invite(
 ) -> None:
     """Add people, and print a sign-in link for each.
 
-    Raters vote, experts answer golden questions, owners see the progress. A link is shown once, and anyone who has it
-    can sign in as that person. With --force, people who have a link get a new one, and the old one stops working.
+    Raters vote, experts answer golden questions, and owners manage the campaign. A link is shown only once. Anyone who
+    has it can sign in as that person. With --force, people with a link get a new link, and the old link is revoked.
     """
     roles = dict(people)
-    refuse_repeated(name for name, _ in people)
+    reject_repeated(name for name, _ in people)
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not revoke:
-            _add(opened, roles, now, force=call.force)
-        found = [annotation.find_person(opened, name) for name in roles]
+            _add_people(opened, roles, now, force=call.force)
+        people_found = [annotation.find_person(opened, name) for name in roles]
         links: dict[str, str | None] = {}
-        for person in found:
+        for person in people_found:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.make_link(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
-        few = _too_few_raters(opened, found)
+        too_few = _too_few_raters(opened, people_found)
     if not revoke:
-        call.following = serve_command_of(campaign, address)
+        call.next_command = serve_command_of(campaign, address)
     if call.json:
-        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in found]
+        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
         call.print_document("annotate", results)
         return
     for name, link in links.items():
-        say(f"{name}: {link or 'link revoked'}")
+        print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.tell("each link is shown once; anyone who has it can sign in as that person")
+        call.info("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.tell("these links open only on this machine; other machines need --address URL")
-        if few is not None:
-            call.tell(few)
+            call.info("these links work only on this machine; for other machines: --address URL")
+        if too_few is not None:
+            call.info(too_few)
 
 
 def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
-    """What to say if raters are invited, but too few for the votes that a question may get."""
+    """Describe how many raters are missing for the votes per question; None if enough."""
     raters = sum(
-        one.role == "rater" and one.linked and not one.excluded and one.stage != "failed"
-        for one in annotation.people_of(campaign)
+        person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
+        for person in annotation.people_of(campaign)
     )
     each = campaign.rules.per_question
-    if raters >= each or all(one.role != "rater" for one in invited):
+    if raters >= each or all(person.role != "rater" for person in invited):
         return None
     at_most = "up to " if campaign.rules.stop else ""
     votes = f"{at_most}{counted(each, 'vote')} per question"
-    return f"{counted(raters, 'rater')} for {votes}: invite {each - raters:,} more, or some questions stay open"
+    return f"{counted(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
 
 
-def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
-    """Add new people; experts whose answers came with the campaign are in it already, and have no link yet."""
-    known = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
+def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
+    """Add new people. Experts whose answers were read by create are already known, without a link."""
+    people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
     linked = annotation.invited_people(campaign)
-    if there := [name for name, person in known.items() if person.id in linked and not force]:
+    if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",
             "person already exists",
-            found=some(there),
+            found=some(existing),
             fix="choose another name, or --force for a new link, or --revoke",
         )
-    if others := [f"{name}, {person.role}" for name, person in known.items() if roles[name] not in (None, person.role)]:
+    if other_roles := [
+        f"{name}, {person.role}" for name, person in people_by_name.items() if roles[name] not in (None, person.role)
+    ]:
         raise DataError(
-            "duplicate-person", "person already exists, with another role", found=some(others), fix="omit the role"
+            "duplicate-person", "person already exists with another role", found=some(other_roles), fix="omit the role"
         )
     for role in _ROLES:
-        names = [name for name, of in roles.items() if (of or "rater") == role and name not in known]
+        names = [
+            name for name, role_given in roles.items() if (role_given or "rater") == role and name not in people_by_name
+        ]
         annotation.add_people(campaign, names, role, now=now)

@@ -1,4 +1,4 @@
-"""`reassess annotate serve`: the pages of a campaign, for raters, experts and owners."""
+"""`reassess annotate serve`: serve the pages of a campaign, for raters, experts and owners."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from reassess.cli.packages import check_packages
 from reassess.errors import DataError
 
 
-def _served(text: str) -> tuple[str, int, str | None]:
-    """Host, port and path; no path means no proxy."""
+def _parse_address(text: str) -> tuple[str, int, str | None]:
+    """Parse host, port and path; the path is None without a proxy."""
     place, slash, path = text.partition("/")
     host, _, port = place.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
@@ -37,37 +37,38 @@ def _served(text: str) -> tuple[str, int, str | None]:
 @campaign_argument
 @click.option(
     "--address",
-    type=ParsedType("address", _served),
+    type=ParsedType("address", _parse_address),
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",
-    help="0.0.0.0 lets other machines reach it; port 0 is any free one. With /PATH, a proxy on this machine shows the "
-    "pages below that path (/ for the whole site), and tells the address of the client.",
+    help="Address of the server: 0.0.0.0 for other machines, port 0 for any free port. With /PATH, a proxy on this "
+    "machine serves the pages below that path (/ for the whole site), and forwards the client's address.",
 )
 @click.option(
-    "--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="Current location of the images.  [default: as at create]"
+    "--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="Current location of the images.  [default: as for create]"
 )
 @call_options
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
-    Ctrl-C ends it. People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with
+    Stop it with Ctrl-C. People sign in with the links of reassess annotate invite. For other machines, use a proxy with
     https.
     """
     check_packages("annotate", "campaigns")
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
-        call.next("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
+        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
 
-        def started(at: str) -> None:
+        def started(address_opened: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": at, "root_path": path or ""})
+                call.print_document("annotate", {"address": address_opened, "root_path": path or ""})
             elif path:
-                call.tell(f"{opened.name}: {at}, for a proxy that shows it at {path}")
+                call.info(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
             else:
-                call.tell(f"{opened.name}: {at}")
-                if at != f"{USUAL_ADDRESS}/":
-                    call.tell("links need the address that people open: reassess annotate invite --address URL")
+                call.info(f"{opened.name}: {address_opened}")
+                if address_opened != f"{USUAL_ADDRESS}/":
+                    how = "reassess annotate invite --address URL (--force: new links)"
+                    call.info(f"links need the address people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

@@ -1,4 +1,4 @@
-"""`reassess annotate simulate`: programs rate in a copy of a campaign."""
+"""`reassess annotate simulate`: simulate raters in a copy of a campaign."""
 
 import math
 import os
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, counting, free_name, percent
-from reassess.cli.campaign_inputs import campaign_argument
+from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent, progress_bars
+from reassess.cli.campaign_inputs import campaign_argument, needs_expert
+from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Command
-from reassess.cli.judges import judging
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.screen import say
+from reassess.cli.screen import print_text
 from reassess.cli.tables.status_table import states_in_words
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 _RATERS, _SECONDS = 6, 3.0
-_CAREFUL = "0.9,0.05,0.05/0.05,0.05,0.9"
+_CAREFUL_RATER = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
-def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
+def _parse_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     try:
         return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL}.") from None
+        raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL_RATER}.") from None
 
 
 @click.command(
@@ -54,12 +54,12 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
 @click.option(
     "--matrix",
     "matrices",
-    type=ParsedType("matrix", _matrix),
+    type=ParsedType("matrix", _parse_matrix),
     multiple=True,
-    default=[_CAREFUL],
+    default=[_CAREFUL_RATER],
     metavar="M",
-    help="Probabilities of a rater's answers: no, maybe and yes to an invalid class, and after a slash to a valid one. "
-    f"Several are used in turn.  [default: {_CAREFUL}]",
+    help="A rater's probabilities of no, maybe and yes: for an invalid class and, after a slash, for a valid class. "
+    f"Repeatable; the raters use them in turn.  [default: {_CAREFUL_RATER}]",
 )
 @click.option(
     "--seconds",
@@ -67,16 +67,16 @@ def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
     default=_SECONDS,
     show_default=True,
     metavar="S",
-    help="Mean time of a vote, in seconds.",
+    help="Mean seconds per vote.",
 )
 @click.option(
     "--labels",
     type=FILE,
     metavar="FILE",
-    help="The truth: valid classes of each image.  [default: that of golden questions, others at random]",
+    help="The truth: valid classes of each image.  [default: golden answers; random for other questions]",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the answers.")
-@output_option("FILE", "Keep the copy with the simulated votes.", required=False)
+@click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
+@output_option("FILE", "Write the copy with the simulated votes.", required=False)
 @call_options
 def simulate(
     call: Call,
@@ -90,8 +90,8 @@ def simulate(
 ) -> None:
     """Estimate votes, hours and label accuracy.
 
-    Programs rate in a copy of the campaign, in simulated time. The labels made from their votes are compared with the
-    truth that decides their answers.
+    Simulated raters answer a copy of the campaign, in simulated time. The labels made from their votes are compared
+    with the truth that the answers were drawn from.
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
@@ -104,37 +104,40 @@ def simulate(
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
-        with annotation.using_campaign(campaign):  # so that errors name it, and not the copy
+        with annotation.using_campaign(campaign):  # so that errors name the campaign, not the copy
             annotation.backup_campaign(campaign, copy)
         if output is not None:
             annotation.check_replaceable(output, copy)
-        with annotation.using_campaign(copy) as opened, counting(call) as progress:
+        with annotation.using_campaign(copy) as opened, progress_bars(call) as progress:
             classes = annotation.classes_of(opened)
-            known = (
+            truth = (
                 None
                 if labels is None
-                else judging(labels, read_label_file(call.read("labels", labels), classes=classes))
+                else evaluation_labels_of(labels, read_label_file(call.add_input("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
-                call.tell_first("the campaign is paused; its copy was resumed")
-            annotation.end_expired_turns(opened, math.inf)  # people do not continue in the copy
+                call.announce("the campaign is paused; the copy is resumed")
+            annotation.end_expired_turns(opened, math.inf)  # nobody continues their turn in the copy
+            is_without_expert = needs_expert(opened)
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
-                annotation.truth_of_campaign(opened, known, seed=seed),
+                annotation.truth_of_campaign(opened, truth, seed=seed),
                 now=time.time(),
                 seconds=seconds,
                 seed=seed,
-                progress=_adding(progress),
+                progress=_count_answers(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next("annotate", "export", output, "-o", free_name("simulated"))
+            call.suggest("annotate", "export", output, "-o", free_name("simulated"))
+        elif result.expert_answers and is_without_expert:
+            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
     _report(call, result, seconds, output, is_random=labels is None)
 
 
-def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
-    """Show the number of answers so far."""
+def _count_answers(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+    """Return a function that adds to the number of answers in the progress bar."""
     done = 0
 
     def add(more: int) -> None:
@@ -154,17 +157,17 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         call.print_document("annotate", result.to_json())
         return
     raters = counted(result.raters, "rater")
-    say(
+    print_text(
         f"{raters}: {counted(result.tasks, 'task')}, {counted(result.answers, 'answer')}, {_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_hours(result.elapsed_hours)}"
     )
     if result.failed:
-        say(f"practice: {result.failed:,} of {raters} below the bar, without votes")
-    say(f"questions: {states_in_words(result.progress)}")
+        print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
+    print_text(f"questions: {states_in_words(result.progress)}")
     not_needed = f"; {counted(result.not_needed, 'answer')} not needed" if result.not_needed else ""
-    say(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
+    print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
     if result.voted:
-        say(
+        print_text(
             f"labels at {result.threshold}: {percent(result.correct / result.voted)} % correct on "
             f"{counted(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
             f"{result.invalid_kept:,} invalid kept)"
@@ -175,8 +178,11 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
         answered = counted(result.expert_answers, "golden question")
-        call.note(f"a program answered {answered} correctly in the place of experts, for whom practice waits")
+        call.note(
+            f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
+            "only golden questions stay unrated"
+        )
     if is_random:
-        call.note("the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)")
+        call.note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
     if output is not None:
-        call.tell(f"copy: {output}")
+        call.info(f"copy: {output}")

@@ -1,4 +1,4 @@
-"""Images that are not ImageNet's, where nothing says whose they are: the first that is said is how to say it."""
+"""Images that are not from ImageNet, without a benchmark: the error first tells how to name it."""
 
 import json
 from pathlib import Path
@@ -8,18 +8,23 @@ import pytest
 from reassess.core import LabelSets
 from tests.helpers import Runner, message_of, write_csv
 
-JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["propose", "--unasked", "-o", "q.jsonl"])
-ORIGINAL_JUDGED = ["propose", "-o", "c.csv"]
+LABEL_COMMANDS = (
+    ["evaluate"],
+    ["compare", "b.csv"],
+    ["report", "-o", "r.html"],
+    ["propose", "--unasked", "-o", "q.jsonl"],
+)
+ORIGINAL_COMMAND = ["propose", "-o", "c.csv"]
 
 
-def own(command: str) -> str:
-    """How a command is given the labels of other images than ImageNet's."""
+def label_options(command: str) -> str:
+    """Return the options for labels of images that are not from ImageNet."""
     return f"--benchmark FOLDER, or --{'original' if command == 'propose' else 'labels'} FILE"
 
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models' predictions for images in class folders, in the working folder."""
+    """Predictions of two models for images in class folders."""
     monkeypatch.chdir(tmp_path)
     for file in ("a.csv", "b.csv"):
         write_csv(file, "image,prediction", [("cross/1.png", "cross"), ("ring/2.png", "tench")])
@@ -27,9 +32,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in (*JUDGED, ORIGINAL_JUDGED))]
+    ("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in (*LABEL_COMMANDS, ORIGINAL_COMMAND))]
 )
-def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
+def test_images_outside_imagenet_are_reported_before_unknown_classes(
     argv: list[str], file: str, models: None, real_labels: LabelSets, run: Runner
 ) -> None:
     command, *rest = argv
@@ -41,43 +46,42 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
         f"  where:   {file}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         "  found:   cross/1.png, ring/2.png\n"
-        f"  fix:     {own(command)}\n"
+        f"  fix:     {label_options(command)}\n"
     )
 
 
 @pytest.mark.parametrize(
-    "argv", [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in JUDGED)], ids=lambda argv: argv[0]
+    "argv",
+    [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in LABEL_COMMANDS)],
+    ids=lambda argv: argv[0],
 )
-def test_without_known_data_it_is_said_first_too(
+def test_fix_without_known_data_starts_with_other_benchmarks(
     argv: list[str], models: None, no_known_data: None, run: Runner
 ) -> None:
     error = message_of(run(*argv))
     assert error.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
-    fix = f"for images that are not ImageNet's: {own(argv[0])}; or reassess fetch imagenet-real, without"
+    fix = f"for images that are not from ImageNet: {label_options(argv[0])}; or reassess fetch imagenet-real, without"
     assert f"  fix:     {fix} REASSESS_OFFLINE;\n" in error
 
 
-def test_an_image_of_another_benchmark_is_not_known(models: None, real_labels: LabelSets, run: Runner) -> None:
+def test_show_rejects_an_image_outside_imagenet(models: None, real_labels: LabelSets, run: Runner) -> None:
     assert run("show", "cross/1.png").err == (
         "Error: unknown image\n"
         "  where:   cross/1.png\n"
         "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
-        f"  fix:     for images that are not ImageNet's: {own('show')}; or check the name\n"
+        f"  fix:     for images that are not from ImageNet: {label_options('show')}; or check the name\n"
     )
 
 
-def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
-    models: None, real_labels: LabelSets, run: Runner
-) -> None:
+def test_own_original_labels_need_own_labels(models: None, real_labels: LabelSets, run: Runner) -> None:
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
-    done = run("evaluate", "ids.csv", "--original", "own.csv")
-    assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
-    assert f"  fix:     for images that are not ImageNet's: {own('show')}; or use files about " in done.err
+    run_result = run("evaluate", "ids.csv", "--original", "own.csv")
+    assert (run_result.code, run_result.out, run_result.error) == (1, "", "nothing-in-common")
+    fix = f"for images that are not from ImageNet: {label_options('show')}; or use files about "
+    assert f"  fix:     {fix}" in run_result.err
 
 
-def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(
-    models: None, no_known_data: None, run: Runner
-) -> None:
+def test_note_on_missing_class_names_is_printed_once(models: None, no_known_data: None, run: Runner) -> None:
     names = [f"ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2)]
     Path("real.json").write_text(json.dumps({name: [0, 1] for name in names}))
     Path("a.csv").write_text("image,prediction\n" + "".join(f"{name},2\n" for name in names))

@@ -1,5 +1,6 @@
-"""A folder as a campaign exports it: golden questions have votes of experts, golden votes of raters, and no others."""
+"""A folder exported by a campaign: golden questions have votes of experts and golden votes of raters."""
 
+import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -19,15 +20,15 @@ from tests.helpers import Runner, output_of, results_of, write_files
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
-    "16 golden items have no other votes: the raters' golden votes count for them\n",
-    "16 golden items have golden votes alone: 3.0 each, where others have 2.5 votes\n",
-    "not used: 2 golden pairs on images where raters have not answered all golden pairs\n",
+    "16 golden questions have only golden votes, which are used\n",
+    "16 golden items have only golden votes: 3.0 each (others: 2.5 votes)\n",
+    "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 
 
 @pytest.fixture
-def rated(folder: Path) -> Path:
-    """Main images with two votes or three a question, golden ones with three, the last one asked about in part."""
+def rated_folder(folder: Path) -> Path:
+    """A benchmark with 2 or 3 votes per question, and 3 on golden questions; the last image is partly rated."""
     rng = np.random.default_rng(0)
     votes: dict[str, list[tuple[str, str, str, str]]] = {"votes": [], "rater-golden": [], "golden": []}
     original = ""
@@ -35,8 +36,8 @@ def rated(folder: Path) -> Path:
         truth = CLASSES[int(rng.integers(2))]
         original += f"{image}.png,{truth if rng.random() < 0.8 else 'cat'}\n"
         for name, (number, rater) in product(CLASSES, enumerate(RATERS)):
-            said = name == truth if rng.random() < 0.8 else name != truth
-            row = (f"{image}.png", name, rater, "yes" if said else "no")
+            is_yes = name == truth if rng.random() < 0.8 else name != truth
+            row = (f"{image}.png", name, rater, "yes" if is_yes else "no")
             if image < MAIN and number < 2 + image % 2:
                 votes["votes"].append(row)
             elif MAIN <= image < MAIN + GOLDEN or (image >= MAIN and name == "cat"):
@@ -51,7 +52,7 @@ def rated(folder: Path) -> Path:
 
 
 def parts() -> Iterator[Votes]:
-    """The raters' votes, the experts', and the raters' golden votes."""
+    """Read raters' votes, experts' votes, and raters' golden votes."""
     for part in ("votes", "golden", "rater-golden"):
         yield read_votes(f"rated/{part}.csv", classes=Classes.from_texts(CLASSES))
 
@@ -59,19 +60,20 @@ def parts() -> Iterator[Votes]:
 @pytest.mark.parametrize(
     "options", ["calibrated", "calibrated --original rated/original.csv", "em", "mean", "majority"]
 )
-def test_every_method_scores_golden_images(rated: Path, run: Runner, options: str) -> None:
+def test_all_methods_score_golden_images(rated_folder: Path, run: Runner, options: str) -> None:
     argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
     uses_experts = options not in ("mean", "majority")
     told = output_of(run(*argv, "-o", "rated/scores.csv"))
     assert LINES[0] in told
     assert (
-        "2 golden questions on 1 image are decided by experts, since raters have not answered all of them\n" in told
+        "decided by experts: 2 golden questions on 1 image, since raters have not answered all questions of these "
+        "images\n" in told
     ) is uses_experts
     scores = pl.read_csv("rated/scores.csv")
     by_experts = 2 * IN_PART * uses_experts
     assert len(scores) == 2 * (MAIN + GOLDEN) + by_experts
-    found = results_of(run, *argv, "-o", "again.csv")
-    assert (found["by_golden_votes"], found["by_experts"]) == (2 * GOLDEN, by_experts)
+    command_results = results_of(run, *argv, "-o", "again.csv")
+    assert (command_results["by_golden_votes"], command_results["by_experts"]) == (2 * GOLDEN, by_experts)
     labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
     unrated = "0 unrated images keep their" if uses_experts else "1 unrated image keeps its"
     assert f"{unrated} original label" in labels.out
@@ -88,16 +90,16 @@ def test_every_method_scores_golden_images(rated: Path, run: Runner, options: st
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
-def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Runner) -> None:
-    """Alpha is that of the votes alone, and no golden answer is one that a rater gave again."""
-    whole = results_of(run, "raters", "--benchmark", "rated")
-    alone = results_of(run, "raters", "rated/votes.csv")
-    assert whole["alpha"] == alone["alpha"]
-    assert [one["self_agreement"] for one in whole["raters"]] == [None] * 3
+def test_alpha_and_self_agreement_use_main_votes(rated_folder: Path, run: Runner) -> None:
+    """Alpha uses only main votes, and golden votes do not count for self-agreement."""
+    with_golden_votes_result = results_of(run, "raters", "--benchmark", "rated")
+    main_votes_result = results_of(run, "raters", "rated/votes.csv")
+    assert with_golden_votes_result["alpha"] == main_votes_result["alpha"]
+    assert [one["self_agreement"] for one in with_golden_votes_result["raters"]] == [None] * 3
 
 
 @pytest.mark.parametrize("original", [("--method", "calibrated"), ("--original", "rated/original.csv")])
-def test_golden_votes_are_not_replayed(rated: Path, run: Runner, original: tuple[str, ...]) -> None:
+def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original: tuple[str, ...]) -> None:
     assert run("aggregate", "--benchmark", "rated", *original, "-o", "rated/scores.csv").code == 0
     argv = ("curve", "--benchmark", "rated", "--stop", "0.2,0.8")
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
@@ -109,12 +111,12 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Runner, original: tuple
     replays = replay_stops(votes, model, rules, threshold=0.8, first=first)
     assert told == [replay.to_json() for replay in replays]
     assert told[0]["votes"] == len(votes)
-    assert "golden votes are not replayed: a golden question is never closed\n" in run(*argv).out
+    assert "golden votes are not replayed: golden questions are never closed\n" in run(*argv).out
 
 
-def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
-    """Every second question has three votes: were golden votes among them, others would take part in the mean."""
-    write_files(rated.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
+def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
+    """Only main questions with three votes are replayed; golden votes would change the mean."""
+    write_files(rated_folder.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
     argv = ("tasks", "p.csv", "--benchmark", "rated", "--per-question", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
     with_golden = results_of(run, *argv)
     assert with_golden["questions"] == 1
@@ -127,12 +129,13 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
     assert with_golden["votes_per_question"] == pytest.approx(replay.taken.mean() / MAIN)
 
 
-def test_findings_are_of_golden_images_too(rated: Path) -> None:
-    """Label sets follow from the votes on all images that were rated, and curves are measured."""
+def test_findings_include_golden_images(rated_folder: Path) -> None:
+    """Labels and curves use the votes on all rated images."""
     votes, experts, golden = parts()
-    scores = aggregate(
-        with_golden_votes(votes, golden, experts), "calibrated", experts=experts, rater_golden=golden
-    ).scores
+    rated_votes = with_golden_votes(votes, golden, experts)
+    result = aggregate(rated_votes, "calibrated", experts=experts, rater_golden=golden)
+    scores = result.scores_with_experts(votes)
+    assert len(scores) == len(result.scores) + 2 * IN_PART
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
@@ -140,15 +143,60 @@ def test_findings_are_of_golden_images_too(rated: Path) -> None:
     assert not isinstance(findings.relabelling, Missing)
     assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one
     assert not isinstance(findings.curves, Missing)
-    given, left_out = findings.curves
-    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
+    given, out_of_sample = findings.curves
+    assert (given.curve.in_sample, out_of_sample.curve.in_sample) == (True, False)
     assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
 
 
+@pytest.mark.parametrize(
+    ("golden", "main", "options", "decided"),
+    [
+        ({"cat": "no", "dog": "yes"}, (), "", True),
+        ({"cat": "no", "dog": ""}, (), "", False),
+        ({"cat": "no", "dog": "yes no"}, (), "", False),  # a tie
+        ({"cat": "no no", "dog": "yes yes"}, (), "--golden-at-least 2", True),
+        ({"cat": "no", "dog": "yes yes"}, (), "--golden-at-least 2", False),
+        ({"cat": "no"}, ("dog",), "", False),  # else the raters' votes for dog would be lost
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_experts_decide_images_that_only_they_answered_about_in_full(
+    rated_folder: Path,
+    run: Runner,
+    golden: dict[str, str],
+    main: tuple[str, ...],
+    options: str,
+    decided: bool,
+    apart: bool,
+) -> None:
+    with (rated_folder / "golden.csv").open("a") as file:
+        for name, answers in golden.items():
+            who = [f"{rater},{answer}" for rater, answer in zip("xy", answers.split(), strict=False)] or [","]
+            file.writelines(f"new.png,{name},{one}\n" for one in who)
+    with (rated_folder / "votes.csv").open("a") as file:
+        file.writelines(f"new.png,{name},ann,yes\n" for name in main)
+    with (rated_folder / "original.csv").open("a") as file:
+        file.write("new.png,dog\n")
+    if apart:
+        (rated_folder / "rater-golden.csv").unlink()
+    argv = ("aggregate", "--benchmark", "rated", "--method", "em", *options.split())
+    result = run(*argv, "-o", "rated/scores.csv")
+    scores = pl.read_csv("rated/scores.csv").filter(image="new.png").sort("class").select("class", "score").rows()
+    assert scores == ([("cat", 0.0), ("dog", 1.0)] if decided else [])
+    assert ("golden questions have no raters' votes" in result.err) is bool(main)
+    unrated = (0 if decided else 1) + (options != "") * (GOLDEN * apart + IN_PART)
+    assert json.loads(run(*argv, "-o", "again.csv", "--json").out)["results"]["golden_unrated"] == unrated
+    assert ("unrated: neither raters nor experts have answered all golden questions there\n" in result.out) is (
+        unrated > 0
+    )
+    assert run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv").code == 0
+    assert pl.read_csv("rated/labels.csv").filter(image="new.png")["class"].to_list() == ["dog"]
+
+
 @pytest.mark.parametrize("prefix", ["", "other/"])
-def test_without_raters_golden_votes_experts_still_decide_their_images(rated: Path, run: Runner, prefix: str) -> None:
-    """Unless the names of the golden images are those of the votes, but for a folder: then they may be misspelt."""
-    (rated / "rater-golden.csv").unlink()
+def test_experts_decide_images_without_golden_votes(rated_folder: Path, run: Runner, prefix: str) -> None:
+    """If names differ only by a folder, golden images may be misspelt, which is an error."""
+    (rated_folder / "rater-golden.csv").unlink()
     golden = pl.read_csv("rated/golden.csv")
     if prefix:
         numbers = golden["image"].str.strip_suffix(".png").cast(int) - MAIN
@@ -158,7 +206,7 @@ def test_without_raters_golden_votes_experts_still_decide_their_images(rated: Pa
     assert result.error == ("nothing-in-common" if prefix else None)
     if not prefix:
         decided = 2 * (GOLDEN + IN_PART)
-        assert f"{decided} golden questions on 9 images are decided by experts" in result.out
+        assert f"decided by experts: {decided} golden questions on 9 images" in result.out
         scores = pl.read_csv("rated/scores.csv")
         assert (len(scores), set(scores["score"][-decided:])) == (2 * MAIN + decided, {0.0, 1.0})
         assert run("aggregate", "--benchmark", "rated", "--golden", "none", "-o", "main.csv").code == 0

@@ -1,0 +1,254 @@
+"""Read the data that models are evaluated with: labels, scores, votes and golden answers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation import label_sets, with_golden_votes
+from reassess.cli.call import Call, reject_repeated
+from reassess.cli.part_inputs import NONE, PartReader, require_part
+from reassess.core import (
+    USUAL_THRESHOLD,
+    Benchmark,
+    Classed,
+    Classes,
+    LabelSets,
+    MultiLabels,
+    Predictions,
+    Scores,
+    Votes,
+    classes_of,
+)
+from reassess.core.common_classes import class_ids_of
+from reassess.data import known_in_sample, label_set_name
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
+from reassess.evaluation import Outcomes, find_outcomes
+from reassess.evaluation.evaluation_words import class_names_missing
+from reassess.text import counted, some
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The data that models are evaluated with: one or several label sets, and other parts."""
+
+    benchmark: Benchmark
+    is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
+    files: Mapping[str, Path]  # the file of each part
+    class_file: Path | None  # the first file that contains a class
+    sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
+    original: LabelSets | None = None
+    scores: Scores | None = None
+    votes: Votes | None = None  # the raters' votes; their golden votes on golden items without other votes
+    experts: Votes | None = None
+    rater_golden: Votes | None = None
+    reviewed: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
+
+    @property
+    def labels(self) -> LabelSets:
+        """The label sets, or the first of several."""
+        return next(iter(self.sets.values()))
+
+    @property
+    def findings_arguments(self) -> dict[str, Any]:
+        """Arguments of `reassess.Findings`, by name."""
+        names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def in_sample(self) -> bool | None:
+        """Whether the golden answers made the scores; None if the files do not tell."""
+        if "scores" not in self.files or "golden" not in self.files:
+            return None
+        return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
+
+    @property
+    def class_names_note(self) -> str | None:
+        """A note on how to get class names, if they are missing for a known benchmark."""
+        return class_names_missing(self.benchmark, self.labels.classes)
+
+    @property
+    def threshold(self) -> float:
+        """The threshold of the label sets: the benchmark's, or the default."""
+        return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
+
+    def add_class_tables(self, call: Call) -> None:
+        """Add the class tables of the benchmark, which `reassess.Findings` reads, to the inputs of a call."""
+        for part in ("groups", "collapsed"):
+            if self.benchmark.folder is not None and part in self.benchmark.sources:
+                call.add_input(part, Path(self.benchmark.sources[part]))
+
+    def join_arguments(self, call: Call) -> dict[str, Any]:
+        """Return how to join images, as arguments of `find_outcomes`."""
+        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
+
+    def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+        """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
+
+        With several named label sets, rows without image names are in the order of the first, and images of the other
+        label sets are not unknown.
+        """
+        first = next(iter(self.sets))
+        if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
+            detected = f"{predictions.detected}, rows in the order of {first}"
+            predictions = predictions.with_images(self.labels.images, detected=detected)
+        return find_outcomes(
+            predictions,
+            labels,
+            original=self.original,
+            scores=self.scores,
+            benchmark=self.benchmark,
+            known_images=[label_set.images for label_set in self.sets.values()],
+            **join_arguments,
+        )
+
+
+def load_evaluation_inputs(
+    call: Call,
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+    scores: str | None = None,
+    thresholds: tuple[float, ...] | None = None,
+    *,
+    more_labels: tuple[str, ...] = (),
+    with_votes: bool = False,
+    labels_needed: bool = True,
+) -> EvaluationInputs:
+    """Read the parts that models are evaluated with, and convert them to one class list."""
+    is_default = benchmark is None and labels is None and thresholds is None
+    reader = PartReader(call, benchmark)
+    if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+        reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
+    elif thresholds is None:
+        sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
+        with suggest_benchmark(is_default):
+            paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
+        reject_repeated(paths.values())
+        for part, path in paths.items():
+            reader.read(part, path)
+    else:
+        reader.require("scores", _scores_source(labels, scores))
+    reader.recognize(reader.images, with_classes=True)
+    with suggest_benchmark(is_default):
+        if thresholds is None:
+            reader.find("scores", scores)
+        reader.find_original(original)
+        if with_votes:
+            reader.find("votes")
+        if with_votes or "scores" in reader.parts:
+            reader.find_golden(None)
+        names = (labels, *more_labels) if more_labels else ()
+        return _evaluation_inputs(reader, is_default, thresholds, names)
+
+
+def _evaluation_inputs(
+    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
+) -> EvaluationInputs:
+    """Join the parts; `names` has the names of several label sets, or is empty."""
+    parts, files = reader.join(), reader.files
+    _note_classes(reader, parts)
+    sets: dict[float | str | None, LabelSets]
+    if thresholds is None:
+        label_parts = [part for part in parts if part.startswith("labels")]
+        label_sets_read = (evaluation_labels_of(files[part], parts[part]) for part in label_parts)
+        sets = dict(zip(names or (None,), label_sets_read, strict=True))
+    else:
+        name = label_set_name(files["scores"])
+        sets = {threshold: _make_label_set(parts, threshold, name) for threshold in thresholds}
+    single = None if names else parts.get("labels")
+    votes = parts.get("votes")
+    return EvaluationInputs(
+        benchmark=reader.benchmark,
+        is_default=is_default,
+        files=files,
+        class_file=next((path for path, part_data in reader.parts.values() if class_ids_of(part_data).size), None),
+        sets=sets,
+        original=parts.get("original"),
+        scores=parts.get("scores"),
+        votes=None if votes is None else with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden")),
+        experts=parts.get("golden"),
+        rater_golden=parts.get("rater-golden"),
+        reviewed=single if isinstance(single, MultiLabels) else None,
+    )
+
+
+@contextmanager
+def suggest_benchmark(is_default: bool) -> Iterator[None]:
+    """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
+    try:
+        yield
+    except ReassessError as error:
+        if is_default and not isinstance(error, UnreadableFileError) and error.fix != labels_fix():
+            error.fix = Fix.join("; or ", f"for images that are not from ImageNet: {labels_fix()}", error.fix)
+        raise
+
+
+def labels_fix() -> str:
+    """Return how to give labels for images that are not from ImageNet."""
+    command = click.get_current_context().command
+    option = "labels" if any(option.name == "labels" for option in command.params) else "original"
+    return f"--benchmark FOLDER, or --{option} FILE"
+
+
+def evaluation_labels_of(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+    """Return the label sets that models are evaluated with."""
+    if isinstance(labels, LabelSets):
+        return labels
+    with at(file):
+        return labels.evaluation_labels
+
+
+def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
+    return replace(
+        label_sets(parts["scores"], threshold, original=parts.get("original")), name=f"{name} at {threshold:g}"
+    )
+
+
+def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+    """Explain where the classes come from, without a class list."""
+    classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
+    if not classes.has_local_ids:
+        return
+    files = some([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
+    names = some(classes.texts, most=5)
+    count = counted(len(classes.texts), "class name")
+    reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
+
+
+def _scores_source(labels: str | None, scores: str | None) -> str | None:
+    """Return the option value for the scores that label sets are made from."""
+    if labels is not None and scores is not None:
+        raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
+    if scores == NONE:
+        raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
+    return labels if scores is None else scores
+
+
+def load_original_inputs(
+    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
+) -> EvaluationInputs:
+    """Read the original labels, if available, and golden answers, if given or needed."""
+    reader = PartReader(call, benchmark)
+    reader.find_original(original)
+    if golden is not None or golden_needed:
+        try:
+            path = require_part(call, benchmark, "golden", golden)
+        except DataError as error:
+            if golden is None:
+                error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
+            raise
+        reader.read("golden", path)
+    parts = reader.join() if reader.parts else {}
+    return EvaluationInputs(
+        benchmark=benchmark,
+        is_default=False,
+        files=reader.files,
+        class_file=next(iter(reader.files.values()), None),
+        sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
+        original=parts.get("original"),
+        experts=parts.get("golden"),
+    )

@@ -1,0 +1,91 @@
+"""Original labels from the folders that images are in: each image in the folder of its class."""
+
+from collections.abc import Sequence
+
+from reassess.core import Benchmark, Classes, LabelSets
+from reassess.core.checks import check_type
+from reassess.core.classes import NO_SUCH_CLASS, warn_of_capitals
+from reassess.errors import DataError
+from reassess.text import some
+
+WRITE_ORIGINAL = "write original.csv, with the columns image and class"
+
+
+def has_class_folders(benchmark: Benchmark) -> bool:
+    """Return whether class folders serve as original labels, because the file original is missing."""
+    return (
+        benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
+    )
+
+
+def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
+    """Read original labels from class folders: the class of an image is the name of its folder.
+
+    Parameters
+    ----------
+    images
+        Names of images, as `list_images` returns them.
+    classes
+        The classes of the benchmark. Folders are matched by name or wnid, never by id. By default, the classes are the
+        names of the folders, sorted as text; names that differ only in case are different classes, with a
+        `ReassessWarning`.
+
+    Returns
+    -------
+    LabelSets with one class per image.
+
+    Raises
+    ------
+    DataError
+        An image is not in a folder, or the folders are at different depths; a folder matches no class or two classes;
+        or the names of folders are numbers, and no class list says whether these numbers are ids.
+
+    Examples
+    --------
+    >>> original = labels_from_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
+    >>> original.classes.names, original.indices
+    (('cat', 'dog'), array([1, 0], dtype=int32))
+    """
+    check_type(Classes, classes, optional=True)
+    example_at_depth = {name.count("/"): name for name in reversed(images)}
+    if len(example_at_depth) != 1 or 0 in example_at_depth:
+        raise DataError(
+            "not-in-class-folders",
+            "class folders are at different depths" if len(example_at_depth) > 1 else "images are not in class folders",
+            allowed="each image in the folder of its class, all at one depth",
+            found=some([example_at_depth[depth] for depth in sorted(example_at_depth)]) or "no image",
+            fix="put each image into the folder of its class, or list the classes of the images in original.csv",
+        )
+    folders = [name.split("/")[-2] for name in images]
+    if classes is None:
+        classes = _classes_of_folders(folders)
+        warn_of_capitals(classes, where="class folders")
+    id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
+    unknown = [folder for folder, class_id in id_of.items() if class_id is None]
+    if unknown:
+        raise DataError(
+            "unknown-class",
+            NO_SUCH_CLASS,
+            allowed=classes.allowed,
+            found=f"class folders {some(sorted(unknown), most=3)}",
+            fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
+            f"{WRITE_ORIGINAL}",
+        )
+    return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
+
+
+def _classes_of_folders(folders: Sequence[str]) -> Classes:
+    """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
+    try:
+        return Classes.from_texts(folders, has_local_ids=False)
+    except DataError as error:
+        error.fix = (
+            "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
+            f"line, counted from 0; or, if the folders are not classes, {WRITE_ORIGINAL}"
+        )
+        raise
+
+
+def are_in_class_folders(images: Sequence[str]) -> bool:
+    """Return whether images are in two or more folders; a single folder does not count as a class."""
+    return len({name.rpartition("/")[0] for name in images}) > 1

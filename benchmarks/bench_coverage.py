@@ -29,19 +29,19 @@ def coverage(design: Design, studies: int) -> dict[str, float]:
     for seed in range(studies):
         panel, relabelling, _ = draw(seed, design)
         result = label_uncertainty(panel, relabelling, replicates=REPLICATES, seed=seed)
-        samples = result.hits[:, 0] / result.n
+        samples = result.hits[:, 0] / result.n_scored
         estimate, (low, high) = samples[0], np.quantile(samples[1:], (0.025, 0.975))
-        shift = result.shift("a")
+        shift = result.accuracy_shift("a")
         intervals = (
             (low, high),
             (low - shift, high - shift),
             (2 * estimate - high, 2 * estimate - low),
-            result.interval("a"),
+            result.accuracy_interval("a"),
         )
         difference = result.difference_interval("a", "c")
         contained = [left <= truth[0] <= right for left, right in intervals]
         contained.append(difference[0] <= truth[0] - truth[2] <= difference[1])
-        width = result.interval("a")[1] - result.interval("a")[0]
+        width = result.accuracy_interval("a")[1] - result.accuracy_interval("a")[0]
         rows.append([*contained, *(100 * np.array([estimate - truth[0], result.bias[0], shift, width]))])
     means = np.mean(rows, axis=0).tolist()
     return dict(zip((*NAMES, "error", "bias", "shift", "width"), means, strict=True))

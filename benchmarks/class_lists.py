@@ -79,7 +79,7 @@ def measure_known_orders(rng: np.random.Generator) -> Iterator[list[object]]:
                 sample = draw_imagenet(rng, images)
                 for name, order in orders.items():
                     class_list = sample.find(np.argsort(order)[simulate_predictions(rng, sample.truth, accuracy)])
-                    hits += class_list is not None and class_list.order == name
+                    hits += class_list is not None and class_list.order_name == name
             cells.append(f"{hits} of {5 * len(orders)}")
         yield cells
 

@@ -11,7 +11,7 @@
 import numpy as np
 
 from reassess import label_uncertainty
-from reassess.comparison.differences import LEVEL, AccuracyChange
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, AccuracyChange
 from tests.studies import DESIGNS, draw
 
 IMAGES, DRAWS = 500, 2_000
@@ -43,7 +43,7 @@ def _draw_shares(rng: np.random.Generator, deciding: int, shares: tuple[float, .
         change = AccuracyChange(IMAGES, dict(zip(VALUES, counts, strict=True)))
         low, high = change.interval or (0.0, 0.0)
         contained += low - 1e-12 <= truth <= high + 1e-12
-        significant += (change.p_value or 0) < LEVEL
+        significant += (change.p_value or 0) < SIGNIFICANCE_LEVEL
     return contained / DRAWS, significant / DRAWS
 
 
@@ -55,7 +55,7 @@ def print_seeds() -> None:
         widths = []
         for seed in SEEDS:
             result = label_uncertainty(panel, relabelling, replicates=replicates, seed=seed)
-            samples = result.hits[1:] / result.n[1:, None]
+            samples = result.hits[1:] / result.n_scored[1:, None]
             percentiles = np.ptp(np.quantile(samples[:, 0] - samples[:, 1], (0.025, 0.975)))
             low, high = result.difference_interval("a", "b")
             widths.append([100 * percentiles, 100 * (high - low)])

@@ -27,7 +27,7 @@ Mask = npt.NDArray[np.bool_]
 def parts(board: Leaderboard) -> Iterator[tuple[str, Mask]]:
     """Yield the name and the rows of each fit."""
     yield "all", np.ones(len(board), np.bool_)
-    far_out = set(map(str, fit_trend(board).far_out.entries))
+    far_out = set(map(str, fit_trend(board).outliers.rows))
     yield "all except far out", np.array([str(entry) not in far_out for entry in board.entries])
     yield from ((str(band), band.contains(board.original)) for band in BANDS)
 

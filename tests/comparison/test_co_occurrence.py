@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison import co_occurrence
-from reassess.comparison.taxonomy import OFTEN
+from reassess.comparison.taxonomy import MIN_CO_OCCURRENCES
 from reassess.core import Classes, LabelSets
 from tests.helpers import numbered_labels
 
@@ -24,27 +24,31 @@ def count_pairs(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 @given(SETS, st.randoms(use_true_random=False))
 def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> None:
     counts = co_occurrence(numbered_labels(sets))
-    pairs = [tuple(pair) for pair in counts.pairs.tolist()]
+    pairs = [tuple(pair) for pair in counts.class_pairs.tolist()]
     expected = count_pairs(sets)
-    assert dict(zip(pairs, counts.images.tolist(), strict=True)) == expected
+    assert dict(zip(pairs, counts.image_counts.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
-    assert [tuple(p) for p in counts.at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
+    assert [tuple(p) for p in counts.pairs_on_at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
     random.shuffle(sets)
-    assert co_occurrence(numbered_labels(sets)).pairs.tolist() == counts.pairs.tolist()
+    assert co_occurrence(numbered_labels(sets)).class_pairs.tolist() == counts.class_pairs.tolist()
 
 
 def test_json_contains_most_frequent_pairs() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1, 2]], Classes(3, names=("cup", "mug, beaker", "pot")))
-    assert co_occurrence(labels).to_json(labels.classes, most=1) == [
+    assert co_occurrence(labels).to_json(labels.classes, max_pairs=1) == [
         {"classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug, beaker"}], "images": 2}
     ]
 
 
 def test_most_frequent_pair_of_real_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
     counts = co_occurrence(real_labels)
-    assert counts.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
-    assert counts.images[:3].tolist() == [155, 153, 148]
-    assert (len(counts), counts.images.sum(), len(counts.at_least(OFTEN))) == (5_883, 16_058, 1_060)
+    assert counts.class_pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
+    assert counts.image_counts[:3].tolist() == [155, 153, 148]
+    assert (len(counts), counts.image_counts.sum(), len(counts.pairs_on_at_least(MIN_CO_OCCURRENCES))) == (
+        5_883,
+        16_058,
+        1_060,
+    )
 
 
 def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
@@ -60,4 +64,4 @@ def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
         for pair, n in first.items():
             recurs.get(n, []).append(pair in second)
     assert [round(float(np.mean(recurs[n])), 1) for n in (1, 2, 3)] == [0.2, 0.6, 0.8]
-    assert 0.74 < np.mean(recurs[OFTEN]) < 0.80
+    assert 0.74 < np.mean(recurs[MIN_CO_OCCURRENCES]) < 0.80

@@ -32,7 +32,7 @@ def test_missing_parts_have_reasons() -> None:
         "biases": no_original,
         "trend": "a leaderboard is missing",
     }
-    assert (findings.placements, findings.level) == ((), None)
+    assert (findings.placements, findings.original_label_accuracy) == ((), None)
 
 
 def test_models_are_evaluated_and_sorted_on_common_images() -> None:
@@ -45,11 +45,11 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
     tests = every_pair(findings.panel)
-    assert list(findings.pairs) == [compare(findings.panel, a, b, among=tests) for a, b in pairs]
+    assert list(findings.pairs) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
 
 
 def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.comparison.findings._MOST_MODELS", 2)
+    monkeypatch.setattr("reassess.comparison.findings._MAX_MODELS_FOR_ALL_PAIRS", 2)
     findings = Findings.from_predictions(MODELS, LABELS)
     assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
 

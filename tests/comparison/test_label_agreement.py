@@ -46,7 +46,7 @@ def test_agreement_matches_python_sets(first: Reviews, second: Reviews) -> None:
     agreement = label_agreement(reviewed(first), reviewed(second))
     state = {image: agreement_of(valid(first, image), valid(second, image)) for image in {**first, **second}}
     assert agreement.images == tuple(state)
-    assert [AGREEMENTS[i] for i in agreement.state] == list(state.values())
+    assert [AGREEMENTS[i] for i in agreement.agreements] == list(state.values())
     counts = Counter(state.values())
     assert agreement.counts == {name: counts[name] for name in AGREEMENTS}
     by_class = Counter((i, each) for image, each in state.items() for i in valid(first, image) | valid(second, image))
@@ -122,7 +122,7 @@ def test_empty_label_sets_fit_any_class_list(direction: int) -> None:
     assert (agreement.counts["first_unlabelled"], agreement.counts["second_unlabelled"]) == expected
     assert agreement.to_json()["by_class"][0]["name"] == "dog"
     diff = label_diff(*pair[::direction])
-    assert (diff.emptied, diff.filled) == ((1, 0) if direction == 1 else (0, 1))
+    assert (diff.n_emptied, diff.n_filled) == ((1, 0) if direction == 1 else (0, 1))
 
 
 def test_different_classes_raise() -> None:

@@ -34,9 +34,9 @@ def test_replicates_match_loop_over_images_and_raters(small: Study) -> None:
         for row in np.flatnonzero(kept).tolist():
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
         names = [panel.images[i] for i in images.tolist()]
-        assert uncertainty.n[replicate] == sum(bool(sets[name]) for name in names)
-        assert uncertainty.labels[replicate] == sum(map(len, sets.values()))
-        assert uncertainty.empty[replicate] == sum(not each for each in sets.values())
+        assert uncertainty.n_scored[replicate] == sum(bool(sets[name]) for name in names)
+        assert uncertainty.n_labels[replicate] == sum(map(len, sets.values()))
+        assert uncertainty.n_empty[replicate] == sum(not each for each in sets.values())
         for model in range(3):
             predicted = panel.top1[model]
             hits = sum(int(predicted[i]) in sets[panel.images[i]] for i in images.tolist())
@@ -49,11 +49,11 @@ def test_unrated_images_keep_labels(small: Study) -> None:
     more = LabelSets.from_lists(names, [*(labels[name] for name in labels.images), [2], []])
     ids = np.concatenate([panel.top1, [[2, 0], [1, 0], [2, 0]]], axis=1)
     uncertainty = label_uncertainty(Panel.from_ids("abc", ids, more), again, replicates=40)
-    assert uncertainty.rated == 60
-    assert uncertainty.n[0] == np.count_nonzero(panel.scored) + 1
-    assert (uncertainty.hits[0] - np.count_nonzero(panel.valid, axis=1)).tolist() == [1, 0, 1]
-    assert uncertainty.empty[0] == labels.empty_images, "of the rated images"
-    assert uncertainty.labels[0] == labels.indices.size
+    assert uncertainty.n_rated_images == 60
+    assert uncertainty.n_scored[0] == np.count_nonzero(panel.is_scored) + 1
+    assert (uncertainty.hits[0] - np.count_nonzero(panel.is_valid, axis=1)).tolist() == [1, 0, 1]
+    assert uncertainty.n_empty[0] == labels.empty_images, "of the rated images"
+    assert uncertainty.n_labels[0] == labels.indices.size
 
 
 def test_panel_may_have_fewer_images(small: Study) -> None:
@@ -61,7 +61,7 @@ def test_panel_may_have_fewer_images(small: Study) -> None:
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
     result = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
-    assert (result.rated, result.labels[0], result.empty[0]) == (40, part.indices.size, part.empty_images)
+    assert (result.n_rated_images, result.n_labels[0], result.n_empty[0]) == (40, part.indices.size, part.empty_images)
 
 
 def test_swapped_models_give_negated_differences(small: Study) -> None:
@@ -71,13 +71,15 @@ def test_swapped_models_give_negated_differences(small: Study) -> None:
     swapped = label_uncertainty(Panel.from_ids("cba", panel.top1[::-1], labels), again, replicates=50, seed=2)
     low, high = result.difference_interval("a", "b")
     assert result.difference_interval("b", "a") == (-high, -low)
-    assert result.probability("a", "b") + result.probability("b", "a") == 1
+    assert result.probability_ahead("a", "b") + result.probability_ahead("b", "a") == 1
     for model in "abc":
-        assert result.interval(model) == swapped.interval(model)
+        assert result.accuracy_interval(model) == swapped.accuracy_interval(model)
     assert result.difference_interval("a", "b") == pytest.approx(swapped.difference_interval("a", "b"))
-    assert label_uncertainty(panel, again, replicates=50, seed=3).interval("a") != result.interval("a")
+    assert label_uncertainty(panel, again, replicates=50, seed=3).accuracy_interval("a") != result.accuracy_interval(
+        "a"
+    )
     copies = label_uncertainty(Panel.from_ids("ab", panel.top1[[0, 0]], labels), again, replicates=40)
-    assert (copies.probability("a", "b"), copies.difference_interval("a", "b")) == (0.5, (0, 0))
+    assert (copies.probability_ahead("a", "b"), copies.difference_interval("a", "b")) == (0.5, (0, 0))
 
 
 def test_bias_matches_loop_over_redrawn_votes(small: Study) -> None:
@@ -99,7 +101,7 @@ def test_bias_matches_loop_over_redrawn_votes(small: Study) -> None:
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
         scored = [i for i, name in enumerate(panel.images) if sets[name]]
         shares.append([np.mean([int(top1[i]) in sets[panel.images[i]] for i in scored]) for top1 in panel.top1])
-    expected = np.mean(shares, axis=0) - panel.valid.sum(axis=1) / panel.scored.sum()
+    expected = np.mean(shares, axis=0) - panel.is_valid.sum(axis=1) / panel.is_scored.sum()
     assert label_uncertainty(panel, again, replicates=40, seed=3).bias == pytest.approx(expected)
 
 
@@ -114,10 +116,13 @@ def test_original_hits_are_counted_on_scored_images(small: Study) -> None:
         kept = again.reweight(np.bincount(raters, minlength=30)[None])[:, 0]
         scored = {questions.images[questions.image_ids[row]] for row in np.flatnonzero(kept).tolist()}
         rows = [i for i in images.tolist() if panel.images[i] in scored and i < 50]
-        assert uncertainty.original_n[replicate] == len(rows)
+        assert uncertainty.n_original_scored[replicate] == len(rows)
         for model in range(3):
             assert uncertainty.original_hits[replicate, model] == sum(panel.top1[model, i] == i % 4 for i in rows)
-    real, by_original = uncertainty.hits.T / uncertainty.n, uncertainty.original_hits.T / uncertainty.original_n
+    real, by_original = (
+        uncertainty.hits.T / uncertainty.n_scored,
+        uncertainty.original_hits.T / uncertainty.n_original_scored,
+    )
     changes = (real - by_original)[:, 1:]
     for a, b in ((0, 1), (2, 0)):
         expected = np.std(changes[a] - changes[b], ddof=1)
@@ -131,7 +136,7 @@ def test_pairs_are_tested_with_at_most_one_original_label(small: Study, n_origin
     panel = Panel.from_ids("abc", panel.top1, labels, original=original)
     tests = every_pair(panel, label_uncertainty(panel, again, replicates=40))
     assert (tests.change is None) == (n_original == 0)
-    assert n_original == 0 or np.isfinite(tests.change.deviations).all()
+    assert n_original == 0 or np.isfinite(tests.change.standard_deviations).all()
 
 
 def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:
@@ -139,13 +144,13 @@ def test_accuracy_interval_is_corrected_for_bias_and_clipped() -> None:
     hits = np.stack([np.append(50, samples), np.append(98, 60 + samples)], axis=1)
     ones, bias = np.full(42, 100), np.array([-0.03, -0.5])
     uncertainty = LabelUncertainty(("a", "b"), hits, ones, hits, ones, bias, ones, ones, 9, 5, 0.8, 0)
-    assert uncertainty.replicates == 41
-    assert uncertainty.shift("a") == pytest.approx(0.2 - 0.5)
+    assert uncertainty.n_replicates == 41
+    assert uncertainty.accuracy_shift("a") == pytest.approx(0.2 - 0.5)
     spread = 1.959964 * np.std(samples / 100, ddof=1)
-    assert uncertainty.interval("a") == pytest.approx((0.53 - spread, 0.53 + spread))
-    assert uncertainty.interval("b") == (1, 1)
+    assert uncertainty.accuracy_interval("a") == pytest.approx((0.53 - spread, 0.53 + spread))
+    assert uncertainty.accuracy_interval("b") == (1, 1)
     assert uncertainty.difference_interval("a", "b") == pytest.approx((-0.48, -0.48)), "equal in all replicates"
-    assert uncertainty.deviations.tolist() == [[0, 0], [0, 0]]
+    assert uncertainty.difference_deviations.tolist() == [[0, 0], [0, 0]]
 
 
 def test_intervals_have_nominal_coverage() -> None:
@@ -160,10 +165,10 @@ def test_intervals_have_nominal_coverage() -> None:
     for seed in range(60):
         panel, again, _ = draw(seed)
         result = label_uncertainty(panel, again, replicates=100, seed=seed)
-        intervals = [result.interval(model) for model in "abc"]
+        intervals = [result.accuracy_interval(model) for model in "abc"]
         intervals += [result.difference_interval("a", other) for other in "bc"]
         covered += [low <= value <= high for (low, high), value in zip(intervals, expected, strict=True)]
-        estimates.append(panel.valid.sum(axis=1) / panel.scored.sum())
+        estimates.append(panel.is_valid.sum(axis=1) / panel.is_scored.sum())
     assert (covered >= 55).all(), covered
     assert (truth - np.mean(estimates, axis=0) > 0.025).all(), "the label sets are not the truth"
 
@@ -174,16 +179,16 @@ def test_json_contains_models_pairs_and_label_sets(small: Study) -> None:
     document = uncertainty.to_json([("b", "a")])
     low, high = uncertainty.difference_interval("b", "a")
     assert document["pairs"] == [
-        {"a": "b", "b": "a", "low": low, "high": high, "probability_a": uncertainty.probability("b", "a")}
+        {"a": "b", "b": "a", "low": low, "high": high, "probability_a": uncertainty.probability_ahead("b", "a")}
     ]
     assert [entry["file"] for entry in document["models"]] == ["a", "b", "c"]
     assert document["models"][0]["bias"] == uncertainty.bias[0]
     assert document["sets"] == {
         "rated_images": 60,
         "labels": labels.indices.size,
-        "labels_in_replicates": float(uncertainty.labels[1:].mean()),
+        "labels_in_replicates": float(uncertainty.n_labels[1:].mean()),
         "empty_images": labels.empty_images,
-        "empty_images_in_replicates": float(uncertainty.empty[1:].mean()),
+        "empty_images_in_replicates": float(uncertainty.n_empty[1:].mean()),
     }
     assert (document["replicates"], document["seed"], document["threshold"], document["raters"]) == (40, 7, 0.8, 30)
 
@@ -219,5 +224,5 @@ def test_replicates_without_scored_image_are_dropped() -> None:
     items = Questions(("a.png",), np.zeros(1, np.int32), np.zeros(1, np.int32))
     again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
-    assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
+    assert 100 < label_uncertainty(panel, again, replicates=200).n_replicates < 150
     assert code_of(label_uncertainty, panel, again, replicates=40) == "too-few"

@@ -89,22 +89,25 @@ def test_orders_match_python_sets(models: Predicted, label_sets: dict[str, Sets]
     assert (orders.label_sets, orders.models) == (tuple(label_sets), tuple(models))
     assert list(orders.images) == images
     shared = set.intersection(*(set(ids) for ids in models.values()))
-    assert orders.scored.tolist() == [sum(bool(sets.get(image)) for image in shared) for sets in label_sets.values()]
+    assert orders.n_scored.tolist() == [sum(bool(sets.get(image)) for image in shared) for sets in label_sets.values()]
     for name, sets in label_sets.items():
         for model, ids in models.items():
             accuracy = orders.accuracy(name, model)
             assert (accuracy.hits, accuracy.n) == (sum(ids[i] in sets[i] for i in images), len(images))
-    assert [(change.first, change.second) for change in orders.changes] == list(combinations(label_sets, 2))
+    assert [(change.first_label_set, change.second_label_set) for change in orders.order_changes] == list(
+        combinations(label_sets, 2)
+    )
     slow = [
-        slow_change(models, label_sets[change.first], label_sets[change.second], images) for change in orders.changes
+        slow_change(models, label_sets[change.first_label_set], label_sets[change.second_label_set], images)
+        for change in orders.order_changes
     ]
-    for change, expected in zip(orders.changes, slow, strict=True):
-        assert change.images == len(images)
+    for change, expected in zip(orders.order_changes, slow, strict=True):
+        assert change.n_images == len(images)
         assert change.leads.tolist() == expected["leads"]
         assert change.p_values.tolist() == pytest.approx(expected["p_values"], rel=1e-12)
-        assert change.changes_places.tolist() == expected["changes_places"]
+        assert change.has_swapped.tolist() == expected["changes_places"]
         assert change.tau_b == (None if expected["tau_b"] is None else pytest.approx(expected["tau_b"], rel=1e-12))
-    corrected = [p for change in orders.changes for p in change.holm.tolist()]
+    corrected = [p for change in orders.order_changes for p in change.holm_p_values.tolist()]
     assert corrected == pytest.approx(slow_holm([p for part in slow for p in part["p_values"]]), rel=1e-12)
 
 
@@ -125,11 +128,13 @@ def test_order_of_inputs_does_not_matter(models: Predicted, label_sets: dict[str
 def facts(orders: ModelOrders) -> list[tuple[object, ...]]:
     """Results for each pair of models and label sets, independent of their order."""
     rows: list[tuple[object, ...]] = [(orders.images,)]
-    for change in orders.changes:
+    for change in orders.order_changes:
         numbers = change.leads.tolist(), change.p_values.tolist()
         for pair, lead, p_value in zip(combinations(change.models, 2), *numbers, strict=True):
             direction = -1 if pair[0] > pair[1] else 1
-            by_set = sorted(zip((change.first, change.second), (direction * hits for hits in lead), strict=True))
+            by_set = sorted(
+                zip((change.first_label_set, change.second_label_set), (direction * hits for hits in lead), strict=True)
+            )
             rows.append((*sorted(pair), *by_set, round(p_value, 12)))
     return rows
 
@@ -176,7 +181,9 @@ def test_text_of_two_models_names_who_is_ahead() -> None:
 def change_of(hits: list[list[int]], p_value: float) -> OrderChange:
     leads = np.array([np.subtract(a, b) for a, b in combinations(hits, 2)])
     p_values = np.full(len(leads), p_value)
-    return OrderChange("old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm=p_values)
+    return OrderChange(
+        "old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm_p_values=p_values
+    )
 
 
 def test_text_lists_five_most_significant_pairs() -> None:

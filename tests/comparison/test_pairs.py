@@ -22,17 +22,22 @@ PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)
 
 SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
 FEW = Paired(1000, 800, 7, 1)  # the interval excludes 0, but p is 0.07
-MANY = replace(A, holm=0.05)
+MANY = replace(A, holm_p_value=0.05)
 
 
 def test_hits_are_counted_on_images_with_labels() -> None:
     """By hand: both models are correct on images 0, 4 and 7, only one on 1, 3 and 6, only two on 5."""
     comparison = compare(PANEL, "one", "two")
-    assert (comparison.a, comparison.b, comparison.images) == ("one", "two", 8)
-    assert comparison.real == Paired(n=7, both=3, only_a=3, only_b=1)
-    assert comparison.original == Paired(n=7, both=2, only_a=2, only_b=1)
+    assert (comparison.a, comparison.b, comparison.n_images) == ("one", "two", 8)
+    assert comparison.real == Paired(n=7, n_both=3, n_only_a=3, n_only_b=1)
+    assert comparison.original == Paired(n=7, n_both=2, n_only_a=2, n_only_b=1)
     real = comparison.real
-    assert (real.a.hits, real.b.hits, real.difference, real.p_value) == (6, 4, 2 / 7, pytest.approx(0.625))
+    assert (real.accuracy_a.hits, real.accuracy_b.hits, real.difference, real.p_value) == (
+        6,
+        4,
+        2 / 7,
+        pytest.approx(0.625),
+    )
     only = disagreements_table(PANEL, [("one", "two")], Classes())
     assert only.select("image", "correct").rows() == [(f"{i}.png", "one") for i in (1, 3, 6)] + [("5.png", "two")]
     same = compare(PANEL, "one", "one")
@@ -55,12 +60,12 @@ def test_swapped_models_give_negated_differences(seed: int) -> None:
     predicted = {name: np.where(rng.random(300) < 0.3, np.arange(300) % 3, rng.integers(0, 4, 300)) for name in "ab"}
     panel = Panel.from_predictions(predicted, labels, original=original)
     real, swapped = compare(panel, "a", "b").real, compare(panel, "b", "a").real
-    assert (real.only_a, real.only_b, real.both) == (swapped.only_b, swapped.only_a, swapped.both)
+    assert (real.n_only_a, real.n_only_b, real.n_both) == (swapped.n_only_b, swapped.n_only_a, swapped.n_both)
     assert real.difference == -swapped.difference
     assert real.interval == tuple(-bound for bound in reversed(swapped.interval))
     assert real.p_value == swapped.p_value
-    assert real.better == -swapped.better
-    assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == real.only_a
+    assert real.better_sign == -swapped.better_sign
+    assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == real.n_only_a
 
 
 @pytest.mark.parametrize(
@@ -77,10 +82,10 @@ def test_swapped_models_give_negated_differences(seed: int) -> None:
         (FEW, None, "no significant difference between a and b"),
         (Paired(1, 0, 1, 0), None, "no significant difference between a and b"),
         (MANY, B, "no significant difference between a and b; by original labels b is better than a"),
-        (replace(A, holm=0.049), MANY, "a is better than b; no significant difference by original labels"),
-        (replace(A, deviation=0.04), None, "no significant difference between a and b"),
-        (replace(A, deviation=0.03), None, "a is better than b"),
-        (replace(FEW, deviation=0.0001), None, "no significant difference between a and b"),
+        (replace(A, holm_p_value=0.049), MANY, "a is better than b; no significant difference by original labels"),
+        (replace(A, standard_deviation=0.04), None, "no significant difference between a and b"),
+        (replace(A, standard_deviation=0.03), None, "a is better than b"),
+        (replace(FEW, standard_deviation=0.0001), None, "no significant difference between a and b"),
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
@@ -93,8 +98,11 @@ def test_verdict_follows_corrected_tests(real: Paired, original: Paired | None, 
     [
         (AccuracyChange(900, {1: 60, -1: 20}), "; the lead changes significantly, p = 8.6e-06"),
         (AccuracyChange(900, {1: 60, -1: 50}), "; the lead does not change significantly, p = 0.39"),
-        (AccuracyChange(900, {1: 60, -1: 20}, holm=0.05), "; the lead does not change significantly, p = 0.05"),
-        (AccuracyChange(900, {1: 60, -1: 20}, deviation=0.03), "; the lead does not change significantly, p = 0.14"),
+        (AccuracyChange(900, {1: 60, -1: 20}, holm_p_value=0.05), "; the lead does not change significantly, p = 0.05"),
+        (
+            AccuracyChange(900, {1: 60, -1: 20}, standard_deviation=0.03),
+            "; the lead does not change significantly, p = 0.14",
+        ),
         (AccuracyChange(9000, {2: 5000}), "; the lead changes significantly, p < 1e-300"),
     ],
 )
@@ -103,7 +111,9 @@ def test_verdict_includes_change_of_lead_if_labels_disagree(change: AccuracyChan
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
     neither = "no significant difference between a and b, by reassessed or original labels"
-    assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (words if change.better else "")
+    assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (
+        words if change.better_sign else ""
+    )
 
 
 @settings(max_examples=50)
@@ -131,7 +141,7 @@ def test_change_matches_loop_over_images(seed: int) -> None:
     changes = Counter(real - original for real, original in zip(*leads, strict=True))
     comparison = compare(panel, "a", "b")
     assert comparison.change.n == comparison.original_scored.n == len(both)
-    assert dict(comparison.change.changes) == {value: count for value, count in changes.items() if value}
+    assert dict(comparison.change.images_by_change) == {value: count for value, count in changes.items() if value}
     assert comparison.change.difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
     assert comparison.original_scored.difference == pytest.approx(sum(leads[1]) / len(both))
     sums = signed_sums([abs(value) for value in changes.elements() if value])
@@ -144,12 +154,12 @@ def test_change_matches_loop_over_images(seed: int) -> None:
 def test_better_follows_interval_over_images_and_raters(seed: int) -> None:
     """No model is better if the interval includes 0."""
     rng = np.random.default_rng(seed)
-    pair = Paired(1000, 700, *rng.integers(0, 100, 2).tolist(), deviation=float(rng.uniform(0, 0.05)))
+    pair = Paired(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_deviation=float(rng.uniform(0, 0.05)))
     low, high = pair.raters_interval
     if low <= 0 <= high:
-        assert pair.better == 0
+        assert pair.better_sign == 0
     elif pair.p_value < 0.05:
-        assert pair.better == np.sign(pair.difference)
+        assert pair.better_sign == np.sign(pair.difference)
     assert pair.raters_p_value >= pair.p_value
     assert (low + high) / 2 == pytest.approx(pair.difference)
 

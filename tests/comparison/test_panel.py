@@ -28,13 +28,13 @@ def test_panel_has_common_images() -> None:
     both = Panel.from_outcomes({"one": one, "two": two})
     assert both.images == ("a.png", "b.png", "c.png", "e.png")
     assert both.top1.tolist() == [[2, 0, 1, 1], [0, 2, 0, 3]]
-    assert both.valid.tolist() == [[True, False, True, False], [True, False, False, False]]
-    assert both.scored.tolist() == [True, False, True, False]
-    assert both.original_hit.tolist() == [[True, False, False, True], [False, False, True, False]]
+    assert both.is_valid.tolist() == [[True, False, True, False], [True, False, False, False]]
+    assert both.is_scored.tolist() == [True, False, True, False]
+    assert both.is_original_hit.tolist() == [[True, False, False, True], [False, False, True, False]]
     assert both.has_original.tolist() == [True, False, True, True]
     assert both.label_rows.tolist() == [0, 1, 2, -1]
     assert both.original_rows.tolist() == [2, -1, 1, 3]
-    assert both.not_shared == (1, 0)
+    assert both.n_not_shared == (1, 0)
     assert repr(both) == "Panel(2 models, 4 images, 2 scored)"
 
 
@@ -56,10 +56,10 @@ def test_images_are_joined_by_key_and_named_by_first_model() -> None:
     two = Predictions.from_ids([5, 6], ["ILSVRC2012_val_00000002_n01440764.JPEG", "x/ILSVRC2012_val_00000001.JPEG"])
     both = Panel.from_predictions({"one": one, "two": two}, labels)
     assert both.images == ("val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png")
-    assert both.valid.tolist() == [[True, True], [False, True]]
+    assert both.is_valid.tolist() == [[True, True], [False, True]]
     a, b = Predictions.from_ids([0, 1], ["x/a.png", "y/c.jpg"]), Predictions.from_ids([1, 0], ["z/c.gif", "a.bmp"])
     by_stem = Panel.from_predictions({"a": a, "b": b}, LABELS, match="stem")
-    assert by_stem.valid.tolist() == [[True, True], [True, True]]
+    assert by_stem.is_valid.tolist() == [[True, True], [True, True]]
     assert by_stem.match == "stem"
 
 
@@ -72,9 +72,9 @@ def test_from_ids_equals_from_predictions(seed: int) -> None:
     original = LabelSets.from_lists(["d.png", "a.png"], rng.integers(0, 4, (2, 1)).tolist())
     fast = Panel.from_ids("xyz", ids.astype(np.uint8), labels, original=original)
     slow = Panel.from_predictions(dict(zip("xyz", ids, strict=True)), labels, original=original)
-    for name in ("models", "images", "not_shared", "match"):
+    for name in ("models", "images", "n_not_shared", "match"):
         assert getattr(fast, name) == getattr(slow, name)
-    for name in ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows"):
+    for name in ("top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows"):
         quick, plain = getattr(fast, name), getattr(slow, name)
         assert quick.dtype == plain.dtype
         assert quick.tolist() == plain.tolist()
@@ -96,9 +96,9 @@ def test_models_without_common_image_raise() -> None:
 def test_missing_and_duplicate_models_raise() -> None:
     """A panel may have one model, and no original labels."""
     panel = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
-    assert panel.valid.tolist() == [[True, False]]
+    assert panel.is_valid.tolist() == [[True, False]]
     assert not panel.has_original.any()
-    assert not panel.original_hit.any()
+    assert not panel.is_original_hit.any()
     outcomes = outcomes_of([0], ["a.png"])
     assert code_of(Panel.from_outcomes, {}) == "missing-models"
     assert message(Panel.from_outcomes, [("one", outcomes), ("one", outcomes)]) == (

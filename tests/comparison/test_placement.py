@@ -24,12 +24,12 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
 
 def test_rank_counts_better_rows_and_neighbours_are_nearest() -> None:
     placement = place(BOARD, LeaderboardRow("mine", 76.5, 84.6), neighbours=2)
-    assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
-    assert [entry.model for entry in placement.better] == ["f", "e"]
-    assert [entry.model for entry in placement.others] == ["d", "c"]
+    assert (placement.real_rank, placement.original_rank, placement.n_rows) == (3, 5, 7)
+    assert [entry.model for entry in placement.better_rows] == ["f", "e"]
+    assert [entry.model for entry in placement.other_rows] == ["d", "c"]
     for real, rank, better, others in ((99.0, 1, 0, 3), (1.0, 7, 3, 0)):
         placement = place(BOARD, LeaderboardRow("mine", 76.5, real))
-        assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
+        assert (placement.real_rank, len(placement.better_rows), len(placement.other_rows)) == (rank, better, others)
 
 
 def test_line_is_fitted_to_nearest_rows(real_leaderboard: Leaderboard) -> None:
@@ -113,7 +113,11 @@ def test_rank_is_monotonic_and_independent_of_row_order(seed: int, original: flo
     entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
     board, mixed = (Leaderboard(tuple(entries[i] for i in o), family=EACH) for o in (range(150), rng.permutation(150)))
     placement, same = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
-    assert (placement.real_rank, placement.better, placement.others) == (same.real_rank, same.better, same.others)
+    assert (placement.real_rank, placement.better_rows, placement.other_rows) == (
+        same.real_rank,
+        same.better_rows,
+        same.other_rows,
+    )
     assert placement.expected.rows == same.expected.rows
     assert placement.expected.real == pytest.approx(same.expected.real, rel=1e-9)
     better = place(board, LeaderboardRow("mine", original, real + 1))

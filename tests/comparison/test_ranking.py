@@ -41,7 +41,7 @@ def test_models_are_ranked_by_hits_and_ties_share_rank() -> None:
     ranking = rank_models(Panel.from_predictions(predicted, LABELS, original=ORIGINAL))
     assert ranking.models == ("a", "b", "half", "c")
     assert ranking.ranks.tolist() == [1, 1, 3, 4]
-    assert (ranking.low.tolist(), ranking.high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
+    assert (ranking.rank_low.tolist(), ranking.rank_high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
     scored = N - N // 5 + N // 20
     assert [part.hits for part in ranking.real] == [scored, scored, 160, 0]
     assert [part.n for part in ranking.real] == [scored] * 4
@@ -58,7 +58,7 @@ def test_neighbours_have_holm_p_values() -> None:
     every = [compare(panel, a, b) for a, b in combinations(ranking.models, 2)]
     by_holm = holm([pair.real.p_value for pair in every])
     corrected = dict(zip([(pair.a, pair.b) for pair in every], by_holm, strict=True))
-    assert [pair.real.holm for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
+    assert [pair.real.holm_p_value for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
 
 
 def test_correction_for_all_pairs_applies_to_neighbours() -> None:
@@ -86,27 +86,32 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
     pairs = list(combinations(ranking.models, 2))
     uncorrected = [compare(panel, a, b) for a, b in pairs]
     verdicts = [
-        replace(pair, **{kind: replace(getattr(pair, kind), holm=p) for kind, p in zip(KINDS, corrected, strict=True)})
+        replace(
+            pair,
+            **{kind: replace(getattr(pair, kind), holm_p_value=p) for kind, p in zip(KINDS, corrected, strict=True)},
+        )
         for pair, *corrected in zip(
             uncorrected,
             *(holm([getattr(pair, kind).p_value for pair in uncorrected]).tolist() for kind in KINDS),
             strict=True,
         )
     ]
-    assert ranking.gaps.pairs == len(verdicts)
-    assert ranking.gaps.by_original == sum(pair.original.better != 0 for pair in verdicts)
-    assert ranking.gaps.by_real == sum(pair.real.better != 0 for pair in verdicts)
+    assert ranking.gaps.n_pairs == len(verdicts)
+    assert ranking.gaps.n_by_original == sum(pair.original.better_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_real == sum(pair.real.better_sign != 0 for pair in verdicts)
     expected = [
-        (pair.a, pair.b) if pair.original.better > 0 else (pair.b, pair.a)
+        (pair.a, pair.b) if pair.original.better_sign > 0 else (pair.b, pair.a)
         for pair in verdicts
-        if pair.original.better and not pair.real.better and pair.change.better == -pair.original.better
+        if pair.original.better_sign
+        and not pair.real.better_sign
+        and pair.change.better_sign == -pair.original.better_sign
     ]
-    changed = [pair for pair in verdicts if pair.change.better]
-    gaining = {(pair.a, pair.b) if pair.change.better > 0 else (pair.b, pair.a) for pair in changed}
-    assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed.tolist()} == gaining
-    assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished.tolist()] == expected
-    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better * pair.real.better < 0]
-    assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed.tolist()} == set(
+    changed = [pair for pair in verdicts if pair.change.better_sign]
+    gaining = {(pair.a, pair.b) if pair.change.better_sign > 0 else (pair.b, pair.a) for pair in changed}
+    assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining
+    assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished_pairs.tolist()] == expected
+    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better_sign * pair.real.better_sign < 0]
+    assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed_pairs.tolist()} == set(
         map(frozenset, opposite)
     )
 
@@ -149,7 +154,7 @@ def test_rank_intervals_have_nominal_coverage() -> None:
     for seed in range(100):
         ranking = rank_models(panel_of(shares, seed=seed), replicates=200, seed=seed)
         true = np.array([int(name[-1]) + 1 for name in ranking.models])
-        covered += int(((ranking.low <= true) & (true <= ranking.high)).sum())
+        covered += int(((ranking.rank_low <= true) & (true <= ranking.rank_high)).sum())
     assert covered / 500 >= 0.93
 
 
@@ -159,7 +164,7 @@ def test_gaps_need_original_labels_and_neighbours_need_two_models() -> None:
     assert (ranking.original, document["gaps"]) == (None, None)
     assert [(entry["original"], entry["original_rank"]) for entry in document["models"]] == [(None, None)] * 2
     ranking = rank_models(panel_of([0.9]))
-    assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.pairs) == (1, [1], (), 0)
+    assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.n_pairs) == (1, [1], (), 0)
 
 
 def test_unscored_images_and_bad_replicates_raise() -> None:

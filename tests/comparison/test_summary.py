@@ -8,7 +8,7 @@ import pytest
 
 from reassess.comparison import Taxonomy, unrated_in_words
 from reassess.comparison.comparison_words import gaps_in_words
-from reassess.comparison.summary import _mistakes, summary
+from reassess.comparison.summary import _describe_mistakes, summary
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import LabelSets, Match, Questions, Scores
 from tests.report.cases import findings
@@ -17,7 +17,9 @@ from tests.report.cases import findings
 def test_best_model_is_better_only_if_significant() -> None:
     text = " ".join(summary(findings("one", "two", "three")))
     assert "one has the highest accuracy, " in text
-    worse = [model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better]
+    worse = [
+        model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better_sign
+    ]
     assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in text) == (
         len(worse) == 2
     )
@@ -31,7 +33,7 @@ def test_equal_models_share_a_sentence() -> None:
         (["two", "three"], [0, 1, 0], "one and three"),
     ):
         results = findings("one", *others)
-        equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "valid", "original_hit")}
+        equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "is_valid", "is_original_hit")}
         text = summary(replace(results, panel=replace(results.panel, **equal)))[1]
         assert text.startswith(f"{names} have the highest accuracy, ")
         assert ("significantly better than two" in text) == (rows == [0, 1, 0])
@@ -84,15 +86,17 @@ def test_most_means_more_than_half() -> None:
 def test_sentence_names_most_frequent_kind_of_mistake(counts: dict[str, int], scores: bool, words: str) -> None:
     kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
     taxonomy = Taxonomy("m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds)
-    (text,) = _mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
+    (text,) = _describe_mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
     assert text.startswith(words)
 
 
 def test_summary_names_one_example_of_changes() -> None:
-    pairs = {"changed": [[0, 1], [0, 2]], "vanished": [[2, 1]], "reversed": np.zeros((0, 2), int)}
-    gaps = SimpleNamespace(pairs=3, by_original=3, by_real=2, **{name: np.array(of) for name, of in pairs.items()})
+    pairs = {"changed_pairs": [[0, 1], [0, 2]], "vanished_pairs": [[2, 1]], "reversed_pairs": np.zeros((0, 2), int)}
+    gaps = SimpleNamespace(
+        n_pairs=3, n_by_original=3, n_by_real=2, **{name: np.array(of) for name, of in pairs.items()}
+    )
     ranking = SimpleNamespace(models=("a", "b", "c"), gaps=gaps)
-    short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
+    short, long = (next(gaps_in_words(ranking, max_pairs=most)) for most in (1, 5))
     assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")
     assert long.endswith("the lead changes significantly in 2 (a gains on b, a gains on c)")
 

@@ -68,7 +68,7 @@ def test_kinds_match_reference_in_any_order_of_images(seed: int) -> None:
         predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
     assert {image: ERROR_KINDS[kind] for image, kind in zip(taxonomy.images, taxonomy.kinds, strict=True)} == expected
-    assert taxonomy.predicted.tolist() == [predicted[image] for image in taxonomy.images]
+    assert taxonomy.predicted_ids.tolist() == [predicted[image] for image in taxonomy.images]
     assert taxonomy.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
     assert sum(taxonomy.counts.values()) == len(taxonomy)
 
@@ -81,7 +81,7 @@ def test_missing_kinds_have_reasons_instead_of_counts() -> None:
     assert taxonomy.counts == missing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
     assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
-    assert taxonomy.to_json(labels.classes, most=1) == {
+    assert taxonomy.to_json(labels.classes, max_examples=1) == {
         "file": "one",
         "mistakes": 2,
         **taxonomy.counts,

@@ -37,29 +37,29 @@ def bent_board(seed: int, bend: float = -0.03) -> Leaderboard:
 
 
 def test_slopes_of_public_tables_equal_published(public: Trend) -> None:
-    lines = (public.overall, *public.lines)
+    lines = (public.overall_line, *public.band_lines)
     assert [str(line) for line in lines] == ["all", "70 to 78", "78 to 84", "82 to 90"]
     assert [round(line.slope.value, 4) for line in lines] == [0.8116, 0.8304, 0.6792, 0.5511]
-    assert [line.rows for line in lines] == [1_556, 254, 838, 753]
+    assert [line.n_rows for line in lines] == [1_556, 254, 838, 753]
 
 
 def test_slope_of_public_tables_decreases(public: Trend) -> None:
-    (_, _, first), (_, _, second) = public.changes
-    for change in (first, second, public.bend):
+    (_, _, first), (_, _, second) = public.slope_changes
+    for change in (first, second, public.slope_change):
         assert change.interval[1] < 0
         assert change.p_value < 1e-5
     assert (round(first.value, 4), round(second.value, 4)) == (-0.1512, -0.1281)
-    assert round(public.bend.value, 4) == -0.0274
+    assert round(public.slope_change.value, 4) == -0.0274
 
 
 def test_slope_and_bend_match_numpy(public: Trend) -> None:
     x, y = public.board.original, public.board.real
     inside = (x >= 82) & (x < 90)
     slope, constant = np.polyfit(x[inside], y[inside], 1)
-    assert public.lines[2].slope.value == pytest.approx(slope, rel=1e-9)
-    assert public.lines[2].fit.evaluate(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
+    assert public.band_lines[2].slope.value == pytest.approx(slope, rel=1e-9)
+    assert public.band_lines[2].fit.evaluate(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
     inside = (x >= 70) & (x < 90)
-    assert public.bend.value == pytest.approx(2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8)
+    assert public.slope_change.value == pytest.approx(2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8)
 
 
 @given(st.integers(0, 1_000))
@@ -68,24 +68,26 @@ def test_order_of_rows_does_not_matter(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(board))
     trend = fit_trend(board)
     shuffled = fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
-    for line, same in zip((trend.overall, *trend.lines), (shuffled.overall, *shuffled.lines), strict=True):
-        assert (line.rows, line.models) == (same.rows, same.models)
+    for line, same in zip(
+        (trend.overall_line, *trend.band_lines), (shuffled.overall_line, *shuffled.band_lines), strict=True
+    ):
+        assert (line.n_rows, line.n_models) == (same.n_rows, same.n_models)
         assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
         assert line.slope.standard_error == pytest.approx(same.slope.standard_error, rel=1e-8)
-    assert trend.bend.value == pytest.approx(shuffled.bend.value, rel=1e-7)
+    assert trend.slope_change.value == pytest.approx(shuffled.slope_change.value, rel=1e-7)
 
 
 def test_band_with_too_few_families_has_no_slope() -> None:
     """A band includes its lower end, and excludes its upper end."""
     board = board_of(np.arange(70.0, 80.0), 80 + 0.5 * np.arange(10.0) ** 1.5)
     result = fit_trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
-    assert [line.rows for line in result.lines] == [5, 0, 2, 6]
-    assert [line.slope is None for line in result.lines] == [False, True, True, False]
-    assert result.changes == []
+    assert [line.n_rows for line in result.band_lines] == [5, 0, 2, 6]
+    assert [line.slope is None for line in result.band_lines] == [False, True, True, False]
+    assert result.slope_changes == []
     line = {"band": {"low": 90, "high": 95}, "rows": 0, "models": 0, "families": 0}
     assert result.to_json()["lines"][2] == line | {"slope": None, "slope_reason": "too few families of models"}
     result = fit_trend(bent_board(0), [])
-    assert (result.lines, result.changes, result.bend) == ((), [], None)
+    assert (result.band_lines, result.slope_changes, result.slope_change) == ((), [], None)
     assert result.to_json()["bend_reason"] == "too few families of models"
 
 
@@ -106,37 +108,37 @@ def test_family_beyond_outer_fences_is_far_out() -> None:
     result = of_families({"toy": [45.0, 40.0], **ORDINARY})
     x = result.board.original
     first, third = np.quantile(x, [0.25, 0.75])
-    far_out = result.far_out
-    assert (far_out.low, far_out.high) == (first - 3 * (third - first), third + 3 * (third - first))
-    assert [str(entry) for entry in far_out.entries] == ["toy1", "toy0"]
-    assert (result.overall.rows, far_out.line.rows, far_out.line.families) == (13, 11, 3)
-    assert far_out.line.slope.value == pytest.approx(np.polyfit(x[2:], result.board.real[2:], 1)[0])
-    assert far_out.to_json()["rows"] == [entry.to_json() for entry in far_out.entries]
+    far_out = result.outliers
+    assert (far_out.lower_fence, far_out.upper_fence) == (first - 3 * (third - first), third + 3 * (third - first))
+    assert [str(entry) for entry in far_out.rows] == ["toy1", "toy0"]
+    assert (result.overall_line.n_rows, far_out.line_without.n_rows, far_out.line_without.n_families) == (13, 11, 3)
+    assert far_out.line_without.slope.value == pytest.approx(np.polyfit(x[2:], result.board.real[2:], 1)[0])
+    assert far_out.to_json()["rows"] == [entry.to_json() for entry in far_out.rows]
 
 
 def test_smallest_model_of_ordinary_family_is_not_far_out() -> None:
     """If the quartiles are equal, no row is far out. An evenly spread board has no far out rows either."""
     result = of_families({"toy": [45.0, 40.0, 79.0], **ORDINARY})
-    assert result.far_out.entries == ()
-    assert (result.far_out.line.rows, result.far_out.line.slope) == (14, result.overall.slope)
-    assert fit_trend(board_of(np.linspace(20, 95, 60), np.linspace(30, 96, 60))).far_out.entries == ()
+    assert result.outliers.rows == ()
+    assert (result.outliers.line_without.n_rows, result.outliers.line_without.slope) == (14, result.overall_line.slope)
+    assert fit_trend(board_of(np.linspace(20, 95, 60), np.linspace(30, 96, 60))).outliers.rows == ()
     result = of_families({"a": [80.0] * 6, "b": [80.1], "c": [79.0]})
-    assert (result.far_out.entries, result.far_out.line.slope) == ((), result.overall.slope)
+    assert (result.outliers.rows, result.outliers.line_without.slope) == ((), result.overall_line.slope)
     low = {family: [x / 4 for x in values] for family, values in ORDINARY.items()}
-    assert [str(entry) for entry in of_families({**low, "top": [95.0]}).far_out.entries] == ["top11"]
+    assert [str(entry) for entry in of_families({**low, "top": [95.0]}).outliers.rows] == ["top11"]
 
 
 def test_only_toy_models_of_public_tables_are_far_out(
     public: Trend,
 ) -> None:
-    far_out, board = public.far_out, public.board
-    assert {str(entry) for entry in far_out.entries} == {
+    far_out, board = public.outliers, public.board
+    assert {str(entry) for entry in far_out.rows} == {
         str(entry) for entry in board.entries if entry.model.startswith("test_")
     }
-    assert (len(far_out.entries), round(far_out.low, 2)) == (13, 63.04)
-    assert min(entry.original for entry in board.entries if entry not in far_out.entries) == 57.918
-    assert round(far_out.line.slope.value, 4) == 0.7316
-    low, high = public.overall.slope.interval
+    assert (len(far_out.rows), round(far_out.lower_fence, 2)) == (13, 63.04)
+    assert min(entry.original for entry in board.entries if entry not in far_out.rows) == 57.918
+    assert round(far_out.line_without.slope.value, 4) == 0.7316
+    low, high = public.overall_line.slope.interval
     assert low < 0.7316 < high  # the family that determines the slope of all rows widens its interval
 
 
@@ -150,7 +152,7 @@ def test_empty_band_raises(low: float, high: float) -> None:
 def correlations(original: list[float], real: list[float]) -> tuple[float | None, float | None]:
     entries = tuple(LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True)))
     result = fit_trend(Leaderboard(entries))
-    return result.kendall, result.spearman
+    return result.kendall_tau, result.spearman_correlation
 
 
 def test_rank_correlations_equal_published_example() -> None:

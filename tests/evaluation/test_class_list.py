@@ -85,11 +85,15 @@ def test_another_list_is_found_with_99_percent_of_its_classes(name: str, imagene
     assert np.mean(is_correct) >= 0.99
     assert sorted(result.class_of) == list(range(CLASSES))
     assert set(np.flatnonzero(~is_correct)) <= {each.output for each in result.undecided}
-    assert result.order == (TEXT if name == "text" else None)
+    assert result.order_name == (TEXT if name == "text" else None)
     assert result.p_value == 1e-300
-    assert result.after.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
+    assert result.correct_by_list.value == pytest.approx(np.mean(predicted == imagenet.truth), abs=0.02)
     images = 50_000 if name == "text" else 25_000
-    assert (result.before.value < 0.02, result.before.n, result.after.n) == (True, images, images)
+    assert (result.correct_as_given.value < 0.02, result.correct_as_given.n, result.correct_by_list.n) == (
+        True,
+        images,
+        images,
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -115,8 +119,8 @@ def test_known_order_of_1000_classes_is_found_with_150_images(name: str) -> None
         truth = rng.integers(0, CLASSES, 150)
         predicted = np.argsort(ORDERS[name])[simulate_predictions(rng, truth, 0.55)]
         result = search(predicted, labels_of(truth, Classes(CLASSES, names=NAMES)))
-        assert (result.order, result.class_of.tolist(), result.undecided) == (name, ORDERS[name].tolist(), ())
-        assert (result.after.n, result.before.n, result.p_value < 5e-5) == (150, 150, True)
+        assert (result.order_name, result.class_of.tolist(), result.undecided) == (name, ORDERS[name].tolist(), ())
+        assert (result.correct_by_list.n, result.correct_as_given.n, result.p_value < 5e-5) == (150, 150, True)
 
 
 def test_known_orders_are_sorted_folders_and_shifted_ids() -> None:
@@ -149,10 +153,10 @@ def test_better_order_replaces_a_known_order() -> None:
     truth = np.arange(3000) % 100
     predicted = np.argsort(order)[simulate_predictions(rng, truth, 0.8, classes=100, exchanged=0)]
     result = search(predicted, labels_of(truth, Classes(100, names=names)))
-    assert (result.order, result.class_of.tolist()) == (None, order.tolist())
+    assert (result.order_name, result.class_of.tolist()) == (None, order.tolist())
     few = rng.choice(3000, 150, replace=False)
     result = search(predicted[few], labels_of(truth[few], Classes(100, names=names)))
-    assert (result.order, result.class_of.tolist()) == ("class names sorted as text", known_order.tolist())
+    assert (result.order_name, result.class_of.tolist()) == ("class names sorted as text", known_order.tolist())
 
 
 def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
@@ -242,7 +246,9 @@ def test_classes_without_images_keep_their_ids_if_free() -> None:
     predicted = np.arange(200) % 5
     result = search(predicted, labels_of(class_of[predicted], Classes(8)))
     assert result.class_of.tolist() == [5, 0, 1, 2, 3, 4, 6, 7]
-    assert [(each.output, each.images, each.rival) for each in result.undecided] == [(i, 0, None) for i in (5, 6, 7)]
+    assert [(each.output, each.n_images, each.rival_class_id) for each in result.undecided] == [
+        (i, 0, None) for i in (5, 6, 7)
+    ]
 
 
 def test_large_id_does_not_make_a_long_list() -> None:
@@ -250,7 +256,7 @@ def test_large_id_does_not_make_a_long_list() -> None:
     labels = labels_of(np.arange(400) % 20, Classes(20))
     ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
     result = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
-    assert fault_of(result.of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
+    assert fault_of(result.classes_of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
 
 
 def test_list_is_found_with_fewer_outputs_than_classes() -> None:
@@ -263,10 +269,10 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     predicted = Predictions.from_ids(output_of[truth], columns=columns)
     outcomes = join_and_rank(predicted, labels)
     result = find_class_list(outcomes, labels)
-    assert result.of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
-    assert result.names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
-    assert result.after.value == pytest.approx(np.mean(truth < 5), abs=0.02)
-    assert result.before.hits == 0
+    assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
+    assert result.output_names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
+    assert result.correct_by_list.value == pytest.approx(np.mean(truth < 5), abs=0.02)
+    assert result.correct_as_given.hits == 0
 
 
 def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
@@ -278,7 +284,7 @@ def test_label_sets_of_one_class_are_used_without_original_labels() -> None:
     class_of = rng.permutation(20)
     result = search(np.argsort(class_of)[truth], labels)
     assert result.class_of.tolist() == class_of.tolist()
-    assert result.after == Proportion(200, 200)
+    assert result.correct_by_list == Proportion(200, 200)
 
 
 def test_original_labels_are_preferred_and_more_than_5000_classes_are_not_searched() -> None:
@@ -304,11 +310,11 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     labels = labels_of(truth, Classes(classes))
     known = best_known(predicted, truth, classes)
     result = search(predicted, labels)
-    first, second = class_list_search._halves(labels.images, truth)
+    first, second = class_list_search._split_into_halves(labels.images, truth)
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
-    pairs = class_list_search._Pairs(predicted[first], truth[first], classes)
-    chosen = class_list_search._assign_classes(pairs.counts()).tolist()
+    pairs = class_list_search._LabelledPredictions(predicted[first], truth[first], classes)
+    chosen = class_list_search._assign_classes(pairs.count_confusions()).tolist()
     best = max(sum(correct_images(by, predicted[first], truth[first])) for by in permutations(range(classes)))
     assert sum(correct_images(chosen, predicted[first], truth[first])) == best
     rivals = [list(range(classes)), list(runner_up(predicted[first], truth[first], chosen))]
@@ -320,10 +326,10 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     if result is not None:
         rows = second if confirmed else range(images)
         by = chosen if confirmed else known
-        assert (result.order is None) == confirmed
-        assert result.after == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
+        assert (result.order_name is None) == confirmed
+        assert result.correct_by_list == Proportion(sum(correct_images(by, predicted[rows], truth[rows])), len(rows))
         before = sum(correct_images(range(classes), predicted[rows], truth[rows]))
-        assert result.before == Proportion(before, len(rows))
+        assert result.correct_as_given == Proportion(before, len(rows))
 
 
 def best_known(predicted: Ids, truth: Ids, classes: int) -> list[int] | None:
@@ -378,8 +384,8 @@ def test_classes_that_the_model_confuses_are_undecided() -> None:
     result = search(predicted, labels_of(truth, Classes(10, names=names)))
     assert result.class_of.tolist() == class_of
     assert result.undecided == (
-        UndecidedClass(output=0, class_id=1, images=26, rival=0, rival_images=24),
-        UndecidedClass(output=9, class_id=0, images=26, rival=1, rival_images=24),
+        UndecidedClass(output=0, class_id=1, n_images=26, rival_class_id=0, n_rival_images=24),
+        UndecidedClass(output=9, class_id=0, n_images=26, rival_class_id=1, n_rival_images=24),
     )
     assert result.to_json(Classes(10, names=names))["undecided"][0] == {
         "output": 0,
@@ -404,11 +410,11 @@ def test_id_is_undecided_if_a_swap_is_nearly_as_likely(seed: int, classes: int) 
             if differs[i] or both == 0 or binomtest(int(kept), int(both), alternative="greater").pvalue > 0.01:
                 expected.append(i)
                 break
-    undecided = class_list_search._find_undecided(counts, class_of, differs)
+    undecided = class_list_search._find_undecided_classes(counts, class_of, differs)
     assert [each.output for each in undecided] == expected
     for each in undecided:
-        assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
-        assert each.rival_images == (0 if each.rival is None else counts[each.output, each.rival])
+        assert (each.class_id, each.n_images) == (class_of[each.output], counts[each.output, each.class_id])
+        assert each.n_rival_images == (0 if each.rival_class_id is None else counts[each.output, each.rival_class_id])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
@@ -462,7 +468,7 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
         outputs = [*wnids, "no class"] if kind == "list" else None
     model = read_predictions(path, classes, outputs=outputs)
     result = find_class_list(find_outcomes(model, labels), labels)
-    names = result.names(model, classes)
+    names = result.output_names(model, classes)
     assert names == [wnids[c] for c in order] + (["-"] if kind == "list" else [])
     corrected = read_predictions(path, classes, outputs=names)
     assert evaluate(corrected, labels).real[1] == Proportion(600, 600)
@@ -472,12 +478,12 @@ def test_output_names_correct_the_file(kind: str, tmp_path: Path) -> None:
 def test_outputs_have_class_names_or_else_ids() -> None:
     class_list = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     predicted = Predictions.from_ids([0, 1, 3])
-    assert class_list.names(predicted, Classes()) == ["1", "0", "2", "3"]
+    assert class_list.output_names(predicted, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
-    assert class_list.names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
-    assert class_list.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
+    assert class_list.output_names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
+    assert class_list.output_names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
     classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
-    assert message(class_list.names, Predictions.from_ids([0, 1]), classes) == (
+    assert message(class_list.output_names, Predictions.from_ids([0, 1]), classes) == (
         "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
     )
     assert repr(class_list) == (
@@ -494,10 +500,10 @@ def test_output_names_are_read_back(order: list[int], has_local_ids: bool) -> No
     unusual = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if has_local_ids else unusual
     classes = Classes(6, names=names, has_local_ids=has_local_ids)
-    written = class_list.names(Predictions.from_ids(list(range(6))), classes)
+    written = class_list.output_names(Predictions.from_ids(list(range(6))), classes)
     assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
     without_class = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
-    written = class_list.names(without_class, classes)
+    written = class_list.output_names(without_class, classes)
     assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 
 
@@ -549,8 +555,9 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
     assert message(evaluate, predicted, original, original=original) == (
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
-        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * result.after.value:.2f} % "
-        "with the classes in another order, on the half of the images not used to find it\n"
+        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); "
+        f"{100 * result.correct_by_list.value:.2f} % with the classes in another order, on the half of the images "
+        "not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
     outcomes = find_outcomes(predicted, original, original=original, any_class_list=True)

@@ -40,12 +40,12 @@ def test_result_equals_evaluation_without_the_excluded_images(excluded: set[str]
 
 def test_excluded_names_are_matched_like_rows_and_unknown_names_are_ignored() -> None:
     outcomes = find_outcomes(Predictions.from_ids(IDS, [f"x/{name}" for name in IMAGES]), LABELS, match="name")
-    assert np.flatnonzero(outcomes.excluding(["y/1.png", "no.png"]).state == EXCLUDED).tolist() == [1]
-    assert outcomes.excluding([]).state.tolist() == outcomes.state.tolist()
+    assert np.flatnonzero(outcomes.mark_excluded(["y/1.png", "no.png"]).state == EXCLUDED).tolist() == [1]
+    assert outcomes.mark_excluded([]).state.tolist() == outcomes.state.tolist()
 
 
 def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> None:
-    outcomes = find_outcomes(Predictions.from_ids(IDS, IMAGES), LABELS).excluding(["1.png", "4.png"])
+    outcomes = find_outcomes(Predictions.from_ids(IDS, IMAGES), LABELS).mark_excluded(["1.png", "4.png"])
     table = outcomes_table({"one": outcomes}, LABELS)
     assert table["state"].to_list()[:5] == ["empty", "excluded", "labelled", "labelled", "excluded"]
     assert table["correct"].to_list()[1] is None
@@ -53,15 +53,15 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
     assert (whole.excluded, (whole + whole).excluded) == (2, 4)
     none = LabelSets.from_lists(IMAGES, [[]] * 12)
     accuracy_of_verdicts = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
-    assert accuracy_of_verdicts.unknown == 0
-    assert accuracy_of_verdicts.valid + accuracy_of_verdicts.unreviewed == int(
+    assert accuracy_of_verdicts.n_unknown == 0
+    assert accuracy_of_verdicts.n_valid + accuracy_of_verdicts.n_unreviewed == int(
         np.count_nonzero(outcomes.state == LABELLED)
     )
 
 
 def test_difference_and_interval_agree_with_both_accuracies() -> None:
     change = Exclusion(Proportion(700, 1000), Proportion(600, 900))
-    assert change.excluded == Proportion(100, 100)
+    assert change.accuracy_on_excluded == Proportion(100, 100)
     assert change.difference == pytest.approx(600 / 900 - 700 / 1000)
     low, high = change.interval
     assert low < change.difference < high < 0

@@ -92,7 +92,7 @@ def test_chosen_classes_list_the_people_who_chose_them() -> None:
         Candidate(FOX, 1 / 3, (("cy", "fox"),), ()),
         Candidate(SKI, None, (), (("eve", "ski"),)),  # valid, and chosen only by the expert
     )
-    assert (sheet.raters, sheet.experts) == (3, 1)
+    assert (sheet.n_raters, sheet.n_experts) == (3, 1)
     counts = replace(CHOICES, raters=(), rater_ids=np.full(len(CHOICES), -1, np.int32))
     sheet = image_sheet("hill.png", **CHOICE_PARTS | {"votes": counts, "experts": None})
     assert [candidate.votes for candidate in sheet.candidates or ()] == [
@@ -100,12 +100,12 @@ def test_chosen_classes_list_the_people_who_chose_them() -> None:
         ((None, "fox"),),
         (),
     ]
-    assert (sheet.raters, sheet.experts) == (3, None)
+    assert (sheet.n_raters, sheet.n_experts) == (3, None)
 
 
 def test_image_without_choices_is_unrated() -> None:
     sheet = image_sheet("new.png", **CHOICE_PARTS)
-    assert (sheet.candidates, sheet.raters, sheet.experts) == ((), 0, 0)
+    assert (sheet.candidates, sheet.n_raters, sheet.n_experts) == ((), 0, 0)
     assert image_sheet("new.png", **CHOICE_PARTS | {"scores": None}).candidates == ()
 
 
@@ -114,14 +114,14 @@ def test_class_that_nobody_chose_counts_as_asked_and_rejected(without: str) -> N
     """The kinds are the same from scores and from votes."""
     nouns: Any = CHOICE_PARTS | {without: None, "experts": None}
     models = {"m": Predictions.from_ids([[FOX, ALP], [SKI, ALP], [SKI, FOX]], IMAGES)}
-    kinds = {image: image_sheet(image, **nouns, predictions=models).kinds for image in IMAGES}
+    kinds = {image: image_sheet(image, **nouns, predictions=models).mistake_kinds for image in IMAGES}
     assert kinds == {
         "hill.png": {FOX: "asked_and_rejected"},
         "fog.png": {SKI: "asked_and_rejected", ALP: "asked_and_rejected"},
         "new.png": {SKI: "never_rated"},
     }
     sheet = image_sheet("fog.png", **PARTS, predictions={"m": Predictions.from_ids([[FOX, ALP]], ["fog.png"])})
-    assert sheet.kinds == {FOX: "asked_and_rejected", ALP: "not_asked"}
+    assert sheet.mistake_kinds == {FOX: "asked_and_rejected", ALP: "not_asked"}
 
 
 # --- predictions of models ------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_class_list_of_a_benchmark_can_be_unsorted(tmp_path: Path) -> None:
     assert evaluate(predictions, labels).real[1].hits == 2
     assert evaluate(read_predictions(tmp_path / "s.csv", classes), labels).real[1].hits == 3
     panel = Panel.from_predictions({"one": predictions}, labels)
-    assert panel.valid.tolist() == [[True, True, False]]
+    assert panel.is_valid.tolist() == [[True, True, False]]
 
 
 def test_predicted_class_missing_from_the_labels_raises_with_a_fix() -> None:

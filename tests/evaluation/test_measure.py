@@ -111,7 +111,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     assert sizes == expected.by_size
     for k, part in result.real.items():
         assert sum(by_size.hits[k] for by_size in result.by_label_count.values()) == part.hits
-    assert {c: list(counts) for c, *counts in result.per_class.rows} == expected.of_class
+    assert {c: list(counts) for c, *counts in result.per_class.count_rows} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
     assert result.label_errors == Proportion(*expected.label_errors)
     assert result.recall_at_size == near(expected.recall)

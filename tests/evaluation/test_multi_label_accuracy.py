@@ -64,17 +64,17 @@ def test_counts_and_means_equal_slow_references(seed: int) -> None:
         next((kind for kind in ("valid", "unclear", "wrong") if predicted[image] in reviews[image][kind]), "unreviewed")
         for image in judged
     )
-    assert {kind: getattr(accuracy, kind) for kind in ("valid", "unclear", "wrong", "unreviewed")} == {
+    assert {kind: getattr(accuracy, f"n_{kind}") for kind in ("valid", "unclear", "wrong", "unreviewed")} == {
         kind: kinds[kind] for kind in ("valid", "unclear", "wrong", "unreviewed")
     }
-    assert accuracy.problematic == sum(review["problematic"] for review in reviews.values())
-    assert accuracy.lenient.n + accuracy.problematic + accuracy.empty == len(IMAGES)
-    assert accuracy.accuracy.n == accuracy.lenient.n - accuracy.unclear
+    assert accuracy.n_problematic == sum(review["problematic"] for review in reviews.values())
+    assert accuracy.lenient_accuracy.n + accuracy.n_problematic + accuracy.n_empty == len(IMAGES)
+    assert accuracy.accuracy.n == accuracy.lenient_accuracy.n - accuracy.n_unclear
     mean = published_accuracy(predicted, reviews, original)
-    assert accuracy.class_lenient == (None if mean is None else pytest.approx(mean))
+    assert accuracy.mean_class_lenient_accuracy == (None if mean is None else pytest.approx(mean))
     without_unclear = {i: r for i, r in reviews.items() if predicted[i] not in r["unclear"]}
     mean = published_accuracy(predicted, without_unclear, original)
-    assert accuracy.class_accuracy == (None if mean is None else pytest.approx(mean))
+    assert accuracy.mean_class_accuracy == (None if mean is None else pytest.approx(mean))
 
 
 def test_images_without_a_review_are_counted() -> None:
@@ -82,12 +82,12 @@ def test_images_without_a_review_are_counted() -> None:
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
     assert code_of(multi_label_accuracy, predictions, labels) == "unknown-image"
     accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
-    assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)
+    assert (accuracy.n_valid, accuracy.n_unknown, accuracy.mean_class_lenient_accuracy) == (1, 1, None)
 
 
 def test_json_has_both_conventions() -> None:
-    counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [4, 0, 4]])}
-    accuracy = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, **counts)
+    counts = {"class_ids": np.array([0, 2]), "counts_by_class": np.array([[3, 1, 5], [4, 0, 4]])}
+    accuracy = MultiLabelAccuracy(7, 1, 1, 0, n_problematic=2, n_empty=1, n_unknown=0, **counts)
     document = accuracy.to_json()
     assert "mean_over_classes_reason" not in document
     for name, hits, n, mean in (
@@ -104,13 +104,13 @@ def test_json_has_both_conventions() -> None:
 
 
 def test_json_of_classes_has_only_classes_with_images() -> None:
-    counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [0, 2, 2]])}
-    accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, **counts)
+    counts = {"class_ids": np.array([0, 2]), "counts_by_class": np.array([[3, 1, 5], [0, 2, 2]])}
+    accuracy = MultiLabelAccuracy(3, 3, 1, 0, n_problematic=0, n_empty=0, n_unknown=0, **counts)
     assert [tuple(entry.values()) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))] == [
         (0, "a", 5, 3, 1, 3 / 4, 4 / 5),
         (2, "c", 2, 0, 2, None, 1.0),
     ]
-    assert MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0).classes_to_json(Classes(3)) == []
+    assert MultiLabelAccuracy(3, 3, 1, 0, n_problematic=0, n_empty=0, n_unknown=0).classes_to_json(Classes(3)) == []
 
 
 def test_image_has_the_first_verdict_that_applies() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.evaluation import evaluate
-from reassess.evaluation.order_checks import _Reading
+from reassess.evaluation.order_checks import _Interpretation
 from reassess.numeric import Proportion
 from tests.helpers import fault_of, message, numbered_labels, validation_name
 
@@ -263,10 +263,14 @@ def test_chance_is_the_mean_over_all_orders_of_the_rows(pair: tuple[list[int], l
     predicted, truth = pair
     counts = Counter(sum(a == b for a, b in zip(order, truth, strict=True)) for order in permutations(predicted))
     chances = {hits: n / sum(counts.values()) for hits, n in counts.items()}
-    reading = _Reading(name="", fix="", predicted=np.array(predicted, np.int32), truth=np.array(truth, np.int32))
+    reading = _Interpretation(
+        name="", fix="", predicted_ids=np.array(predicted, np.int32), label_ids=np.array(truth, np.int32)
+    )
     mean = sum(hits * chance for hits, chance in chances.items())
-    assert reading.chance * len(predicted) == pytest.approx(mean)
-    assert reading.variance == pytest.approx(sum(p * (hits - mean) ** 2 for hits, p in chances.items()), abs=1e-9)
-    as_many = sum(chance for hits, chance in chances.items() if hits >= reading.hits)
+    assert reading.chance_agreement * len(predicted) == pytest.approx(mean)
+    assert reading.agreement_variance == pytest.approx(
+        sum(p * (hits - mean) ** 2 for hits, p in chances.items()), abs=1e-9
+    )
+    as_many = sum(chance for hits, chance in chances.items() if hits >= reading.n_hits)
     if as_many > 0.03 or as_many < 0.003:  # close to 1 in 100, the result of 999 draws is random
         assert reading.is_at_chance_level() == (as_many >= 0.01)

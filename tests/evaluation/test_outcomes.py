@@ -51,7 +51,7 @@ def test_row_has_state_top1_and_ranks() -> None:
         predictions_of(rows, images),
         LABELS,
         original=ORIGINAL,
-        also_known=[("unasked.png",), ("z/f.png",)],
+        known_images=[("unasked.png",), ("z/f.png",)],
         ignore_unknown=True,
     )
     assert outcomes.images == tuple(images)

@@ -78,7 +78,7 @@ def test_unknown_class_is_unreviewed() -> None:
     valid, unclear, wrong = (numbered_labels(sets, CLASSES) for sets in ([[0], [1]], [[4], []], [[], [4]]))
     reviewed = MultiLabels(valid, unclear, wrong, np.array([False, False]))
     result = multi_label_accuracy(predicted([-1, -1]), reviewed)
-    assert (result.valid, result.unclear, result.wrong, result.unreviewed) == (0, 0, 0, 2)
+    assert (result.n_valid, result.n_unclear, result.n_wrong, result.n_unreviewed) == (0, 0, 0, 2)
 
 
 def test_sheet_shows_unknown_classes_except_at_the_end() -> None:

@@ -64,7 +64,7 @@ def test_kinds_of_mistakes_have_the_same_words_everywhere() -> None:
 
 def test_panel_without_a_scored_image_raises() -> None:
     panel = Panel.from_predictions({"one": np.array([0, 0, 0])}, LABELS)
-    panel.check_scored()
-    assert message(replace(panel, scored=np.zeros(3, bool)).check_scored) == (
+    panel.check_has_scored_images()
+    assert message(replace(panel, is_scored=np.zeros(3, bool)).check_has_scored_images) == (
         f"{NONE_SCORED}\n  fix:     use predictions on images with valid labels"
     )

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 from reassess.errors import MissingPackageError
-from reassess.integrations.timm import _validate
+from reassess.integrations.timm import _run_validation_script
 
 WITHOUT = {
     "torch_training": ("torch", "torch is missing (for a subset of a dataset)", "torchvision"),
@@ -33,5 +33,5 @@ def test_missing_package_is_named_with_its_extra(module: str, monkeypatch: pytes
     for name in {module, "torch_training"}:
         monkeypatch.delitem(sys.modules, f"reassess.integrations.{name}", raising=False)
     with pytest.raises(MissingPackageError) as caught:
-        _validate("validate.py") if module == "timm" else import_module(f"reassess.integrations.{module}")
+        _run_validation_script("validate.py") if module == "timm" else import_module(f"reassess.integrations.{module}")
     assert str(caught.value) == f"package {text}\n  fix:     pip install 'reassess[{extra}]'"

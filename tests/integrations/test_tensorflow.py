@@ -71,7 +71,7 @@ def error_in_iteration(tf: ModuleType, dataset: Any) -> str:
 @given(image_names)
 def test_keys_in_graph_equal_image_keys_except_for_unicode_form(module: ModuleType, parts: Any) -> None:
     name = "".join(parts)
-    assert composed(module._keys([name]).numpy()[0].decode()) == image_keys([name])[0]
+    assert composed(module._image_keys([name]).numpy()[0].decode()) == image_keys([name])[0]
 
 
 def test_unicode_forms_of_an_image_name_are_equal(module: ModuleType, tf: ModuleType) -> None:
@@ -84,7 +84,7 @@ def test_unicode_forms_of_an_image_name_are_equal(module: ModuleType, tf: Module
 
 @given(st.lists(st.one_of(st.just(b"ILSVRC2012_val_00000001"), st.binary(max_size=3)), max_size=4).map(b"".join))
 def test_keys_in_graph_equal_image_keys_of_names_that_are_not_utf8(module: ModuleType, name: list[Any]) -> None:
-    assert module._keys([name]).numpy().tolist() == [os.fsencode(key) for key in image_keys([os.fsdecode(name)])]
+    assert module._image_keys([name]).numpy().tolist() == [os.fsencode(key) for key in image_keys([os.fsdecode(name)])]
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])

@@ -279,12 +279,12 @@ def test_invalid_new_class_raises(library: Library, classes_of: dict[str, Any], 
 
 
 def test_keys_in_tensorflow_equal_selection_keys(tf_training: ModuleType) -> None:
-    from reassess.integrations.tensorflow import _keys
+    from reassess.integrations.tensorflow import _image_keys
 
     names = ["a/b.c.png", "b", "x\\y.jpg", "a/.hidden", "n01440764_7_n01440764.JPEG", "t/n01440764_7.JPEG", "a.b/c",
              "val/ILSVRC2012_val_00000007_n01440764.JPEG"]  # fmt: skip
     for match in ("path", "name", "stem"):
-        keys = [key.decode() for key in _keys(names, match).numpy().tolist()]
+        keys = [key.decode() for key in _image_keys(names, match).numpy().tolist()]
         assert keys == list(selection_keys(names, match))
 
 

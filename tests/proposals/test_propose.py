@@ -109,7 +109,7 @@ def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: 
         assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many"
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.evaluation.probabilities._BLOCK", block)  # images that are read at a time
+        patch.setattr("reassess.evaluation.probabilities._BLOCK_ROWS", block)  # images that are read at a time
         found = propose(models, original, per_image=per_image, benchmark=benchmark)
     assert rows_of(found.candidates) == expected.rows
     assert found.most_probable == expected.most_probable

@@ -86,18 +86,18 @@ def test_comparison_section_has_all_pairs_and_verdicts() -> None:
     section = part(THREE, "comparison")
     table = section.charts[0].table
     for row in table.rows:
-        expected = compare(THREE.panel, row[0], row[1]).rows[row[2]]
-        only = [None, None] if row[2] == "change" else [expected.only_a, expected.only_b]
+        expected = compare(THREE.panel, row[0], row[1]).differences_by_name[row[2]]
+        only = [None, None] if row[2] == "change" else [expected.n_only_a, expected.n_only_b]
         bounds = tuple(100 * bound for bound in expected.interval)
         assert row[3:] == [100 * expected.difference, bounds, expected.p_value, *only, expected.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
-    assert section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
-    ends = compare(THREE.panel, "one", "three", among=every_pair(THREE.panel)).real
+    assert section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=every_pair(THREE.panel)).verdict}."
+    ends = compare(THREE.panel, "one", "three", tests=every_pair(THREE.panel)).real
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
         section.paragraphs[2]
-        == f"Largest difference: one is ahead of three by {points}, p {ends.p_texts()['final_p_value']}."
+        == f"Largest difference: one is ahead of three by {points}, p {ends.p_value_texts()['final_p_value']}."
     )
 
 
@@ -140,7 +140,7 @@ def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.original_chosen, (part.chance, part.favourite.value)
+        chosen, shares = part.by_model, (part.chance_share, part.raters_favourite.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
@@ -192,7 +192,7 @@ def test_long_tables_have_the_counts_of_each_class() -> None:
 def test_level_is_the_accuracy_of_the_original_labels() -> None:
     labels, original = THREE.labels.sets(), THREE.original.sets()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
-    assert THREE.level_percent == pytest.approx(100 * np.mean(hits))
+    assert THREE.original_label_percent == pytest.approx(100 * np.mean(hits))
 
 
 def test_missing_class_names_are_mentioned_once() -> None:
@@ -216,14 +216,14 @@ def test_missing_sections_have_a_reason() -> None:
 UNCERTAIN = LabelUncertainty(
     models=("one", "two"),
     hits=np.repeat([[300, 280], [290, 281]], [1, 40], axis=0),
-    n=np.repeat([400, 390], [1, 40]),
+    n_scored=np.repeat([400, 390], [1, 40]),
     original_hits=np.repeat([[280, 270], [270, 271]], [1, 40], axis=0),
-    original_n=np.repeat([400, 390], [1, 40]),
+    n_original_scored=np.repeat([400, 390], [1, 40]),
     bias=np.array([-0.012, 0.0005]),
-    labels=np.repeat([500, 470], [1, 40]),
-    empty=np.repeat([40, 52], [1, 40]),
-    rated=200,
-    raters=3,
+    n_labels=np.repeat([500, 470], [1, 40]),
+    n_empty=np.repeat([40, 52], [1, 40]),
+    n_rated_images=200,
+    n_raters=3,
     threshold=0.5,
     seed=7,
 )

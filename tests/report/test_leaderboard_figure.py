@@ -59,7 +59,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
-        for line in TREND.lines
+        for line in TREND.band_lines
     ]
     side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
     user_model = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
@@ -79,7 +79,7 @@ def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
         f"80 results of 80 models, {hidden} of them below 70 % and not shown; "
         "slope of all rows: 0.82 (0.78 to 0.86); 95 % "
     )
-    assert f"78 to 84 %: slope {TREND.lines[1].slope.value:.2f}, (" in description
+    assert f"78 to 84 %: slope {TREND.band_lines[1].slope.value:.2f}, (" in description
     assert "mine, ReaL 94.50 %, rank" in description
 
 
@@ -111,9 +111,12 @@ def test_rows_below_the_first_band_with_a_line_are_hidden(draw: DrawLeaderboard)
 def test_heading_counts_far_out_rows_and_has_the_slope_without_them(draw: DrawLeaderboard) -> None:
     ordinary = board(lowest=70.0).entries
     slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
-    low, high = slopes.far_out.line.slope.interval
+    low, high = slopes.outliers.line_without.slope.interval
     heading = draw(slopes).get_title(loc="left").replace("\n", " ")
-    assert f"; without 1 far out: {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
+    assert (
+        f"; without 1 far out: {slopes.outliers.line_without.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %"
+        in heading
+    )
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all rows: ")
 
 

@@ -15,7 +15,7 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
     choice = draw_images(TWO, 10)
     panel = TWO.panel
     for i, model in enumerate(panel.models):
-        wrong = panel.scored & ~panel.valid[i]
+        wrong = panel.is_scored & ~panel.is_valid[i]
         assert choice.mistakes[model] == wrong.sum()
         assert choice.shown[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
@@ -23,9 +23,9 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
     assert {name: n for name, (n, _) in choice.about_labels.items()} == {"wrong_label": 10, "empty": 10}
     for card in make_cards(TWO, choice.rows):
         row = panel.images.index(card.image)
-        mistakes = panel.scored[row] & ~panel.valid[:, row]
+        mistakes = panel.is_scored[row] & ~panel.is_valid[:, row]
         assert card.mistakes.keys() == {model for model, wrong in zip(panel.models, mistakes, strict=True) if wrong}
-        errors = panel.valid[:, row] & panel.has_original[row] & ~panel.original_hit[:, row]
+        errors = panel.is_valid[:, row] & panel.has_original[row] & ~panel.is_original_hit[:, row]
         assert set(card.label_errors) == {model for model, error in zip(panel.models, errors, strict=True) if error}
         assert card.mistakes or card.about_labels or card.label_errors
 
@@ -33,7 +33,7 @@ def test_requested_number_of_mistakes_is_drawn() -> None:
 def test_common_mistakes_of_models_are_drawn_once() -> None:
     """The draw depends only on the seed."""
     panel, choice = TWO.panel, draw_images(TWO, 10_000)
-    rows = [row for row in choice.rows if panel.scored[row] and not panel.valid[:, row].all()]
+    rows = [row for row in choice.rows if panel.is_scored[row] and not panel.is_valid[:, row].all()]
     assert len(rows) < sum(choice.mistakes.values())
     assert choice.shown == choice.mistakes
     assert draw_images(TWO, 10).rows == draw_images(TWO, 10).rows != draw_images(TWO, 10, seed=1).rows
@@ -61,7 +61,7 @@ def test_card_has_predictions_scores_and_votes() -> None:
     (card,) = make_cards(TWO, [rated])
     assert len(card.sheet.candidates) == 6
     assert len(card.sheet.candidates[0].votes) == 3
-    assert len(card.sheet.candidates[0].experts) == 2
+    assert len(card.sheet.candidates[0].expert_votes) == 2
 
 
 def test_kinds_of_predictions_on_cards_are_those_of_evaluate() -> None:
@@ -72,7 +72,7 @@ def test_kinds_of_predictions_on_cards_are_those_of_evaluate() -> None:
         counted = dict.fromkeys(MISTAKE_KINDS, 0)
         for card in make_cards(by_scores, rows):
             row = panel.images.index(card.image)
-            counted[card.kinds[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]
+            counted[card.kinds[int(panel.top1[i, row])]] += panel.is_scored[row] and not panel.is_valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
         assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
             kind: n for kind, n in counted.items() if "expert" not in kind

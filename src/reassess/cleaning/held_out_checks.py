@@ -13,7 +13,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import count_classes, join_and_rank
+from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import counted, some
@@ -97,7 +97,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
     counts, outputs = [], {}
     for file in files:
         with at(file.name):
-            counts.append(count_classes(file.predictions, labels, None))
+            counts.append(find_class_count(file.predictions, labels, None))
         if file.predictions.scores is not None:
             outputs[file.name] = counts[-1]
     if len(set(outputs.values())) > 1:

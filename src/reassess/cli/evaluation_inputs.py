@@ -101,7 +101,7 @@ class EvaluationInputs:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            also_known=[label_set.images for label_set in self.sets.values()],
+            known_images=[label_set.images for label_set in self.sets.values()],
             **join_arguments,
         )
 

@@ -142,7 +142,7 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
         call.note(f"{path}: {no_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
     call.note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
-    return class_list.names(predictions, inputs.labels.classes)
+    return class_list.output_names(predictions, inputs.labels.classes)
 
 
 def _read_file(

@@ -13,15 +13,15 @@ DIFFERENCE_EXPLAINED = (
     "95 % of a difference: percentile bootstrap over images; "
     "p: exact McNemar test; for the change, exact sign-flip test"
 )
-NO_RATER_SCORES = "scores from only the raters are missing"
+RATER_SCORES_MISSING = "scores from only the raters are missing"
 TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: for the difference from the next model, corrected for all pairs of models, like all verdicts"
 
 
 def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
     """State the share of replicates where the model with more hits is ahead."""
-    first, second = (pair.a, pair.b) if pair.real.only_a >= pair.real.only_b else (pair.b, pair.a)
-    share = 100 * uncertainty.probability(first, second)
+    first, second = (pair.a, pair.b) if pair.real.n_only_a >= pair.real.n_only_b else (pair.b, pair.a)
+    share = 100 * uncertainty.probability_ahead(first, second)
     if share == 50 and not any(pair.real.counts.values()):  # a tie in a replicate counts as one half
         return f"{first} and {second} are level in all replicates (images and raters resampled)"
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
@@ -31,31 +31,35 @@ def largest_in_words(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
     low, high = pair.real.raters_interval or pair.real.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    difference = f"{100 * (pair.real.difference or 0):.2f} points{bounds}, p {pair.real.p_texts()['final_p_value']}"
+    difference = (
+        f"{100 * (pair.real.difference or 0):.2f} points{bounds}, p {pair.real.p_value_texts()['final_p_value']}"
+    )
     return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
 
 
-def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
-    """Count pairs that differ significantly by original and by reassessed labels; empty without original labels."""
+def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
+    """State how many pairs of models differ significantly by each kind of labels, and which change."""
     gaps = ranking.gaps
     if gaps is None:
         return
     models = ranking.models
-    gains = some([f"{models[first]} gains on {models[second]}" for first, second in gaps.changed.tolist()], most=most)
-    yield (
-        f"pairs of models that differ significantly: {gaps.by_original:,} of {gaps.pairs:,} by original labels, "
-        f"{gaps.by_real:,} by reassessed labels; the lead changes significantly in {len(gaps.changed):,}"
-        + (f" ({gains})" if gains else "")
+    gains = some(
+        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
     )
-    for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
+    yield (
+        f"pairs of models that differ significantly: {gaps.n_by_original:,} of {gaps.n_pairs:,} by original "
+        f"labels, {gaps.n_by_real:,} by reassessed labels; the lead changes significantly in "
+        f"{len(gaps.changed_pairs):,}" + (f" ({gains})" if gains else "")
+    )
+    for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({some(names, most=most)})"
+            yield f"differences by original labels that {change}: {len(pairs):,} ({some(names, most=max_pairs)})"
 
 
 def unlike_images(panel: Panel) -> Iterator[str]:
-    """Explain that accuracies on different images are not a ranking; empty if all models share all images."""
-    if any(panel.not_shared):
+    """State that models are measured on different images; empty if they share all images."""
+    if any(panel.n_not_shared):
         yield (
             "each model is measured on its own images (not a ranking: the images differ); the order is by the "
             f"{len(panel.images):,} images that all models share"
@@ -63,14 +67,14 @@ def unlike_images(panel: Panel) -> Iterator[str]:
 
 
 def not_shared_in_words(panel: Panel) -> Iterator[str]:
-    """Count the images of each model that are missing from another model's predictions."""
-    for model, count in zip(panel.models, panel.not_shared, strict=True):
+    """State how many images of each model are missing from another model's predictions."""
+    for model, count in zip(panel.models, panel.n_not_shared, strict=True):
         if count:
             yield f"{model}: {counted(count, 'image')} not shared: missing from another model's predictions"
 
 
 def ranks_explained(ranking: Ranking) -> str:
-    """Explain the intervals of ranks."""
+    """Explain in words how the intervals of ranks were computed."""
     return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 
@@ -80,10 +84,10 @@ def uncertainty_explained(uncertainty: LabelUncertainty | Missing) -> Iterator[s
         yield f"label uncertainty is not measured: {uncertainty}"
         return
     yield (
-        f"raters resampled: {uncertainty.replicates:,} replicates of images and of {uncertainty.raters:,} raters, seed "
-        f"{uncertainty.seed}; label sets are made again from the votes (threshold {uncertainty.threshold:g})"
+        f"raters resampled: {uncertainty.n_replicates:,} replicates of images and of {uncertainty.n_raters:,} raters, "
+        f"seed {uncertainty.seed}; label sets are made again from the votes (threshold {uncertainty.threshold:g})"
     )
-    sets = uncertainty.sets_to_json()
+    sets = uncertainty.label_counts_to_json()
     yield (
         f"{sets['rated_images']:,} rated images: {sets['labels']:,} labels, {sets['empty_images']:,} images without "
         f"labels; in replicates {sets['labels_in_replicates']:,.0f} labels, "

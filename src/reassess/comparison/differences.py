@@ -31,7 +31,7 @@ from reassess.numeric.bootstrap import (
 from reassess.numeric.proportions import SMALLEST, holm, sign_flip_p_values
 from reassess.text import Shown
 
-LEVEL = 0.05  # significance level of corrected p-values
+SIGNIFICANCE_LEVEL = 0.05  # significance level of corrected p-values
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
@@ -46,22 +46,22 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Difference(Shown, ABC):
-    """The mean over images of an integer from -2 to 2, with its interval and test."""
+    """The mean difference of two models over images, with its interval and test."""
 
     n: int  # number of images
     # standard deviation of the mean over images and raters; None if raters are not resampled
-    deviation: float | None = field(default=None, kw_only=True)
+    standard_deviation: float | None = field(default=None, kw_only=True)
     # p-value with Holm's correction for all compared pairs of models; None if only these two are compared
-    holm: float | None = field(default=None, kw_only=True)
+    holm_p_value: float | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
     def counts(self) -> Mapping[int, int]:
-        """Number of images for each integer other than 0."""
+        """Number of images by their difference, an integer from -2 to 2; without 0."""
 
     @property
     def difference(self) -> float | None:
-        """The mean; None without images."""
+        """The mean difference over images; None without images."""
         return self._total / self.n if self.n else None
 
     @property
@@ -78,25 +78,25 @@ class Difference(Shown, ABC):
     @property
     def raters_interval(self) -> tuple[float, float] | None:
         """95 % interval over images and raters; None if raters are not resampled."""
-        if self.difference is None or self.deviation is None:
+        if self.difference is None or self.standard_deviation is None:
             return None
-        return normal_interval(self.difference, self.deviation, -2, 2)
+        return normal_interval(self.difference, self.standard_deviation, -2, 2)
 
     @property
     def raters_p_value(self) -> float | None:
         """Two-sided p-value over images and raters; None if raters are not resampled."""
-        if self.difference is None or self.deviation is None:
+        if self.difference is None or self.standard_deviation is None:
             return None
-        return max(float(normal_p_values(self.difference, self.deviation)), self.p_value or 0)
+        return max(float(normal_p_values(self.difference, self.standard_deviation)), self.p_value or 0)
 
     @property
     def final_p_value(self) -> float | None:
-        """P-value for verdicts: with Holm's correction, and over raters too if they are resampled."""
-        if not self.n or self.holm is not None:
-            return self.holm
-        return self.p_value if self.deviation is None else self.raters_p_value
+        """P-value for verdicts: with Holm's correction, and over raters if they are resampled."""
+        if not self.n or self.holm_p_value is not None:
+            return self.holm_p_value
+        return self.p_value if self.standard_deviation is None else self.raters_p_value
 
-    def p_texts(self) -> dict[str, str]:
+    def p_value_texts(self) -> dict[str, str]:
         """Available p-values as text: ``p_value``, ``raters_p_value`` and ``final_p_value``; see `p_text`."""
         is_bound = self.raters_p_value == LOWEST_NORMAL_P
         values = {
@@ -107,16 +107,16 @@ class Difference(Shown, ABC):
         return {name: p_text(value, at_most=at_most) for name, (value, at_most) in values.items() if value is not None}
 
     @property
-    def better(self) -> int:
+    def better_sign(self) -> int:
         """1 if the first model is significantly better (`final_p_value` below 0.05), -1 if the second is, else 0."""
-        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < LEVEL else 0
+        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < SIGNIFICANCE_LEVEL else 0
 
     @property
     def _total(self) -> int:
         return sum(value * images for value, images in self.counts.items())
 
     def raters_to_json(self) -> dict[str, Any] | None:
-        """Return the interval and the p-value over images and raters, as JSON documents contain them."""
+        """Return the interval and the p-value over images and raters for JSON output."""
         if self.raters_interval is None:
             return None
         low, high = self.raters_interval
@@ -127,12 +127,12 @@ class Difference(Shown, ABC):
 class AccuracyChange(Difference):
     """The change of one model's lead over another from original to reassessed labels, on the same images."""
 
-    changes: Mapping[int, int]  # number of images for each change of the lead, -2 to 2
+    images_by_change: Mapping[int, int]  # number of images for each change of the lead, -2 to 2
 
     @property
     def counts(self) -> Mapping[int, int]:
         """Number of images for each change of the lead."""
-        return self.changes
+        return self.images_by_change
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,20 +140,20 @@ class PairTests(Shown):
     """Tests of one kind of difference for every pair of M models."""
 
     # float64, shape (M, M): p-value of each pair, with Holm's correction for all pairs; 1 on the diagonal
-    holm: _Floats
+    holm_p_values: _Floats
     # int8, shape (M, M): 1 if the row's model is significantly better, -1 if the column's model is, else 0
-    better: npt.NDArray[np.int8]
+    better_signs: npt.NDArray[np.int8]
     # float64, shape (M, M): standard deviation of each difference over images and raters; None if the tests cover only
     # images
-    deviations: _Floats | None
+    standard_deviations: _Floats | None
 
     def __post_init__(self) -> None:
-        freeze(self, "holm", "better")
+        freeze(self, "holm_p_values", "better_signs")
 
-    def of(self, a: int, b: int) -> dict[str, float | None]:
-        """Return the fields of `Difference` from the test of two models."""
-        deviation = None if self.deviations is None else float(self.deviations[a, b])
-        return {"deviation": deviation, "holm": float(self.holm[a, b])}
+    def test_fields(self, a: int, b: int) -> dict[str, float | None]:
+        """Return the test of two models as keyword arguments of `Difference`."""
+        deviation = None if self.standard_deviations is None else float(self.standard_deviations[a, b])
+        return {"standard_deviation": deviation, "holm_p_value": float(self.holm_p_values[a, b])}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -175,43 +175,48 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     Sources: Fisher (1935), The Design of Experiments, for the exact test; Holm (1979), Scandinavian Journal of
     Statistics 6, for the correction.
     """
-    scored, has_original = panel.scored, panel.has_original
+    scored, has_original = panel.is_scored, panel.has_original
     both = scored & has_original
-    valid, hits = panel.valid[:, both], panel.original_hit[:, both]
+    valid, hits = panel.is_valid[:, both], panel.is_original_hit[:, both]
     change = None
     if both.any():
         spread = None if uncertainty is None else uncertainty.change_deviations
-        change = _test(valid & ~hits, spread, downs=hits & ~valid)
+        change = _test_pairs(valid & ~hits, spread, is_down=hits & ~valid)
     return EveryPair(
         models=panel.models,
-        real=_test(panel.valid[:, scored], None if uncertainty is None else uncertainty.deviations),
-        original=_test(panel.original_hit[:, has_original]) if has_original.any() else None,
+        real=_test_pairs(panel.is_valid[:, scored], None if uncertainty is None else uncertainty.difference_deviations),
+        original=_test_pairs(panel.is_original_hit[:, has_original]) if has_original.any() else None,
         change=change,
     )
 
 
-def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
+def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """Sum and count the differences of every pair of M models.
 
-    `ups` and `downs`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this returns
-    the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or -2.
+    `is_up` and `is_down`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this
+    returns the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or
+    -2.
     """
-    a, b = np.triu_indices(len(ups), 1)
-    equal, opposite = count_common_hits(ups, ups) + count_common_hits(downs, downs), count_common_hits(ups, downs)
-    gains, losses = np.count_nonzero(ups, axis=1), np.count_nonzero(downs, axis=1)
+    a, b = np.triu_indices(len(is_up), 1)
+    equal, opposite = (
+        count_common_hits(is_up, is_up) + count_common_hits(is_down, is_down),
+        count_common_hits(is_up, is_down),
+    )
+    gains, losses = np.count_nonzero(is_up, axis=1), np.count_nonzero(is_down, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
     return totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos
 
 
-def _test(ups: _Bools, deviations: _Floats | None = None, *, downs: _Bools | None = None) -> PairTests:
-    totals, ones, twos = sums_of_pairs(ups, np.zeros_like(ups) if downs is None else downs)
-    models, pairs = len(ups), np.triu_indices(len(ups), 1)
+def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _Bools | None = None) -> PairTests:
+    """Test the differences of every pair of models, with Holm's correction."""
+    totals, ones, twos = sum_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
+    models, pairs = len(is_up), np.triu_indices(len(is_up), 1)
     p_values = sign_flip_p_values(totals, ones, twos)
     if deviations is not None:
-        p_values = np.maximum(p_values, normal_p_values(totals / ups.shape[1], deviations[pairs]))
+        p_values = np.maximum(p_values, normal_p_values(totals / is_up.shape[1], deviations[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
     corrected[pairs] = corrected.T[pairs] = holm(p_values)
-    better[pairs] = np.sign(totals) * (corrected[pairs] < LEVEL)
+    better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)
     better.T[pairs] = -better[pairs]
-    return PairTests(holm=corrected, better=better, deviations=deviations)
+    return PairTests(holm_p_values=corrected, better_signs=better, standard_deviations=deviations)

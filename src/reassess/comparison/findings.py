@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.differences import EveryPair, every_pair
-from reassess.comparison.label_findings import NO_SCORES, LabelFindings
+from reassess.comparison.label_findings import SCORES_MISSING, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
@@ -39,11 +39,11 @@ from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Listed
 
-_MOST_MODELS = 100  # with more models, only neighbours in the ranking are compared
+_MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
-_NO_LABELS = Missing(NO_ORIGINAL)
-_NO_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
-_NO_LEADERBOARD = Missing("a leaderboard is missing")
+_ORIGINAL_LABELS_MISSING = Missing(NO_ORIGINAL)
+_NO_VALID_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
+_LEADERBOARD_MISSING = Missing("a leaderboard is missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -116,7 +116,7 @@ class Findings(LabelFindings):
         experts: Votes | None = None,
         match: Match | None = None,
         ignore_unknown: bool = False,
-        **others: Any,
+        **fields: Any,
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
@@ -138,7 +138,7 @@ class Findings(LabelFindings):
             As for `reassess.evaluate`; or the models share no image.
         """
         benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
-        outcomes, evaluations, class_lists = _evaluate_each(
+        outcomes, evaluations, class_lists = _evaluate_models(
             models.items() if isinstance(models, Mapping) else models,
             labels,
             original=original,
@@ -150,8 +150,8 @@ class Findings(LabelFindings):
         )
         panel = Panel.from_outcomes(outcomes)
         if benchmark.threshold is not None:
-            others.setdefault("threshold", benchmark.threshold)
-        hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
+            fields.setdefault("threshold", benchmark.threshold)
+        hits = dict(zip(panel.models, np.count_nonzero(panel.is_valid, axis=1).tolist(), strict=True))
         return cls(
             panel=panel,
             labels=labels,
@@ -161,7 +161,7 @@ class Findings(LabelFindings):
             class_lists=class_lists,
             benchmark=benchmark,
             experts=experts,
-            **others,
+            **fields,
         )
 
     @property
@@ -170,8 +170,8 @@ class Findings(LabelFindings):
 
     def _list(self) -> Listed:
         panel = self.panel
-        hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
-        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
+        hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
+        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
         return Listed(
             ("model", f"{heading(self.labels.title)} top-1"),
             len(real),
@@ -185,7 +185,7 @@ class Findings(LabelFindings):
 
     @property
     def top_k(self) -> list[int]:
-        """Every k of the top-k accuracies."""
+        """The values of k of the top-k accuracies, ascending."""
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
 
     @cached_property
@@ -193,7 +193,7 @@ class Findings(LabelFindings):
         """Models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
             return Missing("there is only one model")
-        if not self.panel.scored.any():
+        if not self.panel.is_scored.any():
             return _NONE_SCORED
         return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
 
@@ -201,7 +201,7 @@ class Findings(LabelFindings):
     def pairs(self) -> tuple[Comparison, ...]:
         """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
-        if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
+        if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
@@ -211,15 +211,15 @@ class Findings(LabelFindings):
         return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
-        """Compare two models by `tests`."""
-        return compare(self.panel, a, b, among=self.tests)
+        """Compare two models, with p-values corrected for all pairs."""
+        return compare(self.panel, a, b, tests=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
-        """Accuracies in replicates of images and raters."""
+        """Accuracies of the models in replicates of images and raters."""
         if isinstance(self.rater_scores, Missing):
             return self.rater_scores
-        if not self.panel.scored.any():
+        if not self.panel.is_scored.any():
             return _NONE_SCORED
         if isinstance(self.relabelling, Missing):
             return self.relabelling
@@ -244,32 +244,34 @@ class Findings(LabelFindings):
 
     @cached_property
     def preferences(self) -> tuple[Preference, ...] | Missing:
-        """Whether raters prefer each model's class or the original label."""
+        """How often raters prefer each model's class to the original label."""
         if self.original is None or not self.panel.has_original.any():
-            return _NO_LABELS
+            return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
-            return NO_SCORES
-        results = preferences(self.panel, self.original, self.scores, self._rater_scores, groups=self._label_groups)
+            return SCORES_MISSING
+        results = preferences(
+            self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
+        )
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def biases(self) -> tuple[LabellingBias, ...] | Missing:
-        """How often each model picks the original label if other classes are valid too."""
+        """How often each model picks the original label if several classes are valid."""
         if self.original is None or not self.panel.has_original.any():
-            return _NO_LABELS
+            return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
-            self.panel, self.labels, self.original, self._rater_scores, groups=self._label_groups
+            self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(each.total.original_chosen.n for each in results):
-            return _NO_CHOICES
+        if not any(each.total.by_model.n for each in results):
+            return _NO_VALID_CHOICES
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def trend(self) -> Trend | Missing:
         """Trend lines of the leaderboard."""
-        return _NO_LEADERBOARD if self.leaderboard is None else fit_trend(self.leaderboard)
+        return _LEADERBOARD_MISSING if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
@@ -284,16 +286,16 @@ class Findings(LabelFindings):
         return place_models(self.leaderboard, entries)
 
 
-def _evaluate_each(
+def _evaluate_models(
     models: Iterable[tuple[str, Predictions]],
     labels: LabelSets,
     *,
     original: LabelSets | None,
     scores: Scores | None,
     experts: Votes | None,
-    **joining: Any,
+    **options: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
-    """Outcomes and evaluation of each model on its own images, and class lists that differ from the labels'."""
+    """Evaluate each model on its own images; return outcomes, evaluations and other class lists."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}
@@ -301,7 +303,7 @@ def _evaluate_each(
         check_unique([*outcomes, name], thing="a model")
         with at(name):
             outcomes[name] = find_outcomes(
-                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **joining
+                predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options
             )
             evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         class_list = find_class_list(outcomes[name], labels, original)

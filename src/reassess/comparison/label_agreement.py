@@ -14,9 +14,9 @@ from reassess.text import Listed, Shown, counted, percent
 
 AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
 CROSSTAB = ("valid", "unclear", "wrong", "not_named")
-_BOTH_LABELLED = 3  # in the first three of AGREEMENTS, both label sets have a label
-_CLASS_IDS = np.int64(0xFFFFFFFF)
-_Pairs = npt.NDArray[np.int64]
+_N_BOTH_LABELLED = 3  # in the first three of AGREEMENTS, both label sets have a label
+_CLASS_ID_MASK = np.int64(0xFFFFFFFF)
+_LabelKeys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,19 +27,19 @@ class LabelAgreement(Shown):
     # int8, shape (images,): index into `AGREEMENTS`. The sets of valid classes are equal; overlap (they share a class
     # but are not equal); or are disjoint. Or a label set has no valid class for the image: it is unlabelled, also if
     # the image is not in the label set.
-    state: npt.NDArray[np.int8]
+    agreements: npt.NDArray[np.int8]
     class_ids: npt.NDArray[np.int32]  # classes that are valid for an image in either label set, ascending
     # int64, shape (classes, 5): number of images where the class is valid in either label set, by `AGREEMENTS` without
     # the last
-    by_class: npt.NDArray[np.int64]
+    counts_by_class: npt.NDArray[np.int64]
     # int64, shape (4, 4): number of (image, class) pairs by the verdict of the first label set (row) and of the second
     # (column), in the order of `CROSSTAB`. Counted are images in both, and classes that either names. Plain label sets
     # have only the verdicts valid and not named
-    crosstab: npt.NDArray[np.int64]
+    verdict_counts: npt.NDArray[np.int64]
     classes: Classes  # the common class list
 
     def __post_init__(self) -> None:
-        freeze(self, "state", "class_ids", "by_class", "crosstab")
+        freeze(self, "agreements", "class_ids", "counts_by_class", "verdict_counts")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,17 +47,19 @@ class LabelAgreement(Shown):
     @property
     def counts(self) -> dict[str, int]:
         """Number of images by agreement."""
-        return dict(zip(AGREEMENTS, np.bincount(self.state, minlength=len(AGREEMENTS)).tolist(), strict=True))
+        return dict(zip(AGREEMENTS, np.bincount(self.agreements, minlength=len(AGREEMENTS)).tolist(), strict=True))
 
     @property
-    def equal_share(self) -> float | None:
+    def share_equal(self) -> float | None:
         """Share of equal sets among images with labels in both, in [0, 1]; None without such images."""
-        both = int(np.count_nonzero(self.state < _BOTH_LABELLED))
+        both = int(np.count_nonzero(self.agreements < _N_BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
     def images_of(self, agreement: str) -> tuple[str, ...]:
         """Return the names of the images with one of `AGREEMENTS`."""
-        return tuple(self.images[row] for row in np.flatnonzero(self.state == AGREEMENTS.index(agreement)).tolist())
+        return tuple(
+            self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
+        )
 
     def _list(self) -> Listed:
         counts, total = self.counts, len(self.images) or 1
@@ -67,9 +69,9 @@ class LabelAgreement(Shown):
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.equal_share is None else f" ({percent(self.equal_share)} %)"
-        both = counted(sum(list(n.values())[:_BOTH_LABELLED]), "image")
-        first, second, neither = (counted(n[name], "image") for name in AGREEMENTS[_BOTH_LABELLED:])
+        share = "" if self.share_equal is None else f" ({percent(self.share_equal)} %)"
+        both = counted(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
+        first, second, neither = (counted(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
         return (
             f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
             f"{n['disjoint']:,} disjoint\n"
@@ -77,17 +79,17 @@ class LabelAgreement(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "images": len(self),
             **self.counts,
             "crosstab": {
                 first: dict(zip(CROSSTAB, row, strict=True))
-                for first, row in zip(CROSSTAB, self.crosstab.tolist(), strict=True)
+                for first, row in zip(CROSSTAB, self.verdict_counts.tolist(), strict=True)
             },
             "by_class": [
                 self.classes.id_and_name(class_id) | dict(zip(AGREEMENTS, row, strict=False))
-                for class_id, row in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
+                for class_id, row in zip(self.class_ids.tolist(), self.counts_by_class.tolist(), strict=True)
             ],
         }
 
@@ -101,8 +103,8 @@ def label_agreement(
     ----------
     first, second
         Label sets, or reviewers' verdicts on each image. Of verdicts, the valid classes are compared, also on
-        problematic images; `LabelAgreement.crosstab` counts unclear and wrong classes too. Images are joined by name,
-        and classes by wnid or name if both have them, otherwise by id.
+        problematic images; `LabelAgreement.verdict_counts` also counts unclear and wrong classes. Images are joined by
+        name, and classes by wnid or name if both have them, otherwise by id.
     match
         Which part of a name identifies an image; see `evaluate`.
 
@@ -121,33 +123,38 @@ def label_agreement(
     other classes. Then overlap is not a disagreement, and a class that is not named need not be wrong.
     """
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
-    a, b = _valid(first), _valid(second)
+    a, b = _valid_labels(first), _valid_labels(second)
     rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
     only_b = np.flatnonzero(rows < 0)
     is_shared = np.zeros(len(a) + only_b.size, bool)
     is_shared[rows[rows >= 0]] = True
     rows[only_b] = len(a) + np.arange(only_b.size)
     keys = label_keys(a), pair_keys(rows[b.image_ids], b.indices)
-    state = _states(*keys, len(is_shared))
-    class_ids, by_class = _by_class(np.union1d(*keys), state)
+    state = _image_agreements(*keys, len(is_shared))
+    class_ids, by_class = _count_by_class(np.union1d(*keys), state)
     return LabelAgreement(
         images=a.images + tuple(b.images[row] for row in only_b.tolist()),
-        state=state,
+        agreements=state,
         class_ids=class_ids,
-        by_class=by_class,
-        crosstab=_crosstab(_verdicts(first, np.arange(len(a))), _verdicts(second, rows), is_shared),
+        counts_by_class=by_class,
+        verdict_counts=_count_verdict_pairs(
+            _label_verdicts(first, np.arange(len(a))), _label_verdicts(second, rows), is_shared
+        ),
         classes=a.classes,
     )
 
 
-def _valid(labels: LabelSets | MultiLabels) -> LabelSets:
+def _valid_labels(labels: LabelSets | MultiLabels) -> LabelSets:
+    """Return the valid classes as label sets."""
     return labels.valid if isinstance(labels, MultiLabels) else labels
 
 
-def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
-    """Index into `AGREEMENTS` of each image, from the keys of the labels."""
-    in_both = np.intersect1d(first, second, assume_unique=True)
-    n_first, n_second, n_both = (np.bincount(keys >> 32, minlength=images) for keys in (first, second, in_both))
+def _image_agreements(first_keys: _LabelKeys, second_keys: _LabelKeys, n_images: int) -> npt.NDArray[np.int8]:
+    """Return each image's index into `AGREEMENTS`, from the label keys of two label sets."""
+    in_both = np.intersect1d(first_keys, second_keys, assume_unique=True)
+    n_first, n_second, n_both = (
+        np.bincount(keys >> 32, minlength=n_images) for keys in (first_keys, second_keys, in_both)
+    )
     fits = {
         "both_unlabelled": (n_first == 0) & (n_second == 0),
         "first_unlabelled": n_first == 0,
@@ -159,16 +166,18 @@ def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
     return np.select(list(fits.values()), places, AGREEMENTS.index("overlap")).astype(np.int8)
 
 
-def _by_class(keys: _Pairs, state: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Distinct classes of labels, and their images by state."""
-    class_ids, place = np.unique(keys & _CLASS_IDS, return_inverse=True)
+def _count_by_class(
+    keys: _LabelKeys, agreements: npt.NDArray[np.int8]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return the distinct classes of labels, and the number of images by agreement for each."""
+    class_ids, place = np.unique(keys & _CLASS_ID_MASK, return_inverse=True)
     width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
-    counts = np.bincount(place * width + state[keys >> 32], minlength=class_ids.size * width)
+    counts = np.bincount(place * width + agreements[keys >> 32], minlength=class_ids.size * width)
     return class_ids.astype(np.int32), counts.reshape(-1, width)
 
 
-def _verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_Pairs, _Pairs]:
-    """Keys of the named (image, class) pairs, ascending, and the verdict on each as an index into `CROSSTAB`."""
+def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
+    """Return the sorted keys of (image, class) pairs with a verdict, and the verdicts' indices."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
@@ -176,10 +185,10 @@ def _verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> t
     return keys[order], verdicts[order]
 
 
-def _crosstab(
-    first: tuple[_Pairs, _Pairs], second: tuple[_Pairs, _Pairs], is_shared: npt.NDArray[np.bool_]
+def _count_verdict_pairs(
+    first: tuple[_LabelKeys, _LabelKeys], second: tuple[_LabelKeys, _LabelKeys], is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Count the pairs that either names, on shared images, by both verdicts."""
+    """Count (image, class) pairs on shared images by the verdicts of both label sets."""
     pairs = np.union1d(first[0], second[0])
     pairs = pairs[is_shared[pairs >> 32]]
     size = len(CROSSTAB)

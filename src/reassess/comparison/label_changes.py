@@ -19,34 +19,34 @@ from reassess.text import Listed, Shown
 class LabelDiff(Shown):
     """Changes from a first label set to a second, on the images in both."""
 
-    images: int  # number of images in both
-    both: int  # number of labels in both
+    n_images: int  # number of images in both
+    n_common_labels: int  # number of labels in both
     added: LabelSets  # labels that are only in the second, of images whose set changed
     removed: LabelSets  # labels that are only in the first, of images whose set changed
-    only_first: tuple[str, ...]  # images that are only in the first
-    only_second: tuple[str, ...]  # images that are only in the second
-    emptied: int  # number of images whose set became empty
-    filled: int  # number of images whose set was empty before
+    images_only_in_first: tuple[str, ...]  # images that are only in the first
+    images_only_in_second: tuple[str, ...]  # images that are only in the second
+    n_emptied: int  # number of images whose set became empty
+    n_filled: int  # number of images whose set was empty before
 
     @property
     def _headline(self) -> str:
         return (
-            f"LabelDiff({self.images:,} images, {len(self.added):,} changed, {self.added.indices.size:,} labels added, "
-            f"{self.removed.indices.size:,} removed)"
+            f"LabelDiff({self.n_images:,} images, {len(self.added):,} changed, {self.added.indices.size:,} labels "
+            f"added, {self.removed.indices.size:,} removed)"
         )
 
     def _list(self) -> Listed:
-        classes, changes = self.added.classes, self.by_class()
+        classes, changes = self.added.classes, self.count_by_class()
         rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return Listed(("class", "added", "removed"), len(changes), rows)
 
     @property
     def jaccard(self) -> float | None:
-        """Number of labels in both over number of labels in either, in [0, 1]; None without labels."""
-        either = self.both + self.added.indices.size + self.removed.indices.size
-        return self.both / either if either else None
+        """Number of labels in both, divided by labels in either; in [0, 1], None without labels."""
+        either = self.n_common_labels + self.added.indices.size + self.removed.indices.size
+        return self.n_common_labels / either if either else None
 
-    def by_class(self) -> dict[int, tuple[int, int]]:
+    def count_by_class(self) -> dict[int, tuple[int, int]]:
         """Count added and removed labels by class; most changes first, without unchanged classes."""
         labels = np.concatenate([self.added.indices, self.removed.indices])
         class_ids, places = np.unique(labels, return_inverse=True)
@@ -56,23 +56,23 @@ class LabelDiff(Shown):
         return {int(class_ids[i]): (int(added[i]), int(removed[i])) for i in order}
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
-            "images": self.images,
+            "images": self.n_images,
             "changed": len(self.added),
-            "only_first": len(self.only_first),
-            "only_second": len(self.only_second),
-            "emptied": self.emptied,
-            "filled": self.filled,
+            "only_first": len(self.images_only_in_first),
+            "only_second": len(self.images_only_in_second),
+            "emptied": self.n_emptied,
+            "filled": self.n_filled,
             "labels": {
-                "both": self.both,
+                "both": self.n_common_labels,
                 "added": self.added.indices.size,
                 "removed": self.removed.indices.size,
                 "jaccard": self.jaccard,
             },
             "by_class": [
                 {"class": i, "name": self.added.classes.label(i), "added": added, "removed": removed}
-                for i, (added, removed) in self.by_class().items()
+                for i, (added, removed) in self.count_by_class().items()
             ],
             "by_image": [
                 {"image": name, "added": list(self.added[name] or ()), "removed": list(self.removed[name] or ())}
@@ -114,18 +114,18 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     sizes[:, rows[shared]] = first.sizes[rows[shared]], second.sizes[shared]
     only_first = np.setdiff1d(np.arange(len(first)), rows[shared]).tolist()
     return LabelDiff(
-        images=int(np.count_nonzero(shared)),
-        both=old_keys.size - removed.size,
-        added=_changes(first, changed, added),
-        removed=_changes(first, changed, removed),
-        only_first=tuple(first.images[row] for row in only_first),
-        only_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
-        emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
-        filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
+        n_images=int(np.count_nonzero(shared)),
+        n_common_labels=old_keys.size - removed.size,
+        added=_changed_label_sets(first, changed, added),
+        removed=_changed_label_sets(first, changed, removed),
+        images_only_in_first=tuple(first.images[row] for row in only_first),
+        images_only_in_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
+        n_emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
+        n_filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
 
 
-def _changes(first: LabelSets, changed: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
-    """Label sets of the changed images, from keys of (image, class) pairs."""
-    images = [first.images[row] for row in changed.tolist()]
-    return LabelSets.from_pairs(images, np.searchsorted(changed, keys >> 32), keys & 0xFFFFFFFF, first.classes)
+def _changed_label_sets(labels: LabelSets, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
+    """Create label sets of the changed images from keys of (image, class) pairs."""
+    images = [labels.images[row] for row in rows.tolist()]
+    return LabelSets.from_pairs(images, np.searchsorted(rows, keys >> 32), keys & 0xFFFFFFFF, labels.classes)

@@ -29,7 +29,7 @@ from reassess.errors import DataError, Missing
 from reassess.numeric import Proportion
 from reassess.text import Shown
 
-NO_SCORES = Missing("scores are missing")
+SCORES_MISSING = Missing("scores are missing")
 _NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repeat
 
 
@@ -55,24 +55,24 @@ class LabelFindings(Shown):
         return self.labels.classes
 
     @cached_property
-    def _rated(self) -> Votes | None:
-        """The votes that made the scores: the raters' votes, with golden votes on other questions."""
+    def _scored_votes(self) -> Votes | None:
+        """The votes behind the scores: the raters' votes, and golden votes on other questions."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
 
     @cached_property
     def rater_scores(self) -> Scores | Missing:
         """Scores from only the raters' votes, without original labels, by the benchmark's recipe."""
-        if self._rated is None:
+        if self._scored_votes is None:
             return Missing("votes are missing")
-        if self._rated.classes is not None:
+        if self._scored_votes.classes is not None:
             return Missing("votes are for one class per image, not on (image, class) questions")
         if self.experts is None:
             return Missing("experts' answers to golden questions are missing, so raters cannot be measured")
         try:
-            golden = golden_part(self._rated, self.experts, self.rater_golden)
+            golden = golden_part(self._scored_votes, self.experts, self.rater_golden)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
-            return real_scores(self._rated, self.experts, golden, None, recipe=recipe)
+            return real_scores(self._scored_votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
 
@@ -81,9 +81,9 @@ class LabelFindings(Shown):
         """The recipe that makes the label sets from the votes."""
         if isinstance(self.rater_scores, Missing):
             return self.rater_scores
-        assert self._rated is not None
+        assert self._scored_votes is not None
         assert self.experts is not None
-        votes = self._rated, self.experts, golden_part(self._rated, self.experts, self.rater_golden)
+        votes = self._scored_votes, self.experts, golden_part(self._scored_votes, self.experts, self.rater_golden)
         method = UNKNOWN_METHOD if self.scores is None else self.scores.method
         recipes = likely_recipes(self.benchmark.recipe, method)
         try:
@@ -95,12 +95,12 @@ class LabelFindings(Shown):
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
-        """Precision and recall of the scores, in-sample, and out-of-sample if the method is known and not EM.
+        """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
 
         The out-of-sample scores leave out one golden image at a time; for EM this would take long.
         """
         if self.scores is None:
-            return NO_SCORES
+            return SCORES_MISSING
         if self.experts is None:
             return Missing("golden answers are missing")
         try:
@@ -112,9 +112,9 @@ class LabelFindings(Shown):
         return replace(first, chosen=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
-        """The curve of the scores, and the out-of-sample curve if it can be computed."""
+        """Measure the curve of the scores, and the out-of-sample curve if possible."""
         golden = golden_truth(experts, among=[scores.questions])
-        rated = self._rated
+        rated = self._scored_votes
         if rated is not None:
             golden = golden.without_unrated(rated, [scores])
         measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
@@ -129,34 +129,35 @@ class LabelFindings(Shown):
             return measure()
 
     @property
-    def _rater_scores(self) -> Scores | None:
+    def _available_rater_scores(self) -> Scores | None:
+        """Scores from only the raters; None if they are missing."""
         return None if isinstance(self.rater_scores, Missing) else self.rater_scores
 
     @property
-    def _label_groups(self) -> Mapping[int, str] | None:
-        """Groups of original labels, for results by group."""
+    def _original_label_groups(self) -> Mapping[int, str] | None:
+        """Group of each original label, for results by group."""
         if self.groups is not None:
             return self.groups
         return self.benchmark.find_class_groups(self.classes) or self.benchmark.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:
-        """Classes that are valid together."""
+        """Pairs of classes that are valid for the same images."""
         return co_occurrence(self.labels)
 
     @cached_property
-    def level(self) -> Proportion | None:
+    def original_label_accuracy(self) -> Proportion | None:
         """ReaL accuracy of the original labels, over images with both labels."""
         return None if self.original is None else original_level(self.labels, self.original)
 
     @cached_property
-    def unrated(self) -> str:
-        """How many images keep their original label because nobody rated them, in words; empty if none does."""
+    def rated_images_text(self) -> str:
+        """Sentence on the number of rated images, if all others keep their original label; else empty."""
         match = self.benchmark.match or "path"
         return unrated_in_words(self.labels, self.original, self.scores, match=match)
 
     @property
-    def level_percent(self) -> float | None:
+    def original_label_percent(self) -> float | None:
         """ReaL accuracy of the original labels, in percent."""
-        value = None if self.level is None else self.level.value
+        value = None if self.original_label_accuracy is None else self.original_label_accuracy.value
         return None if value is None else 100 * value

@@ -32,41 +32,43 @@ from reassess.text import Listed, Shown, percent, percents
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
-_Times = npt.NDArray[np.uint8]
-_BLOCK = 64  # replicates per block
-_REDRAWS = 100  # replicates for the bias
-_ROUNDING = 1e-12  # relative tolerance of a variance
+_ImageCounts = npt.NDArray[np.uint8]
+_BLOCK_REPLICATES = 64  # replicates per block
+_BIAS_REPLICATES = 100  # replicates for the bias
+_VARIANCE_TOLERANCE = 1e-12  # relative tolerance of a variance
 
 
 class ReplicateCounts(NamedTuple):
     """Counts in each of B replicates, for M models."""
 
     hits: _Ints  # int64, shape (B, M): hits of each model
-    n: _Ints  # int64, shape (B,): scored images
+    n_scored: _Ints  # int64, shape (B,): scored images
     original_hits: _Ints  # int64, shape (B, M): hits by original labels, on scored images with an original label
-    original_n: _Ints  # int64, shape (B,): scored images with an original label
-    labels: _Ints  # int64, shape (B,): labels of rated images; each image counts once
-    empty: _Ints  # int64, shape (B,): rated images without a label; each image counts once
+    n_original_scored: _Ints  # int64, shape (B,): scored images with an original label
+    n_labels: _Ints  # int64, shape (B,): labels of rated images; each image counts once
+    n_empty: _Ints  # int64, shape (B,): rated images without a label; each image counts once
 
-    def where(self, replicates: _Bools) -> "ReplicateCounts":
+    def select(self, replicates: _Bools) -> "ReplicateCounts":
         """Select replicates."""
         return ReplicateCounts(*(part[replicates] for part in self))
 
 
 @dataclass(frozen=True, eq=False)
-class Recount:
+class RecountTables:
     """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
 
     panel: Panel
     # int32, shape (rated images, M): position of the question about each model's top class. If nobody was asked about
     # it, this is the number of questions, and the class is never valid
-    places: npt.NDArray[np.int32]
-    columns: _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
-    rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
+    question_positions: npt.NDArray[np.int32]
+    image_positions: (
+        _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
+    )
+    is_rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
 
     @classmethod
-    def of(cls, panel: Panel, relabelling: Relabelling) -> "Recount":
-        """Find the questions about the models' top classes."""
+    def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
+        """Look up the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
         rated = rows >= 0
@@ -78,25 +80,27 @@ class Recount:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates."""
+    def count_replicates(self, is_kept: _Bools, image_counts: npt.NDArray[np.uint8]) -> ReplicateCounts:
+        """Count hits and labels in B replicates, from the labels kept and the times images are drawn."""
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
-        panel, replicates = self.panel, len(times)
+        panel, replicates = self.panel, len(image_counts)
         sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
-        add_label_counts(self.columns, kept, sizes)
+        add_label_counts(self.image_positions, is_kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
-        outcomes = panel.scored, panel.valid, panel.has_original, panel.original_hit
-        count_hits(self.places, kept, sizes, times, self.rated, *outcomes, hits, original_hits, sums)
+        outcomes = panel.is_scored, panel.is_valid, panel.has_original, panel.is_original_hit
+        count_hits(
+            self.question_positions, is_kept, sizes, image_counts, self.is_rated, *outcomes, hits, original_hits, sums
+        )
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
             hits=hits.T.astype(np.int64),
-            n=n,
+            n_scored=n,
             original_hits=original_hits.T.astype(np.int64),
-            original_n=original_n,
-            labels=labels,
-            empty=empty,
+            n_original_scored=original_n,
+            n_labels=labels,
+            n_empty=empty,
         )
 
 
@@ -109,44 +113,46 @@ class LabelUncertainty(Shown):
 
     models: tuple[str, ...]  # names
     hits: _Ints  # int64, shape (B + 1, M): hits of each model
-    n: _Ints  # int64, shape (B + 1,): scored images
+    n_scored: _Ints  # int64, shape (B + 1,): scored images
     original_hits: _Ints  # int64, shape (B + 1, M): hits by original labels, on scored images with an original label
-    original_n: _Ints  # int64, shape (B + 1,): scored images with an original label
+    n_original_scored: _Ints  # int64, shape (B + 1,): scored images with an original label
     bias: _Floats  # float64, shape (M,): estimated effect of raters' errors on the accuracy of each model
-    labels: _Ints  # int64, shape (B + 1,): labels of rated images; each image counts once
-    empty: _Ints  # int64, shape (B + 1,): rated images without a label; each image counts once
-    rated: int  # number of rated images; other images keep their labels
-    raters: int  # number of raters
+    n_labels: _Ints  # int64, shape (B + 1,): labels of rated images; each image counts once
+    n_empty: _Ints  # int64, shape (B + 1,): rated images without a label; each image counts once
+    n_rated_images: int  # number of rated images; other images keep their labels
+    n_raters: int  # number of raters
     threshold: float  # threshold of the label sets
     seed: int  # seed of the replicates
 
     def __post_init__(self) -> None:
-        freeze(self, "hits", "n", "original_hits", "original_n", "bias", "labels", "empty")
+        freeze(self, "hits", "n_scored", "original_hits", "n_original_scored", "bias", "n_labels", "n_empty")
 
     @property
     def _headline(self) -> str:
-        return f"LabelUncertainty({len(self.models):,} models, {self.replicates:,} replicates, {self.raters:,} raters)"
+        return (
+            f"LabelUncertainty({len(self.models):,} models, {self.n_replicates:,} replicates, {self.n_raters:,} raters)"
+        )
 
     def _list(self) -> Listed:
         rows = (
-            (model, percent(accuracy), percents(self.interval(model)), f"{100 * bias:+.2f}")
+            (model, percent(accuracy), percents(self.accuracy_interval(model)), f"{100 * bias:+.2f}")
             for model, accuracy, bias in zip(self.models, self._accuracies[0].tolist(), self.bias.tolist(), strict=True)
         )
         return Listed(("model", "accuracy %", "true labels, 95 %", "bias, points"), len(self.models), rows)
 
     @property
-    def replicates(self) -> int:
+    def n_replicates(self) -> int:
         """Number of replicates."""
-        return len(self.n) - 1
+        return len(self.n_scored) - 1
 
-    def interval(self, model: str) -> tuple[float, float]:
+    def accuracy_interval(self, model: str) -> tuple[float, float]:
         """Compute the 95 % interval, over images and raters, of a model's accuracy without raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
-    def shift(self, model: str) -> float:
-        """Compute the mean accuracy of a model over replicates, minus its measured accuracy."""
+    def accuracy_shift(self, model: str) -> float:
+        """Compute a model's mean accuracy over replicates minus its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
@@ -154,22 +160,22 @@ class LabelUncertainty(Shown):
         """Compute the 95 % interval, over images and raters, of the difference in ReaL accuracy, a - b."""
         first, second = self.models.index(a), self.models.index(b)
         difference = self._accuracies[0, first] - self._accuracies[0, second]
-        return normal_interval(difference, self.deviations[first, second])
+        return normal_interval(difference, self.difference_deviations[first, second])
 
     @cached_property
-    def deviations(self) -> _Floats:
+    def difference_deviations(self) -> _Floats:
         """Standard deviation, over images and raters, of the difference in accuracy of each pair; shape (M, M)."""
-        return _deviations(self._accuracies[1:])
+        return _pair_deviations(self._accuracies[1:])
 
     @cached_property
     def change_deviations(self) -> _Floats:
         """Standard deviation of the change of each difference from original to reassessed labels; shape (M, M)."""
-        is_used = self.original_n > 0
+        is_used = self.n_original_scored > 0
         is_used[0] = False
-        original = self.original_hits[is_used] / self.original_n[is_used, None]
-        return _deviations(self._accuracies[is_used] - original)
+        original = self.original_hits[is_used] / self.n_original_scored[is_used, None]
+        return _pair_deviations(self._accuracies[is_used] - original)
 
-    def probability(self, a: str, b: str) -> float:
+    def probability_ahead(self, a: str, b: str) -> float:
         """Compute the share of replicates where `a` is better than `b`; a tie counts one half.
 
         The differences are shifted first, so that their mean is the measured difference.
@@ -179,38 +185,48 @@ class LabelUncertainty(Shown):
         return float(np.mean((np.sign(shifted) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """The object that JSON documents hold, with some pairs of models."""
+        """Return a dict for JSON output, with some pairs of models."""
         return {
             "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
             "accuracy by labels without raters' errors",
-            "replicates": self.replicates,
+            "replicates": self.n_replicates,
             "seed": self.seed,
             "threshold": self.threshold,
-            "raters": self.raters,
+            "raters": self.n_raters,
             "models": [
-                {"file": model, **_named(self.interval(model)), "bias": bias, "shift": self.shift(model)}
+                {
+                    "file": model,
+                    **_interval_to_json(self.accuracy_interval(model)),
+                    "bias": bias,
+                    "shift": self.accuracy_shift(model),
+                }
                 for model, bias in zip(self.models, self.bias.tolist(), strict=True)
             ],
             "pairs": [
-                {"a": a, "b": b, **_named(self.difference_interval(a, b)), "probability_a": self.probability(a, b)}
+                {
+                    "a": a,
+                    "b": b,
+                    **_interval_to_json(self.difference_interval(a, b)),
+                    "probability_a": self.probability_ahead(a, b),
+                }
                 for a, b in pairs
             ],
-            "sets": self.sets_to_json(),
+            "sets": self.label_counts_to_json(),
         }
 
-    def sets_to_json(self) -> dict[str, Any]:
-        """Return the numbers of labels and of empty rated images, measured and as the mean over replicates."""
+    def label_counts_to_json(self) -> dict[str, Any]:
+        """Return numbers of labels and of empty images, measured and as the mean over replicates."""
         return {
-            "rated_images": self.rated,
-            "labels": int(self.labels[0]),
-            "labels_in_replicates": float(self.labels[1:].mean()),
-            "empty_images": int(self.empty[0]),
-            "empty_images_in_replicates": float(self.empty[1:].mean()),
+            "rated_images": self.n_rated_images,
+            "labels": int(self.n_labels[0]),
+            "labels_in_replicates": float(self.n_labels[1:].mean()),
+            "empty_images": int(self.n_empty[0]),
+            "empty_images_in_replicates": float(self.n_empty[1:].mean()),
         }
 
     @cached_property
     def _accuracies(self) -> _Floats:
-        return np.asarray(self.hits / self.n[:, None])
+        return np.asarray(self.hits / self.n_scored[:, None])
 
 
 def label_uncertainty(
@@ -261,7 +277,7 @@ def label_uncertainty(
     >>> labels = LabelSets.from_lists(images, [[0]] * 50)
     >>> predicted = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
     >>> uncertainty = label_uncertainty(Panel.from_predictions(predicted, labels), again)
-    >>> uncertainty.probability("one", "two"), uncertainty.interval("one")
+    >>> uncertainty.probability_ahead("one", "two"), uncertainty.accuracy_interval("one")
     (1.0, (1.0, 1.0))
 
     Notes
@@ -273,60 +289,69 @@ def label_uncertainty(
     check_panel(panel)
     check_replicates(replicates)
     check_number(seed, 0, what="seed", whole=True)
-    panel.check_scored()
-    images, recount = len(panel.images), Recount.of(panel, relabelling)
+    panel.check_has_scored_images()
+    images, recount = len(panel.images), RecountTables.from_panel(panel, relabelling)
     original = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
-    parts = [recount.count(*original)]
-    if parts[0].n[0] != np.count_nonzero(panel.scored) or (parts[0].hits[0] != panel.valid.sum(axis=1)).any():
+    parts = [recount.count_replicates(*original)]
+    if (
+        parts[0].n_scored[0] != np.count_nonzero(panel.is_scored)
+        or (parts[0].hits[0] != panel.is_valid.sum(axis=1)).any()
+    ):
         raise DataError(
             "different-labels",
             "panel was evaluated with label sets that do not follow from the votes",
             fix="evaluate it with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
-    for start in track(range(0, replicates, _BLOCK)):
-        parts.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
+    for start in track(range(0, replicates, _BLOCK_REPLICATES)):
+        parts.append(
+            recount.count_replicates(
+                *_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng)
+            )
+        )
     counts = ReplicateCounts(*map(np.concatenate, zip(*parts, strict=True)))
-    counts = counts.where(counts.n > 0)
-    check_replicates(len(counts.n) - 1)
+    counts = counts.select(counts.n_scored > 0)
+    check_replicates(len(counts.n_scored) - 1)
     return LabelUncertainty(
         models=panel.models,
         **counts._asdict(),
-        bias=_bias(recount, relabelling, counts.hits[0] / counts.n[0], seed),
-        rated=int(np.count_nonzero(recount.rated)),
-        raters=relabelling.raters,
+        bias=_estimate_bias(recount, relabelling, counts.hits[0] / counts.n_scored[0], seed),
+        n_rated_images=int(np.count_nonzero(recount.is_rated)),
+        n_raters=relabelling.raters,
         threshold=relabelling.threshold,
         seed=seed,
     )
 
 
-def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Generator) -> tuple[_Bools, _Times]:
-    """Draw replicates: which questions are kept, and how often each image counts."""
-    raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
+def _draw_replicates(
+    relabelling: Relabelling, n_images: int, n_replicates: int, rng: np.random.Generator
+) -> tuple[_Bools, _ImageCounts]:
+    """Draw replicates: which questions become labels, and how often each image counts."""
+    raters, times = np.empty((n_replicates, relabelling.raters), np.int64), np.empty((n_replicates, n_images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, images)
+        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, n_images)
     return relabelling.reweight(raters), times
 
 
-def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
-    """Bias of accuracies by label sets from new answers, if the current label sets are the truth."""
+def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
+    """Estimate how much raters' errors change each accuracy, by drawing new answers."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = relabelling.redraw(truths, _REDRAWS, rng)
-    counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
-    counts = counts.where(counts.n > 0)
-    check_replicates(len(counts.n))
-    return np.asarray((counts.hits / counts.n[:, None]).mean(axis=0) - accuracies)
+    kept = relabelling.redraw(truths, _BIAS_REPLICATES, rng)
+    counts = recount.count_replicates(kept, np.ones((_BIAS_REPLICATES, len(recount.is_rated)), np.uint8))
+    counts = counts.select(counts.n_scored > 0)
+    check_replicates(len(counts.n_scored))
+    return np.asarray((counts.hits / counts.n_scored[:, None]).mean(axis=0) - accuracies)
 
 
-def _deviations(samples: _Floats) -> _Floats:
-    """Standard deviation of the difference of each pair of columns; shape (M, M)."""
+def _pair_deviations(samples: _Floats) -> _Floats:
+    """Compute the standard deviation of the difference of each two columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances
     squares = sums - 2 * covariance
-    return np.sqrt(np.where(squares > _ROUNDING * sums, squares, 0))
+    return np.sqrt(np.where(squares > _VARIANCE_TOLERANCE * sums, squares, 0))
 
 
-def _named(interval: tuple[float, float]) -> dict[str, float]:
+def _interval_to_json(interval: tuple[float, float]) -> dict[str, float]:
     return dict(zip(("low", "high"), interval, strict=True))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.comparison_words import NO_RATER_SCORES
+from reassess.comparison.comparison_words import RATER_SCORES_MISSING
 from reassess.comparison.differences import p_text
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes, LabelSets, Match, Scores
@@ -23,75 +23,75 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.proportions import chance_p_value
 from reassess.text import Listed, Shown, percent
 
-_NO_IMAGES = "no image with several valid classes has a valid prediction and a valid original label"
+_NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
 @dataclass(frozen=True, repr=False)
-class Choices(Shown):
+class OriginalLabelChoices(Shown):
     """How often a model picks the original label, on images where label and prediction are both valid."""
 
     # by number of valid classes: images where the model picks the original label, among all these images
     by_label_count: Mapping[int, Proportion]
     # images where the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
-    favourite: Proportion | None = None
+    raters_favourite: Proportion | None = None
 
     @property
-    def original_chosen(self) -> Proportion:
-        """Images where the model picks the original label, among all images."""
+    def by_model(self) -> Proportion:
+        """Images where the model picks the original label, among all these images."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
-    def chance(self) -> float | None:
+    def chance_share(self) -> float | None:
         """Expected share for a model that picks a valid class at random; None without images."""
-        images = self.original_chosen.n
+        images = self.by_model.n
         return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value against choice by chance; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
-        return chance_p_value(self.original_chosen.hits, images) if images else None
+        return chance_p_value(self.by_model.hits, images) if images else None
 
     @property
-    def percents(self) -> tuple[str, str, str]:
+    def percent_texts(self) -> tuple[str, str, str]:
         """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
-        favourite = None if self.favourite is None else self.favourite.value
-        shares = self.original_chosen.value, self.chance, favourite
+        favourite = None if self.raters_favourite is None else self.raters_favourite.value
+        shares = self.by_model.value, self.chance_share, favourite
         of_model, of_chance, of_favourite = ("-" if share is None else percent(share) for share in shares)
         return of_model, of_chance, of_favourite
 
     def __str__(self) -> str:
-        share, favourite = self.original_chosen, self.favourite
+        share, favourite = self.by_model, self.raters_favourite
         if share.value is None or share.interval is None:
-            return _NO_IMAGES
+            return _NO_IMAGES_REASON
         low, high = map(percent, share.interval)
         text = f"on {share.hits:,} of {share.n:,} images, {percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{percent(self.chance or 0)} %, p {p_text(p_value)}"
+        chance = f"{percent(self.chance_share or 0)} %, p {p_text(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
         return f"{text}; by chance {chance}; by the raters' favourite {percent(favourite.value)} %"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
-        share, favourite = self.original_chosen, self.favourite
+        """Return a dict for JSON output; the reason for each null has its own key."""
+        share, favourite = self.by_model, self.raters_favourite
         document = {
             "images": share.n,
-            **_share_to_json(share),
-            "chance": self.chance,
+            **_choices_to_json(share),
+            "chance": self.chance_share,
             "p_value": self.p_value,
-            "raters_favourite": None if favourite is None else {"images": favourite.n, **_share_to_json(favourite)},
+            "raters_favourite": None if favourite is None else {"images": favourite.n, **_choices_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
             ],
         }
-        document |= {} if share.n else {"chance_reason": _NO_IMAGES}
-        return document | ({} if favourite is not None else {"raters_favourite_reason": NO_RATER_SCORES})
+        document |= {} if share.n else {"chance_reason": _NO_IMAGES_REASON}
+        return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
-def _share_to_json(share: Proportion) -> dict[str, Any]:
+def _choices_to_json(share: Proportion) -> dict[str, Any]:
     low, high = share.interval or (None, None)
     return {"original_chosen": share.hits, "low": low, "high": high}
 
@@ -101,22 +101,22 @@ class LabellingBias(Shown):
     """How often a model picks the original label if several classes are valid, in total and by pair of classes."""
 
     model: str  # name of the model
-    total: Choices  # all images with several valid classes, and a valid prediction and original label
+    total: OriginalLabelChoices  # all images with several valid classes, and a valid prediction and original label
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
-    pairs: npt.NDArray[np.int32]
+    class_pairs: npt.NDArray[np.int32]
     # int64, shape (pairs, 2, 2): number of images of each pair; the row is the original label, the column the model's
     # class. If the model picks the original label, the image counts for the pairs with each other valid class.
-    counts: npt.NDArray[np.int64]
+    pair_counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
-    by_group: Mapping[str, Choices] = field(default_factory=dict)
+    by_group: Mapping[str, OriginalLabelChoices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        freeze(self, "pairs", "counts")
+        freeze(self, "class_pairs", "pair_counts")
 
     def _list(self) -> Listed:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.original_chosen.n:,}", *part.percents) for name, part in parts.items())
+        rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
         return Listed(headings, len(parts), rows)
 
@@ -125,14 +125,14 @@ class LabellingBias(Shown):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.original_chosen.n:
+        if not self.total.by_model.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.original_chosen.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.by_model.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
-    def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
-        """The object that JSON documents hold, with the `most` frequent pairs; a null value has its reason."""
+    def to_json(self, classes: Classes, *, max_pairs: int = 20) -> dict[str, Any]:
+        """Return a dict for JSON output, with the `max_pairs` frequent pairs; each null has a reason."""
         return {
             "file": self.model,
             **self.total.to_json(),
@@ -141,15 +141,17 @@ class LabellingBias(Shown):
             "by_group": {name: part.to_json() for name, part in self.by_group.items()},
             "pairs": [
                 self._pair_to_json(pair, counts, classes)
-                for pair, counts in zip(self.pairs[:most].tolist(), self.counts[:most].tolist(), strict=True)
+                for pair, counts in zip(
+                    self.class_pairs[:max_pairs].tolist(), self.pair_counts[:max_pairs].tolist(), strict=True
+                )
             ],
         }
 
     @staticmethod
-    def _pair_to_json(pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
+    def _pair_to_json(class_pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
         (both_first, second_instead), (first_instead, both_second) = counts
         return {
-            "classes": [classes.id_and_name(class_id) for class_id in pair],
+            "classes": [classes.id_and_name(class_id) for class_id in class_pair],
             "images": both_first + second_instead + first_instead + both_second,
             "original_chosen": both_first + both_second,
             "original": [both_first + second_instead, first_instead + both_second],
@@ -161,19 +163,19 @@ def labelling_biases(
     panel: Panel,
     labels: LabelSets,
     original: LabelSets,
-    raters: Scores | None = None,
+    rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
 ) -> tuple[LabellingBias, ...]:
     """Measure how often each model picks the original label if several classes are valid.
 
-    Images count if they have several valid classes, and original label and prediction are both valid. `raters` are
-    scores from only the raters, for their favourite.
+    Images count if they have several valid classes, and original label and prediction are both valid. `rater_scores`
+    are scores from only the raters, for their favourite.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
     check_panel(panel)
-    rows = np.flatnonzero(panel.scored & panel.has_original)
+    rows = np.flatnonzero(panel.is_scored & panel.has_original)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     valid, sizes = labels.of_rows(panel.label_rows[rows])
     own_is_valid = np.zeros(rows.size, bool)
@@ -182,53 +184,64 @@ def labelling_biases(
     rows, own, sizes = rows[is_used], own[is_used], sizes[is_used]
     valid, _ = labels.of_rows(panel.label_rows[rows])
     favourites = None
-    if raters is not None:
+    if rater_scores is not None:
         names = [panel.images[image] for image in rows.tolist()]
-        favourites = _favourites(names, valid, sizes, raters.in_classes(original.classes), panel.match)
+        favourites = _find_favourites(names, valid, sizes, rater_scores.in_classes(original.classes), panel.match)
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def choices(is_own: npt.NDArray[np.bool_], images: npt.NDArray[np.bool_]) -> Choices:
-        counts = np.bincount(sizes[images])
-        hits = np.bincount(sizes[images & is_own], minlength=sizes.max(initial=0) + 1)
+    def count_choices(
+        is_original_label: npt.NDArray[np.bool_], is_counted: npt.NDArray[np.bool_]
+    ) -> OriginalLabelChoices:
+        """Count how often the original label is chosen, by number of valid classes."""
+        counts = np.bincount(sizes[is_counted])
+        hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
         if favourites is None:
-            return Choices(by_size)
-        is_rated = images & (favourites >= 0)
-        return Choices(by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum())))
+            return OriginalLabelChoices(by_size)
+        is_rated = is_counted & (favourites >= 0)
+        return OriginalLabelChoices(
+            by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum()))
+        )
 
     biases = []
-    for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.valid[:, rows], strict=True):
+    for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.is_valid[:, rows], strict=True):
         each = np.repeat(is_valid, sizes)
         pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
-        by_group = {name: choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())}
-        total = choices(top1 == own, is_valid)
-        biases.append(LabellingBias(model=model, total=total, pairs=pairs, counts=counts, by_group=by_group))
+        by_group = {
+            name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
+        }
+        total = count_choices(top1 == own, is_valid)
+        biases.append(LabellingBias(model=model, total=total, class_pairs=pairs, pair_counts=counts, by_group=by_group))
     return tuple(biases)
 
 
-def _favourites(
-    images: Sequence[str], valid: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64], raters: Scores, match: Match
+def _find_favourites(
+    images: Sequence[str],
+    valid_ids: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    rater_scores: Scores,
+    match: Match,
 ) -> npt.NDArray[np.int32]:
-    """The valid class with the highest score on each image; -1 if a valid class was not rated."""
-    rows = join(images, raters.questions.images, match=match, known_where="the scores")
-    scores = raters.scores_of(np.repeat(rows, sizes), valid)
+    """Find the valid class with the highest score on each image; -1 if a class was not rated."""
+    rows = join(images, rater_scores.questions.images, match=match, known_where="the scores")
+    scores = rater_scores.scores_of(np.repeat(rows, sizes), valid_ids)
     image = np.repeat(np.arange(len(images)), sizes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
-    favourites: npt.NDArray[np.int32] = valid[order[np.cumsum(sizes) - sizes]]
+    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(sizes) - sizes]]
     favourites[image[np.isnan(scores)]] = -1
     return favourites
 
 
 def _count_pairs(
-    own: npt.NDArray[np.int32], other: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32]
+    original_ids: npt.NDArray[np.int32], valid_ids: npt.NDArray[np.int32], predicted_ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Pairs of valid classes with their counts; inputs are per image and valid class, `other` is that class."""
-    kept = (other != own) & ((predicted == own) | (predicted == other))
-    own, other, predicted = own[kept], other[kept], predicted[kept]
-    both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1)
+    """Count images by the original label and another valid class; inputs have a row per valid class."""
+    kept = (valid_ids != original_ids) & ((predicted_ids == original_ids) | (predicted_ids == valid_ids))
+    original_ids, valid_ids, predicted_ids = original_ids[kept], valid_ids[kept], predicted_ids[kept]
+    both = np.stack([np.minimum(original_ids, valid_ids), np.maximum(original_ids, valid_ids)], axis=1)
     pairs, number = np.unique(both, axis=0, return_inverse=True)
     counts = np.zeros((len(pairs), 2, 2), np.int64)
-    np.add.at(counts, (number, (own != both[:, 0]).astype(int), (predicted != both[:, 0]).astype(int)), 1)
+    np.add.at(counts, (number, (original_ids != both[:, 0]).astype(int), (predicted_ids != both[:, 0]).astype(int)), 1)
     order = np.argsort(-counts.sum(axis=(1, 2)), kind="stable")
     return pairs[order], counts[order]

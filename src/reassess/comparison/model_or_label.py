@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.comparison_words import NO_RATER_SCORES
+from reassess.comparison.comparison_words import RATER_SCORES_MISSING
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import LabelSets, Match, Scores
 from reassess.core.image_names import join
@@ -25,19 +25,19 @@ _Ints = npt.NDArray[np.int32]
 class PreferenceCounts:
     """Number of images by the class with the higher score: the model's class, a tie, or the original label."""
 
-    model: int
-    tied: int
-    label: int
+    n_model: int
+    n_ties: int
+    n_label: int
 
     @property
-    def preferred(self) -> Proportion:
+    def model_share(self) -> Proportion:
         """Images where the model's class has the higher score, among all compared images."""
-        return Proportion(self.model, self.model + self.tied + self.label)
+        return Proportion(self.n_model, self.n_model + self.n_ties + self.n_label)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        low, high = self.preferred.interval or (None, None)
-        counts = {"rated": self.preferred.n, "preferred": self.model, "tied": self.tied, "label": self.label}
+        """Return a dict for JSON output."""
+        low, high = self.model_share.interval or (None, None)
+        counts = {"rated": self.model_share.n, "preferred": self.n_model, "tied": self.n_ties, "label": self.n_label}
         return counts | {"low": low, "high": high}
 
 
@@ -45,17 +45,17 @@ class PreferenceCounts:
 class Disagreements(Shown):
     """Images where a model's top class is not the original label."""
 
-    images: int  # number of these images
-    unrated_images: int  # number of these images without a rated class
+    n_images: int  # number of these images
+    n_unrated_images: int  # number of these images without a rated class
     by_scores: PreferenceCounts  # preference by scores, on images where the model's class was rated
     by_raters: PreferenceCounts | None  # preference by scores from only the raters; None without these scores
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
-            "disagreements": self.images,
+            "disagreements": self.n_images,
             **self.by_scores.to_json(),
-            "unrated_images": self.unrated_images,
+            "unrated_images": self.n_unrated_images,
             "raters_only": None if self.by_raters is None else self.by_raters.to_json(),
         }
 
@@ -70,16 +70,18 @@ class Preference(Shown):
     by_group: Mapping[str, Disagreements] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rated, total = self.total.by_scores.preferred.n, self.total.images
+        rated, total = self.total.by_scores.model_share.n, self.total.n_images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
-        raters_only = "" if self.total.by_raters is None else _in_words("; only raters: ", self.total.by_raters)
-        return text + _in_words(": ", self.total.by_scores) + raters_only
+        raters_only = (
+            "" if self.total.by_raters is None else _preference_in_words("; only raters: ", self.total.by_raters)
+        )
+        return text + _preference_in_words(": ", self.total.by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
         if self.total.by_raters is None:
-            document["raters_only_reason"] = NO_RATER_SCORES
+            document["raters_only_reason"] = RATER_SCORES_MISSING
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
 
@@ -87,7 +89,7 @@ def preferences(
     panel: Panel,
     original: LabelSets,
     scores: Scores,
-    raters: Scores | None = None,
+    rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
 ) -> tuple[Preference, ...]:
@@ -99,22 +101,25 @@ def preferences(
     """
     check_panel(panel)
     scores = scores.in_classes(original.classes)
-    raters = None if raters is None else raters.in_classes(original.classes)
+    rater_scores = None if rater_scores is None else rater_scores.in_classes(original.classes)
     rows = np.flatnonzero(panel.has_original)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
     names_of_images = [panel.images[image] for image in rows.tolist()]
-    by_scores = _LabelScores.of(scores, names_of_images, own, panel.match)
-    by_raters = None if raters is None else _LabelScores.of(raters, names_of_images, own, panel.match)
+    by_scores = _LabelScores.from_scores(scores, names_of_images, own, panel.match)
+    by_raters = (
+        None if rater_scores is None else _LabelScores.from_scores(rater_scores, names_of_images, own, panel.match)
+    )
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
+    def count_disagreements(top1: _Ints, is_in_group: npt.NDArray[np.bool_]) -> Disagreements:
+        """Count disagreements and preferences in a group of images."""
         images = np.flatnonzero(is_in_group & (top1 != own))
         return Disagreements(
-            images=images.size,
-            unrated_images=int(np.count_nonzero(by_scores.rows[images] < 0)),
-            by_scores=by_scores.count(images, top1[images]),
-            by_raters=None if by_raters is None else by_raters.count(images, top1[images]),
+            n_images=images.size,
+            n_unrated_images=int(np.count_nonzero(by_scores.score_rows[images] < 0)),
+            by_scores=by_scores.count_preferences(images, top1[images]),
+            by_raters=None if by_raters is None else by_raters.count_preferences(images, top1[images]),
         )
 
     all_images = np.ones(rows.size, bool)
@@ -122,8 +127,8 @@ def preferences(
     return tuple(
         Preference(
             model=model,
-            total=disagreements(top1, all_images),
-            by_group={name: disagreements(top1, group == name) for name in names},
+            total=count_disagreements(top1, all_images),
+            by_group={name: count_disagreements(top1, group == name) for name in names},
         )
         for model, top1 in zip(panel.models, panel.top1[:, rows], strict=True)
     )
@@ -131,32 +136,33 @@ def preferences(
 
 @dataclass(frozen=True, eq=False)
 class _LabelScores:
-    """Scores, the row of each image in them (-1 if missing), and the score of its original label."""
+    """Scores, the row of each image in the scores (-1 if missing), and its original label's score."""
 
     scores: Scores
-    rows: npt.NDArray[np.int64]
-    of_label: npt.NDArray[np.float64]
+    score_rows: npt.NDArray[np.int64]
+    label_scores: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, scores: Scores, images: Sequence[str], labels: _Ints, match: Match) -> "_LabelScores":
+    def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
+        """Find the row of each image, and the score of its original label."""
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
-        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.scores_of(rows, labels)))
+        return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
-    def count(self, images: npt.NDArray[np.int64], predicted: _Ints) -> PreferenceCounts:
+    def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.scores_of(self.rows[images], predicted), self.of_label[images]
+        of_model, of_label = self.scores.scores_of(self.score_rows[images], predicted_ids), self.label_scores[images]
         return PreferenceCounts(
-            model=int(np.count_nonzero(of_model > of_label)),
-            tied=int(np.count_nonzero(of_model == of_label)),
-            label=int(np.count_nonzero(of_model < of_label)),
+            n_model=int(np.count_nonzero(of_model > of_label)),
+            n_ties=int(np.count_nonzero(of_model == of_label)),
+            n_label=int(np.count_nonzero(of_model < of_label)),
         )
 
 
-def _in_words(start: str, counts: PreferenceCounts) -> str:
-    """Shares for the model and for the label; empty if no image was rated."""
-    preferred = counts.preferred
+def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
+    """State the shares for the model and for the label; empty if no image was rated."""
+    preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(percent, preferred.interval)
-    share = f"{start}{percent(preferred.value)} % for the model [{low}, {high}]"
-    return f"{share}, {percent(counts.label / preferred.n)} % for the label"
+    share = f"{prefix}{percent(preferred.value)} % for the model [{low}, {high}]"
+    return f"{share}, {percent(counts.n_label / preferred.n)} % for the label"

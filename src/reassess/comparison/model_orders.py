@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import LEVEL, p_text, sums_of_pairs
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, p_text, sum_pair_differences
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
@@ -23,9 +23,9 @@ from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.proportions import holm, sign_flip_p_values
 from reassess.text import Shown, counted, percent, some
 
-_MOST = 5  # pairs of models, or models of an order, in a text
-_TEST = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
-_NO_ORDER = "all models are equal by a label set"
+_MAX_IN_TEXT = 5  # pairs of models, or models of an order, in a text
+_TEST_DESCRIPTION = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
+_NO_ORDER_REASON = "all models are equal by a label set"
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
@@ -34,18 +34,18 @@ _Bools = npt.NDArray[np.bool_]
 class OrderChange(Shown):
     """The change in the order of models from a first label set to a second, on the same images."""
 
-    first: str  # name of the first label set
-    second: str  # name of the second label set
+    first_label_set: str  # name of the first label set
+    second_label_set: str  # name of the second label set
     models: tuple[str, ...]  # names, shape (M,)
-    images: int  # number of images
+    n_images: int  # number of images
     # int64, shape (P, 2): the lead in images by the first and by the second label set, for the pairs (0, 1), (0, 2),
     # ..., (M - 2, M - 1)
     leads: _Ints
     p_values: npt.NDArray[np.float64]  # float64, shape (P,): exact p-value of the change of each lead
-    holm: npt.NDArray[np.float64]  # float64, shape (P,): p-values with Holm's correction for all tests
+    holm_p_values: npt.NDArray[np.float64]  # float64, shape (P,): p-values with Holm's correction for all tests
 
     def __post_init__(self) -> None:
-        freeze(self, "leads", "p_values", "holm")
+        freeze(self, "leads", "p_values", "holm_p_values")
 
     @property
     def tau_b(self) -> float | None:
@@ -59,63 +59,64 @@ class OrderChange(Shown):
         return int(signs.prod(axis=1).sum()) / math.sqrt(first * second) if first and second else None
 
     @property
-    def changes_places(self) -> _Bools:
+    def has_swapped(self) -> _Bools:
         """Whether the two label sets put different models of a pair ahead; bool, shape (P,)."""
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
-    def significant(self) -> _Bools:
+    def is_significant(self) -> _Bools:
         """Whether the lead changes significantly (Holm p-value below 0.05); bool, shape (P,)."""
-        return np.asarray(self.holm < LEVEL)
+        return np.asarray(self.holm_p_values < SIGNIFICANCE_LEVEL)
 
     def __str__(self) -> str:
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        changes_places, is_significant = self.changes_places, self.significant
+        changes_places, is_significant = self.has_swapped, self.is_significant
         pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
-            tau = f"no tau-b ({_NO_ORDER})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
+            tau = f"no tau-b ({_NO_ORDER_REASON})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
             places, significant, both = map(
                 np.count_nonzero, (changes_places, is_significant, changes_places & is_significant)
             )
-            yield f"{self.first} and {self.second}: {tau}, {places:,} of {len(changes_places):,} pairs change places"
+            names = f"{self.first_label_set} and {self.second_label_set}"
+            yield f"{names}: {tau}, {places:,} of {len(changes_places):,} pairs change places"
             yield f"significant changes of a lead: {significant:,}; in {both:,} of these, the pair changes places"
         if pairs:
-            yield f"who is ahead by {self.first}, then by {self.second}; Holm p of the change:"
+            yield f"who is ahead by {self.first_label_set}, then by {self.second_label_set}; Holm p of the change:"
         pairs = sorted(pairs, key=self.p_values.__getitem__)
-        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MOST])
-        if len(pairs) > _MOST:
-            yield f"  and {len(pairs) - _MOST:,} more"
+        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MAX_IN_TEXT])
+        if len(pairs) > _MAX_IN_TEXT:
+            yield f"  and {len(pairs) - _MAX_IN_TEXT:,} more"
 
     def _pair_in_words(self, pair: int) -> str:
-        a, b = (self.models[place] for place in _pairs(len(self.models))[pair].tolist())
+        a, b = (self.models[place] for place in _model_pairs(len(self.models))[pair].tolist())
         before, after = (
-            f"{a if lead > 0 else b} by {100 * abs(lead) / self.images:.2f}" if lead else "neither"
+            f"{a if lead > 0 else b} by {100 * abs(lead) / self.n_images:.2f}" if lead else "neither"
             for lead in self.leads[pair].tolist()
         )
-        verdict = "significant" if self.significant[pair] else "not significant"
-        p_value = f"p {p_text(float(self.holm[pair]))}"
+        verdict = "significant" if self.is_significant[pair] else "not significant"
+        p_value = f"p {p_text(float(self.holm_p_values[pair]))}"
         return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold, with pairs that change places or change significantly."""
-        rows = np.flatnonzero(self.changes_places | self.significant)
-        pairs = _pairs(len(self.models))[rows].tolist()
+        """Return a dict for JSON output, with pairs that swap places or change significantly."""
+        rows = np.flatnonzero(self.has_swapped | self.is_significant)
+        pairs = _model_pairs(len(self.models))[rows].tolist()
         return {
-            "first": self.first,
-            "second": self.second,
+            "first": self.first_label_set,
+            "second": self.second_label_set,
             "tau_b": self.tau_b,
-            **({"tau_b_reason": _NO_ORDER} if self.tau_b is None else {}),
+            **({"tau_b_reason": _NO_ORDER_REASON} if self.tau_b is None else {}),
             "pairs": len(self.leads),
-            "change_places": int(np.count_nonzero(self.changes_places)),
-            "significant": int(np.count_nonzero(self.significant)),
+            "change_places": int(np.count_nonzero(self.has_swapped)),
+            "significant": int(np.count_nonzero(self.is_significant)),
             "changed": [
                 {
                     "a": self.models[a],
                     "b": self.models[b],
-                    "first_difference": first / self.images,
-                    "second_difference": second / self.images,
+                    "first_difference": first / self.n_images,
+                    "second_difference": second / self.n_images,
                     "p_value": p_value,
                     "holm": holm_p_value,
                     "changes_places": first * second < 0,
@@ -124,7 +125,7 @@ class OrderChange(Shown):
                     pairs,
                     self.leads[rows].tolist(),
                     self.p_values[rows].tolist(),
-                    self.holm[rows].tolist(),
+                    self.holm_p_values[rows].tolist(),
                     strict=True,
                 )
             ],
@@ -138,19 +139,19 @@ class ModelOrders(Shown):
     label_sets: tuple[str, ...]  # names, shape (S,)
     models: tuple[str, ...]  # names, shape (M,)
     images: tuple[str, ...]  # names, shape (N,): images in all predictions, with a valid class in all label sets
-    scored: _Ints  # int64, shape (S,): number of images in all predictions with a valid class in each label set
+    n_scored: _Ints  # int64, shape (S,): number of images in all predictions with a valid class in each label set
     hits: _Ints  # int64, shape (S, M): number of the N images where the model's top class is valid
-    changes: tuple[OrderChange, ...]  # one for each pair of label sets, in their order
+    order_changes: tuple[OrderChange, ...]  # one for each pair of label sets, in their order
 
     def __post_init__(self) -> None:
-        freeze(self, "scored", "hits")
+        freeze(self, "n_scored", "hits")
 
     def accuracy(self, label_set: str, model: str) -> Proportion:
         """Return the top-1 accuracy of a model by a label set, on the N images."""
         row, column = self.label_sets.index(label_set), self.models.index(model)
         return Proportion(hits=int(self.hits[row, column]), n=len(self.images))
 
-    def order(self, label_set: str) -> tuple[str, ...]:
+    def ranked_models(self, label_set: str) -> tuple[str, ...]:
         """Return the models, the best by a label set first; ties in order of their names."""
         return tuple(sorted(self.models, key=lambda model: (-self.accuracy(label_set, model).hits, model)))
 
@@ -160,26 +161,28 @@ class ModelOrders(Shown):
     def _in_words(self) -> Iterator[str]:
         yield f"top-1 accuracy on {counted(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
-            order = [f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.order(name)]
-            yield f"{name}: {some(order, most=_MOST)}"
-        yield from (str(change) for change in self.changes if change.leads.size)
+            order = [
+                f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.ranked_models(name)
+            ]
+            yield f"{name}: {some(order, most=_MAX_IN_TEXT)}"
+        yield from (str(change) for change in self.order_changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         by_label_set = []
-        for name, scored, hits in zip(self.label_sets, self.scored.tolist(), self.hits, strict=True):
+        for name, scored, hits in zip(self.label_sets, self.n_scored.tolist(), self.hits, strict=True):
             rank_of = dict(zip(self.models, ranks(hits).tolist(), strict=True))
             models = [
                 {"file": model, "rank": rank_of[model]} | self.accuracy(name, model).to_json()
-                for model in self.order(name)
+                for model in self.ranked_models(name)
             ]
             by_label_set.append({"labels": name, "scored": scored, "models": models})
         return {
             "images": len(self.images),
             "interval": "95 %, Wilson, over images",
-            "test": _TEST,
+            "test": _TEST_DESCRIPTION,
             "label_sets": by_label_set,
-            "changes": [change.to_json() for change in self.changes],
+            "changes": [change.to_json() for change in self.order_changes],
         }
 
 
@@ -240,8 +243,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    columns_of = {name: _find_images(name, panel, first) for name, panel in panels.items()}
-    scored = {name: np.append(panel.scored, False)[columns_of[name]] for name, panel in panels.items()}
+    columns_of = {name: _find_in_panel(name, panel, first) for name, panel in panels.items()}
+    scored = {name: np.append(panel.is_scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
         raise DataError(
@@ -257,55 +260,62 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
                 where=name,
                 fix="evaluate the same predictions with all label sets",
             )
-        hits[name] = panel.valid[rows][:, columns]
+        hits[name] = panel.is_valid[rows][:, columns]
     return ModelOrders(
         label_sets=tuple(panels),
         models=models,
         images=tuple(first.images[row] for row in common.tolist()),
-        scored=np.array([np.count_nonzero(panel.scored) for panel in panels.values()]),
+        n_scored=np.array([np.count_nonzero(panel.is_scored) for panel in panels.values()]),
         hits=np.stack([np.count_nonzero(of_set, axis=1) for of_set in hits.values()]),
-        changes=_changes(models, hits),
+        order_changes=_order_changes(models, hits),
     )
 
 
-def _find_images(name: str, panel: Panel, first: Panel) -> _Ints:
-    """Position in a panel of each image of the first panel; -1 if it is missing."""
-    if set(panel.models) != set(first.models):
+def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
+    """Find the position in a panel of each image of the first panel; -1 if it is missing."""
+    if set(panel.models) != set(first_panel.models):
         raise DataError(
             "different-models",
             "label sets evaluated different models",
-            where=name,
-            allowed=some(first.models),
+            where=label_set,
+            allowed=some(first_panel.models),
             found=some(panel.models),
         )
-    return join(first.images, panel.images, match=first.match, where="the first label set", known_where=name)
+    return join(
+        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_where=label_set
+    )
 
 
-def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
-    set_pairs = list(combinations(hits, 2))
+def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
+    """Test the changes of all leads between each two label sets."""
+    set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.
-    gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in set_pairs)
-    p_values = [sign_flip_p_values(*sums_of_pairs(gains, losses)) for gains, losses in gains_and_losses]
+    gains_and_losses = (
+        (hits_by_label_set[second] & ~hits_by_label_set[first], hits_by_label_set[first] & ~hits_by_label_set[second])
+        for first, second in set_pairs
+    )
+    p_values = [sign_flip_p_values(*sum_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
     holm_p_values = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
-            first=first,
-            second=second,
+            first_label_set=first,
+            second_label_set=second,
             models=models,
-            images=hits[first].shape[1],
-            leads=np.stack([_leads(hits[first]), _leads(hits[second])], axis=1),
+            n_images=hits_by_label_set[first].shape[1],
+            leads=np.stack([_pair_leads(hits_by_label_set[first]), _pair_leads(hits_by_label_set[second])], axis=1),
             p_values=exact,
-            holm=corrected,
+            holm_p_values=corrected,
         )
         for (first, second), exact, corrected in zip(set_pairs, p_values, holm_p_values, strict=True)
     )
 
 
-def _leads(hits: _Bools) -> _Ints:
-    totals, pairs = np.count_nonzero(hits, axis=1), _pairs(len(hits))
+def _pair_leads(hits: _Bools) -> _Ints:
+    """Return the lead in hits of each pair of models; int64, shape (P,)."""
+    totals, pairs = np.count_nonzero(hits, axis=1), _model_pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])
 
 
-def _pairs(count: int) -> _Ints:
-    """The pairs (0, 1), (0, 2), ... of `count` models; int64, shape (pairs, 2)."""
-    return np.stack(np.triu_indices(count, 1), axis=1)
+def _model_pairs(n_models: int) -> _Ints:
+    """Return the pairs (0, 1), (0, 2), ... of models; int64, shape (pairs, 2)."""
+    return np.stack(np.triu_indices(n_models, 1), axis=1)

@@ -30,16 +30,16 @@ class OriginalChanges(Shown):
 
     labels: LabelSets
     original: LabelSets  # in the classes of the labels
-    images: int  # number of images with a label set and an original label
-    rows: _Ints  # int64, shape (changed images,): positions in `labels`
+    n_images: int  # number of images with a label set and an original label
+    label_rows: _Ints  # int64, shape (changed images,): positions in `labels`
     original_rows: _Ints  # int64, shape (changed images,): positions in `original`
     kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
 
     def __post_init__(self) -> None:
-        freeze(self, "rows", "original_rows", "kinds")
+        freeze(self, "label_rows", "original_rows", "kinds")
 
     def __len__(self) -> int:
-        return self.rows.size
+        return self.label_rows.size
 
     @property
     def counts(self) -> dict[str, int]:
@@ -50,7 +50,7 @@ class OriginalChanges(Shown):
     def _headline(self) -> str:
         other, none, more = self.counts.values()
         return (
-            f"label sets that differ from the original label: {len(self):,} of {self.images:,} "
+            f"label sets that differ from the original label: {len(self):,} of {self.n_images:,} "
             f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
@@ -61,7 +61,7 @@ class OriginalChanges(Shown):
             len(self),
             (
                 (image, label(original), _SEPARATOR.join(map(label, self.labels[image] or ())))
-                for image, original in zip(self._names, self._originals.tolist(), strict=True)
+                for image, original in zip(self._image_names, self._original_ids.tolist(), strict=True)
             ),
         )
 
@@ -85,12 +85,12 @@ class OriginalChanges(Shown):
         import polars as pl
 
         classes = self.labels.classes
-        class_ids, sizes = self.labels.of_rows(self.rows)
+        class_ids, sizes = self.labels.of_rows(self.label_rows)
         changes = np.repeat(np.arange(len(self)), sizes)
-        new_scores = self._scores(scores, changes, class_ids)
+        new_scores = self._scores_of_classes(scores, changes, class_ids)
         order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), changes))
         class_ids, new_scores = class_ids[order], new_scores[order]
-        originals, rows = self._originals, np.arange(len(self))
+        originals, rows = self._original_ids, np.arange(len(self))
 
         def join_cells(texts: Sequence[object]) -> list[str]:
             ends = zip(np.cumsum(sizes).tolist(), sizes.tolist(), strict=True)
@@ -100,46 +100,46 @@ class OriginalChanges(Shown):
             cells = join_cells(texts)
             return pl.Series([cell if cell.strip(_SEPARATOR) else None for cell in cells], dtype=pl.String)
 
-        columns: dict[str, object] = {"image": self._names, "original": classes.to_column(originals)}
+        columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
         if has_names := bool(classes.names) and classes.names_in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in originals.tolist()]
         columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
         columns["new"] = join_cells(classes.to_column(class_ids).to_list())
         if has_names:
             columns["new_names"] = join_cells([classes.label(i) for i in class_ids.tolist()])
-        columns["score"] = pl.Series(self._scores(scores, rows, originals)).fill_nan(None)
-        columns["votes"] = pl.Series(self._votes(votes, rows, originals), dtype=pl.String)
+        columns["score"] = pl.Series(self._scores_of_classes(scores, rows, originals)).fill_nan(None)
+        columns["votes"] = pl.Series(self._vote_texts(votes, rows, originals), dtype=pl.String)
         columns["new_scores"] = join_known(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_votes"] = join_known([text or "" for text in self._votes(votes, changes, class_ids)])
+        columns["new_votes"] = join_known([text or "" for text in self._vote_texts(votes, changes, class_ids)])
         return pl.DataFrame(columns)
 
     @property
-    def _names(self) -> list[str]:
-        return [self.labels.images[row] for row in self.rows.tolist()]
+    def _image_names(self) -> list[str]:
+        return [self.labels.images[row] for row in self.label_rows.tolist()]
 
     @property
-    def _originals(self) -> npt.NDArray[np.int32]:
+    def _original_ids(self) -> npt.NDArray[np.int32]:
         return self.original.indices[self.original_rows]
 
-    def _scores(
+    def _scores_of_classes(
         self, scores: Scores | None, changes: _Ints, class_ids: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
         """Look up the score of a class of each change; NaN if raters were not asked."""
         if scores is None:
             return np.full(changes.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
-        rows = join(self._names, scores.images, known_where="the scores")
+        rows = join(self._image_names, scores.images, known_where="the scores")
         return scores.scores_of(rows[changes], class_ids)
 
-    def _votes(self, votes: Votes | None, changes: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
+    def _vote_texts(self, votes: Votes | None, changes: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
         """Count the answers about a class of each change, such as "4 no, 1 yes"."""
         if votes is None or not changes.size:
             return [None] * changes.size
         votes = votes.in_classes(self.labels.classes)
-        rows = join(self._names, votes.images, known_where="the votes")[changes]
+        rows = join(self._image_names, votes.images, known_where="the votes")[changes]
         if votes.classes is not None:
             questions, chosen = counts_by_class(votes)
-            rows = join(self._names, questions.images, known_where="the votes")[changes]
+            rows = join(self._image_names, questions.images, known_where="the votes")[changes]
             items = questions.find(rows, class_ids)
             totals = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(items >= 0, chosen[items], 0).tolist()
@@ -195,8 +195,8 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     return OriginalChanges(
         labels=labels,
         original=original,
-        images=int(np.count_nonzero(has_original)),
-        rows=rows,
+        n_images=int(np.count_nonzero(has_original)),
+        label_rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
     )

@@ -28,24 +28,24 @@ NO_ORIGINAL = "original labels of these images are missing"
 class Paired(Difference):
     """Hits of two models on the same images; see `Difference` for the interval and the test."""
 
-    both: int  # number of images where both models are correct
-    only_a: int  # number of images where only the first model is correct
-    only_b: int  # number of images where only the second model is correct
+    n_both: int  # number of images where both models are correct
+    n_only_a: int  # number of images where only the first model is correct
+    n_only_b: int  # number of images where only the second model is correct
 
     @property
     def counts(self) -> Mapping[int, int]:
         """Number of images where only the first model is correct (1), and where only the second is (-1)."""
-        return {1: self.only_a, -1: self.only_b}
+        return {1: self.n_only_a, -1: self.n_only_b}
 
     @property
-    def a(self) -> Proportion:
+    def accuracy_a(self) -> Proportion:
         """Accuracy of the first model."""
-        return Proportion(self.both + self.only_a, self.n)
+        return Proportion(self.n_both + self.n_only_a, self.n)
 
     @property
-    def b(self) -> Proportion:
+    def accuracy_b(self) -> Proportion:
         """Accuracy of the second model."""
-        return Proportion(self.both + self.only_b, self.n)
+        return Proportion(self.n_both + self.n_only_b, self.n)
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +54,7 @@ class Comparison(Shown):
 
     a: str  # name of the first model
     b: str  # name of the second model
-    images: int  # number of images in both predictions
+    n_images: int  # number of images in both predictions
     real: Paired  # by reassessed labels, on images with a nonempty label set
     original: Paired | None  # by original labels, on images with an original label; None without such images
     original_scored: Paired | None = None  # by original labels, on images that have both labels
@@ -63,28 +63,28 @@ class Comparison(Shown):
 
     @property
     def verdict(self) -> str:
-        """Which model is significantly better by each kind of labels, and whether the lead changes."""
+        """Sentence on the significantly better model by each kind of labels, and on its lead."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
         words = self._in_words(self.real)
         if self.original is None:
             return words
-        better, by_original = self.real.better, self.original.better
+        better, by_original = self.real.better_sign, self.original.better_sign
         if better == by_original:
             words += ", also by original labels" if better else ", by reassessed or original labels"
         elif not by_original:
             words += "; no significant difference by original labels"
         else:
             words += f"; by original labels {self._in_words(self.original)}"
-        if self.change is None or (better == by_original and (better or not self.change.better)):
+        if self.change is None or (better == by_original and (better or not self.change.better_sign)):
             return words
-        changes = "changes" if self.change.better else "does not change"
-        return f"{words}; the lead {changes} significantly, p {self.change.p_texts()['final_p_value']}"
+        changes = "changes" if self.change.better_sign else "does not change"
+        return f"{words}; the lead {changes} significantly, p {self.change.p_value_texts()['final_p_value']}"
 
     def _in_words(self, pair: Paired) -> str:
-        if not pair.better:
+        if not pair.better_sign:
             return f"no significant difference between {self.a} and {self.b}"
-        first, second = (self.a, self.b) if pair.better > 0 else (self.b, self.a)
+        first, second = (self.a, self.b) if pair.better_sign > 0 else (self.b, self.a)
         return f"{first} is better than {second}"
 
     @property
@@ -92,33 +92,38 @@ class Comparison(Shown):
         return self.verdict
 
     @property
-    def rows(self) -> dict[str, Paired | AccuracyChange]:
+    def differences_by_name(self) -> dict[str, Paired | AccuracyChange]:
         """Available differences, by their names in tables."""
         scored = None if self.original is None or self.real.n == self.original.n else self.original_scored
         parts = {"original": self.original, "original, scored": scored, "change": self.change}
         return {heading(self.label_set): self.real} | {name: part for name, part in parts.items() if part is not None}
 
     def _summary(self) -> Iterator[tuple[str, str]]:
-        for name, part in self.rows.items() if self.real.n else ():
+        for name, part in self.differences_by_name.items() if self.real.n else ():
             images = f"of {part.n:,} images"
-            only = f" {part.only_a:,} only {self.a}, {part.only_b:,} only {self.b}" if isinstance(part, Paired) else ""
+            only = (
+                f" {part.n_only_a:,} only {self.a}, {part.n_only_b:,} only {self.b}" if isinstance(part, Paired) else ""
+            )
             points = f"{100 * (part.difference or 0):+.2f} points"
-            yield name, f"{points} {_bounds(part.interval)}, p {part.p_texts()['p_value']}; {images}{only}"
+            yield (
+                name,
+                f"{points} {_format_interval(part.interval)}, p {part.p_value_texts()['p_value']}; {images}{only}",
+            )
             if part.raters_interval is not None:
                 yield (
                     f"{name}, raters resampled",
-                    f"{points} {_bounds(part.raters_interval)}, p {part.p_texts()['raters_p_value']}",
+                    f"{points} {_format_interval(part.raters_interval)}, p {part.p_value_texts()['raters_p_value']}",
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; a null value has its reason beside it."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         real, original, scored, change = self.real, self.original, self.original_scored, self.change
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
         document = {
             "a": self.a,
             "b": self.b,
-            "common_images": self.images,
+            "common_images": self.n_images,
             "images": real.n,
             "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
             "real_difference": real.difference,
@@ -127,9 +132,9 @@ class Comparison(Shown):
             "p_value": real.p_value,
             "holm": real.final_p_value,
             "raters": real.raters_to_json(),
-            "only_a": real.only_a,
-            "only_b": real.only_b,
-            "both": real.both,
+            "only_a": real.n_only_a,
+            "only_b": real.n_only_b,
+            "both": real.n_both,
             "original_images": 0 if original is None else original.n,
             "original_difference": None if original is None else original.difference,
             "original_low": original_low,
@@ -158,7 +163,7 @@ class Comparison(Shown):
         return document
 
 
-def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> Comparison:
+def compare(panel: Panel, a: str, b: str, *, tests: EveryPair | None = None) -> Comparison:
     """Compare two models on the same images.
 
     Parameters
@@ -167,7 +172,7 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
         The models on their common images.
     a, b
         Names of two of the models.
-    among
+    tests
         Tests of all pairs of models of the panel. The verdict is then corrected for all pairs, and covers raters too if
         the tests do. By default, only these two models are tested, over images.
 
@@ -187,47 +192,59 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
     >>> compare(panel, "one", "two").real
-    Paired(n=2, deviation=None, holm=None, both=1, only_a=1, only_b=0)
+    Paired(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
     check_known([a, b], panel.models, thing="model")
     pair = panel.models.index(a), panel.models.index(b)
-    scored, has_original = panel.scored, panel.has_original
+    scored, has_original = panel.is_scored, panel.has_original
     both = scored & has_original
     real, original, change = (
-        {} if tests is None else tests.of(*pair)
-        for tests in ((None,) * 3 if among is None else (among.real, among.original, among.change))
+        {} if kind is None else kind.test_fields(*pair)
+        for kind in ((None,) * 3 if tests is None else (tests.real, tests.original, tests.change))
     )
     return Comparison(
         a=a,
         b=b,
-        images=len(panel.images),
-        real=_paired(panel.valid, pair, scored, **real),
-        original=_paired(panel.original_hit, pair, has_original, **original) if has_original.any() else None,
-        original_scored=_paired(panel.original_hit, pair, both) if both.any() else None,
-        change=_change(panel, pair, both, **change) if both.any() else None,
+        n_images=len(panel.images),
+        real=_pair_hits(panel.is_valid, pair, scored, **real),
+        original=_pair_hits(panel.is_original_hit, pair, has_original, **original) if has_original.any() else None,
+        original_scored=_pair_hits(panel.is_original_hit, pair, both) if both.any() else None,
+        change=_lead_change(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
     )
 
 
-def _paired(
-    hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None
+def _pair_hits(
+    hits: npt.NDArray[np.bool_],
+    model_rows: tuple[int, int],
+    is_counted: npt.NDArray[np.bool_],
+    **test_fields: float | None,
 ) -> Paired:
-    a, b = hits[list(pair)][:, images]
+    """Count the hits of two models on the counted images."""
+    a, b = hits[list(model_rows)][:, is_counted]
     both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **test)
+    return Paired(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_fields)
 
 
-def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None) -> AccuracyChange:
-    real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
+def _lead_change(
+    panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_fields: float | None
+) -> AccuracyChange:
+    """Count images by the change of the lead from original to reassessed labels."""
+    real, original = (
+        hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
+    )
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     of_value = zip(changes.tolist(), counts.tolist(), strict=True)
     return AccuracyChange(
-        n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **test
+        n=int(np.count_nonzero(is_counted)),
+        images_by_change={value: count for value, count in of_value if value},
+        **test_fields,
     )
 
 
-def _bounds(interval: tuple[float, float] | None) -> str:
+def _format_interval(interval: tuple[float, float] | None) -> str:
+    """Format an interval in points, such as [+0.10, +0.30]."""
     return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))
 
 
@@ -243,7 +260,7 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]], classes:
     for pair in pairs:
         rows = {name: panel.models.index(name) for name in pair}
         for correct, wrong in (pair, pair[::-1]):
-            images = np.flatnonzero(panel.valid[rows[correct]] & ~panel.valid[rows[wrong]])
+            images = np.flatnonzero(panel.is_valid[rows[correct]] & ~panel.is_valid[rows[wrong]])
             tables.append(
                 pl.DataFrame(
                     {

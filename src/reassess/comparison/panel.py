@@ -33,15 +33,15 @@ class Panel(Shown):
         Names of the images, as in the predictions of the first model.
     top1
         int32, shape (M, N): class id of each model's top class.
-    valid
+    is_valid
         bool, shape (M, N): whether the top class is in the image's label set; False if the set is empty or missing.
-    scored
+    is_scored
         bool, shape (N,): whether the image has a nonempty label set; ReaL accuracy counts these images.
-    original_hit
+    is_original_hit
         bool, shape (M, N): whether the top class is the original label; False if the original label is missing.
     label_rows, original_rows
         int64, shape (N,): position of the image in the label sets and in the original labels; -1 if it is missing.
-    not_shared
+    n_not_shared
         Number of images of each model that are missing from another model's predictions.
     match
         How images are joined with other files.
@@ -63,18 +63,18 @@ class Panel(Shown):
     models: tuple[str, ...]
     images: tuple[str, ...]
     top1: npt.NDArray[np.int32]
-    valid: npt.NDArray[np.bool_]
-    scored: npt.NDArray[np.bool_]
-    original_hit: npt.NDArray[np.bool_]
+    is_valid: npt.NDArray[np.bool_]
+    is_scored: npt.NDArray[np.bool_]
+    is_original_hit: npt.NDArray[np.bool_]
     label_rows: npt.NDArray[np.int64]
     original_rows: npt.NDArray[np.int64]
-    not_shared: tuple[int, ...]
+    n_not_shared: tuple[int, ...]
     match: Match = "path"
     label_set: str = UNNAMED
 
     def __post_init__(self) -> None:
         _check_models(self.models)
-        freeze(self, "top1", "valid", "scored", "original_hit", "label_rows", "original_rows")
+        freeze(self, "top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows")
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
@@ -96,15 +96,15 @@ class Panel(Shown):
         DataError
             The models have no image in common, or were evaluated with different labels.
         """
-        columns: list[_Column] = []
+        columns: list[_ModelColumn] = []
         first: Outcomes | None = None
         for name, of_model in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
             first = of_model if first is None else first
-            columns.append(_column(name, of_model, first))
+            columns.append(_model_column(name, of_model, first))
         models = tuple(column.model for column in columns)
         _check_models(models)
         assert first is not None
-        common = np.flatnonzero(np.logical_and.reduce([column.is_in for column in columns]))
+        common = np.flatnonzero(np.logical_and.reduce([column.has_image for column in columns]))
         if not common.size:
             _raise_nothing_in_common(columns)
         rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
@@ -112,12 +112,12 @@ class Panel(Shown):
             models=models,
             images=tuple(first.images[row] for row in rows.tolist()),
             top1=np.stack([column.top1[rows] for column in columns]),
-            valid=np.stack([column.valid[rows] for column in columns]),
-            scored=(first.state == LABELLED)[rows],
-            original_hit=np.stack([column.original_hit[rows] for column in columns]),
+            is_valid=np.stack([column.is_valid[rows] for column in columns]),
+            is_scored=(first.state == LABELLED)[rows],
+            is_original_hit=np.stack([column.is_original_hit[rows] for column in columns]),
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
-            not_shared=tuple(column.count - rows.size for column in columns),
+            n_not_shared=tuple(column.n_images - rows.size for column in columns),
             match=first.match,
             label_set=first.label_set,
         )
@@ -180,11 +180,11 @@ class Panel(Shown):
         Examples
         --------
         >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
-        >>> Panel.from_ids(["one", "two"], np.array([[2, 0], [1, 1]]), labels).valid
+        >>> Panel.from_ids(["one", "two"], np.array([[2, 0], [1, 1]]), labels).is_valid
         array([[ True, False],
                [False,  True]])
         """
-        _check_ids(models, top1, labels)
+        _check_top1(models, top1, labels)
         label_rows = _sort_by_key(labels.images)
         ids = top1.astype(np.int32, copy=False)
         if (np.diff(label_rows) < 0).any():
@@ -194,42 +194,46 @@ class Panel(Shown):
         if original is not None:
             original = original.in_classes(labels.classes)
             original_rows = join(images, original.images, known_where="the original labels")
-            original_hit = _hits(ids, original, original_rows)
+            original_hit = _is_top1_in_labels(ids, original, original_rows)
         return cls(
             models=tuple(models),
             images=images,
             top1=ids,
-            valid=_hits(ids, labels, label_rows),
-            scored=labels.sizes[label_rows] > 0,
-            original_hit=original_hit,
+            is_valid=_is_top1_in_labels(ids, labels, label_rows),
+            is_scored=labels.sizes[label_rows] > 0,
+            is_original_hit=original_hit,
             label_rows=label_rows,
             original_rows=original_rows,
-            not_shared=(0,) * len(models),
+            n_not_shared=(0,) * len(models),
             label_set=labels.title,
         )
 
     @property
-    def label_errors(self) -> npt.NDArray[np.bool_]:
-        """Whether that class is valid, and not the original label: bool, shape (M, N)."""
-        return self.valid & self.has_original & ~self.original_hit
+    def is_label_error(self) -> npt.NDArray[np.bool_]:
+        """Whether a model's top class is valid, but not the original label: bool, shape (M, N)."""
+        return self.is_valid & self.has_original & ~self.is_original_hit
 
     @property
     def has_original(self) -> npt.NDArray[np.bool_]:
         """Whether the image has an original label; original accuracy counts these images; bool, shape (N,)."""
         return self.original_rows >= 0
 
-    def check_scored(self) -> None:
+    def check_has_scored_images(self) -> None:
         """Raise `DataError` if no image is scored."""
-        if not self.scored.any():
+        if not self.is_scored.any():
             raise DataError("none-scored", NONE_SCORED, fix="use predictions on images with valid labels")
 
     @property
     def _headline(self) -> str:
-        scored = int(np.count_nonzero(self.scored))
+        scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
     def _list(self) -> Listed:
-        hits = np.count_nonzero(self.valid, axis=1), np.count_nonzero(self.original_hit, axis=1), self.not_shared
+        hits = (
+            np.count_nonzero(self.is_valid, axis=1),
+            np.count_nonzero(self.is_original_hit, axis=1),
+            self.n_not_shared,
+        )
         counts = zip(self.models, *hits, strict=True)
         rows = (
             (model, f"{real:,}", f"{original:,}", f"{not_shared:,}") for model, real, original, not_shared in counts
@@ -238,16 +242,16 @@ class Panel(Shown):
 
 
 @dataclass(frozen=True)
-class _Column:
+class _ModelColumn:
     """A model's results, on the images of the first model in their order."""
 
     model: str
-    images: str  # number and examples of its images, for messages
-    count: int  # number of its images
-    is_in: npt.NDArray[np.bool_]  # whether the image is in its predictions
+    images_text: str  # number and examples of its images, for messages
+    n_images: int  # number of its images
+    has_image: npt.NDArray[np.bool_]  # whether the image is in its predictions
     top1: npt.NDArray[np.int32]
-    valid: npt.NDArray[np.bool_]
-    original_hit: npt.NDArray[np.bool_]
+    is_valid: npt.NDArray[np.bool_]
+    is_original_hit: npt.NDArray[np.bool_]
 
 
 def check_panel(value: object) -> None:
@@ -261,7 +265,7 @@ def _check_models(models: tuple[str, ...]) -> None:
     check_unique(models, thing="a model")
 
 
-def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
+def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
     class_list_for_ids(labels.classes, where="the top-1 classes")
     check_range(
@@ -273,9 +277,9 @@ def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: Lab
     )
 
 
-def _raise_nothing_in_common(columns: list[_Column]) -> None:
+def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
     most = 5
-    lines = [f"{column.model}: {column.images}" for column in columns[:most]]
+    lines = [f"{column.model}: {column.images_text}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
     raise DataError(
         "nothing-in-common",
@@ -285,36 +289,45 @@ def _raise_nothing_in_common(columns: list[_Column]) -> None:
     )
 
 
-def _column(name: str, outcomes: Outcomes, first: Outcomes) -> _Column:
-    rows = join(first.images, outcomes.images, match=outcomes.match, where="the first model", known_where=name)
+def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
+    """Arrange a model's results in the order of the first model's images."""
+    rows = join(
+        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
+    )
     is_in = rows >= 0
-    for of_first, of_model in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
+    for of_first, of_model in (
+        (first_outcomes.label_rows, outcomes.label_rows),
+        (first_outcomes.original_rows, outcomes.original_rows),
+    ):
         if (of_first[is_in] != of_model[rows[is_in]]).any():
             raise DataError(
                 "different-labels",
                 "models were evaluated with different labels",
-                where=name,
+                where=model,
                 fix="evaluate all models with the same labels",
             )
     # A missing image has row -1, so it gets the appended value.
-    return _Column(
-        model=name,
-        images=f"{len(outcomes):,} images" + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
-        count=len(outcomes),
-        is_in=is_in,
+    return _ModelColumn(
+        model=model,
+        images_text=f"{len(outcomes):,} images"
+        + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
+        n_images=len(outcomes),
+        has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],
-        valid=np.append(outcomes.rank == 0, False)[rows],
-        original_hit=np.append(outcomes.original_rank == 0, False)[rows],
+        is_valid=np.append(outcomes.rank == 0, False)[rows],
+        is_original_hit=np.append(outcomes.original_rank == 0, False)[rows],
     )
 
 
 def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
-    """Positions of the images in the order of their keys."""
+    """Return the positions of the images in the order of their keys."""
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
-def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether each top class is among the labels at the image's row; False if the row is -1."""
+def _is_top1_in_labels(
+    top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return whether each top class is a label of the image's row; False if the row is -1."""
     has_row = np.flatnonzero(rows >= 0)
     targets, sizes = labels.of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)
@@ -335,4 +348,4 @@ def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | 
         return None
     if not shared:
         return Missing("models have no image in common")
-    return {model: outcomes[model].part(of_model[common]) for model, of_model in rows.items()}
+    return {model: outcomes[model].select_rows(of_model[common]) for model, of_model in rows.items()}

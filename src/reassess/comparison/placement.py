@@ -14,7 +14,7 @@ from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-_NEAREST = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
+_N_NEAREST_ROWS = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Placement(Shown):
     """A model's position among published results."""
 
     entry: LeaderboardRow  # the model
-    of: int  # number of rows, including the model's
+    n_rows: int  # number of rows, including the model's
     real_rank: int  # rank by ReaL accuracy
     original_rank: int  # rank by original accuracy
-    better: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
-    others: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
+    better_rows: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
+    other_rows: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
     expected: _ExpectedAccuracy | None  # None if there are too few families for a line
 
     @property
     def caveat(self) -> str:
-        """Why the expected accuracy is missing, or its interval uncertain; empty if neither is so."""
+        """Reason why the expected accuracy is missing or its interval uncertain; empty if neither."""
         if self.expected is None:
             return f"no expected accuracy: {TOO_FEW_FAMILIES} for a line"
         if self.expected.extrapolated:
@@ -63,13 +63,13 @@ class Placement(Shown):
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return self.entry.to_json() | {
-            "of": self.of,
+            "of": self.n_rows,
             "real_rank": self.real_rank,
             "original_rank": self.original_rank,
-            "better": [entry.to_json() for entry in self.better],
-            "others": [entry.to_json() for entry in self.others],
+            "better": [entry.to_json() for entry in self.better_rows],
+            "others": [entry.to_json() for entry in self.other_rows],
             "expected": None if self.expected is None else dict(vars(self.expected)),
             **({"expected_reason": TOO_FEW_FAMILIES} if self.expected is None else {}),
         }
@@ -97,7 +97,8 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
     >>> board = Leaderboard(tuple(LeaderboardRow("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
     >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], neighbours=1)
-    >>> placement.real_rank, placement.of, [entry.model for entry in (*placement.better, *placement.others)]
+    >>> near = *placement.better_rows, *placement.other_rows
+    >>> placement.real_rank, placement.n_rows, [row.model for row in near]
     (2, 6, ['e', 'd'])
     >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
     (84.81, 0.39, 1.0)
@@ -109,20 +110,21 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     of the rows are within the interval that is computed from the rows of other families.
     """
     check_type(Leaderboard, board)
-    return tuple(_place(board, model, neighbours) for model in models)
+    return tuple(_place_model(board, model, neighbours) for model in models)
 
 
-def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placement:
+def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -> Placement:
+    """Find the position of one model on the leaderboard."""
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
         entry=entry,
-        of=len(board) + 1,
+        n_rows=len(board) + 1,
         real_rank=1 + better,
         original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
-        better=tuple(ranked[max(0, better - neighbours) : better]),
-        others=tuple(ranked[better : better + neighbours]),
-        expected=_expectation(board, entry),
+        better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
+        other_rows=tuple(ranked[better : better + n_neighbours]),
+        expected=_expect_accuracy(board, entry),
     )
 
 
@@ -135,9 +137,12 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
+def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
+    """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
     distance = np.abs(board.original - entry.original)
-    is_near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # with ties at the largest distance
+    is_near = (
+        distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
+    )  # with ties at the largest distance
     line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
     if line is None:
         return None

@@ -21,25 +21,25 @@ _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Gaps(Shown):
+class SignificantGaps(Shown):
     """Pairs of models that differ significantly by original and by reassessed labels.
 
     All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
     """
 
-    pairs: int  # number of pairs of models
-    by_original: int  # number of pairs that differ significantly by original labels
-    by_real: int  # number of pairs that differ significantly by reassessed labels
-    changed: _Ints  # pairs whose lead changes significantly; the model that gains is first
+    n_pairs: int  # number of pairs of models
+    n_by_original: int  # number of pairs that differ significantly by original labels
+    n_by_real: int  # number of pairs that differ significantly by reassessed labels
+    changed_pairs: _Ints  # pairs whose lead changes significantly; the model that gains is first
     # pairs that differ significantly only by original labels, and whose lead shrinks significantly; the model that is
     # better by original labels is first
-    vanished: _Ints
+    vanished_pairs: _Ints
     # pairs that differ significantly by both kinds of labels, in opposite directions; the model that is better by
     # original labels is first
-    reversed: _Ints
+    reversed_pairs: _Ints
 
     def __post_init__(self) -> None:
-        freeze(self, "changed", "vanished", "reversed")
+        freeze(self, "changed_pairs", "vanished_pairs", "reversed_pairs")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,15 +51,15 @@ class Ranking(Shown):
     original: tuple[Proportion, ...] | None  # original accuracy of each model; None if no image has an original label
     ranks: _Ints  # int64, shape (M,): 1 + number of models with a higher ReaL accuracy, so ties share a rank
     original_ranks: _Ints | None  # the same by original accuracy
-    low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images
-    high: _Ints  # int64, shape (M,): upper end
+    rank_low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images
+    rank_high: _Ints  # int64, shape (M,): upper end
     neighbours: tuple[Comparison, ...]  # M - 1 comparisons of each model with the next
-    gaps: Gaps | None  # None if no scored image has an original label
+    gaps: SignificantGaps | None  # None if no scored image has an original label
     replicates: int  # number of bootstrap replicates
     seed: int  # seed of the bootstrap
 
     def __post_init__(self) -> None:
-        freeze(self, "ranks", "original_ranks", "low", "high")
+        freeze(self, "ranks", "original_ranks", "rank_low", "rank_high")
 
     def __len__(self) -> int:
         return len(self.models)
@@ -67,24 +67,24 @@ class Ranking(Shown):
     def _list(self) -> Listed:
         rows = (
             (f"{rank:,}", f"{low:,} to {high:,}", percent(real.value or 0), model)
-            for rank, low, high, real, model in self._rows()
+            for rank, low, high, real, model in self._table_rows()
         )
         return Listed(("rank", "95 %", "accuracy %", "model"), len(self), rows)
 
     def __str__(self) -> str:
         return "\n".join(
             f"{rank:>5} [{low}, {high}] {percent(real.value or 0):>6} % {model}"
-            for rank, low, high, real, model in self._rows()
+            for rank, low, high, real, model in self._table_rows()
         )
 
-    def _rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
-        return zip(self.ranks, self.low, self.high, self.real, self.models, strict=True)
+    def _table_rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
+        return zip(self.ranks, self.rank_low, self.rank_high, self.real, self.models, strict=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         original = self.original or (None,) * len(self)
         original_ranks = [None] * len(self) if self.original_ranks is None else self.original_ranks.tolist()
-        columns = (self.models, self.ranks.tolist(), self.low.tolist(), self.high.tolist(), original_ranks)
+        columns = (self.models, self.ranks.tolist(), self.rank_low.tolist(), self.rank_high.tolist(), original_ranks)
         names = ("file", "rank", "rank_low", "rank_high", "original_rank")
         models = [
             dict(zip(names, entry, strict=True))
@@ -97,22 +97,22 @@ class Ranking(Shown):
             "seed": self.seed,
             "models": models,
             "neighbours": [
-                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": pair.real.holm}
+                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": pair.real.holm_p_value}
                 for pair in self.neighbours
             ],
             "gaps": None if self.gaps is None else self._gaps_to_json(self.gaps),
         }
 
-    def _gaps_to_json(self, gaps: Gaps) -> dict[str, Any]:
+    def _gaps_to_json(self, gaps: SignificantGaps) -> dict[str, Any]:
         return {
-            "pairs": gaps.pairs,
-            "significant_pairs": {"original": gaps.by_original, "real": gaps.by_real},
-            "lead_changes": len(gaps.changed),
-            "vanished": self._names(gaps.vanished),
-            "reversed": self._names(gaps.reversed),
+            "pairs": gaps.n_pairs,
+            "significant_pairs": {"original": gaps.n_by_original, "real": gaps.n_by_real},
+            "lead_changes": len(gaps.changed_pairs),
+            "vanished": self._pairs_to_json(gaps.vanished_pairs),
+            "reversed": self._pairs_to_json(gaps.reversed_pairs),
         }
 
-    def _names(self, pairs: _Ints) -> list[dict[str, str]]:
+    def _pairs_to_json(self, pairs: _Ints) -> list[dict[str, str]]:
         return [
             {"better_by_original": self.models[better], "other": self.models[other]} for better, other in pairs.tolist()
         ]
@@ -147,14 +147,14 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(9)], [[i % 2] for i in range(9)])
     >>> panel = Panel.from_predictions({"none": np.zeros(9, int), "half": np.ones(9, int)}, labels)
     >>> ranking = rank_models(panel)
-    >>> ranking.models, ranking.ranks, ranking.low, ranking.high
+    >>> ranking.models, ranking.ranks, ranking.rank_low, ranking.rank_high
     (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
     """
     check_panel(panel)
-    panel.check_scored()
+    panel.check_has_scored_images()
     check_replicates(replicates)
     check_number(seed, 0, what="seed", whole=True)
-    hits, has_original = panel.valid[:, panel.scored], panel.has_original
+    hits, has_original = panel.is_valid[:, panel.is_scored], panel.has_original
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
@@ -164,39 +164,40 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     tests = every_pair(panel) if tests is None else tests
     by_original = None
     if has_original.any():
-        by_original = np.count_nonzero(panel.original_hit[order][:, has_original], axis=1)
+        by_original = np.count_nonzero(panel.is_original_hit[order][:, has_original], axis=1)
     return Ranking(
         models=tuple(names),
-        real=_proportions(totals, hits.shape[1]),
-        original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(has_original))),
+        real=_accuracies(totals, hits.shape[1]),
+        original=None if by_original is None else _accuracies(by_original, int(np.count_nonzero(has_original))),
         ranks=ranks(totals),
         original_ranks=None if by_original is None else ranks(by_original),
-        low=low,
-        high=high,
-        neighbours=tuple(compare(panel, a, b, among=tests) for a, b in pairwise(names)),
-        gaps=_gaps(tests, order),
+        rank_low=low,
+        rank_high=high,
+        neighbours=tuple(compare(panel, a, b, tests=tests) for a, b in pairwise(names)),
+        gaps=_find_gaps(tests, order),
         replicates=replicates,
         seed=seed,
     )
 
 
-def _proportions(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
+def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
     return tuple(Proportion(of_model, n) for of_model in hits.tolist())
 
 
-def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
+def _find_gaps(tests: EveryPair, order: _Ints) -> SignificantGaps | None:
+    """Find pairs of models that differ significantly by original or reassessed labels."""
     if tests.original is None or tests.change is None:
         return None
     a, b = np.triu_indices(len(order), 1)
     pairs = order[a], order[b]
-    real, original, change = (kind.better[pairs] for kind in (tests.real, tests.original, tests.change))
+    real, original, change = (kind.better_signs[pairs] for kind in (tests.real, tests.original, tests.change))
     better_first, gaining_first = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
     is_lost = (original != 0) & (change == -original)
-    return Gaps(
-        pairs=a.size,
-        by_original=int(np.count_nonzero(original)),
-        by_real=int(np.count_nonzero(real)),
-        changed=gaining_first[change != 0],
-        vanished=better_first[is_lost & (real == 0)],
-        reversed=better_first[is_lost & (real == -original)],
+    return SignificantGaps(
+        n_pairs=a.size,
+        n_by_original=int(np.count_nonzero(original)),
+        n_by_real=int(np.count_nonzero(real)),
+        changed_pairs=gaining_first[change != 0],
+        vanished_pairs=better_first[is_lost & (real == 0)],
+        reversed_pairs=better_first[is_lost & (real == -original)],
     )

@@ -10,7 +10,7 @@ from reassess.evaluation.result import label_errors_in_words
 from reassess.numeric import Proportion
 from reassess.text import counted, percent, percents, together
 
-_MISTAKES_OF = {
+_KIND_DESCRIPTIONS = {
     "collapsed": "another name for a valid class, or a class that includes it",
     "co_occurring": "a class that is often valid together with a valid one",
     "same_group": "a class in the same group as a valid one",
@@ -23,38 +23,44 @@ _MISTAKES_OF = {
 
 def summary(findings: Findings) -> list[str]:
     """Describe the labels, the best model and its mistakes in three to six sentences."""
-    sentences = [_labels(findings)]
-    if findings.panel.scored.any():
-        sentences += [*_best(findings), *_label_errors(findings), *_mistakes(findings), *_model_or_label(findings)]
+    sentences = [_describe_labels(findings)]
+    if findings.panel.is_scored.any():
+        sentences += [
+            *_describe_best_model(findings),
+            *_describe_label_errors(findings),
+            *_describe_mistakes(findings),
+            *_describe_preference(findings),
+        ]
     return [f"{sentence}." for sentence in sentences]
 
 
-def _labels(findings: Findings) -> str:
-    labels, level = findings.labels, findings.level
+def _describe_labels(findings: Findings) -> str:
+    """Describe the labels in a sentence."""
+    labels, level = findings.labels, findings.original_label_accuracy
     rated = len(labels) - labels.empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    share = f"{percent(level.value)} %" if findings.unrated else _percent(level)
-    unrated = f". {findings.unrated}" if findings.unrated else ""
+    share = f"{percent(level.value)} %" if findings.rated_images_text else _format_percent(level)
+    unrated = f". {findings.rated_images_text}" if findings.rated_images_text else ""
     return f"{words}{unrated}. The original label is valid for {share} of the images with a valid class"
 
 
-def _best(findings: Findings) -> Iterator[str]:
-    """Sentences about the model with the highest accuracy, and about significant differences."""
+def _describe_best_model(findings: Findings) -> Iterator[str]:
+    """Yield sentences about the most accurate model, and about significant differences."""
     ranking = findings.ranking
     if isinstance(ranking, Missing):
         (model,) = findings.models
         real = findings.evaluations[model].real[1] if findings.evaluations else None
         if real is not None and real.value is not None:
-            yield f"{model} has an accuracy of {_percent(real)}"
+            yield f"{model} has an accuracy of {_format_percent(real)}"
         return
     ties = int((ranking.ranks == 1).sum())
     best, others = ranking.models[:ties], ranking.models[ties:]
-    not_worse = [other for other in others if not all(findings.compare(one, other).real.better for one in best)]
+    not_worse = [other for other in others if not all(findings.compare(one, other).real.better_sign for one in best)]
     has, verb = ("has", "is") if ties == 1 else ("have", "are")
-    words = f"{together(best)} {has} the highest accuracy, {_percent(ranking.real[0])}"
+    words = f"{together(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
     if not_worse:
         words += f", but {verb} not significantly better than {together(not_worse)}"
     elif others:
@@ -64,20 +70,20 @@ def _best(findings: Findings) -> Iterator[str]:
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
     yield words
-    if ranking.gaps is not None and ranking.gaps.pairs > 1:
-        first = next(gaps_in_words(ranking, most=1))
+    if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
+        first = next(gaps_in_words(ranking, max_pairs=1))
         yield f"{first[0].upper()}{first[1:]}"
 
 
-def _label_errors(findings: Findings) -> Iterator[str]:
-    """How many mistakes of the best model by original labels are correct by the label sets."""
+def _describe_label_errors(findings: Findings) -> Iterator[str]:
+    """Yield how many mistakes of the best model by original labels are correct by the label sets."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
         if words := label_errors_in_words(evaluation):
             yield f"{model}: {words}"
 
 
-def _mistakes(findings: Findings) -> Iterator[str]:
-    """A sentence about the most frequent kind of mistake of the best model."""
+def _describe_mistakes(findings: Findings) -> Iterator[str]:
+    """Yield a sentence about the best model's most frequent kind of mistake."""
     model = findings.models[0]
     (taxonomy,) = (each for each in findings.taxonomies if each.model == model)
     if not len(taxonomy):
@@ -91,30 +97,31 @@ def _mistakes(findings: Findings) -> Iterator[str]:
         yield f"{model} makes {counted(total, 'mistake')}; {which} is unknown: scores are missing"
         return
     verb = "are" if 1 < total < 2 * n else "is"
-    yield f"{_share(n, total)} of {model} {verb} of one kind: {_MISTAKES_OF[kind]} ({n:,} of {total:,})"
+    yield f"{_share_in_words(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
 
 
-def _share(n: int, total: int) -> str:
+def _share_in_words(n: int, total: int) -> str:
+    """Describe a share of the mistakes in words."""
     if n == total:
         return "All of the mistakes" if n > 1 else "The only mistake"
     return "Most of the mistakes" if 2 * n > total else "The largest part of the mistakes"
 
 
-def _model_or_label(findings: Findings) -> Iterator[str]:
-    """A sentence about preference if the best model and the original label differ."""
+def _describe_preference(findings: Findings) -> Iterator[str]:
+    """Yield whose class is preferred where the best model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return
     (best,) = (each for each in findings.preferences if each.model == findings.models[0])
     counts = best.total.by_scores if best.total.by_raters is None else best.total.by_raters
-    if counts.preferred.n:
+    if counts.model_share.n:
         who = "the scores" if best.total.by_raters is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {who} prefer the model's class on "
-            f"{_percent(counts.preferred)} of {counted(counts.preferred.n, 'compared image')}"
+            f"{_format_percent(counts.model_share)} of {counted(counts.model_share.n, 'compared image')}"
         )
 
 
-def _percent(part: Proportion) -> str:
-    assert part.value is not None
-    assert part.interval is not None
-    return f"{percent(part.value)} % ({percents(part.interval)})"
+def _format_percent(proportion: Proportion) -> str:
+    assert proportion.value is not None
+    assert proportion.interval is not None
+    return f"{percent(proportion.value)} % ({percents(proportion.interval)})"

@@ -20,22 +20,22 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
+from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, mistake_counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 
-_OF_SCORES = ("not_asked", "never_rated")
-ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
+_KINDS_FROM_SCORES = ("not_asked", "never_rated")
+ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_KINDS_FROM_SCORES, "remaining")
 KINDS_IN_WORDS = {
     "collapsed": "collapsed",
     "co_occurring": "co-occurring",
     "same_group": "same group",
-    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
+    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_KINDS_FROM_SCORES)},
     "remaining": "other",
 }
 # Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are also valid together in
 # the other half; of pairs on two images, 59 %; of pairs on one image, 21 %.
-OFTEN = 3
+MIN_CO_OCCURRENCES = 3
 _Ints = npt.NDArray[np.int32]
 
 
@@ -43,34 +43,36 @@ _Ints = npt.NDArray[np.int32]
 class CoOccurrence(Shown):
     """Pairs of classes that are valid together, sorted by number of images, the highest first, then by class id."""
 
-    pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
-    images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
+    class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
+    image_counts: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set contains both
 
     def __post_init__(self) -> None:
-        freeze(self, "pairs", "images")
+        freeze(self, "class_pairs", "image_counts")
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.class_pairs)
 
     @property
     def _headline(self) -> str:
-        most = self.images.max(initial=0)
+        most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
     def _list(self) -> Listed:
-        both = zip(self.pairs, self.images, strict=True)
+        both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return Listed(("class id", "class id", "images"), len(self), rows)
 
-    def at_least(self, images: int) -> npt.NDArray[np.int32]:
+    def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
         """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
-        return self.pairs[self.images >= images]
+        return self.class_pairs[self.image_counts >= images]
 
-    def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
-        """Return a JSON object for each of the `most` frequent pairs."""
+    def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
+        """Return a JSON object for each of the `max_pairs` frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
-            for pair, images in zip(self.pairs[:most].tolist(), self.images[:most].tolist(), strict=True)
+            for pair, images in zip(
+                self.class_pairs[:max_pairs].tolist(), self.image_counts[:max_pairs].tolist(), strict=True
+            )
         ]
 
 
@@ -97,7 +99,7 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
         parts.append(sets.reshape(-1, size)[:, np.stack(np.triu_indices(size, 1), axis=1)].reshape(-1, 2))
     pairs, images = np.unique(np.concatenate(parts), axis=0, return_counts=True)
     order = np.argsort(-images, kind="stable")
-    return CoOccurrence(pairs=pairs[order], images=images[order])
+    return CoOccurrence(class_pairs=pairs[order], image_counts=images[order])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,12 +108,12 @@ class Taxonomy(Shown):
 
     model: str  # name
     images: tuple[str, ...]  # names of the images with a mistake
-    predicted: _Ints  # int32, shape (mistakes,): the model's first class
+    predicted_ids: _Ints  # int32, shape (mistakes,): the model's first class
     kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first kind that applies, index into `ERROR_KINDS`
     reasons: Mapping[str, str] = field(default_factory=dict)  # why a kind was not determined, by kind
 
     def __post_init__(self) -> None:
-        freeze(self, "predicted", "kinds")
+        freeze(self, "predicted_ids", "kinds")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -122,22 +124,22 @@ class Taxonomy(Shown):
         counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
         return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
-    def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
+    def examples(self, kind: str, *, max_examples: int = 5) -> tuple[tuple[str, int], ...]:
         """Return the first images of a kind, each with the predicted class."""
-        rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
-        return tuple((self.images[row], int(self.predicted[row])) for row in rows)
+        rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:max_examples].tolist()
+        return tuple((self.images[row], int(self.predicted_ids[row])) for row in rows)
 
     @property
     def _headline(self) -> str:
-        return f"{self.model}: {len(self):,} mistakes: {counts_in_words(self.counts, KINDS_IN_WORDS)}"
+        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
     def _list(self) -> Listed:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
         rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in counts.items())
         return Listed(("kind", "mistakes", "%"), len(counts), rows)
 
-    def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
-        """Return a JSON object, with at most `most` examples of each kind, and a reason for each null."""
+    def to_json(self, classes: Classes, *, max_examples: int = 5) -> dict[str, Any]:
+        """Return a JSON object, with at most `max_examples` examples of each kind, and a reason for each null."""
         return {
             "file": self.model,
             "mistakes": len(self),
@@ -146,7 +148,7 @@ class Taxonomy(Shown):
             "examples": {
                 kind: [
                     {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
-                    for image, class_id in self.examples(kind, most=most)
+                    for image, class_id in self.examples(kind, max_examples=max_examples)
                 ]
                 for kind in ERROR_KINDS
             },
@@ -162,7 +164,7 @@ def taxonomies(
     benchmark: Benchmark | None = None,
     collapsed: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
-    often: int = OFTEN,
+    often: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
     """Find the kind of each mistake, for each model.
 
@@ -203,22 +205,22 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
-    relations = _ClassRelations.of(labels, collapsed, groups or {}, often)
-    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
+    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, often)
+    reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "table of collapsed classes is missing"
     if groups is None:
         reasons["same_group"] = "groups of classes are missing"
     results = []
-    for model, top1, is_valid in zip(panel.models, panel.top1, panel.valid, strict=True):
-        rows = np.flatnonzero(panel.scored & ~is_valid)
+    for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
+        rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*relations.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*relations.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
-            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _OF_SCORES]
+            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-        results.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
+        results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
     return tuple(results)
 
 
@@ -226,45 +228,47 @@ def taxonomies(
 class _ClassRelations:
     """Collapsed and co-occurring pairs, and groups of classes, for fast lookup."""
 
-    collapsed: npt.NDArray[np.int64]  # keys of pairs
-    co_occurring: npt.NDArray[np.int64]  # keys of pairs
-    grouped: npt.NDArray[np.int64]  # ids of the classes with a group, sorted
-    numbers: npt.NDArray[np.int64]  # number of the group, for each of these classes
+    collapsed_keys: npt.NDArray[np.int64]  # keys of pairs
+    co_occurring_keys: npt.NDArray[np.int64]  # keys of pairs
+    grouped_class_ids: npt.NDArray[np.int64]  # ids of the classes with a group, sorted
+    group_numbers: npt.NDArray[np.int64]  # number of the group, for each of these classes
 
     @classmethod
-    def of(
-        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], often: int
+    def from_labels(
+        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
     ) -> "_ClassRelations":
-        pairs = co_occurrence(labels).at_least(often)
+        """Collect collapsed pairs, pairs that are often valid together, and groups."""
+        pairs = co_occurrence(labels).pairs_on_at_least(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed=_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
-            co_occurring=_keys(np.concatenate([pairs, pairs[:, ::-1]])),
-            grouped=np.array(sorted(groups), np.int64),
-            numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
+            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            co_occurring_keys=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
+            grouped_class_ids=np.array(sorted(groups), np.int64),
+            group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
 
-    def groups_of(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
+    def find_group_numbers(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
         """Return the number of the group of each class; -1 without a group."""
-        has_group = np.isin(class_ids, self.grouped)
+        has_group = np.isin(class_ids, self.grouped_class_ids)
         numbers = np.full(len(class_ids), -1)
-        numbers[has_group] = self.numbers[np.searchsorted(self.grouped, class_ids[has_group])]
+        numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def fits(
+    def check_relations(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
         """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
-        pairs, group = pair_keys(valid, instead), self.groups_of(valid)
+        pairs, group = pair_keys(valid, instead), self.find_group_numbers(valid)
         for fit in (
-            np.isin(pairs, self.collapsed),
-            np.isin(pairs, self.co_occurring),
-            (group >= 0) & (group == self.groups_of(instead)),
+            np.isin(pairs, self.collapsed_keys),
+            np.isin(pairs, self.co_occurring_keys),
+            (group >= 0) & (group == self.find_group_numbers(instead)),
         ):
             yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
 
 
-def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Encode each pair of classes as a number."""
     return pair_keys(pairs[:, 0], pairs[:, 1])

@@ -21,7 +21,7 @@ from reassess.numeric import Estimate
 from reassess.numeric.regression import PolynomialFit, fit_polynomial
 from reassess.text import Shown
 
-_FENCE = 3  # interquartile ranges from a quartile to its outer fence
+_FENCE_RANGES = 3  # interquartile ranges from a quartile to its outer fence
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Band:
         return np.asarray((original >= self.low) & (original < self.high))
 
     def to_json(self) -> dict[str, float]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {"low": self.low, "high": self.high}
 
 
@@ -57,9 +57,9 @@ class TrendLine(Shown):
     """A line fitted to the rows in a band."""
 
     band: Band | None  # None for all rows
-    rows: int  # number of rows
-    models: int  # number of models
-    families: int  # number of families
+    n_rows: int  # number of rows
+    n_models: int  # number of models
+    n_families: int  # number of families
     fit: PolynomialFit | None  # ReaL accuracy on original accuracy; None if there are too few families
 
     def __str__(self) -> str:
@@ -71,19 +71,19 @@ class TrendLine(Shown):
         return None if self.fit is None else self.fit.coefficient(1)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "band": None if self.band is None else self.band.to_json(),
-            "rows": self.rows,
-            "models": self.models,
-            "families": self.families,
+            "rows": self.n_rows,
+            "models": self.n_models,
+            "families": self.n_families,
             "slope": None if self.slope is None else self.slope.to_json(),
             **({"slope_reason": TOO_FEW_FAMILIES} if self.slope is None else {}),
         }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FarOut(Shown):
+class Outliers(Shown):
     """Outliers: rows so far from the other rows that they would determine the line of all rows.
 
     A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
@@ -91,17 +91,17 @@ class FarOut(Shown):
     Source of the fences, and of the term far out: Tukey, "Exploratory data analysis" (1977), chapter 2.
     """
 
-    # low, high: outer fences of original accuracy, in percent: three interquartile ranges below the lower quartile and
-    # above the upper quartile. If the quartiles are equal, all accuracies are within the fences
-    low: float
-    high: float
-    entries: tuple[LeaderboardRow, ...]  # rows of families that are entirely beyond the fences, by original accuracy
-    line: TrendLine  # line of all other rows
+    # lower_fence, upper_fence: outer fences of original accuracy, in percent: three interquartile ranges below the
+    # lower quartile and above the upper quartile. If the quartiles are equal, all accuracies are within the fences
+    lower_fence: float
+    upper_fence: float
+    rows: tuple[LeaderboardRow, ...]  # rows of families that are entirely beyond the fences, by original accuracy
+    line_without: TrendLine  # line of all other rows
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        rows = [entry.to_json() for entry in self.entries]
-        return {"low": self.low, "high": self.high, "rows": rows, "line": self.line.to_json()}
+        """Return a dict for JSON output."""
+        rows = [entry.to_json() for entry in self.rows]
+        return {"low": self.lower_fence, "high": self.upper_fence, "rows": rows, "line": self.line_without.to_json()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,55 +109,56 @@ class Trend(Shown):
     """Lines fitted to a leaderboard, and changes of their slope."""
 
     board: Leaderboard
-    overall: TrendLine  # line of all rows
-    far_out: FarOut  # outliers, and the line without them
-    lines: tuple[TrendLine, ...]  # line of each band
+    overall_line: TrendLine  # line of all rows
+    outliers: Outliers  # outliers, and the line without them
+    band_lines: tuple[TrendLine, ...]  # line of each band
     # change of the slope per point of original accuracy, by a parabola fitted to the rows in all bands; None if there
     # are too few families
-    bend: Estimate | None
+    slope_change: Estimate | None
 
     @property
-    def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
+    def slope_changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """Slope of each band minus the slope of the previous band, if both have a line; bands may overlap."""
         return [
             (before, after, after.fit.subtract(before.fit, 1))
-            for before, after in pairwise(self.lines)
+            for before, after in pairwise(self.band_lines)
             if before.fit is not None and after.fit is not None
         ]
 
     @property
-    def kendall(self) -> float | None:
+    def kendall_tau(self) -> float | None:
         """Kendall's tau-b of the two accuracies over all rows; None if either accuracy is constant."""
         from scipy.stats import kendalltau
 
         return self._correlation(kendalltau)
 
     @property
-    def spearman(self) -> float | None:
+    def spearman_correlation(self) -> float | None:
         """Spearman's rank correlation of the two accuracies over all rows; None if either is constant."""
         from scipy.stats import spearmanr
 
         return self._correlation(spearmanr)
 
     def _correlation(self, method: Callable[..., Any]) -> float | None:
+        """Compute a rank correlation of the two accuracies; None if either is constant."""
         columns = self.board.original, self.board.real
         if any(np.ptp(column) == 0 for column in columns):
             return None
         return float(method(*columns).statistic)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "interval": "95 %, jackknife over families, all rows of a family together",
-            "lines": [line.to_json() for line in (self.overall, *self.lines)],
-            "far_out": self.far_out.to_json(),
+            "lines": [line.to_json() for line in (self.overall_line, *self.band_lines)],
+            "far_out": self.outliers.to_json(),
             "changes": [
                 {"from": before.band.to_json(), "to": after.band.to_json(), **change.to_json()}
-                for before, after, change in self.changes
+                for before, after, change in self.slope_changes
                 if before.band is not None and after.band is not None
             ],
-            "bend": None if self.bend is None else self.bend.to_json(),
-            **({"bend_reason": TOO_FEW_FAMILIES} if self.bend is None else {}),
+            "bend": None if self.slope_change is None else self.slope_change.to_json(),
+            **({"bend_reason": TOO_FEW_FAMILIES} if self.slope_change is None else {}),
         }
 
 
@@ -183,7 +184,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
     >>> board = Leaderboard(tuple(LeaderboardRow(name, x, y) for name, x, y in rows))
     >>> result = fit_trend(board, [Band(70, 80), Band(80, 90)])
-    >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
+    >>> [round(line.slope.value, 6) for line in result.band_lines], round(result.slope_change.value, 6)
     ([1.275, 0.775], -0.05)
 
     Notes
@@ -200,33 +201,35 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
         bend = Estimate(value=2 * square.value, standard_error=2 * square.standard_error, df=square.df)
     return Trend(
         board=board,
-        overall=_line(board, np.ones(len(board), np.bool_)),
-        far_out=_far_out(board),
-        lines=tuple(_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
-        bend=bend,
+        overall_line=_fit_line(board, np.ones(len(board), np.bool_)),
+        outliers=_find_outliers(board),
+        band_lines=tuple(_fit_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
+        slope_change=bend,
     )
 
 
-def _far_out(board: Leaderboard) -> FarOut:
+def _find_outliers(board: Leaderboard) -> Outliers:
+    """Find rows of families that are beyond the fences, and fit a line to the other rows."""
     first, third = np.percentile(board.original, [25, 75]).tolist()
-    reach = _FENCE * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
+    reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
     is_between = (board.original >= low) & (board.original <= high)
     is_ordinary = np.bincount(board.family_ids, is_between)[board.family_ids] > 0
     entries = [board.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
-    return FarOut(
-        low=low,
-        high=high,
-        entries=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
-        line=_line(board, is_ordinary),
+    return Outliers(
+        lower_fence=low,
+        upper_fence=high,
+        rows=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
+        line_without=_fit_line(board, is_ordinary),
     )
 
 
-def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+    """Fit a line to some rows of a leaderboard."""
     return TrendLine(
         band=band,
-        rows=int(inside.sum()),
-        models=np.unique(board.model_ids[inside]).size,
-        families=np.unique(board.family_ids[inside]).size,
-        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=inside),
+        n_rows=int(is_inside.sum()),
+        n_models=np.unique(board.model_ids[is_inside]).size,
+        n_families=np.unique(board.family_ids[is_inside]).size,
+        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=is_inside),
     )

@@ -16,8 +16,8 @@ from reassess.errors import DataError
 from reassess.evaluation.class_ranks import Ints
 
 PADDING = -1
-_INTEGERS = ("int", "uint")
-_NUMBERS = (*_INTEGERS, "bool", "float", "bfloat")
+_INTEGER_TYPES = ("int", "uint")
+_NUMBER_TYPES = (*_INTEGER_TYPES, "bool", "float", "bfloat")
 
 
 def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.NDArray[np.bool_]:
@@ -49,7 +49,7 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
         raise DataError(
             "missing-class-count", "label sets do not declare the number of classes", fix="pass the number of classes"
         )
-    ids, sizes = _of_rows(labels, rows)
+    ids, sizes = _labels_of_rows(labels, rows)
     check_range(ids, 0, classes - 1, what="class id")
     hot = np.zeros((len(rows), classes), bool)
     hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
@@ -75,7 +75,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     array([[-1, -1],
            [ 0,  2]])
     """
-    ids, sizes = _of_rows(labels, rows)
+    ids, sizes = _labels_of_rows(labels, rows)
     width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
     check_range(width, int(sizes.max(initial=0)), what="width")
     padded = np.full((len(rows), width), PADDING, np.int64)
@@ -83,7 +83,8 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     return padded
 
 
-def _of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+def _labels_of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return class ids and set sizes of the rows; raise if a row is not in the label sets."""
     check_type(LabelSets, labels)
     check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
     check_range(rows, 0, len(labels) - 1, what="row", fix="remove the images that are not in the label sets (-1)")
@@ -98,36 +99,39 @@ def pad_lists(target: Any) -> Any:
     return [[*ids, *[PADDING] * (width - len(ids))] for ids in target]
 
 
-def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
-    """Return whether a target is multi-hot, as wide as the scores, or else ids padded with -1."""
-    allowed = _NUMBERS if len(shape) == 2 and shape[1] == outputs else _INTEGERS
+def is_multi_hot(shape: Sequence[int | None], dtype: object, n_outputs: int) -> bool:
+    """Return True for a multi-hot target, False for ids padded with -1; raise for other targets."""
+    allowed = _NUMBER_TYPES if len(shape) == 2 and shape[1] == n_outputs else _INTEGER_TYPES
     if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
             "wrong-target",
             "target is neither multi-hot nor ids padded with -1",
-            allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
+            allowed=f"0 or 1 of shape (images, {n_outputs}), or integers of shape (images, most classes of an image)",
             found=f"{dtype} {tuple(shape)}",
             fix="pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)",
         )
-    return shape[1] == outputs
+    return shape[1] == n_outputs
 
 
-def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
-    """Read the valid classes of each image of a batch from the target of a metric: indptr, class ids."""
+def read_targets(target: npt.NDArray[Any], n_outputs: int) -> tuple[Ints, Ints]:
+    """Read the valid classes of a batch's images from a metric's target; return indptr and class ids."""
     from reassess.numeric.rank_kernels import read_multi_hot, read_padded
 
-    if is_multi_hot(target.shape, target.dtype.name, outputs):
-        indptr, classes = read_multi_hot(np.ascontiguousarray(target if target.dtype == bool else _as_bool(target)))
+    if is_multi_hot(target.shape, target.dtype.name, n_outputs):
+        indptr, classes = read_multi_hot(
+            np.ascontiguousarray(target if target.dtype == bool else _multi_hot_as_bool(target))
+        )
         return indptr, classes
     # An unsigned id that is too large must not wrap around to a valid one.
-    signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(outputs))
-    failed, indptr, classes = read_padded(np.ascontiguousarray(signed, np.int64), PADDING, outputs)
+    signed = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(n_outputs))
+    failed, indptr, classes = read_padded(np.ascontiguousarray(signed, np.int64), PADDING, n_outputs)
     if failed >= 0:
-        _raise_wrong_ids(target[failed].tolist(), failed, outputs)
+        _raise_wrong_ids(target[failed].tolist(), failed, n_outputs)
     return indptr, classes
 
 
-def _as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Convert a multi-hot target to bool; raise if a number is neither 0 nor 1."""
     hot: npt.NDArray[np.bool_] = target != 0
     bad = hot & (target != 1)
     if bad.any():
@@ -142,14 +146,15 @@ def _as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return hot
 
 
-def _raise_wrong_ids(ids: list[int], row: int, outputs: int) -> NoReturn:
+def _raise_wrong_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn:
+    """Raise for a class id of a row that is out of range or listed twice."""
     for column, class_id in enumerate(ids):
-        if not PADDING <= class_id < outputs:
+        if not PADDING <= class_id < n_outputs:
             raise DataError(
                 "out-of-range",
                 "class id out of range",
                 where=f"target, row {row}, column {column}",
-                allowed=f"0 to {outputs - 1}, and -1 after the last class",
+                allowed=f"0 to {n_outputs - 1}, and -1 after the last class",
                 found=class_id,
             )
     raise DataError(
@@ -158,5 +163,5 @@ def _raise_wrong_ids(ids: list[int], row: int, outputs: int) -> NoReturn:
         where=f"target, row {row}",
         allowed="each class once, then -1",
         found=ids,
-        fix=f"list each class once; for a multi-hot target, use {outputs} columns like the scores, not {len(ids)}",
+        fix=f"list each class once; for a multi-hot target, use {n_outputs} columns like the scores, not {len(ids)}",
     )

@@ -52,43 +52,45 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.proportions import SMALLEST, mcnemar_p_value
 
-MOST_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
+MAX_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
-_LEVEL = 5e-5  # significance level of all known orders together, and of any other order
-_TIMES = 2  # a list needs this many times the correct images of each rival
-_MOST_IDS = 0.75  # share of ids where a list must be better than its rival
-_SAME_LABELS = "pass the result of find_outcomes, and the same labels as to find_outcomes"
-_DOUBT = 0.01  # an id is undecided if a swap with another id has a higher p-value
+_SIGNIFICANCE_LEVEL = 5e-5  # significance level of all known orders together, and of any other order
+_MIN_CORRECT_RATIO = 2  # a list needs this many times the correct images of each rival
+_MIN_BETTER_SHARE = 0.75  # share of ids where a list must be better than its rival
+_SAME_LABELS_FIX = "pass the result of find_outcomes, and the same labels as to find_outcomes"
+_MAX_SWAP_P_VALUE = 0.01  # an id is undecided if a swap with another id has a higher p-value
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
-_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
-_TOO_LOW = "ids that are one too low: the first class is missing"
-_FEWEST = 3  # with 2 classes, a shift of the ids would be a swap
+_IDS_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
+_IDS_TOO_LOW = "ids that are one too low: the first class is missing"
+_MIN_CLASSES_FOR_SHIFTS = 3  # with 2 classes, a shift of the ids would be a swap
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Images with one label: the predicted id, -1 for no class, and the label."""
+class _LabelledPredictions:
+    """Predicted ids and labels of images that have one label; id -1 means no class."""
 
-    predicted: Ids
-    truth: Ids
-    classes: int
+    predicted_ids: Ids
+    label_ids: Ids
+    n_classes: int
 
-    def __getitem__(self, rows: Ids) -> "_Pairs":
-        return _Pairs(predicted=self.predicted[rows], truth=self.truth[rows], classes=self.classes)
+    def __getitem__(self, rows: Ids) -> "_LabelledPredictions":
+        return _LabelledPredictions(
+            predicted_ids=self.predicted_ids[rows], label_ids=self.label_ids[rows], n_classes=self.n_classes
+        )
 
-    def counts(self) -> npt.NDArray[np.int32]:
-        """Count the images of each predicted id and label, shape (classes, classes)."""
-        is_class = self.predicted >= 0
-        keys = self.predicted[is_class] * self.classes + self.truth[is_class]
-        counts = np.bincount(keys, minlength=self.classes**2).astype(np.int32)
-        return counts.reshape(self.classes, self.classes)
+    def count_confusions(self) -> npt.NDArray[np.int32]:
+        """Count images by predicted id (row) and label (column); shape (classes, classes)."""
+        is_class = self.predicted_ids >= 0
+        keys = self.predicted_ids[is_class] * self.n_classes + self.label_ids[is_class]
+        confusions = np.bincount(keys, minlength=self.n_classes**2).astype(np.int32)
+        return confusions.reshape(self.n_classes, self.n_classes)
 
-    def correct(self, class_of: Ids) -> npt.NDArray[np.bool_]:
-        """Return whether each image is correct with a class list; an id of class -1 never is."""
-        correct: npt.NDArray[np.bool_] = (self.predicted >= 0) & (class_of[self.predicted] == self.truth)
-        return correct
+    def is_correct(self, class_of: Ids) -> npt.NDArray[np.bool_]:
+        """Return whether each prediction is correct by a class list; id -1 never is."""
+        is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (class_of[self.predicted_ids] == self.label_ids)
+        return is_correct
 
 
 def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
@@ -118,105 +120,120 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(200)], [[i % 20] for i in range(200)])
     >>> sorted_as_text = sorted(range(20), key=str)  # the order of a folder reader
     >>> predicted = [sorted_as_text.index(i % 20) for i in range(200)]
-    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order)
+    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order_name)
     class numbers sorted as text: 0, 1, 10, 100
     """
-    _check(outcomes, labels, original)
-    pairs, rows, classes = labelled_pairs(outcomes, labels, original)
-    if pairs.classes > MOST_SEARCHED_CLASSES or not _may_be_another(pairs):
+    _check_outcomes(outcomes, labels, original)
+    pairs, rows, classes = labelled_predictions(outcomes, labels, original)
+    if pairs.n_classes > MAX_SEARCHED_CLASSES or not _may_have_other_class_list(pairs):
         return None
     images = image_keys(outcomes.images, outcomes.match)
-    first, second = _halves([images[row] for row in rows.tolist()], pairs.truth)
-    choosing, confirming = pairs[first].counts(), pairs[second]
+    first, second = _split_into_halves([images[row] for row in rows.tolist()], pairs.label_ids)
+    choosing, confirming = pairs[first].count_confusions(), pairs[second]
     known_order, assignment = _find_known_order(pairs, classes), _assign_classes(choosing)
-    rivals = [np.arange(pairs.classes), _runner_up(choosing, assignment)]
-    confirmed = _confirm(confirming, assignment, rivals)
-    if confirmed is None or (known_order is not None and not _is_better(confirming, assignment, known_order.class_of)):
-        return None if known_order is None else replace(known_order, by_name=outcomes.by_name)
-    counts = pairs.counts()
+    rivals = [np.arange(pairs.n_classes), _find_runner_up_classes(choosing, assignment)]
+    confirmed = _confirm_class_list(confirming, assignment, rivals)
+    if confirmed is None or (
+        known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of)
+    ):
+        return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
+    counts = pairs.count_confusions()
     class_of = _assign_classes(counts)
-    undecided = _find_undecided(counts, class_of, class_of != assignment)
-    return replace(confirmed, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
+    undecided = _find_undecided_classes(counts, class_of, class_of != assignment)
+    return replace(confirmed, class_of=class_of, undecided=undecided, has_class_names=outcomes.has_class_names)
 
 
-def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
+def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
     """Raise unless the outcomes are from these labels."""
-    check_type(Outcomes, outcomes, what="outcomes", fix=_SAME_LABELS)
+    check_type(Outcomes, outcomes, what="outcomes", fix=_SAME_LABELS_FIX)
     for field in ("top1", "state", "label_rows", "original_rows"):
         what = f"the outcomes' {field}"
-        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_SAME_LABELS)
-    _check_labels(labels, outcomes.label_rows, outcomes, "labels")
-    check_range(outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, fix=_SAME_LABELS)
+        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_SAME_LABELS_FIX)
+    _check_label_rows(labels, outcomes.label_rows, outcomes, "labels")
+    check_range(
+        outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, fix=_SAME_LABELS_FIX
+    )
     if original is not None:
-        _check_labels(original, outcomes.original_rows, outcomes, "original labels")
+        _check_label_rows(original, outcomes.original_rows, outcomes, "original labels")
         check_original(original)
 
 
-def _check_labels(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(LabelSets, labels, what=what, fix=_SAME_LABELS)
+def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels_name: str) -> None:
+    """Raise unless each outcome and its row in the labels have the same image."""
+    check_type(LabelSets, labels, what=labels_name, fix=_SAME_LABELS_FIX)
     label_keys, keys = (
         np.array(image_keys(images, outcomes.match), object) for images in (labels.images, outcomes.images)
     )
     is_equal, is_joined = rows < len(label_keys), (rows >= 0) & (rows < len(label_keys))
     is_equal[is_joined] = label_keys[rows[is_joined]] == keys[is_joined]
     name_of = outcomes.images.__getitem__
-    check_all_valid(is_equal, what=f"outcomes are from other {what}", name_of=name_of, fix=_SAME_LABELS)
+    check_all_valid(is_equal, what=f"outcomes are from other {labels_name}", name_of=name_of, fix=_SAME_LABELS_FIX)
 
 
-def _find_known_order(pairs: _Pairs, classes: Classes) -> ClassList | None:
-    """Return the known order that the images confirm, if there is one."""
-    orders = known_orders(classes, pairs.classes)
+def _find_known_order(pairs: _LabelledPredictions, classes: Classes) -> ClassList | None:
+    """Return the known order of classes that the images confirm; None without one."""
+    orders = known_orders(classes, pairs.n_classes)
     if not orders:
         return None
-    order = max(orders, key=lambda name: np.count_nonzero(pairs.correct(orders[name])))
-    rivals = [np.arange(pairs.classes), *(class_of for name, class_of in orders.items() if name != order)]
-    return _confirm(pairs, orders[order], rivals, order=order, orders=len(orders))
+    order = max(orders, key=lambda name: np.count_nonzero(pairs.is_correct(orders[name])))
+    rivals = [np.arange(pairs.n_classes), *(class_of for name, class_of in orders.items() if name != order)]
+    return _confirm_class_list(pairs, orders[order], rivals, order_name=order, n_orders=len(orders))
 
 
-def _confirm(
-    pairs: _Pairs, class_of: Ids, rivals: Sequence[Ids], *, order: str | None = None, orders: int = 1
+def _confirm_class_list(
+    pairs: _LabelledPredictions,
+    class_of: Ids,
+    rivals: Sequence[Ids],
+    *,
+    order_name: str | None = None,
+    n_orders: int = 1,
 ) -> ClassList | None:
-    """Return a list if it beats all rivals; the first rival is the ids as given."""
-    after = pairs.correct(class_of)
-    against = [pairs.correct(rival) for rival in rivals]
-    p_value = orders * max(_p_value(after, rival) for rival in against)
-    if p_value >= _LEVEL or not all(
-        _is_far_better(pairs.predicted, after, rival, is_known=order is not None) for rival in against
+    """Return the class list if it beats all rivals, else None; the first rival is the ids as given."""
+    after = pairs.is_correct(class_of)
+    against = [pairs.is_correct(rival) for rival in rivals]
+    p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)
+    if p_value >= _SIGNIFICANCE_LEVEL or not all(
+        _is_far_better(pairs.predicted_ids, after, rival, is_known_order=order_name is not None) for rival in against
     ):
         return None
     return ClassList(
         class_of=class_of,
-        order=order,
-        before=Proportion(int(against[0].sum()), after.size),
-        after=Proportion(int(after.sum()), after.size),
+        order_name=order_name,
+        correct_as_given=Proportion(int(against[0].sum()), after.size),
+        correct_by_list=Proportion(int(after.sum()), after.size),
         p_value=max(SMALLEST, p_value),
         undecided=(),
     )
 
 
-def _is_better(pairs: _Pairs, class_of: Ids, rival: Ids) -> bool:
-    """Return whether a list has significantly more correct images than its rival."""
-    after, before = pairs.correct(class_of), pairs.correct(rival)
-    return bool(after.sum() > before.sum() and _p_value(after, before) < _LEVEL)
+def _is_significantly_better(pairs: _LabelledPredictions, class_of: Ids, rival: Ids) -> bool:
+    """Return whether a class list makes significantly more images correct than its rival."""
+    after, before = pairs.is_correct(class_of), pairs.is_correct(rival)
+    return bool(after.sum() > before.sum() and _mcnemar_p_value(after, before) < _SIGNIFICANCE_LEVEL)
 
 
-def _p_value(after: Hits, rival: Hits) -> float:
-    return mcnemar_p_value(int((after & ~rival).sum()), int((rival & ~after).sum()))
+def _mcnemar_p_value(is_correct: Hits, is_rival_correct: Hits) -> float:
+    """Compute McNemar's p-value for two class lists on the same images."""
+    return mcnemar_p_value(int((is_correct & ~is_rival_correct).sum()), int((is_rival_correct & ~is_correct).sum()))
 
 
-def _is_far_better(predicted: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:
-    """Return whether a list has far more correct images than its rival, and is better for most ids."""
-    is_class = predicted >= 0
-    gain = np.bincount(predicted[is_class], weights=after[is_class].astype(np.int64) - rival[is_class])
+def _is_far_better(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
+    """Return whether a class list has far more correct images than its rival, and wins for most ids."""
+    is_class = predicted_ids >= 0
+    gain = np.bincount(
+        predicted_ids[is_class], weights=is_correct[is_class].astype(np.int64) - is_rival_correct[is_class]
+    )
     # A known order can have few images of each id. Therefore, only ids where it differs from the rival count.
-    ids = np.count_nonzero(gain) if is_known else len(np.unique(predicted[is_class]))
-    return bool(after.sum() >= _TIMES * rival.sum() and (gain > 0).sum() >= _MOST_IDS * ids)
+    ids = np.count_nonzero(gain) if is_known_order else len(np.unique(predicted_ids[is_class]))
+    return bool(
+        is_correct.sum() >= _MIN_CORRECT_RATIO * is_rival_correct.sum() and (gain > 0).sum() >= _MIN_BETTER_SHARE * ids
+    )
 
 
-def labelled_pairs(
+def labelled_predictions(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
-) -> tuple[_Pairs, npt.NDArray[np.int64], Classes]:
-    """Return the images with one label, their positions in the outcomes, and the classes of the labels."""
+) -> tuple[_LabelledPredictions, npt.NDArray[np.int64], Classes]:
+    """Return predictions on images with one label, the images' positions, and the label classes."""
     if original is not None and outcomes.has_original:
         rows, used = outcomes.original_rows, original.in_classes(labels.classes)
         has_label = rows >= 0
@@ -224,37 +241,43 @@ def labelled_pairs(
         rows, used = outcomes.label_rows, labels
         has_label = outcomes.state == LABELLED
         has_label[has_label] = labels.sizes[rows[has_label]] == 1
-    truth = used.indices[used.indptr[rows[has_label]]].astype(np.int64)
-    predicted = outcomes.top1[has_label].astype(np.int64)
-    classes = used.classes.count or 1 + max(int(ids.max(initial=-1)) for ids in (predicted, truth))
-    return _Pairs(predicted=predicted, truth=truth, classes=classes), np.flatnonzero(has_label), used.classes
+    label_ids = used.indices[used.indptr[rows[has_label]]].astype(np.int64)
+    predicted_ids = outcomes.top1[has_label].astype(np.int64)
+    n_classes = used.classes.count or 1 + max(int(ids.max(initial=-1)) for ids in (predicted_ids, label_ids))
+    return (
+        _LabelledPredictions(predicted_ids=predicted_ids, label_ids=label_ids, n_classes=n_classes),
+        np.flatnonzero(has_label),
+        used.classes,
+    )
 
 
-def _may_be_another(pairs: _Pairs) -> bool:
-    """Return whether any list could have enough correct images, with the most frequent label of each id."""
-    is_class = pairs.predicted >= 0
-    keys, counts = np.unique(pairs.predicted[is_class] * pairs.classes + pairs.truth[is_class], return_counts=True)
-    _, places = np.unique(keys // pairs.classes, return_inverse=True)
+def _may_have_other_class_list(pairs: _LabelledPredictions) -> bool:
+    """Return whether another class list could make enough images correct to be confirmed."""
+    is_class = pairs.predicted_ids >= 0
+    keys, counts = np.unique(
+        pairs.predicted_ids[is_class] * pairs.n_classes + pairs.label_ids[is_class], return_counts=True
+    )
+    _, places = np.unique(keys // pairs.n_classes, return_inverse=True)
     best = np.zeros(len(keys), np.int64)
     np.maximum.at(best, places, counts)
-    return bool(best.sum() >= max(1, _TIMES * np.count_nonzero(pairs.predicted == pairs.truth)))
+    return bool(best.sum() >= max(1, _MIN_CORRECT_RATIO * np.count_nonzero(pairs.predicted_ids == pairs.label_ids)))
 
 
-def _halves(images: Sequence[str], truth: Ids) -> tuple[Ids, Ids]:
-    """Split image positions into the choosing and confirming halves: of each class, by a hash of the name."""
+def _split_into_halves(images: Sequence[str], label_ids: Ids) -> tuple[Ids, Ids]:
+    """Split the images of each class into choosing and confirming halves, by a hash of the name."""
     hashes = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in images)
-    order = np.lexsort((np.frombuffer(hashes, np.uint64), truth))
+    order = np.lexsort((np.frombuffer(hashes, np.uint64), label_ids))
     return order[::2], order[1::2]
 
 
-def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
-    """Assign a class to each id, one-to-one, with the most images in total."""
+def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
+    """Assign a class to each id, one-to-one, so that most images are correct."""
     from scipy.optimize import linear_sum_assignment
 
-    ids, class_of = linear_sum_assignment(counts, maximize=True)
-    empty = counts[ids, class_of] == 0
+    ids, class_of = linear_sum_assignment(confusions, maximize=True)
+    empty = confusions[ids, class_of] == 0
     # An id without images keeps its own class if that is free; the rest get the free classes in order.
-    free = np.zeros(len(counts), bool)
+    free = np.zeros(len(confusions), bool)
     free[class_of[empty]] = True
     own = empty & free
     class_of[own] = ids[own]
@@ -263,39 +286,39 @@ def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
     return np.asarray(class_of, np.int64)
 
 
-def _runner_up(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
-    """Return the most frequent class of each id besides its assigned class; -1 if it has no other class."""
-    remaining = counts.copy()
-    remaining[np.arange(len(counts)), class_of] = 0
+def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of: Ids) -> Ids:
+    """Return each id's most frequent class other than its assigned class; -1 without one."""
+    remaining = confusions.copy()
+    remaining[np.arange(len(confusions)), class_of] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
 
 
-def _find_undecided(
-    counts: npt.NDArray[np.int32], class_of: Ids, differs: npt.NDArray[np.bool_]
+def _find_undecided_classes(
+    confusions: npt.NDArray[np.int32], class_of: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """Find ids whose class is uncertain: the images fit a swap with another id nearly as well."""
+    """List ids whose class is uncertain: the images fit a swap with another id nearly as well."""
     # The exact one-sided test compares, for two ids, the images that fit their classes with the images that fit the
-    # swapped classes. An id is undecided if the test gives p > 0.01 for any other id, or if `differs` says that its
+    # swapped classes. An id is undecided if the test gives p > 0.01 for any other id, or if `has_changed` says that its
     # class from all images is not its class from the choosing half.
     from scipy.special import betainc
 
-    by_id = counts[:, class_of]  # the diagonal has the images of each id and its class
+    by_id = confusions[:, class_of]  # the diagonal has the images of each id and its class
     own = by_id.diagonal().astype(np.int64)
     undecided = []
-    for output in np.arange(len(counts)):
+    for output in np.arange(len(confusions)):
         unswapped, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
         p_values = np.where(unswapped == 0, 1.0, betainc(np.maximum(unswapped, 1), swapped + 1, 0.5))
         p_values[output] = 0
         rival = int(np.argmax(p_values))
-        if p_values[rival] > _DOUBT or differs[output]:
+        if p_values[rival] > _MAX_SWAP_P_VALUE or has_changed[output]:
             rival_images = int(by_id[output, rival])
             undecided.append(
                 UndecidedClass(
                     output=int(output),
                     class_id=int(class_of[output]),
-                    images=int(own[output]),
-                    rival=int(class_of[rival]) if rival_images else None,
-                    rival_images=rival_images,
+                    n_images=int(own[output]),
+                    rival_class_id=int(class_of[rival]) if rival_images else None,
+                    n_rival_images=rival_images,
                 )
             )
     return tuple(undecided)
@@ -304,32 +327,37 @@ def _find_undecided(
 # --- known orders -----------------------------------------------------------------------------------------------------
 
 
-def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the known orders by name: the class of each id, int64, shape (count,), every class once."""
-    ids = np.arange(count)
+def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the known orders of classes by name, each as the class of each id: int64, shape (classes,)."""
+    ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
-    for name, class_of in _orders(classes, ids):
+    for name, class_of in _generate_orders(classes, ids):
         orders.setdefault(class_of.tobytes(), name)
     return {name: np.frombuffer(order, np.int64) for order, name in orders.items() if name}
 
 
-def _orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    ordered = partial(_ordered, ids)
+def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Yield the name of each known order of classes, and the class of each id."""
+    ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
         yield "class names sorted as text", ordered(classes.label)
         yield "class names sorted without regard to capitals", ordered(lambda i: classes.label(i).casefold())
-        yield "class names sorted with their numbers in order: 2 before 10", ordered(lambda i: _parts(classes.label(i)))
+        yield (
+            "class names sorted with their numbers in order: 2 before 10",
+            ordered(lambda i: _split_numbers(classes.label(i))),
+        )
     yield "class numbers sorted as text: 0, 1, 10, 100", ordered(str)
     yield "class numbers from 1 sorted as text: 1, 10, 100", ordered(lambda i: str(i + 1))
-    if len(ids) >= _FEWEST:
-        yield _TOO_HIGH, np.roll(ids, 1)
-        yield _TOO_LOW, np.roll(ids, -1)
+    if len(ids) >= _MIN_CLASSES_FOR_SHIFTS:
+        yield _IDS_TOO_HIGH, np.roll(ids, 1)
+        yield _IDS_TOO_LOW, np.roll(ids, -1)
 
 
-def _ordered(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDArray[np.int64]:
+def _sort_ids(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDArray[np.int64]:
+    """Sort ids by a key, as an array."""
     return np.array(sorted(ids.tolist(), key=key), np.int64)
 
 
-def _parts(name: str) -> list[str | int]:
-    """Split a name into texts and numbers, in turn."""
+def _split_numbers(name: str) -> list[str | int]:
+    """Split a name into texts and numbers, as a sort key that puts 2 before 10."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", name))]

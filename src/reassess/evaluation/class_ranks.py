@@ -19,7 +19,7 @@ from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
 
-_LANES = 64  # a multiple of any vector width, so that loops over the keys have no remainder
+_KEY_ALIGNMENT = 64  # a multiple of any vector width, so that loops over the keys have no remainder
 Ints = npt.NDArray[np.integer[Any]]
 
 
@@ -45,7 +45,7 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
 
 
 def best_ranks_of_scores(
-    scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, image_of: Callable[[int], str] | None = None
+    scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, get_image: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
@@ -55,14 +55,14 @@ def best_ranks_of_scores(
         failed = rank_best(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_of_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
-        raise_nan(Predictions(scores=scores), failed, None if image_of is None else image_of(failed))
+        raise_nan(Predictions(scores=scores), failed, None if get_image is None else get_image(failed))
     return ranks
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """Return the best rank of each row's targets; every row needs a target."""
+    """Return the best rank of each row's targets; every row must have a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
@@ -82,15 +82,15 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Count the ranks among the top k, for each k, and at the end all ranks; ranks below 0 do not count."""
+    """Count ranks below k for each k, then all ranks; negative ranks do not count."""
     from reassess.numeric.rank_kernels import count_below
 
     counts: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
     return counts
 
 
-def proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
-    """Make proportions by k from the counts of `count_hits`."""
+def hit_proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
+    """Convert the counts of `count_hits` to proportions by k."""
     *hits_at, n = hits.tolist()
     return {k: Proportion(hits_at_k, n) for k, hits_at_k in zip(top_k, hits_at, strict=True)}
 
@@ -135,11 +135,12 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
 def _ranks_of_scores(
     predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the rank of each target class, and the top-1 class, from scores."""
     from reassess.numeric.rank_kernels import rank_targets
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    bits = _bits(predictions.scores)
+    bits = _scores_as_bits(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.columns is not None:
@@ -157,7 +158,7 @@ def _ranks_of_scores(
         places,
         ranks,
         top1,
-        np.full(-(-keys // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
+        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, np.iinfo(bits[0].dtype).min, bits[0].dtype),
     )
     if failed >= 0:
         row = int(rows[failed])
@@ -168,7 +169,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Return scores as integers, the lowest integer of their type, and the bits of +inf."""
+def _scores_as_bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
+    """View scores as integers; also return the lowest integer of the type, and the bits of +inf."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)

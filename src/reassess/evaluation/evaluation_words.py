@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from reassess.core import Benchmark, Classes, LabelSets
 from reassess.errors import Fix, ReassessWarning
 from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import MOST_SEARCHED_CLASSES, labelled_pairs
+from reassess.evaluation.class_list_search import MAX_SEARCHED_CLASSES, labelled_predictions
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
@@ -17,10 +17,10 @@ from reassess.text import counted, percent, percents, plain, shortened, some, to
 _FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
 # Measured limits of the search for class lists: with this many images (in total, and per class), it finds any order of
 # the classes if the model has this accuracy in percent.
-_ENOUGH, _ENOUGH_OF_EACH, _CORRECT, _CORRECT_OF_FEW = 500, 20, 40, 70
-_LONGEST = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
-_LONGEST_CUT = 8  # letters before a threshold
-_CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
+_MIN_IMAGES, _MIN_IMAGES_PER_CLASS, _MIN_ACCURACY, _MIN_ACCURACY_FEW_CLASSES = 500, 20, 40, 70
+_MAX_LETTERS = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
+_MAX_LETTERS_WITH_THRESHOLD = 8  # letters before a threshold
+_NAME_WITH_THRESHOLD = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
 FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
 MISTAKES_IN_WORDS = {
@@ -33,24 +33,28 @@ MISTAKES_IN_WORDS = {
 }
 # The words for one prediction on one image.
 PREDICTIONS_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
-_RARE = ("no_class", "expert_valid")
+_RARE_KINDS = ("no_class", "expert_valid")
 
 
-def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
-    """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known."""
-    shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE)}
-    return ", ".join(f"{n:,} {words[kind]}" for kind, n in shown_counts.items())
+def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
+    """Describe mistake counts by kind in words; rare kinds are named only if they occur."""
+    shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE_KINDS)}
+    return ", ".join(f"{n:,} {kind_names[kind]}" for kind, n in shown_counts.items())
 
 
 def heading(label_set: str) -> str:
-    """Shorten the name of label sets for headings and charts; a threshold at its end is kept."""
+    """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
     title = plain(label_set)
-    cut = _CUT.fullmatch(title)
-    return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
+    cut = _NAME_WITH_THRESHOLD.fullmatch(title)
+    return (
+        shortened(title, _MAX_LETTERS)
+        if cut is None
+        else shortened(cut["name"], _MAX_LETTERS_WITH_THRESHOLD) + cut["at"]
+    )
 
 
 def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
-    """Say how to get the class names of a known benchmark, if only ids are known."""
+    """Return a note on how to get a benchmark's class names; None if they are known."""
     source = benchmark.sources.get("classes")
     if benchmark.folder is not None or source is None or classes.names:
         return None
@@ -65,7 +69,7 @@ def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
 
 
 def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    """Say why parts of evaluations are missing, once for models with the same reason."""
+    """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
         for part, why in evaluation.reasons.items():
@@ -82,13 +86,16 @@ def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classe
 
 
 def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
-    """Describe another class list of a model in lines: its name, and the evidence."""
-    noun, order = "names" if class_list.by_name else "ids", f": {class_list.order}" if class_list.order else ""
+    """Describe a model's other class list: its name, and the evidence for it."""
+    noun, order = (
+        "names" if class_list.has_class_names else "ids",
+        f": {class_list.order_name}" if class_list.order_name else "",
+    )
     lines = [f"the {noun} are from another class list{order}"]
-    half = "" if class_list.order else " not used to choose it"
+    half = "" if class_list.order_name else " not used to choose it"
     p_value = f"p {'<' if class_list.p_value == SMALLEST else '='} {class_list.p_value:.1g}"
-    lines.append(f"correct by it:    {_share(class_list.after)} of the images{half}, {p_value}")
-    lines.append(f"correct as given: {_share(class_list.before)}")
+    lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
+    lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
         undecided = [classes.label(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
@@ -98,21 +105,23 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
 
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
-    """Say which class lists can be ruled out where `find_class_list` finds nothing."""
-    pairs, _, _ = labelled_pairs(outcomes, labels, original)
-    images = pairs.truth.size
-    if pairs.classes > MOST_SEARCHED_CLASSES:
-        return f"orders of more than {MOST_SEARCHED_CLASSES:,} classes are not searched"
-    enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
-    correct = _CORRECT_OF_FEW if pairs.classes <= _FEW_CLASSES else _CORRECT
+    """State which class lists the images rule out, if `find_class_list` returns None."""
+    pairs, _, _ = labelled_predictions(outcomes, labels, original)
+    images = pairs.label_ids.size
+    if pairs.n_classes > MAX_SEARCHED_CLASSES:
+        return f"orders of more than {MAX_SEARCHED_CLASSES:,} classes are not searched"
+    enough = max(_MIN_IMAGES, _MIN_IMAGES_PER_CLASS * pairs.n_classes)
+    correct = _MIN_ACCURACY_FEW_CLASSES if pairs.n_classes <= _FEW_CLASSES else _MIN_ACCURACY
     if images >= enough:
         return f"no other order of the classes makes the model correct on {correct} % or more"
     return (
-        f"no other known order of the classes; {images:,} images of {pairs.classes:,} classes may be too few for an "
+        f"no other known order of the classes; {images:,} images of {pairs.n_classes:,} classes may be too few for an "
         f"unknown order: that takes about {enough:,} images, for a model that is correct on {correct} %"
     )
 
 
-def _share(part: Proportion) -> str:
-    assert part.interval is not None
-    return f"{percent(part.hits / part.n)} % ({percents(part.interval)}; {part.hits:,} of {part.n:,})"
+def _format_share(proportion: Proportion) -> str:
+    """Format a share in percent, with its interval and counts."""
+    assert proportion.interval is not None
+    share = percent(proportion.hits / proportion.n)
+    return f"{share} % ({percents(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"

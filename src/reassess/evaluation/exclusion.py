@@ -18,20 +18,22 @@ from reassess.text import Shown, counted, some
 class Exclusion(Shown):
     """Accuracy with and without the excluded images."""
 
-    everything: Proportion  # hits among all images
-    rest: Proportion  # hits among the images that are not excluded
+    accuracy_on_all: Proportion  # hits among all images
+    accuracy_on_rest: Proportion  # hits among the images that are not excluded
 
     @property
-    def excluded(self) -> Proportion:
+    def accuracy_on_excluded(self) -> Proportion:
         """Hits among the excluded images."""
-        return Proportion(self.everything.hits - self.rest.hits, self.everything.n - self.rest.n)
+        return Proportion(
+            self.accuracy_on_all.hits - self.accuracy_on_rest.hits, self.accuracy_on_all.n - self.accuracy_on_rest.n
+        )
 
     @property
     def difference(self) -> float | None:
         """Accuracy without the excluded images minus accuracy with them; None if no image is left."""
-        if self.everything.value is None or self.rest.value is None:
+        if self.accuracy_on_all.value is None or self.accuracy_on_rest.value is None:
             return None
-        return self.rest.value - self.everything.value
+        return self.accuracy_on_rest.value - self.accuracy_on_all.value
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -40,18 +42,18 @@ class Exclusion(Shown):
         The difference equals the accuracy on the rest minus the accuracy on the excluded images, times the share of
         excluded images. The interval is that of this difference of two disjoint sets.
         """
-        bounds = difference_interval(self.rest, self.excluded)
+        bounds = difference_interval(self.accuracy_on_rest, self.accuracy_on_excluded)
         if bounds is None:
             return None
-        share = self.excluded.n / self.everything.n
+        share = self.accuracy_on_excluded.n / self.accuracy_on_all.n
         return share * bounds[0], share * bounds[1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         low, high = self.interval or (None, None)
         return {
-            "all": self.everything.to_json(),
-            "rest": self.rest.to_json(),
+            "all": self.accuracy_on_all.to_json(),
+            "rest": self.accuracy_on_rest.to_json(),
             "difference": self.difference,
             "low": low,
             "high": high,
@@ -64,7 +66,7 @@ def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]
 
 
 def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Find the one of several sets that contains the images."""
+    """Return the name of the set that contains the images."""
     keys = set(image_keys(tuple(images), match))
     common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}
     partly = [name for name, count in common.items() if count]

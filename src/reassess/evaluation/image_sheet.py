@@ -17,7 +17,7 @@ from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
 
-_MOST_PREDICTED = 5
+_MAX_PREDICTED_CLASSES = 5
 _Answers = tuple[tuple[Id | None, Id], ...]
 
 
@@ -31,7 +31,7 @@ class Candidate:
     class_id: int
     score: float | None = None
     votes: _Answers = ()  # (rater, answer) of each vote; rater None if unknown
-    experts: _Answers = ()  # (expert, answer) of each vote
+    expert_votes: _Answers = ()  # (expert, answer) of each vote
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,60 +51,64 @@ class ImageSheet(Shown):
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
     # Kind of mistake, of `reassess.evaluation.MISTAKE_KINDS`, of each predicted class that is not valid, by class id;
     # empty without scores and votes.
-    kinds: Mapping[int, str] = field(default_factory=dict)
+    mistake_kinds: Mapping[int, str] = field(default_factory=dict)
     # Number of raters, and of experts, who chose a class for the image; None if they answered questions instead, or if
     # their votes are missing.
-    raters: int | None = None
-    experts: int | None = None
+    n_raters: int | None = None
+    n_experts: int | None = None
     classes: Classes = field(default=ID_ONLY_CLASSES, compare=False)  # gives the class names
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image
-        yield "original label", "unknown" if self.original is None else self._class_text(self.original)
-        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._class_text, self.valid)) or "no class"
+        yield "original label", "unknown" if self.original is None else self._format_class(self.original)
+        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._format_class, self.valid)) or "no class"
         for candidate in self.candidates or ():
             parts = [] if candidate.score is None else [f"score {candidate.score:.4f}"]
-            groups = (("raters", candidate.votes, self.raters), ("experts", candidate.experts, self.experts))
+            groups = (("raters", candidate.votes, self.n_raters), ("experts", candidate.expert_votes, self.n_experts))
             parts += [
-                f"{group} {self._count_answers(answers, choosers)}"
+                f"{group} {self._format_answer_counts(answers, choosers)}"
                 for group, answers, choosers in groups
                 if answers or choosers
             ]
-            yield self._class_text(candidate.class_id), "; ".join(parts)
+            yield self._format_class(candidate.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
-            first = "; ".join("no class" if i is None else self._class_text(i) + self._kind_text(i) for i in best or ())
+            first = "; ".join(
+                "no class" if i is None else self._format_class(i) + self._format_kind(i) for i in best or ()
+            )
             yield model, "the image is missing" if best is None else first or "no class"
 
-    def _class_text(self, class_id: int) -> str:
+    def _format_class(self, class_id: int) -> str:
+        """Format a class as its id and name."""
         label = self.classes.label(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
-    def _kind_text(self, class_id: int) -> str:
+    def _format_kind(self, class_id: int) -> str:
+        """Return "valid" or the kind of mistake in brackets; empty if it is unknown."""
         if class_id in (self.valid or ()):
             return " (valid)"
-        return f" ({PREDICTIONS_IN_WORDS[self.kinds[class_id]]})" if class_id in self.kinds else ""
+        return f" ({PREDICTIONS_IN_WORDS[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
-    def _count_answers(answers: _Answers, choosers: int | None) -> str:
-        """Count each answer; or the people who chose the class, of all who chose a class."""
-        if choosers is not None:
-            return f"{len(answers)} of {choosers}"
+    def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
+        """Format the number of each answer, or of people who chose the class if they chose one."""
+        if n_choosers is not None:
+            return f"{len(answers)} of {n_choosers}"
         return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in answers).most_common())
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
 
-        def predicted(class_id: int | None) -> dict[str, Any] | None:
+        def prediction_to_json(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
                 return None
-            kind = "valid" if class_id in (self.valid or ()) else self.kinds.get(class_id)
+            kind = "valid" if class_id in (self.valid or ()) else self.mistake_kinds.get(class_id)
             return classes.id_and_name(class_id) | {"kind": kind}
 
-        def votes(answers: _Answers) -> list[dict[str, Id | None]]:
+        def votes_to_json(answers: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in answers]
 
         def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
-            answers = {"votes": votes(candidate.votes), "experts": votes(candidate.experts)}
+            answers = {"votes": votes_to_json(candidate.votes), "experts": votes_to_json(candidate.expert_votes)}
             return classes.id_and_name(candidate.class_id) | {"score": candidate.score} | answers
 
         return {
@@ -112,10 +116,11 @@ class ImageSheet(Shown):
             "original": None if self.original is None else classes.id_and_name(self.original),
             "valid": None if self.valid is None else [classes.id_and_name(i) for i in self.valid],
             "candidates": None if self.candidates is None else list(map(candidate_to_json, self.candidates)),
-            "raters": self.raters,
-            "experts": self.experts,
+            "raters": self.n_raters,
+            "experts": self.n_experts,
             "predictions": {
-                file: None if best is None else [predicted(i) for i in best] for file, best in self.predictions.items()
+                file: None if best is None else [prediction_to_json(i) for i in best]
+                for file, best in self.predictions.items()
             },
         }
 
@@ -176,7 +181,7 @@ def image_sheet(
     key = image_keys([image])[0]
     original_ids = None if original is None else original[image]
     valid = None if labels is None else labels[image]
-    candidates = _candidates(key, scores, votes, experts, {*(original_ids or ()), *(valid or ())})
+    candidates = _list_candidates(key, scores, votes, experts, {*(original_ids or ()), *(valid or ())})
     if original_ids is None and valid is None and not candidates:
         example = labels or original
         raise DataError(
@@ -186,10 +191,10 @@ def image_sheet(
             allowed=f"a name such as {example.images[0]}" if example else None,
             fix="check the name",
         )
-    best = {model: _best_classes(model, aligned[model], key, labels) for model in models}
+    best = {model: _first_classes(model, aligned[model], key, labels) for model in models}
     classes = Classes() if labels is None else labels.classes
     for model, class_ids in best.items():
-        _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, model)
+        _check_class_ids([class_id for class_id in class_ids or () if class_id is not None], classes, model)
     rated = votes if scores is None else scores
     predicted = {class_id for class_ids in best.values() for class_id in class_ids or () if class_id is not None}
     return ImageSheet(
@@ -198,31 +203,33 @@ def image_sheet(
         valid=valid,
         candidates=candidates,
         predictions=best,
-        kinds={} if rated is None else _kinds(image, sorted(predicted - {*(valid or ())}), rated, experts),
-        raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
-        experts=_count_choosers(experts, [candidate.experts for candidate in candidates or ()]),
+        mistake_kinds={}
+        if rated is None
+        else _mistake_kinds_by_class(image, sorted(predicted - {*(valid or ())}), rated, experts),
+        n_raters=_count_choosers(votes, [candidate.votes for candidate in candidates or ()]),
+        n_experts=_count_choosers(experts, [candidate.expert_votes for candidate in candidates or ()]),
         classes=classes,
     )
 
 
-def _candidates(
-    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, labels: set[int]
+def _list_candidates(
+    image_key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, label_ids: set[int]
 ) -> tuple[Candidate, ...] | None:
-    """List the candidate classes, and the `labels` too if people chose one class for each image."""
-    score_row = {} if scores is None else _rows(scores.questions, key)
-    rater_answers, expert_answers = _answers(votes, key), _answers(experts, key)
+    """List an image's candidate classes; if people chose one class per image, also its labels."""
+    score_row = {} if scores is None else _question_rows_by_class(scores.questions, image_key)
+    rater_answers, expert_answers = _answers_by_class(votes, image_key), _answers_by_class(experts, image_key)
     class_ids = score_row.keys() | rater_answers.keys() | expert_answers.keys()
     if not class_ids:
         return None if scores is None and votes is None else ()
     is_chosen = votes is not None and votes.classes is not None
     if (scores is not None and scores.exclusive and score_row) or (is_chosen and rater_answers):
-        class_ids |= labels
+        class_ids |= label_ids
     candidates = [
         Candidate(
             class_id=class_id,
             score=float(scores.values[score_row[class_id]]) if scores is not None and class_id in score_row else None,
             votes=rater_answers.get(class_id, ()),
-            experts=expert_answers.get(class_id, ()),
+            expert_votes=expert_answers.get(class_id, ()),
         )
         for class_id in class_ids
     ]
@@ -233,14 +240,18 @@ def _candidates(
     return tuple(sorted(candidates, key=sort_key))
 
 
-def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
+def _answers_by_class(votes: Votes | None, image_key: str) -> dict[int, _Answers]:
     """Return the (rater, answer) pairs of an image, by class id."""
     if votes is None or votes.classes is None:
-        return {} if votes is None else {i: votes.votes_on(row) for i, row in _rows(votes.items, key).items()}
+        return (
+            {}
+            if votes is None
+            else {i: votes.votes_on(row) for i, row in _question_rows_by_class(votes.items, image_key).items()}
+        )
     chosen: dict[int, list[tuple[Id | None, Id]]] = {}
     keys = image_keys(votes.images)
-    if key in keys:
-        row, class_ids = keys.index(key), votes.class_ids.tolist()
+    if image_key in keys:
+        row, class_ids = keys.index(image_key), votes.class_ids.tolist()
         span = slice(votes.indptr[row], votes.indptr[row + 1])
         for rater, answer in zip(votes.rater_ids[span].tolist(), votes.answer_ids[span].tolist(), strict=True):
             name = None if votes.is_anonymous else votes.raters[rater]
@@ -248,12 +259,12 @@ def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
     return {class_id: tuple(answers) for class_id, answers in chosen.items()}
 
 
-def _rows(questions: object, key: str) -> dict[int, int]:
+def _question_rows_by_class(questions: object, image_key: str) -> dict[int, int]:
     """Find the row of each question about an image, by class id."""
     if not isinstance(questions, Questions):
         return {}
     keys = image_keys(questions.images)
-    rows = np.flatnonzero(questions.image_ids == keys.index(key)) if key in keys else np.empty(0, np.int64)
+    rows = np.flatnonzero(questions.image_ids == keys.index(image_key)) if image_key in keys else np.empty(0, np.int64)
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
@@ -262,23 +273,30 @@ def _count_choosers(votes: Votes | None, answers: Iterable[_Answers]) -> int | N
     return None if votes is None or votes.classes is None else sum(map(len, answers))
 
 
-def _kinds(image: str, class_ids: list[int], rated: Scores | Votes, experts: Votes | None) -> dict[int, str]:
-    (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), rated, experts)
+def _mistake_kinds_by_class(
+    image: str, class_ids: list[int], ratings: Scores | Votes, experts: Votes | None
+) -> dict[int, str]:
+    """Return the kind of mistake of each invalid class of an image, by class id."""
+    (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), ratings, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
-def _best_classes(
-    model: str, predictions: Predictions, key: str, labels: LabelSets | None
+def _first_classes(
+    model: str, predictions: Predictions, image_key: str, labels: LabelSets | None
 ) -> tuple[int | None, ...] | None:
+    """Return a model's first classes for an image; None if it has no prediction for the image."""
     with at(model):
         keys = image_keys(images_of_rows(predictions, labels))
-        if key not in keys:
+        if image_key not in keys:
             return None
-        ids, _ = predictions.top_classes(min(_MOST_PREDICTED, predictions.depth), np.array([keys.index(key)]))
+        ids, _ = predictions.top_classes(
+            min(_MAX_PREDICTED_CLASSES, predictions.depth), np.array([keys.index(image_key)])
+        )
     count = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
     return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :count].tolist())
 
 
-def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+def _check_class_ids(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+    """Raise if a class id is not below the number of classes."""
     if classes.count is not None:
         check_range(class_ids, 0, classes.count - 1, what="class id", where=where)

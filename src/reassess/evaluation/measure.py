@@ -21,12 +21,12 @@ from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
-from reassess.evaluation.per_class import count_classes
+from reassess.evaluation.per_class import count_by_class
 from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
-_USUAL_TOP_K = (1, 5)
+_DEFAULT_TOP_K = (1, 5)
 
 
 def evaluate(
@@ -108,7 +108,7 @@ def evaluate(
         benchmark=benchmark,
         match=match,
         ignore_unknown=ignore_unknown,
-    ).excluding(exclude)
+    ).mark_excluded(exclude)
     return summarize(outcomes, labels, scores=scores, experts=experts, top_k=top_k)
 
 
@@ -122,13 +122,13 @@ def find_outcomes(
     match: Match | None = None,
     ignore_unknown: bool = False,
     any_class_list: bool = False,
-    also_known: Sequence[Sequence[str]] = (),
+    known_images: Sequence[Sequence[str]] = (),
     name: str = "the model",
 ) -> Outcomes:
     """Find the outcome of each image: the first half of `evaluate`, with the same parameters and errors.
 
     With `any_class_list`, agreement with the original labels at chance level is not an error if `find_class_list` finds
-    the class list of the ids. Images in `also_known`, such as images of other label sets, are not unknown. `name` is
+    the class list of the ids. Images in `known_images`, such as images of other label sets, are not unknown. `name` is
     the name of the model in warnings.
     """
     model = _as_predictions(predictions)
@@ -145,7 +145,7 @@ def find_outcomes(
         model,
         labels,
         original=original,
-        also_known=[() if scores is None else scores.questions.images, benchmark.images, *also_known],
+        known_images=[() if scores is None else scores.questions.images, benchmark.images, *known_images],
         match=match,
         ignore_unknown=ignore_unknown,
     )
@@ -162,11 +162,11 @@ def summarize(
     experts: Votes | None = None,
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
-    """Count the outcomes: the second half of `evaluate`, with the same parameters and errors."""
+    """Evaluate outcomes: the second half of `evaluate`, with the same parameters and errors."""
     check_type(LabelSets, labels)
     check_type(Scores, scores, optional=True)
     check_type(Votes, experts, optional=True)
-    ks = _available(top_k, outcomes.depth, labels.classes.count)
+    ks = _choose_top_k(top_k, outcomes.depth, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     scored, has_original = outcomes.state == LABELLED, outcomes.original_rows >= 0
@@ -182,30 +182,32 @@ def summarize(
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),
         unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
         unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
-        scorable=len(labels) - labels.empty_images - _scorable_excluded(outcomes, labels),
-        real=_count(outcomes.rank[scored], ks),
-        original=_count(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
-        original_scored=_count(outcomes.original_rank[has_original & scored], ks) if outcomes.has_original else None,
-        by_label_count=_by_size(outcomes, labels, ks),
-        per_class=count_classes(outcomes, labels),
-        soft=None if scores is None else _soft(outcomes, scores, reasons),
-        mistakes=None if scores is None else _mistakes(outcomes, scores, experts),
+        scorable=len(labels) - labels.empty_images - _count_scorable_excluded(outcomes, labels),
+        real=_count_top_k_hits(outcomes.rank[scored], ks),
+        original=_count_top_k_hits(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
+        original_scored=_count_top_k_hits(outcomes.original_rank[has_original & scored], ks)
+        if outcomes.has_original
+        else None,
+        by_label_count=_count_by_size(outcomes, labels, ks),
+        per_class=count_by_class(outcomes, labels),
+        soft=None if scores is None else _measure_soft_accuracy(outcomes, scores, reasons),
+        mistakes=None if scores is None else _count_mistakes(outcomes, scores, experts),
         reasons=reasons,
         detected=outcomes.detected,
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
         excluded=int(np.count_nonzero(outcomes.state == EXCLUDED)),
-        label_errors=_label_errors(outcomes) if outcomes.has_original else None,
+        label_errors=_count_label_errors(outcomes) if outcomes.has_original else None,
     )
 
 
-def _label_errors(outcomes: Outcomes) -> Proportion:
-    """Count mistakes by original labels; the hits are mistakes that are correct by the label sets."""
+def _count_label_errors(outcomes: Outcomes) -> Proportion:
+    """Count mistakes by original labels; hits are those that are correct by the label sets."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
-    return Proportion(int(np.count_nonzero(is_mistake & outcomes.label_errors)), int(np.count_nonzero(is_mistake)))
+    return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
 
-def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
+def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
     """Count the excluded images that have a valid class."""
     excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
     rows = join(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
@@ -213,6 +215,7 @@ def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
 
 
 def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
+    """Convert an array of class ids or scores to `Predictions`."""
     if isinstance(predictions, Predictions):
         return predictions
     if isinstance(predictions, str | Path | Mapping):
@@ -228,17 +231,20 @@ def _as_predictions(predictions: Predictions | npt.ArrayLike) -> Predictions:
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(predictions)
 
 
-def _available(top_k: Sequence[int] | None, depth: int, classes: int | None) -> tuple[int, ...]:
+def _choose_top_k(top_k: Sequence[int] | None, depth: int, n_classes: int | None) -> tuple[int, ...]:
+    """Check the values of k; if they are None, choose those that fit the predictions."""
     if top_k is None:
-        return tuple(k for k in _USUAL_TOP_K if k <= depth and (k == 1 or classes is None or 2 * k <= classes))
+        return tuple(k for k in _DEFAULT_TOP_K if k <= depth and (k == 1 or n_classes is None or 2 * k <= n_classes))
     return check_top_k(top_k, depth)
 
 
-def _count(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
+def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
+    """Count ranks below k, for each k."""
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+    """Count images, hits and overlaps by number of valid classes."""
     scored = outcomes.state == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
     ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
@@ -256,7 +262,8 @@ def _by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> d
     }
 
 
-def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+    """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, highest = (part[scored] for part in validity(outcomes, scores))
     unknown = np.isnan(valid)
@@ -267,7 +274,8 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
     return Soft(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 
-def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
+def _count_mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
+    """Count mistakes by kind."""
     kinds = mistake_kinds(outcomes, scores, experts)
     counts = dict(
         zip(MISTAKE_KINDS, np.bincount(kinds[kinds >= 0], minlength=len(MISTAKE_KINDS)).tolist(), strict=True)

@@ -13,13 +13,15 @@ from reassess.core.items import as_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 MISTAKE_KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
-_NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _REJECTED, _NOT_ASKED, _UNRATED = range(len(MISTAKE_KINDS))
+_NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _ASKED_AND_REJECTED, _NOT_ASKED, _NEVER_RATED = range(
+    len(MISTAKE_KINDS)
+)
 
 
 def invalid_kinds(
     images: Sequence[str],
     class_ids: npt.NDArray[np.integer],
-    rated: Scores | Votes,
+    ratings: Scores | Votes,
     experts: Votes | None = None,
     *,
     match: Match = "path",
@@ -33,17 +35,17 @@ def invalid_kinds(
     - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
     """
-    if isinstance(rated, Votes):
-        rated = rated.restrict(np.flatnonzero(rated.sizes))
+    if isinstance(ratings, Votes):
+        ratings = ratings.restrict(np.flatnonzero(ratings.sizes))
     shape = class_ids.shape
     per_image, class_ids = math.prod(shape[1:]), class_ids.ravel()
-    rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), per_image)
-    kinds = np.where(rows >= 0, _NOT_ASKED, _UNRATED).astype(np.int8)
-    kinds[rated.is_asked(rows, class_ids)] = _REJECTED
+    rows = np.repeat(join(images, ratings.images, match=match, known_where="the ratings"), per_image)
+    kinds = np.where(rows >= 0, _NOT_ASKED, _NEVER_RATED).astype(np.int8)
+    kinds[ratings.is_asked(rows, class_ids)] = _ASKED_AND_REJECTED
     if experts is not None:
         share = expert_share(experts)
         rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), per_image)
-        kinds[(rows >= 0) & (kinds == _UNRATED)] = _NOT_ASKED
+        kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NOT_ASKED
         of_experts = share.scores_of(rows, class_ids)
         kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
         kinds[of_experts > 0.5] = _EXPERT_VALID
@@ -52,7 +54,7 @@ def invalid_kinds(
 
 
 def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return P(top-1 is valid) and the highest P of any class, for each image; float64, shape (images,).
+    """Return the probability that each image's top-1 class is valid, and the highest of any class.
 
     P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
     any other class; without an original label, both results are NaN.

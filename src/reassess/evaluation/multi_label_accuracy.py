@@ -19,68 +19,77 @@ from reassess.numeric.arrays import pair_keys
 from reassess.text import Shown
 
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that applies
-_NOT_SCORED = VERDICTS[:3]
-_JUDGED = VERDICTS[3:]
+_UNSCORED_VERDICTS = VERDICTS[:3]
+_SCORED_VERDICTS = VERDICTS[3:]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelAccuracy(Shown):
-    """Numbers of images by the reviewers' verdict on a model's first class."""
+    """Number of images by the reviewers' verdict on a model's first class."""
 
-    valid: int  # images whose first class is valid
-    unclear: int  # images whose first class is unclear
-    wrong: int  # images whose first class is wrong
-    unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
-    problematic: int  # problematic images, not scored
-    empty: int  # other images without a valid class, not scored
-    unknown: int  # images without a review, not scored
+    n_valid: int  # images whose first class is valid
+    n_unclear: int  # images whose first class is unclear
+    n_wrong: int  # images whose first class is wrong
+    n_unreviewed: int  # images whose first class was not reviewed, or is not a class: counted as wrong
+    n_problematic: int  # problematic images, not scored
+    n_empty: int  # other images without a valid class, not scored
+    n_unknown: int  # images without a review, not scored
     # Classes that are an original label of any image, sorted; int64, shape (classes,); None without original labels.
     class_ids: npt.NDArray[np.int64] | None = None
     # Images of each of these classes: with a valid first class, with an unclear first class, and all; int64, shape
     # (classes, 3).
-    by_class: npt.NDArray[np.int64] | None = None
+    counts_by_class: npt.NDArray[np.int64] | None = None
 
     @property
     def accuracy(self) -> Proportion:
         """Images with a valid first class, among images whose first class is not unclear."""
-        return Proportion(self.valid, self.valid + self.wrong + self.unreviewed)
+        return Proportion(self.n_valid, self.n_valid + self.n_wrong + self.n_unreviewed)
 
     @property
-    def lenient(self) -> Proportion:
+    def lenient_accuracy(self) -> Proportion:
         """Images with a valid or unclear first class, among all images."""
-        return Proportion(self.valid + self.unclear, self.accuracy.n + self.unclear)
+        return Proportion(self.n_valid + self.n_unclear, self.accuracy.n + self.n_unclear)
 
     @property
-    def reason(self) -> str | None:
-        """Reason why `class_accuracy` is missing; None if it is available."""
-        if self.by_class is None:
+    def missing_reason(self) -> str | None:
+        """Reason why `mean_class_accuracy` is missing; None if it is available."""
+        if self.counts_by_class is None:
             return "original labels are missing"
-        return "no image is left to average over" if self.class_accuracy is None else None
+        return "no image is left to average over" if self.mean_class_accuracy is None else None
 
     @property
-    def class_accuracy(self) -> float | None:
+    def mean_class_accuracy(self) -> float | None:
         """Mean over classes of `accuracy`, in [0, 1]; None without original labels, or without images."""
-        return None if self.by_class is None else _mean(self.by_class[:, 0], self.by_class[:, 2] - self.by_class[:, 1])
+        return (
+            None
+            if self.counts_by_class is None
+            else _mean_ratio(self.counts_by_class[:, 0], self.counts_by_class[:, 2] - self.counts_by_class[:, 1])
+        )
 
     @property
-    def class_lenient(self) -> float | None:
-        """Mean over classes of `lenient`, in [0, 1], as in the paper; None as for `class_accuracy`."""
-        return None if self.by_class is None else _mean(self.by_class[:, :2].sum(axis=1), self.by_class[:, 2])
+    def mean_class_lenient_accuracy(self) -> float | None:
+        """Mean over classes of `lenient_accuracy`, as in the paper; None like `mean_class_accuracy`."""
+        return (
+            None
+            if self.counts_by_class is None
+            else _mean_ratio(self.counts_by_class[:, :2].sum(axis=1), self.counts_by_class[:, 2])
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents."""
+        """Return a dict for JSON output."""
         document = {
-            **{name: getattr(self, name) for name in _JUDGED},
-            "not_scored": {name: getattr(self, name) for name in _NOT_SCORED},
-            "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
-            "unclear_is_correct": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
+            **{name: getattr(self, f"n_{name}") for name in _SCORED_VERDICTS},
+            "not_scored": {name: getattr(self, f"n_{name}") for name in _UNSCORED_VERDICTS},
+            "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.mean_class_accuracy},
+            "unclear_is_correct": self.lenient_accuracy.to_json()
+            | {"mean_over_classes": self.mean_class_lenient_accuracy},
             "interval": "95 %, Wilson, over images",
         }
-        return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
+        return document | ({} if self.missing_reason is None else {"mean_over_classes_reason": self.missing_reason})
 
     def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
         """Return one object per class that is an original label of any image; [] without original labels."""
-        if self.class_ids is None or self.by_class is None:
+        if self.class_ids is None or self.counts_by_class is None:
             return []
         return [
             {
@@ -91,7 +100,7 @@ class MultiLabelAccuracy(Shown):
                 "unclear_excluded": Proportion(valid, n - unclear).value,
                 "unclear_is_correct": Proportion(valid + unclear, n).value,
             }
-            for i, (valid, unclear, n) in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
+            for i, (valid, unclear, n) in zip(self.class_ids.tolist(), self.counts_by_class.tolist(), strict=True)
         ]
 
 
@@ -122,7 +131,7 @@ def multi_label_accuracy(
     >>> images = ["a.png", "b.png", "c.png"]
     >>> sets = [LabelSets.from_lists(images, lists) for lists in ([[0], [1, 2], [1]], [[1], [], []], [[2], [], []])]
     >>> reviewed = MultiLabels(*sets, np.array([False, False, True]))
-    >>> multi_label_accuracy(np.array([1, 2, 0]), reviewed).lenient
+    >>> multi_label_accuracy(np.array([1, 2, 0]), reviewed).lenient_accuracy
     Proportion(hits=2, n=2)
 
     Notes
@@ -151,21 +160,23 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
 
 def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
     """Count the `verdicts`: the second half of `multi_label_accuracy`, with the same parameters."""
-    outcomes = outcomes.part(np.flatnonzero(outcomes.state != EXCLUDED))
+    outcomes = outcomes.select_rows(np.flatnonzero(outcomes.state != EXCLUDED))
     verdict = verdicts(outcomes, labels)
-    counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
+    counts = dict(
+        zip([f"n_{name}" for name in VERDICTS], np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True)
+    )
     class_ids = by_class = None
     if original is not None:
-        judged = np.flatnonzero((verdict >= len(_NOT_SCORED)) & (outcomes.original_rows >= 0))
+        judged = np.flatnonzero((verdict >= len(_UNSCORED_VERDICTS)) & (outcomes.original_rows >= 0))
         original_ids = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
         class_ids, places = np.unique(original_ids.astype(np.int64), return_inverse=True)
         parts = (places[valid], places[unclear], places)
         by_class = np.stack([np.bincount(part, minlength=class_ids.size) for part in parts], axis=1)
-    return MultiLabelAccuracy(**counts, class_ids=class_ids, by_class=by_class)
+    return MultiLabelAccuracy(**counts, class_ids=class_ids, counts_by_class=by_class)
 
 
-def _mean(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
+def _mean_ratio(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
     """Compute the mean ratio over the classes that have images."""
     has_images = n > 0
     if not has_images.any():

@@ -32,12 +32,12 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import percent
 
-_LEVEL = 1e-4  # significance level of errors
-_KAPPA = 0.1  # lowest kappa of another reading, and the kappa that is ruled out before an error
-_CHANCE, _FAIR = 0.01, 0.5  # level and kappa of a warning
-_ORDERS = 999  # number of random orders of the rows
-_OUTSIDE = 0.05  # largest share of ids out of range, for a reading with shifted ids
-_NUMBERINGS = (
+_ERROR_LEVEL = 1e-4  # significance level of errors
+_MIN_KAPPA = 0.1  # lowest kappa of another reading, and the kappa that is ruled out before an error
+_WARNING_LEVEL, _FAIR_KAPPA = 0.01, 0.5  # level and kappa of a warning
+_N_RANDOM_ORDERS = 999  # number of random orders of the rows
+_MAX_SHARE_OUT_OF_RANGE = 0.05  # largest share of ids out of range, for a reading with shifted ids
+_ID_NUMBERINGS = (
     ("", "", 0),
     (
         "with ids that count from 1",
@@ -46,94 +46,109 @@ _NUMBERINGS = (
     ),
     ("with ids without the first class", "add 1 to every class id", 1),
 )
-_CHECK = "these images are too few to be sure, but check the order of the rows and of the classes"
+_TOO_FEW_IMAGES = "these images are too few to be sure, but check the order of the rows and of the classes"
 
 Ids = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class _Reading:
+class _Interpretation:
     """A way to read the predictions: class and original label of each row, -1 if unknown."""
 
     name: str
     fix: Fix
-    predicted: Ids
-    truth: Ids
+    predicted_ids: Ids
+    label_ids: Ids
 
     @cached_property
-    def correct(self) -> npt.NDArray[np.bool_]:
-        correct: npt.NDArray[np.bool_] = (self.predicted == self.truth) & (self.truth >= 0)
-        return correct
+    def is_correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the predicted class is the original label; bool, shape (rows,)."""
+        is_correct: npt.NDArray[np.bool_] = (self.predicted_ids == self.label_ids) & (self.label_ids >= 0)
+        return is_correct
 
     @cached_property
-    def hits(self) -> int:
-        return int(np.count_nonzero(self.correct))
+    def n_hits(self) -> int:
+        """Number of rows whose predicted class is the original label."""
+        return int(np.count_nonzero(self.is_correct))
 
     @cached_property
-    def n(self) -> int:
-        return int(np.count_nonzero(self.truth >= 0))
+    def n_images(self) -> int:
+        """Number of rows with an original label."""
+        return int(np.count_nonzero(self.label_ids >= 0))
 
     @cached_property
-    def _pairs(self) -> tuple[Ids, Ids]:
-        """Predicted classes and original labels of the images that have a label."""
-        has_label = self.truth >= 0
-        return self.predicted[has_label], self.truth[has_label]
+    def _labelled_pairs(self) -> tuple[Ids, Ids]:
+        """Predicted classes and original labels of the rows that have a label."""
+        has_label = self.label_ids >= 0
+        return self.predicted_ids[has_label], self.label_ids[has_label]
 
     @cached_property
-    def _by_class(self) -> npt.NDArray[np.float64]:
-        """For each class that occurs, the number of predictions and of labels; float64, shape (2, classes)."""
-        class_ids, places = np.unique(np.stack(self._pairs), return_inverse=True)
+    def _counts_by_class(self) -> npt.NDArray[np.float64]:
+        """Number of predictions and of labels of each class; float64, shape (2, classes)."""
+        class_ids, places = np.unique(np.stack(self._labelled_pairs), return_inverse=True)
         parts = places.reshape(2, -1)
         counts = np.array([np.bincount(part, minlength=class_ids.size) for part in parts], np.float64)
         return counts[:, class_ids >= 0]
 
     @cached_property
-    def chance(self) -> float:
-        """Expected share of images with agreement if the rows are in random order."""
-        predicted, actual = self._by_class
-        return float(predicted @ actual) / max(self.n, 1) ** 2
+    def chance_agreement(self) -> float:
+        """Expected share of hits if the rows are in random order."""
+        predicted_ids, actual = self._counts_by_class
+        return float(predicted_ids @ actual) / max(self.n_images, 1) ** 2
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa."""
-        return (self.hits / self.n - self.chance) / (1 - self.chance) if self.n and self.chance < 1 else 0.0
+        """Cohen's kappa of predictions and original labels."""
+        return (
+            (self.n_hits / self.n_images - self.chance_agreement) / (1 - self.chance_agreement)
+            if self.n_images and self.chance_agreement < 1
+            else 0.0
+        )
 
     def is_at_chance_level(self) -> bool:
-        """Return whether at least 1 in 100 random orders of the rows agrees on as many images."""
-        excess = self.hits - self.n * self.chance
-        if excess > 0 and self.variance < _CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
+        """Return whether at least 1 in 100 random orders of the rows has as many hits."""
+        excess = self.n_hits - self.n_images * self.chance_agreement
+        if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (
+            self.agreement_variance + excess**2
+        ):  # by Cantelli's inequality
             return False
         # Sort first, so that the result does not depend on the order of the images.
-        predicted, actual = map(np.sort, self._pairs)
+        predicted_ids, actual = map(np.sort, self._labelled_pairs)
         rng = np.random.default_rng(0)
-        as_many = sum(int(np.count_nonzero(rng.permutation(predicted) == actual)) >= self.hits for _ in range(_ORDERS))
-        return 1 + as_many >= _CHANCE * (1 + _ORDERS)
+        as_many = sum(
+            int(np.count_nonzero(rng.permutation(predicted_ids) == actual)) >= self.n_hits
+            for _ in range(_N_RANDOM_ORDERS)
+        )
+        return 1 + as_many >= _WARNING_LEVEL * (1 + _N_RANDOM_ORDERS)
 
     @property
-    def variance(self) -> float:
-        """Variance of the number of images with agreement, over all orders of the rows."""
-        predicted, actual = self._by_class
-        together = predicted * actual
-        pairs = together.sum() ** 2 - (together**2).sum() + (together * (predicted - 1) * (actual - 1)).sum()
-        mean = together.sum() / self.n
-        return float(pairs / (self.n * max(self.n - 1, 1)) + mean - mean**2)
+    def agreement_variance(self) -> float:
+        """Variance of the number of hits over all orders of the rows."""
+        predicted_ids, actual = self._counts_by_class
+        together = predicted_ids * actual
+        pairs = together.sum() ** 2 - (together**2).sum() + (together * (predicted_ids - 1) * (actual - 1)).sum()
+        mean = together.sum() / self.n_images
+        return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
     def is_unlikely(self, kappa: float, level: float) -> bool:
-        """Return whether a model with this kappa agrees on so few images with a probability below the level."""
+        """Return whether a model with this kappa has so few hits with a probability below the level."""
         from scipy.special import bdtr
 
-        return float(bdtr(self.hits, self.n, self.chance + kappa * (1 - self.chance))) < level
-
-    def is_better_than(self, other: "_Reading", level: float = _LEVEL) -> bool:
-        """Return whether this reading agrees well above chance, and significantly more often."""
-        more, fewer = (
-            int(np.count_nonzero(a & ~b)) for a, b in ((self.correct, other.correct), (other.correct, self.correct))
+        return (
+            float(bdtr(self.n_hits, self.n_images, self.chance_agreement + kappa * (1 - self.chance_agreement))) < level
         )
-        return self.kappa >= _KAPPA and more > fewer and mcnemar_p_value(more, fewer) < level
 
-    def share(self) -> str:
-        """Return the share of images with agreement as text, with the name of the reading."""
-        return f"{percent(self.hits / self.n)} % {self.name}"
+    def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
+        """Return whether there are clearly more hits than by chance and than in the reference."""
+        more, fewer = (
+            int(np.count_nonzero(a & ~b))
+            for a, b in ((self.is_correct, reference.is_correct), (reference.is_correct, self.is_correct))
+        )
+        return self.kappa >= _MIN_KAPPA and more > fewer and mcnemar_p_value(more, fewer) < level
+
+    def format_agreement(self) -> str:
+        """Format the share of hits, with the name of the interpretation."""
+        return f"{percent(self.n_hits / self.n_images)} % {self.name}"
 
 
 def check_agreement(
@@ -144,73 +159,75 @@ def check_agreement(
     any_class_list: bool = False,
     name: str = "the model",
 ) -> None:
-    """Raise if agreement with the original labels is at chance level, or far better in another reading."""
+    """Raise if predictions and original labels agree by chance, or far better if read differently."""
     has_label = outcomes.original_rows >= 0
     if not has_label.any():
         return
     truth = np.where(has_label, original.indices[outcomes.original_rows], -1).astype(np.int32)
-    as_given = _Reading(name="as given", fix=Fix(""), predicted=outcomes.top1, truth=truth)
-    best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
+    as_given = _Interpretation(name="as given", fix=Fix(""), predicted_ids=outcomes.top1, label_ids=truth)
+    best = max(_other_interpretations(outcomes, original, truth), key=lambda reading: reading.n_hits, default=as_given)
     at_chance = as_given.is_at_chance_level()
     if best.is_better_than(as_given):
-        raise _wrong_order(as_given, at_chance, f"; {best.share()}", best.fix)
+        raise _wrong_order_error(as_given, at_chance, f"; {best.format_agreement()}", best.fix)
     if not at_chance:
         return
     class_list = find_class_list(outcomes, labels, original)
     if class_list is not None:
         if any_class_list:
             return
-        order = "another order" if class_list.order is None else f"the order of {class_list.order}"
-        half = "" if class_list.order else ", on the half of the images not used to find it"
-        instead = f"; {percent(class_list.after.value or 0)} % with the classes in {order}{half}"
-        raise _wrong_order(as_given, at_chance, instead, FIX_CLASS_LIST)
-    if as_given.is_unlikely(_KAPPA, _LEVEL):
+        order = "another order" if class_list.order_name is None else f"the order of {class_list.order_name}"
+        half = "" if class_list.order_name else ", on the half of the images not used to find it"
+        instead = f"; {percent(class_list.correct_by_list.value or 0)} % with the classes in {order}{half}"
+        raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
+    if as_given.is_unlikely(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
             f"no known order of the images matches, and {no_list_in_words(outcomes, labels, original)}: check that the "
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",
         )
-        raise _wrong_order(as_given, at_chance, "", fix)
+        raise _wrong_order_error(as_given, at_chance, "", fix)
     # Without variance, all orders of the rows have the same agreement.
-    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _CHANCE):
-        instead = f", and on {best.share()}" if best.is_better_than(as_given, _CHANCE) else ""
+    if as_given.agreement_variance > 0 and as_given.is_unlikely(_FAIR_KAPPA, _WARNING_LEVEL):
+        instead = f", and on {best.format_agreement()}" if best.is_better_than(as_given, _WARNING_LEVEL) else ""
         warnings.warn(
-            f"{name} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no better "
-            f"than chance ({percent(as_given.chance)} %){instead}: {_CHECK}",
+            f"{name} agrees with the original labels on {as_given.n_hits:,} of {as_given.n_images:,} images, no better "
+            f"than chance ({percent(as_given.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
             ReassessWarning,
             stacklevel=4,
         )
 
 
-def _wrong_order(as_given: _Reading, at_chance: bool, instead: str, fix: Fix) -> DataError:
-    how = "no better than chance" if at_chance else "far less than in another reading"
+def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alternative: str, fix: Fix) -> DataError:
+    """Create the error for rows or classes in a wrong order."""
+    how = "no better than chance" if is_at_chance else "far less than in another reading"
     return DataError(
         "wrong-order",
         f"predictions agree with the original labels {how}",
-        allowed=f"well above {percent(as_given.chance)} %",
-        found=f"{percent(as_given.hits / as_given.n)} % as given ({as_given.hits:,} of {as_given.n:,}){instead}",
+        allowed=f"well above {percent(interpretation.chance_agreement)} %",
+        found=f"{percent(interpretation.n_hits / interpretation.n_images)} % as given "
+        f"({interpretation.n_hits:,} of {interpretation.n_images:,}){alternative}",
         fix=fix,
     )
 
 
-def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_Reading]:
-    """Yield all known readings of the predictions, except as given."""
+def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
+    """Yield all known interpretations of the predictions, except as given."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
-    for order, order_fix, truth_in_order in _orders(outcomes, original, truth):
-        for ids, ids_fix, shift in _NUMBERINGS:
+    for order, order_fix, truth_in_order in _row_orders(outcomes, original, label_ids):
+        for ids, ids_fix, shift in _ID_NUMBERINGS:
             name = " and ".join(text for text in (order, ids) if text)
             fix = Fix.join(", and ", order_fix, ids_fix)
             shifted = np.where(top1 < 0, -1, top1.astype(np.int64) + shift)
             outside = (top1 >= 0) & ((shifted < 0) | (shifted >= classes))
-            if name and outside.mean() <= _OUTSIDE:
-                yield _Reading(name=name, fix=fix, predicted=shifted, truth=truth_in_order)
+            if name and outside.mean() <= _MAX_SHARE_OUT_OF_RANGE:
+                yield _Interpretation(name=name, fix=fix, predicted_ids=shifted, label_ids=truth_in_order)
 
 
-def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
-    """Yield each known order of the rows: its name, its fix, and the label of each row; first as given."""
-    yield "", "", truth
-    if len(outcomes) == len(original) and (truth >= 0).all():
+def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
+    """Yield each known order of the rows, as given first: its name, fix, and label of each row."""
+    yield "", "", label_ids
+    if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
         yield (
             "in class-folder order",

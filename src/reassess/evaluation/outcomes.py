@@ -43,25 +43,25 @@ class Outcomes(Shown):
     detected: str  # how the predictions were read and joined, as text
     label_set: str = UNNAMED  # name of the label sets
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)  # predictions with unknown class names
-    by_name: bool = False  # whether the predictions name their classes
+    has_class_names: bool = False  # whether the predictions name their classes
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def label_errors(self) -> npt.NDArray[np.bool_]:
-        """Whether the first class is valid, but not the original label: a mistake only by the original label."""
+    def is_label_error(self) -> npt.NDArray[np.bool_]:
+        """Whether the first class is valid, but not the original label: a mistake only by that label."""
         is_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
         return is_correct & (self.original_rank > 0)
 
-    def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
-        """Select rows, in this order."""
+    def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
+        """Return the outcomes of some rows, in their order."""
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
-    def excluding(self, images: Sequence[str]) -> "Outcomes":
-        """Mark images as excluded, by name; names without a row are ignored."""
+    def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
+        """Return outcomes with some images marked as excluded; names without a row are ignored."""
         check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
@@ -79,7 +79,7 @@ def join_and_rank(
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
-    also_known: Sequence[Sequence[str]] = (),
+    known_images: Sequence[Sequence[str]] = (),
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
@@ -90,15 +90,15 @@ def join_and_rank(
     original_rows = np.full(len(images), -1)
     if original is not None:
         original_rows = join(images, original.images, match=match, known_where="the original labels")
-    state = _states(labels, label_rows, original_rows >= 0)
-    for known in also_known:
-        _mark_known(state, images, known, match)
+    state = _image_states(labels, label_rows, original_rows >= 0)
+    for known in known_images:
+        _mark_unrated(state, images, known, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
-        known_names = tuple(chain(labels.images, *also_known))
+        known_names = tuple(chain(labels.images, *known_images))
         match_fix = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
-        refuse_unknown(images, unknown, labels.images or known_names, match_fix)
-    count_classes(predictions, labels, original)
+        raise_if_unknown(images, unknown, labels.images or known_names, match_fix)
+    find_class_count(predictions, labels, original)
     top1, rank, overlap, original_rank = _rank_labels(
         predictions, labels, original, images, state, label_rows, original_rows
     )
@@ -114,23 +114,27 @@ def join_and_rank(
         has_original=original is not None,
         depth=predictions.depth,
         match=match,
-        detected=f"{predictions.detected}, {joined}{_without_output(predictions, labels)}",
+        detected=f"{predictions.detected}, {joined}{_missing_outputs_in_words(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
-        by_name=predictions.by_name,
+        has_class_names=predictions.by_name,
     )
 
 
-def _mark_known(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:
-    """Mark unknown images that are among the known ones as unrated."""
+def _mark_unrated(
+    state: npt.NDArray[np.int8], images: tuple[str, ...], known_images: Sequence[str], match: Match
+) -> None:
+    """Mark unknown images as unrated if they are among the known images."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
-        rows = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
+        rows = join(
+            [images[row] for row in missing.tolist()], known_images, match=match, known_where="the known images"
+        )
         state[missing[rows >= 0]] = UNLABELLED
 
 
-def _without_output(predictions: Predictions, labels: LabelSets) -> str:
-    """Say how many classes have no output; empty if every class has one, or if it is unknown."""
+def _missing_outputs_in_words(predictions: Predictions, labels: LabelSets) -> str:
+    """State how many classes have no output; empty if all have one, or if it is unknown."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
@@ -139,6 +143,7 @@ def _without_output(predictions: Predictions, labels: LabelSets) -> str:
 def _join_labels(
     predictions: Predictions, labels: LabelSets, match: Match
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
+    """Return the image of each row, its position in the label sets, and how they were joined."""
     if predictions.images is not None:
         rows = join(predictions.images, labels.images, match=match)
         return predictions.images, rows, f"joined by {match}"
@@ -164,30 +169,36 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
     return labels.images
 
 
-def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    state = np.where(known, UNLABELLED, UNKNOWN).astype(np.int8)
+def _image_states(
+    labels: LabelSets, label_rows: npt.NDArray[np.int64], is_known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int8]:
+    """Return the state of each image, as an index of `STATES`."""
+    state = np.where(is_known, UNLABELLED, UNKNOWN).astype(np.int8)
     rated = label_rows >= 0
     state[rated] = np.where(labels.sizes[label_rows[rated]] > 0, LABELLED, EMPTY)
     return state
 
 
-def refuse_unknown(
-    images: tuple[str, ...], unknown: npt.NDArray[np.int64], known: Sequence[str], fix: Fix | str | None = None
+def raise_if_unknown(
+    images: tuple[str, ...],
+    unknown_rows: npt.NDArray[np.int64],
+    known_images: Sequence[str],
+    fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if any position of unknown images is given; `known` are names to show."""
-    if not unknown.size:
+    """Raise `DataError` if there are rows of unknown images; `known_images` give examples."""
+    if not unknown_rows.size:
         return
-    names = [images[row] for row in unknown.tolist()]
+    names = [images[row] for row in unknown_rows.tolist()]
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=some(known, most=1) if known else "nothing: the label set has no images",
+        allowed=some(known_images, most=1) if known_images else "nothing: the label set has no images",
         found=some(names, most=3),
         fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )
 
 
-def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
+def find_class_count(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
     """Return the number of classes: declared by the labels, or else the largest class id plus one."""
     declared = labels.classes.count
     used = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
@@ -228,12 +239,12 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
     return declared
 
 
-def _raise_wrong_outputs(allowed: str, outputs: int, fix: str) -> None:
+def _raise_wrong_outputs(allowed: str, n_outputs: int, fix: str) -> None:
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
         allowed=allowed,
-        found=f"{outputs:,} columns",
+        found=f"{n_outputs:,} columns",
         fix=Fix(f"{fix}name the class of each output: {{outputs}}", outputs="[...]"),
     )
 

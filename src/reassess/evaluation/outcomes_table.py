@@ -93,17 +93,17 @@ def outcomes_table(
                     "file": pl.repeat(file, len(outcomes), eager=True),
                     "image": list(outcomes.images),
                     "state": [STATES[state] for state in outcomes.state.tolist()],
-                    "labels": _nullable(sizes),
+                    "labels": _nullable_column(sizes),
                     "valid": names.gather(outcomes.label_rows),
                     "original": labels.classes.to_column(original_ids),
-                    "original_name": _names(name_of, original_ids),
+                    "original_name": _name_column(name_of, original_ids),
                     "top1": labels.classes.to_column(outcomes.top1),
-                    "top1_name": _names(name_of, outcomes.top1),
+                    "top1_name": _name_column(name_of, outcomes.top1),
                     "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
-                    "rank": _known_rank(outcomes.rank, outcomes.depth),
-                    "valid_found": _nullable(outcomes.overlap),
-                    "original_rank": _known_rank(outcomes.original_rank, outcomes.depth),
-                    "label_error": pl.Series(outcomes.label_errors).set(
+                    "rank": _rank_column(outcomes.rank, outcomes.depth),
+                    "valid_found": _nullable_column(outcomes.overlap),
+                    "original_rank": _rank_column(outcomes.original_rank, outcomes.depth),
+                    "label_error": pl.Series(outcomes.is_label_error).set(
                         pl.Series(~labelled | (outcomes.original_rank < 0)), None
                     ),
                     "score": pl.Series(valid).fill_nan(None),
@@ -117,18 +117,19 @@ def outcomes_table(
     return pl.concat(tables)
 
 
-def _names(name_of: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
+def _name_column(get_name: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
+    """Make a column of class names; null for id -1."""
     import polars as pl
 
-    return pl.Series([name_of(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
+    return pl.Series([get_name(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
 
 
-def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
-    """Return ranks from 1; null if the class is not among the first `depth` classes."""
-    return _nullable(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
+def _rank_column(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
+    """Make a column of ranks from 1; null if the class is not among the first `depth` classes."""
+    return _nullable_column(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
 
 
-def _nullable(values: npt.NDArray[np.integer]) -> "pl.Series":
+def _nullable_column(values: npt.NDArray[np.integer]) -> "pl.Series":
     """Make a column where -1 becomes null."""
     import polars as pl
 

@@ -26,7 +26,7 @@ class PerClass(Shown):
 
     @cached_property
     def confusions(self) -> tuple[tuple[int, int, int], ...]:
-        """(c, predicted class, images) for each kind of mistake, the most frequent first."""
+        """Mistakes as (valid class, predicted class, images), the most frequent first."""
         valid, instead = self.mistakes
         pairs, n = np.unique(valid << 32 | instead + 1, return_counts=True)
         order = np.argsort(-n, kind="stable")
@@ -34,33 +34,36 @@ class PerClass(Shown):
         return tuple(zip(*(row.tolist() for row in rows), strict=True))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PerClass) and (self.rows, self.confusions) == (other.rows, other.confusions)
+        return isinstance(other, PerClass) and (self.count_rows, self.confusions) == (
+            other.count_rows,
+            other.confusions,
+        )
 
     def __add__(self, other: "PerClass") -> "PerClass":
         both = np.concatenate([self.class_ids, other.class_ids])
         class_ids, places = np.unique(both, return_inverse=True)
 
-        def total(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        def add_up(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
             sums = np.zeros(class_ids.size, np.int64)
             np.add.at(sums, places, np.concatenate([first, second]))
             return sums
 
         return PerClass(
             class_ids=class_ids,
-            images=total(self.images, other.images),
-            hits=total(self.hits, other.hits),
-            predictions=total(self.predictions, other.predictions),
+            images=add_up(self.images, other.images),
+            hits=add_up(self.hits, other.hits),
+            predictions=add_up(self.predictions, other.predictions),
             mistakes=np.concatenate([self.mistakes, other.mistakes], axis=1),
         )
 
     @property
-    def rows(self) -> tuple[tuple[int, int, int, int], ...]:
-        """(c, images, hits, predictions) of each class."""
+    def count_rows(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Counts of each class, as (class id, images, hits, predictions)."""
         parts = (self.class_ids, self.images, self.hits, self.predictions)
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
-    def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
-        """Return one object per class, with its `most` frequent confusions."""
+    def to_json(self, classes: Classes, *, max_confusions: int = 5) -> list[dict[str, Any]]:
+        """Return a dict per class for JSON output, with its `max_confusions` frequent confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))
@@ -72,15 +75,15 @@ class PerClass(Shown):
                 "predictions": predictions,
                 "instead": [
                     {"class": predicted, "name": classes.label(predicted) if predicted >= 0 else None, "images": n}
-                    for predicted, n in instead.get(i, [])[:most]
+                    for predicted, n in instead.get(i, [])[:max_confusions]
                 ],
             }
-            for i, images, hits, predictions in self.rows
+            for i, images, hits, predictions in self.count_rows
         ]
 
 
-def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
-    """Count the outcomes of one model by class."""
+def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
+    """Count the outcomes of one model by valid class."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, sizes = labels.of_rows(outcomes.label_rows[scored])
     hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)

@@ -21,17 +21,17 @@ from reassess.numeric.arrays import as_floats, release_memory
 
 ScoreKind = Literal["probabilities", "bounded", "logits"]
 
-_BLOCK = 1024
-_RELEASED = 64 * _BLOCK  # rows after which the memory of a mapped file is released
-_ROUNDING = 0.01
-_ONE_KIND = "give the probabilities of each image, or logits of all"
+_BLOCK_ROWS = 1024
+_ROWS_BETWEEN_RELEASES = 64 * _BLOCK_ROWS  # rows after which the memory of a mapped file is released
+_SUM_TOLERANCE = 0.01
+_ONE_KIND_FIX = "give the probabilities of each image, or logits of all"
 _Floats = npt.NDArray[np.float64]
 
 
 def class_probabilities(
     predictions: Predictions, rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
 ) -> _Floats:
-    """Return the probability of one class for each row, by the rule of the module.
+    """Return the probability that the model gives to one class of each row.
 
     The softmax ignores outputs without a class.
     """
@@ -55,9 +55,9 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
     adding_up, odd = 0, -1
-    for start in range(0, len(predictions), _BLOCK):
-        scores = as_floats(predictions.scores[start : start + _BLOCK])
-        if start % _RELEASED == 0:
+    for start in range(0, len(predictions), _BLOCK_ROWS):
+        scores = as_floats(predictions.scores[start : start + _BLOCK_ROWS])
+        if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
         within, fine = rows_of_probabilities(scores)
         adding_up += int(np.count_nonzero(fine))
@@ -70,20 +70,20 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
         if kind == "logits" and not adding_up:
             return kind
     if refuse_odd and odd >= 0 and adding_up > (0 if kind == "bounded" else len(predictions) / 2):
-        _refuse_odd_row(predictions, odd, adding_up)
+        _raise_mixed_kinds(predictions, odd, adding_up)
     return kind
 
 
 def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which rows are in [0, 1], and which of these also add up to 1; bool, shape (rows,)."""
+    """Return which rows are in [0, 1], and which of them add up to 1; bool, shape (rows,)."""
     within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
-        return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
+        return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE)
 
 
 def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
-    """Refuse scores outside [0, 1] of a model whose scores of another image are probabilities."""
-    outside = (scores.min(axis=1, initial=0) < -_ROUNDING) | (scores.max(axis=1, initial=0) > 1 + _ROUNDING)
+    """Raise if scores are outside [0, 1] although those of another image are probabilities."""
+    outside = (scores.min(axis=1, initial=0) < -_SUM_TOLERANCE) | (scores.max(axis=1, initial=0) > 1 + _SUM_TOLERANCE)
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(
@@ -92,11 +92,11 @@ def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
             where=f"image {names[row]}",
             allowed="0 to 1",
             found=f"{scores[row].min():.4g} to {scores[row].max():.4g}",
-            fix=_ONE_KIND,
+            fix=_ONE_KIND_FIX,
         )
 
 
-def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoReturn:
+def _raise_mixed_kinds(predictions: Predictions, row: int, n_adding_up: int) -> NoReturn:
     """Raise for a row that is not probabilities, although other rows are."""
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
@@ -108,10 +108,10 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
         "not-a-distribution",
         "scores of an image do not add up to 1, but scores of other images do",
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
-        allowed=f"0 to 1, and a sum of 1 within {_ROUNDING}",
+        allowed=f"0 to 1, and a sum of 1 within {_SUM_TOLERANCE}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
-        f"{adding_up:,} of {len(predictions):,} add up",
-        fix=_ONE_KIND,
+        f"{n_adding_up:,} of {len(predictions):,} add up",
+        fix=_ONE_KIND_FIX,
     )
 
 
@@ -132,10 +132,10 @@ def probability_blocks(
     if predictions.columns is not None:
         outputs = np.argsort(predictions.columns, kind="stable")
         outputs = outputs[predictions.columns[outputs] >= 0]
-    for start in range(0, rows.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
+    for start in range(0, rows.size, _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
         scores = as_floats(predictions.scores[rows[part]])
-        if start % _RELEASED == 0:
+        if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
         values = np.ascontiguousarray(chosen, np.float64)  # then sums do not depend on the memory layout
@@ -143,6 +143,7 @@ def probability_blocks(
 
 
 def _softmax(scores: _Floats) -> _Floats:
+    """Compute the softmax of each row, also of infinite scores."""
     best = scores.max(axis=1, keepdims=True)
     if np.isfinite(best).all():
         weights = np.exp(scores - best)

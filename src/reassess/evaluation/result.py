@@ -16,12 +16,12 @@ from reassess.numeric.arrays import ranks
 from reassess.text import Shown, counted
 
 NONE_SCORED = "no image is scored"
-_BY_ORIGINAL = ("original_scored", "label_errors")
+_PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
 class BySize(Shown):
-    """Counts for the images whose label sets have one size."""
+    """Counts for images with the same number of valid classes."""
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
@@ -43,12 +43,12 @@ class Soft:
 
     @property
     def accuracy(self) -> float | None:
-        """Soft ReaL accuracy, in [0, 1]."""
+        """Mean probability that a top-1 class is valid; None without images."""
         return self.total / self.n if self.n else None
 
     @property
     def ceiling(self) -> float | None:
-        """Soft accuracy of an oracle that predicts each image's most probable class."""
+        """Soft accuracy of a model that always predicts the most probable class."""
         return self.ceiling_total / self.n if self.n else None
 
     def __add__(self, other: "Soft") -> "Soft":
@@ -59,7 +59,7 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Counts of top-1 classes outside a non-empty label set, by kind, see `invalid_kinds`."""
+    """Number of top-1 classes outside a non-empty label set, by kind; see `invalid_kinds`."""
 
     no_class: int
     expert_valid: int | None  # None without experts
@@ -133,7 +133,7 @@ class Evaluation(Shown):
 
     @property
     def scored(self) -> int:
-        """Images with a valid class: the n of ReaL accuracy."""
+        """Number of images with a valid class: the n of ReaL accuracy."""
         return sum(part.n for part in self.by_label_count.values())
 
     @property
@@ -165,8 +165,8 @@ class Evaluation(Shown):
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in summed},
             real={k: part + other.real[k] for k, part in self.real.items()},
-            original=_added_if_known(self.original, other.original),
-            original_scored=_added_if_known(self.original_scored, other.original_scored),
+            original=_add_if_present(self.original, other.original),
+            original_scored=_add_if_present(self.original_scored, other.original_scored),
             label_errors=None
             if self.label_errors is None or other.label_errors is None
             else self.label_errors + other.label_errors,
@@ -195,11 +195,11 @@ class Evaluation(Shown):
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object for JSON documents; for each null, another key has the reason."""
+        """Return a dict for JSON output; the reason for each null has its own key."""
         soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
-            "original": None if self.original is None else _proportions(self.original),
-            "original_scored": None if self.original_scored is None else _proportions(self.original_scored),
+            "original": None if self.original is None else _proportions_to_json(self.original),
+            "original_scored": None if self.original_scored is None else _proportions_to_json(self.original_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
@@ -217,19 +217,20 @@ class Evaluation(Shown):
             "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "label_set": self.label_set,
-            "real": _proportions(self.real),
+            "real": _proportions_to_json(self.real),
             **parts,
-            **{f"{name}_reason": self._why_missing(name) for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self._missing_reason(name) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
-    def _why_missing(self, part: str) -> str:
-        return self.reasons.get("original" if part in _BY_ORIGINAL else part, NONE_SCORED)
+    def _missing_reason(self, part: str) -> str:
+        """Return the reason why a part of the result is missing."""
+        return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
 
     def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
         real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
-        return {"labels": size, "n": part.n, "real": _proportions(real), "recall_at_size": recall}
+        return {"labels": size, "n": part.n, "real": _proportions_to_json(real), "recall_at_size": recall}
 
 
 def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
@@ -278,11 +279,12 @@ def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 
-def _added_if_known(
+def _add_if_present(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
+    """Add proportions by k; None if either is missing."""
     return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 
-def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:
+def _proportions_to_json(parts: dict[int, Proportion]) -> dict[str, Any]:
     return {str(k): part.to_json() for k, part in parts.items()}

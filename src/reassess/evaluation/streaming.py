@@ -16,36 +16,36 @@ from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, join
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import pad_lists, read_targets
-from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
-from reassess.evaluation.outcomes import refuse_unknown
+from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, hit_proportions
+from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
 from reassess.text import some
 
-NOT_SEEN = -1  # the rank of an image that was not in any batch yet
+UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
 
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """Images joined with label sets, and how a batch names them."""
+    """Images joined with label sets, to find the images of a batch by name or position."""
 
     images: tuple[str, ...]  # names of the images
     labels: LabelSets  # label sets of the images
-    rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
-    numbered: bool  # whether a batch can also name images by their positions in `images`
+    label_rows: npt.NDArray[np.int64]  # position of each image in the label sets, -1 if unrated; int64, shape (images,)
+    has_positions: bool  # whether a batch can also name images by their positions in `images`
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
-        return self._ends - self._starts
+        return self._label_ends - self._label_starts
 
-    def positions(self, target: Any) -> npt.NDArray[np.int64]:
-        """Find the position of each image of a batch, from names or, if `numbered`, from positions."""
+    def find_positions(self, target: Any) -> npt.NDArray[np.int64]:
+        """Find the position of each image of a batch, from names or from numbers."""
         if isinstance(target, list | tuple) and _starts_with_name(target):
-            return self._find_names(target)
+            return self._find_named_images(target)
         numbers, are_bits = as_array(target)
         if numbers.ndim == 1 and _starts_with_name(numbers):
-            return self._find_names(numbers.tolist())
+            return self._find_named_images(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
@@ -54,7 +54,7 @@ class ImageIndex:
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )
-        if not self.numbered:
+        if not self.has_positions:
             raise DataError(
                 "missing-image-names",
                 "images are numbered, and their names are missing",
@@ -71,31 +71,34 @@ class ImageIndex:
             )
         return positions
 
-    def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def rank_batch(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
-        positions = self.positions(target)
+        positions = self.find_positions(target)
         check_length(len(positions), len(scores), things="images", each="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
             scores,
-            self._starts[positions],
-            self._ends[positions],
+            self._label_starts[positions],
+            self._label_ends[positions],
             self.labels.indices,
             lambda row: self.images[positions[row]],
         )
         return positions, np.maximum(ranks, 0, out=ranks)
 
-    def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """Apply `count_hits` to the images of past batches that have a valid class."""
+    def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """Count hits by k among the images of past batches that have a valid class."""
         return count_hits(ranks[self.sizes > 0], top_k)
 
-    def _find_names(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Find the position of each image by name."""
         try:
-            return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
+            return np.fromiter(map(self._position_by_name.__getitem__, names), np.int64, len(names))
         except (KeyError, TypeError):  # an unknown name, another spelling, or not a string
-            rows = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
-        if rows.min() == NOT_SEEN:
-            missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
+            rows = np.fromiter(
+                map(self._position_by_key.get, image_keys(names), repeat(UNSEEN_RANK)), np.int64, len(names)
+            )
+        if rows.min() == UNSEEN_RANK:
+            missing = [names[row] for row in np.flatnonzero(rows == UNSEEN_RANK).tolist()]
             raise DataError(
                 "unknown-image",
                 f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
@@ -104,39 +107,43 @@ class ImageIndex:
             )
         return rows
 
-    def _check_outputs(self, outputs: int) -> None:
+    def _check_outputs(self, n_outputs: int) -> None:
+        """Raise unless the scores have one column per class."""
         allowed = self.labels.classes.count
-        if (allowed is not None and outputs != allowed) or outputs <= self._largest:
+        if (allowed is not None and n_outputs != allowed) or n_outputs <= self._largest_class_id:
             raise DataError(
                 "wrong-outputs",
                 "wrong number of outputs",
-                allowed=f"{self._largest + 1:,} columns or more" if allowed is None else f"{allowed:,} columns",
-                found=f"{outputs:,} columns",
+                allowed=f"{self._largest_class_id + 1:,} columns or more"
+                if allowed is None
+                else f"{allowed:,} columns",
+                found=f"{n_outputs:,} columns",
                 fix="pass only the scores of the benchmark's classes, in the order of their ids",
             )
 
     @cached_property
-    def _largest(self) -> int:
+    def _largest_class_id(self) -> int:
         return int(self.labels.indices.max(initial=-1))
 
     @cached_property
-    def _starts(self) -> npt.NDArray[np.int64]:
-        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows])
+    def _label_starts(self) -> npt.NDArray[np.int64]:
+        return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows])
 
     @cached_property
-    def _ends(self) -> npt.NDArray[np.int64]:
-        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows + 1])
+    def _label_ends(self) -> npt.NDArray[np.int64]:
+        return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows + 1])
 
     @cached_property
-    def _by_name(self) -> dict[str, int]:
+    def _position_by_name(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.images)}
 
     @cached_property
-    def _by_key(self) -> dict[str, int]:
+    def _position_by_key(self) -> dict[str, int]:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 
 def _starts_with_name(target: Any) -> bool:
+    """Return whether a target starts with an image name, or is empty."""
     return not len(target) or isinstance(target[0], str)
 
 
@@ -203,10 +210,10 @@ class RealAccuracy:
     def reset(self) -> None:
         """Reset all counts."""
         self._hits = np.zeros(len(self.top_k) + 1, np.int64)  # as returned by count_hits
-        self._ranks = np.full(0 if self.image_index is None else len(self.image_index.images), NOT_SEEN, np.int32)
+        self._ranks = np.full(0 if self.image_index is None else len(self.image_index.images), UNSEEN_RANK, np.int32)
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------
@@ -229,8 +236,8 @@ class RealAccuracy:
 
     def counts(self) -> dict[int, Proportion]:
         """Count hits among the images that have a valid class, by k."""
-        hits = self._hits if self.image_index is None else self.image_index.count(self._ranks, self.top_k)
-        return proportions(hits, self.top_k)
+        hits = self._hits if self.image_index is None else self.image_index.count_hits(self._ranks, self.top_k)
+        return hit_proportions(hits, self.top_k)
 
     def compute(self) -> dict[str, float | None]:
         """Compute ReaL accuracy at each k, in [0, 1], and the number of images with a valid class.
@@ -251,12 +258,12 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
         return None
     check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
     if images is None:
-        return ImageIndex(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
+        return ImageIndex(images=labels.images, labels=labels, label_rows=np.arange(len(labels)), has_positions=False)
     images = tuple(images)
     rows = join(images, labels.images, where="the images")
     if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(rows < 0), labels.images)
-    return ImageIndex(images=images, labels=labels, rows=rows, numbered=True)
+        raise_if_unknown(images, np.flatnonzero(rows < 0), labels.images)
+    return ImageIndex(images=images, labels=labels, label_rows=rows, has_positions=True)
 
 
 def rank_batch(
@@ -268,7 +275,7 @@ def rank_batch(
     if top_k[-1] > outputs:
         check_top_k(top_k, outputs)
     if index is not None:
-        return index.rank(table, target)
+        return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
     check_length(len(targets), len(table), things="targets", each="row of scores")

@@ -15,24 +15,24 @@ _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 def check_batch(
-    scores: Sequence[int | None], scores_dtype: str, target: Sequence[int | None], target_dtype: str
+    scores_shape: Sequence[int | None], scores_dtype: str, target_shape: Sequence[int | None], target_dtype: str
 ) -> bool:
     """Check shapes and types of scores and target; return whether the target is multi-hot, not padded ids."""
-    if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
+    if len(scores_shape) != 2 or not scores_shape[1] or scores_dtype not in _SCORE_TYPES:
         raise DataError(
             "wrong-type",
             "scores must be floats, one row per image and one column per class",
             allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
-            found=f"{scores_dtype} {tuple(scores)}",
+            found=f"{scores_dtype} {tuple(scores_shape)}",
         )
-    is_hot = is_multi_hot(target, target_dtype, scores[1])
-    if scores[0] is not None and target[0] is not None:
-        check_length(target[0], scores[0], things="targets", each="row of scores")
+    is_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
+    if scores_shape[0] is not None and target_shape[0] is not None:
+        check_length(target_shape[0], scores_shape[0], things="targets", each="row of scores")
     return is_hot
 
 
 def check_rounding(dtype: str, framework_dtype: str) -> None:
-    """Raise `DataError` if the framework converts scores to a narrower type."""
+    """Raise `DataError` if a framework converts scores to a narrower dtype."""
     if dtype != framework_dtype:
         raise DataError(
             "rounded-scores",
@@ -43,21 +43,21 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
         )
 
 
-def check_counts(nan: int, ill_formed: int) -> None:
-    """Raise `DataError` if a graph counted invalid images."""
-    if nan:
+def check_counts(n_nan: int, n_ill_formed: int) -> None:
+    """Raise `DataError` if a graph counted NaN scores or ill-formed targets."""
+    if n_nan:
         raise DataError(
             "not-a-number",
             "score is NaN",
             allowed="any number, and +inf or -inf",
-            found=f"NaN in the scores of {counted(nan, 'image')}",
+            found=f"NaN in the scores of {counted(n_nan, 'image')}",
             fix="find out why the model returns NaN",
         )
-    if ill_formed:
+    if n_ill_formed:
         raise DataError(
             "wrong-target",
             "valid classes are neither multi-hot nor ids padded with -1",
             allowed="0 or 1 for each class; or distinct ids below the number of classes, then -1",
-            found=f"other numbers, or duplicate ids, for {counted(ill_formed, 'image')}",
+            found=f"other numbers, or duplicate ids, for {counted(n_ill_formed, 'image')}",
             fix="use as many columns as the scores for multi-hot, and fewer for ids; -1 needs a signed type",
         )

@@ -14,25 +14,30 @@ from keras.backend import standardize_dtype
 from reassess.evaluation.batch_targets import PADDING
 from reassess.numeric.arrays import infinity_bits
 
-_PARTS = 16  # largest number of parts of a row
-_FEW = 16  # so few ids are compared in pairs, which is faster than a sort; more pairs would take too much memory
+_MAX_PARTS = 16  # largest number of parts of a row
+_MAX_IDS_IN_PAIRS = (
+    16  # so few ids are compared in pairs, which is faster than a sort; more pairs would take too much memory
+)
 _Tensor = Any  # a tensor of the backend
 
 
 def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
-    best, turn, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
+    best, turn, is_ill_formed = (_best_of_multi_hot if is_hot else _best_of_ids)(scores, target)
     classes = scores.shape[1]
-    bits, magnitude, infinity = _bits(scores)
-    keys, size = _keys(bits, magnitude)
-    is_before = keys > best - ops.cast(_turns(classes) > turn, keys.dtype)
-    ranks, nans = _lanes(ops.sum, ops.cast(is_before, "int32")), _lanes(ops.max, ops.cast(size > infinity, "int32"))
+    bits, magnitude, infinity = _scores_as_bits(scores)
+    keys, size = _order_keys(bits, magnitude)
+    is_before = keys > best - ops.cast(_tie_breaks(classes) > turn, keys.dtype)
+    ranks, nans = (
+        _reduce_parts(ops.sum, ops.cast(is_before, "int32")),
+        _reduce_parts(ops.max, ops.cast(size > infinity, "int32")),
+    )
     rank, is_nan = ops.sum(ops.cast(ranks, "float32"), axis=1), ops.max(ops.cast(nans, "float32"), axis=1) > 0
     return rank, turn[:, 0] == 0, is_nan, is_ill_formed
 
 
-def _bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Scores as signed integers, the mask of all bits except the sign, and the bits of +inf."""
+def _scores_as_bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
+    """View scores as signed integers; also return a mask without the sign bit, and the bits of +inf."""
     dtype = standardize_dtype(scores.dtype)
     infinity = infinity_bits(np.dtype("int16" if dtype == "bfloat16" else dtype))
     bits = ops.view(scores, infinity.dtype.name)
@@ -42,69 +47,69 @@ def _bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
     return bits, *(ops.convert_to_tensor(int(number), bits.dtype) for number in (magnitude, infinity))
 
 
-def _keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
-    """Integers in the order of the scores with these bits, and the bits without the sign."""
+def _order_keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
+    """Return integers in the order of the scores with these bits, and the bits without the sign."""
     width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
     size = ops.bitwise_and(bits, magnitude)
     sign = ops.right_shift(bits, ops.convert_to_tensor(width, bits.dtype))
     return ops.bitwise_xor(size, sign) - sign, size
 
 
-def _turns(classes: int) -> _Tensor:
-    """The tie-break: number of classes - id; among equal scores the higher turn ranks first."""
+def _tie_breaks(n_classes: int) -> _Tensor:
+    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
-    return ops.convert_to_tensor(np.arange(classes, 0, -1, dtype=np.int32))
+    return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 
 
-def _lanes(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
-    """Reduce the parts of a row to one part; XLA is fast if the rest is reduced by another operation."""
+def _reduce_parts(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
+    """Reduce each part of a row; XLA is fast if another operation reduces the results."""
     classes = table.shape[1]
-    parts = max(n for n in range(1, _PARTS + 1) if classes % n == 0)
+    parts = max(n for n in range(1, _MAX_PARTS + 1) if classes % n == 0)
     return reduce(ops.reshape(table, (-1, parts, classes // parts)), axis=1)
 
 
-def _best_of_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Key and turn (0 without one) of each image's best valid class; is the target ill-formed."""
+def _best_of_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
+    """Find each image's best valid class, and images with a bad target."""
     # The turn is found by the bits of the best score. Keys of all scores are not computed here and in `rank_best`,
     # since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
-    bits, magnitude, _ = _bits(scores)
-    best = ~ops.min(~_best_lanes(bits, is_valid, magnitude), axis=1, keepdims=True)
+    bits, magnitude, _ = _scores_as_bits(scores)
+    best = ~ops.min(~_best_keys_of_parts(bits, is_valid, magnitude), axis=1, keepdims=True)
     best_bits = ops.where(best < 0, ~magnitude - best, best)
     mask = ops.where(best == 0, magnitude, ~ops.zeros_like(best))  # the sign of 0 is ignored
     is_best = is_valid & (ops.bitwise_and(ops.bitwise_xor(bits, best_bits), mask) == 0)
-    turns = _lanes(ops.max, ops.cast(is_best, "int32") * _turns(scores.shape[1]))
+    turns = _reduce_parts(ops.max, ops.cast(is_best, "int32") * _tie_breaks(scores.shape[1]))
     turn = ops.cast(ops.max(ops.cast(turns, "float32"), axis=1, keepdims=True), "int32")
     if standardize_dtype(target.dtype) == "bool":
         return best, turn, ops.zeros_like(turn[:, 0], dtype="bool")
     is_odd = ops.cast(ops.not_equal(target, ops.cast(is_valid, target.dtype)), "int32")
-    return best, turn, ops.max(ops.cast(_lanes(ops.max, is_odd), "float32"), axis=1) > 0
+    return best, turn, ops.max(ops.cast(_reduce_parts(ops.max, is_odd), "float32"), axis=1) > 0
 
 
-def _best_lanes(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor:
-    """Keys of the best valid classes among the parts of a row; other classes get the lowest NaN."""
+def _best_keys_of_parts(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor:
+    """Return the key of the best valid class in each part of a row; lowest NaN without one."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
-    return _lanes(ops.max, _keys(masked, magnitude)[0])
+    return _reduce_parts(ops.max, _order_keys(masked, magnitude)[0])
 
 
 def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """`_best_of_hot` for padded ids; with one more column, since a tensor without columns has no maximum."""
+    """Find the same as `_best_of_multi_hot`, for targets that are padded ids."""
     classes = scores.shape[1]
     is_wide = standardize_dtype(target.dtype).endswith("64")
     ids = ops.pad(ops.cast(target, "int64" if is_wide else "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
     is_valid = (ids >= 0) & (ids < classes)
-    bits, magnitude, _ = _bits(scores)
+    bits, magnitude, _ = _scores_as_bits(scores)
     bits = ops.take_along_axis(bits, ops.where(is_valid, ids, 0), axis=1)
-    keys = ops.where(is_valid, _keys(bits, magnitude)[0], ~magnitude)
+    keys = ops.where(is_valid, _order_keys(bits, magnitude)[0], ~magnitude)
     best = ops.max(keys, axis=1, keepdims=True)
     turns = ops.where(is_valid & (keys == best), ops.cast(classes - ids, "int32"), 0)
-    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_repeated_id(ids)
+    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_duplicate_id(ids)
     return best, ops.max(turns, axis=1, keepdims=True), is_ill_formed
 
 
-def _has_repeated_id(ids: _Tensor) -> _Tensor:
-    """Whether a row contains an id, other than the padding, twice."""
-    if ids.shape[1] is None or ids.shape[1] > _FEW:
+def _has_duplicate_id(ids: _Tensor) -> _Tensor:
+    """Return whether a row contains an id, other than the padding, twice."""
+    if ids.shape[1] is None or ids.shape[1] > _MAX_IDS_IN_PAIRS:
         ids = ops.sort(ids, axis=1)
         return ops.any((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING), axis=1)
     is_id = ids != PADDING

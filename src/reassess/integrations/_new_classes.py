@@ -11,24 +11,25 @@ from reassess.errors import DataError
 from reassess.text import some
 
 
-def new_classes(
-    classes_of: Mapping[str, int | str], known: Mapping[str, int] | None = None
+def new_class_ids(
+    classes_of: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
-    """Return the images to relabel, and their new class ids; `known` maps a dataset's class names to ids."""
+    """Return the images to relabel and their new class ids; `class_to_idx` maps class names to ids."""
     check_type(Mapping, classes_of, what="new classes")
     images = ImageSelection(tuple(classes_of), thing="list of new classes")
-    return images, np.array([_class_id(name, new, known or {}) for name, new in classes_of.items()], np.int64)
+    return images, np.array([_class_id(name, new, class_to_idx or {}) for name, new in classes_of.items()], np.int64)
 
 
-def _class_id(name: str, new: int | str, known: Mapping[str, int]) -> int:
-    where, found = f"image {name}", repr(new)
-    if isinstance(new, str):
-        if new not in known:
-            allowed = some(list(known)) if known else "class ids, since the dataset has no class names"
+def _class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int]) -> int:
+    """Return the id of an image's new class; raise if the dataset does not have the class."""
+    where, found = f"image {image}", repr(new_class)
+    if isinstance(new_class, str):
+        if new_class not in class_to_idx:
+            allowed = some(list(class_to_idx)) if class_to_idx else "class ids, since the dataset has no class names"
             raise DataError("unknown-class", "class is not in the dataset", where=where, allowed=allowed, found=found)
-        return known[new]
-    is_id = isinstance(new, int | np.integer) and not isinstance(new, bool)
-    if not is_id or not 0 <= new < (len(known) or 2**63):
-        allowed = f"0 to {len(known) - 1}" if known else "0 or more"
+        return class_to_idx[new_class]
+    is_id = isinstance(new_class, int | np.integer) and not isinstance(new_class, bool)
+    if not is_id or not 0 <= new_class < (len(class_to_idx) or 2**63):
+        allowed = f"0 to {len(class_to_idx) - 1}" if class_to_idx else "0 or more"
         raise DataError("out-of-range", "class id out of range", where=where, allowed=allowed, found=found)
-    return int(new)
+    return int(new_class)

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import LabelSets
 from reassess.data import read_labels
 from reassess.errors import DataError, Fix, importing
-from reassess.evaluation.outcomes import refuse_unknown
+from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import some
 
 with importing("datasets", extra="huggingface", purpose="a column of labels"):
@@ -20,9 +20,11 @@ with importing("datasets", extra="huggingface", purpose="a column of labels"):
 
 __all__ = ["check_columns", "file_names", "map_stream", "with_real_labels"]
 
-Change = Callable[[pyarrow.Table, tuple[str, ...]], pyarrow.Table]  # from a table and its file names to a new table
+ChangeTable = Callable[
+    [pyarrow.Table, tuple[str, ...]], pyarrow.Table
+]  # from a table and its file names to a new table
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
-_FIX = Fix("correct the names, or mark such images: {ignore_unknown}", ignore_unknown=True)
+_UNKNOWN_IMAGES_FIX = Fix("correct the names, or mark such images: {ignore_unknown}", ignore_unknown=True)
 
 
 def with_real_labels(
@@ -69,14 +71,14 @@ def with_real_labels(
     check_columns(dataset, image, feature)
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     if isinstance(dataset, datasets.Dataset):
-        return dataset.add_column(feature, _find(labels, file_names(dataset, image), ignore_unknown))
+        return dataset.add_column(feature, _valid_classes(labels, file_names(dataset, image), ignore_unknown))
     new_features = {feature: datasets.Sequence(datasets.Value("int64"))}
-    change = partial(_with_column, labels=labels, feature=feature, ignore_unknown=ignore_unknown)
+    change = partial(_add_label_column, labels=labels, feature=feature, ignore_unknown=ignore_unknown)
     return map_stream(dataset, image, new_features, change)
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
-    """Return the file names of a column; of stored images, only the paths are read."""
+    """Return the file names of a column; if it stores images, only their paths are read."""
     names, name_column = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
         names, name_column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
@@ -84,7 +86,7 @@ def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
 
 
 def map_stream(
-    dataset: datasets.IterableDataset, image: str, new_features: Mapping[str, Any], change: Change
+    dataset: datasets.IterableDataset, image: str, new_features: Mapping[str, Any], change: ChangeTable
 ) -> datasets.IterableDataset:
     """Apply a function to the Arrow tables of a streamed dataset; the result can be pickled."""
     features = datasets.Features({**dataset.features, **new_features})
@@ -96,24 +98,26 @@ def map_stream(
     return result.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
-def _change_table(table: pyarrow.Table, *, image: str, change: Change) -> pyarrow.Table:
+def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> pyarrow.Table:
+    """Apply a change to a table and the file names in its image column."""
     column = table.column(image)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
     return change(table, check_names(names.to_pylist(), image))
 
 
-def _with_column(
+def _add_label_column(
     table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, feature: str, ignore_unknown: bool
 ) -> pyarrow.Table:
-    return table.append_column(feature, _find(labels, images, ignore_unknown))
+    """Append a column with the valid classes of each image."""
+    return table.append_column(feature, _valid_classes(labels, images, ignore_unknown))
 
 
-def _find(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
-    """A list of classes per image; null for an unrated image."""
+def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
+    """Return a list of valid classes per image; null for an unrated image."""
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(unknown), labels.images, _FIX)
+        raise_if_unknown(images, np.flatnonzero(unknown), labels.images, _UNKNOWN_IMAGES_FIX)
     sizes = np.zeros(len(rows), np.int64)
     ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
@@ -158,7 +162,7 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
             found=some(list(dataset.features)),
             fix="choose the column of images or of their file names: image=...",
         )
-    if not _has_names(dataset.features[image]):
+    if not _has_file_names(dataset.features[image]):
         raise DataError(
             "wrong-type",
             f"column {image} has neither images nor file names",
@@ -175,7 +179,8 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
         )
 
 
-def _has_names(column: object) -> bool:
+def _has_file_names(column: object) -> bool:
+    """Return whether a column contains images or file names."""
     if isinstance(column, datasets.Value):
         return column.dtype in ("string", "large_string")
     return isinstance(column, datasets.Image)

@@ -11,7 +11,7 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_array_size
 from reassess.errors import DataError, importing
-from reassess.integrations._new_classes import new_classes
+from reassess.integrations._new_classes import new_class_ids
 
 with importing("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
@@ -22,7 +22,7 @@ with importing("datasets", extra="huggingface", purpose="images of a dataset"):
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
-_MAX_BYTES = 2 << 30
+_MAX_TARGET_BYTES = 2 << 30
 
 
 def select_images(
@@ -76,13 +76,14 @@ def select_images(
         warn_missing(names, selection, match, depth=2)
         warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
-    change = partial(_select, selection=selection, match=match, ignore_unknown=ignore_unknown)
+    change = partial(_select_rows, selection=selection, match=match, ignore_unknown=ignore_unknown)
     return map_stream(dataset, image, {}, change)
 
 
-def _select(
+def _select_rows(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, match: Match, ignore_unknown: bool
 ) -> pyarrow.Table:
+    """Keep the rows of the selected images."""
     return table.filter(selection.find(names, match=match, ignore_unknown=ignore_unknown) >= 0)
 
 
@@ -125,28 +126,29 @@ def relabel_images(
             "wrong-type", f"column {label} has no class ids", allowed="ClassLabel or integers", found=str(feature)
         )
     known = feature.names if isinstance(feature, datasets.ClassLabel) else []
-    selection, new = new_classes(classes_of, {name: index for index, name in enumerate(known)})
-    check_range(new, 0, np.iinfo(feature.dtype).max, what="class id", where=f"column {label}")
+    selection, new_ids = new_class_ids(classes_of, {name: index for index, name in enumerate(known)})
+    check_range(new_ids, 0, np.iinfo(feature.dtype).max, what="class id", where=f"column {label}")
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)
         selection.rows(names, match=match)
         warn_missing(names, selection, match, depth=2)
         rows = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label)[label][:]
-        column = np.where(rows >= 0, new[rows], old)
+        column = np.where(rows >= 0, new_ids[rows], old)
         order = list(dataset.features)
         return dataset.remove_columns(label).add_column(label, column, feature=feature).select_columns(order)
-    change = partial(_relabel, selection=selection, new=new, label=label, match=match)
+    change = partial(_relabel_rows, selection=selection, new_ids=new_ids, label=label, match=match)
     return map_stream(dataset, image, {label: feature}, change)
 
 
-def _relabel(
-    table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new: Any, label: str, match: Match
+def _relabel_rows(
+    table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new_ids: Any, label: str, match: Match
 ) -> pyarrow.Table:
+    """Replace the class of the selected images."""
     rows = selection.find(names, match=match)
     position = table.column_names.index(label)
     old = table.column(label)
-    values = np.where(rows >= 0, new[rows], old.to_numpy())
+    values = np.where(rows >= 0, new_ids[rows], old.to_numpy())
     return table.set_column(position, table.schema.field(label), pyarrow.array(values, old.type))
 
 
@@ -158,7 +160,7 @@ def with_targets(
     feature: str = "target",
     match: Match = "path",
     ignore_unknown: bool = False,
-    max_bytes: int = _MAX_BYTES,
+    max_bytes: int = _MAX_TARGET_BYTES,
 ) -> _DatasetT:
     """Select the images with a target, and add a column of targets: float32, one number per class.
 
@@ -196,7 +198,7 @@ def with_targets(
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, depth=2)
         target_rows = targets.selection.find([names[row] for row in rows.tolist()], match=match)
-        return dataset.select(rows).add_column(feature, _arrow(targets, target_rows), feature=kind)
+        return dataset.select(rows).add_column(feature, _targets_to_arrow(targets, target_rows), feature=kind)
     change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, feature=feature)
     return map_stream(dataset, image, {feature: kind}, change)
 
@@ -210,9 +212,11 @@ def _add_targets(
     ignore_unknown: bool,
     feature: str,
 ) -> pyarrow.Table:
+    """Keep the rows that have a target, and append a column of targets."""
     rows = targets.selection.find(names, match=match, ignore_unknown=ignore_unknown)
-    return table.filter(rows >= 0).append_column(feature, _arrow(targets, rows[rows >= 0]))
+    return table.filter(rows >= 0).append_column(feature, _targets_to_arrow(targets, rows[rows >= 0]))
 
 
-def _arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
+def _targets_to_arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
+    """Convert some rows of training targets to an Arrow array."""
     return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(targets.of_rows(rows).ravel()), targets.classes)

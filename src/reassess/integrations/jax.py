@@ -38,27 +38,27 @@ class Counts:
 
     @property
     def hits(self) -> jax.Array:
-        """Images where any of the k highest classes is valid; shape (len(top_k),)."""
+        """Number of images where any of the k highest classes is valid; shape (len(top_k),)."""
         return self.numbers[..., :-4]
 
     @property
     def n(self) -> jax.Array:
-        """Images with a valid class."""
+        """Number of images with a valid class."""
         return self.numbers[..., -4]
 
     @property
     def empty(self) -> jax.Array:
-        """Images without a valid class, which are not in `hits` and `n`."""
+        """Number of images without a valid class, which are not in `hits` and `n`."""
         return self.numbers[..., -3]
 
     @property
     def nan(self) -> jax.Array:
-        """Images with a NaN score."""
+        """Number of images with a NaN score."""
         return self.numbers[..., -2]
 
     @property
     def ill_formed(self) -> jax.Array:
-        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
         return self.numbers[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -113,7 +113,7 @@ def count_hits(
     images, classes = table.shape
     is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     check_shape(is_image, (images,), what="the mask")
-    return _count(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
+    return _count_images(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:
@@ -136,7 +136,10 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 
 
 @partial(jax.jit, static_argnums=(3, 4))
-def _count(scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
+def _count_images(
+    scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]
+) -> Counts:
+    """Count hits and invalid images of a batch."""
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)

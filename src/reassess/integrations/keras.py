@@ -73,21 +73,21 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def empty(self) -> _Tensor:
-        """Images without a valid class, which are not in `hits` and `total`."""
+        """Number of images without a valid class, which are not in `hits` and `total`."""
         return self.sums[2]
 
     @property
     def nan(self) -> _Tensor:
-        """Images with a NaN score."""
+        """Number of images with a NaN score."""
         return self.sums[3]
 
     @property
     def ill_formed(self) -> _Tensor:
-        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
+        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
         rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
-        weight = self._weights(sample_weight, images, is_empty)
+        weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
         flags = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
@@ -149,11 +149,12 @@ class RealAccuracyMetric(keras.metrics.Metric):
         """Return the arguments for `from_config`, without counts."""
         return {**super().get_config(), "k": self.k}
 
-    def _weights(self, sample_weight: _Tensor | None, images: int | None, like: _Tensor) -> _Tensor:
+    def _broadcast_weights(self, sample_weight: _Tensor | None, n_images: int | None, reference: _Tensor) -> _Tensor:
+        """Convert sample weights to one number per image."""
         weight = ops.cast(1 if sample_weight is None else sample_weight, self.dtype)
         shape = tuple(weight.shape)
-        if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], images) and shape[0] != images)):
+        if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], n_images) and shape[0] != n_images)):
             raise DataError(
-                "wrong-shape", "wrong shape of the weights", allowed=f"shape ({images},)", found=f"shape {shape}"
+                "wrong-shape", "wrong shape of the weights", allowed=f"shape ({n_images},)", found=f"shape {shape}"
             )
-        return ops.broadcast_to(ops.reshape(weight, (-1,)), ops.shape(like))
+        return ops.broadcast_to(ops.reshape(weight, (-1,)), ops.shape(reference))

@@ -20,16 +20,16 @@ from reassess.text import some
 with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "assert_known", "check_elements", "make_finder", "with_real_labels"]
+__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
 # The rule of `image_keys` in RE2, which has no lookahead: a word ends after the 8 digits, or a letter follows. \C is
 # any byte, since names may not be UTF-8.
-_VALIDATION = rf"^\C*?({VALIDATION_PATTERN})(?:(?:\b|[A-Za-z_])\C*)$"
-_NAME = r"^\C*/(\C+)$"
-_SHORTENED = {"path": (), "name": (_NAME,), "stem": (_NAME, r"^(\C+)[.][^./]*$", TRAINING_PATTERN)}
-_MOST_NAMES = 3  # unknown names in a message
+_VALIDATION_IMAGE = rf"^\C*?({VALIDATION_PATTERN})(?:(?:\b|[A-Za-z_])\C*)$"
+_FILE_NAME = r"^\C*/(\C+)$"
+_KEY_PATTERNS = {"path": (), "name": (_FILE_NAME,), "stem": (_FILE_NAME, r"^(\C+)[.][^./]*$", TRAINING_PATTERN)}
+_MAX_NAMES = 3  # unknown names in a message
 
 
 def with_real_labels(
@@ -90,38 +90,40 @@ def with_real_labels(
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
     find, encode = make_finder(positions, len(labels)), _make_encoder(labels, encoding)
 
-    def add(element: Mapping[str, Any]) -> dict[str, Any]:
+    def add_labels(element: Mapping[str, Any]) -> dict[str, Any]:
         names = element[file_name]
         rows = find(names)
         rated = rows < len(labels)
         if ignore_unknown:
             return {**element, feature: encode(rows), f"{feature}_rated": rated}
-        with tf.control_dependencies([assert_known(names, rated, labels.images, "in the label set")]):
+        with tf.control_dependencies([assert_no_unknown(names, rated, labels.images, "in the label set")]):
             return {**element, feature: encode(rows)}
 
-    return dataset.map(add, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.map(add_labels, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def make_finder(positions: Mapping[str, int], unknown: int, match: Match = "path") -> Callable[[tf.Tensor], tf.Tensor]:
-    """Create a function from image names to positions by key; `unknown` is the result for unknown names."""
+def make_finder(
+    positions: Mapping[str, int], unknown_position: int, match: Match = "path"
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Create a function from image names to positions by key; `unknown_position` is the result for unknown names."""
     row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in positions.items()}
-    row_of[""] = unknown  # tables cannot be empty, and image names are never empty
+    row_of[""] = unknown_position  # tables cannot be empty, and image names are never empty
     rows = tf.constant(list(row_of.values()), tf.int64)
-    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown)
-    return lambda names: table.lookup(_keys(names, match))
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown_position)
+    return lambda names: table.lookup(_image_keys(names, match))
 
 
-def _keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
-    """The key of each image, by the rule of `reassess.core.image_names`, in the graph."""
+def _image_keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
+    """Compute the key of each image as TensorFlow operations, by the rule of `image_keys`."""
     keys = tf.strings.regex_replace(names, r"\\", "/")
-    keys = tf.strings.regex_replace(keys, _VALIDATION, r"\1", replace_global=False)
-    for pattern in _SHORTENED[match]:
+    keys = tf.strings.regex_replace(keys, _VALIDATION_IMAGE, r"\1", replace_global=False)
+    for pattern in _KEY_PATTERNS[match]:
         keys = tf.strings.regex_replace(keys, pattern, r"\1", replace_global=False)
     return keys
 
 
 def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """A function from positions, scalar or vector, to classes; the position after the last has none."""
+    """Create a function from positions in the label sets to encoded classes."""
     check_known([encoding], get_args(Encoding), thing="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
@@ -180,16 +182,16 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
         )
 
 
-def assert_known(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], place: str) -> tf.Operation:
-    """Stop the iteration if images are unknown."""
+def assert_no_unknown(names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], place: str) -> tf.Operation:
+    """Create an operation that stops the iteration if an image is unknown."""
     # The message is one line, because TensorFlow escapes line breaks.
-    unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~known, [-1]))
+    unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~is_known, [-1]))
     message = [
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not {place}; allowed: names such as {some(images, most=2)}; found: ",
-        tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MOST_NAMES], separator=", "), "UTF-8", "UTF-8"),
+        f" images are not {place}; allowed: names such as {some(known_images, most=2)}; found: ",
+        tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
         "; fix: correct the names, or mark such images: ignore_unknown=True",
     ]
-    return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(message)])
+    return tf.debugging.Assert(tf.reduce_all(is_known), [tf.strings.join(message)])

@@ -6,16 +6,16 @@ from typing import Any
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.errors import DataError, importing
-from reassess.integrations._new_classes import new_classes
+from reassess.integrations._new_classes import new_class_ids
 
 with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_known, check_elements, make_finder
+    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
-_UNKNOWN = -2
+_UNKNOWN_POSITION = -2
 
 
 def select_images(
@@ -92,7 +92,7 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    selection, ids = new_classes(classes_of)
+    selection, ids = new_class_ids(classes_of)
     find = _make_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
         raise DataError(
@@ -157,7 +157,7 @@ def with_targets(
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
 
-    def add(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    def make_pair(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
         positions = tf.range(starts[row], starts[row + 1])
         target = tf.tensor_scatter_nd_update(
             tf.fill([targets.classes], tf.constant(targets.background, tf.float32)),
@@ -167,7 +167,7 @@ def with_targets(
         return element[image], target
 
     pairs = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
-    return pairs.filter(lambda _, row: row >= 0).map(add, num_parallel_calls=tf.data.AUTOTUNE)
+    return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _make_finder(
@@ -179,21 +179,23 @@ def _make_finder(
     *,
     batches: bool = False,
 ) -> Any:
-    """A function from names to positions in a selection, else negative; unknown names stop the iteration."""
+    """Create a function from names to positions in a selection; a negative position means none."""
     check_elements(dataset, file_name, [])
     if not batches and dataset.element_spec[file_name].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_finder(selection.positions(match), _UNKNOWN, match)
+    find = make_finder(selection.positions(match), _UNKNOWN_POSITION, match)
     if selection.others is None or ignore_unknown:
         return find
 
     def find_or_stop(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.others or ()))
-        with tf.control_dependencies([assert_known(names, rows > _UNKNOWN, images, f"known to the {selection.thing}")]):
+        with tf.control_dependencies(
+            [assert_no_unknown(names, rows > _UNKNOWN_POSITION, images, f"known to the {selection.thing}")]
+        ):
             return tf.identity(rows)
 
     return find_or_stop

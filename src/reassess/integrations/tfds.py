@@ -15,7 +15,7 @@ from reassess.data import SOURCES, read_labels, read_original, read_scores, read
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, at, importing
-from reassess.evaluation.outcomes import refuse_unknown
+from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import some
 
 with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
@@ -104,7 +104,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
-            _check_names(names, labels, complete=self.builder_config.name == "full")
+            _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
     def _generate_examples(
@@ -119,11 +119,12 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
             yield name, features
 
 
-def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -> None:
+def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: bool) -> None:
+    """Raise if images are unknown or, if the dataset must be complete, missing."""
     rows = labels.find(names)
-    refuse_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
+    raise_if_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
     missing = np.setdiff1d(np.arange(len(labels)), rows)
-    if complete and missing.size:
+    if is_complete and missing.size:
         raise DataError(
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
@@ -133,12 +134,14 @@ def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -
 
 
 def _scores_by_image(images: Sequence[str]) -> list[_Columns]:
+    """Return the scores of each image by class."""
     scores = read_scores()
     class_ids, values = scores.questions.class_ids, scores.values
     return [{"class": class_ids[rows], "score": values[rows]} for rows in _rows_by_image(scores.questions, images)]
 
 
 def _votes_by_image(images: Sequence[str]) -> list[_Columns]:
+    """Return the number of each answer per class, for each image."""
     votes = read_votes()
     assert isinstance(votes.items, Questions)  # the known source has votes on questions
     counts = votes.counts()
@@ -148,7 +151,7 @@ def _votes_by_image(images: Sequence[str]) -> list[_Columns]:
 
 
 def _rows_by_image(questions: Questions, images: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Positions of the questions about each image, sorted by class; empty for unrated images."""
+    """Return the positions of each image's questions, sorted by class; empty for unrated images."""
     order = np.lexsort((questions.class_ids, questions.image_ids))
     ends = np.cumsum(np.bincount(questions.image_ids, minlength=len(questions.images)))
     by_image = np.split(order, ends)  # and one more at the end, empty, for row -1

@@ -58,7 +58,7 @@ class RealLabelsImagenet:
         self.metric = RealAccuracy(topk, labels=labels, images=self.filenames)
 
     def add_result(self, output: npt.ArrayLike, filenames: Sequence[str] | None = None) -> None:
-        """Count a batch.
+        """Count the hits of a batch.
 
         Parameters
         ----------
@@ -93,12 +93,12 @@ class RealLabelsImagenet:
         return percent if k is None else percent[k]
 
 
-def _validate(script: str) -> None:
+def _run_validation_script(path: str) -> None:
     """Run timm's validation script with this evaluator instead of timm's."""
     with importing("timm", extra="timm", purpose="its validation script"):
         import timm.data
     timm.data.RealLabelsImagenet = RealLabelsImagenet
-    runpy.run_path(script, run_name="__main__")
+    runpy.run_path(path, run_name="__main__")
 
 
 if __name__ == "__main__":
@@ -106,4 +106,4 @@ if __name__ == "__main__":
         sys.stderr.write("usage: python -m reassess.integrations.timm validate.py [arguments of validate.py]\n")
         sys.exit(2)
     del sys.argv[0]
-    _validate(sys.argv[0])
+    _run_validation_script(sys.argv[0])

@@ -12,7 +12,7 @@ from reassess.core.image_selection import selection_keys, warn_missing, warn_une
 from reassess.data import resolve
 from reassess.errors import DataError, importing
 from reassess.formats.files import read_lines
-from reassess.integrations._new_classes import new_classes
+from reassess.integrations._new_classes import new_class_ids
 
 __all__ = ["CleanTraining", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
@@ -121,7 +121,7 @@ class SelectedImages(Subset):
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
-        self._copy_attributes()
+        self._copy_samples_and_classes()
         depth = 2 if type(self) is SelectedImages else 3
         self.missing = warn_missing(names, selection, match, depth=depth) if self._warns_missing else 0
         warn_unexpected(names, selection, match, depth=depth)
@@ -152,8 +152,8 @@ class SelectedImages(Subset):
         self.dataset = copy(self.dataset)
         self.dataset.transform = function
 
-    def _copy_attributes(self) -> None:
-        """Copy attributes that some datasets have."""
+    def _copy_samples_and_classes(self) -> None:
+        """Copy the selected samples and targets, and the class names, if the dataset has them."""
         dataset = self.dataset
         if hasattr(dataset, "samples"):
             self.samples = [dataset.samples[index] for index in self.indices]
@@ -195,7 +195,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        selection, ids = new_classes(classes_of, getattr(dataset, "class_to_idx", None))
+        selection, ids = new_class_ids(classes_of, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
         rows = selection.find(names, match=match)
@@ -205,7 +205,7 @@ class RelabelledImages(SelectedImages):
             self._class_of[index] != target for index, target in zip(self.indices, before, strict=False)
         )
         self.indices = range(len(names))
-        self._copy_attributes()
+        self._copy_samples_and_classes()
         if hasattr(self, "samples"):
             samples = [(path, self._class_of.get(row, target)) for row, (path, target, *_) in enumerate(self.samples)]
             self.samples, self.targets = samples, [target for _, target in samples]

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets
 from reassess.errors import importing
-from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
-from reassess.evaluation.streaming import NOT_SEEN, index_images, rank_batch
+from reassess.evaluation.class_ranks import check_top_k, count_hits, hit_proportions
+from reassess.evaluation.streaming import UNSEEN_RANK, index_images, rank_batch
 from reassess.numeric import Proportion
 
 _PURPOSE = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
@@ -73,7 +73,7 @@ class RealAccuracyMetric(Metric):
         if self.image_index is None:
             self.add_state("hits", torch.zeros(len(self.top_k) + 1, dtype=torch.int64), dist_reduce_fx="sum")
         else:
-            ranks = torch.full((len(self.image_index.images),), NOT_SEEN, dtype=torch.int32)
+            ranks = torch.full((len(self.image_index.images),), UNSEEN_RANK, dtype=torch.int32)
             self.add_state("ranks", ranks, dist_reduce_fx="max")
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
@@ -113,7 +113,9 @@ class RealAccuracyMetric(Metric):
     def counts(self) -> dict[int, Proportion]:
         """Return hits among images with a valid class, by k; of this process only, unless synced."""
         state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
-        return proportions(state if self.image_index is None else self.image_index.count(state, self.top_k), self.top_k)
+        return hit_proportions(
+            state if self.image_index is None else self.image_index.count_hits(state, self.top_k), self.top_k
+        )
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Compute ReaL accuracy at each k over all processes, and the number of images with a valid class.

@@ -129,20 +129,22 @@ class ImageNetReaL(VisionDataset):
         self.encoding = encoding
         self.loader = loader
         self._check_options()
-        self.labels = _check_imagenet(_load(labels, lambda source: read_labels(source).evaluation_labels))
+        self.labels = _check_imagenet_labels(
+            _read_unless_loaded(labels, lambda source: read_labels(source).evaluation_labels)
+        )
         self._files = find_validation_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
-        self._rows = self._join(self.labels, "the labels")
+        self._rows = self._find_rows(self.labels, "the labels")
         ids, sizes = self.labels.of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
         paths = (f"{self._files.place}/{path}" for path in self._files.paths)
         self.samples = list(zip(paths, self.targets, strict=True))
-        self._name_classes(self.labels.classes)
+        self._set_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
-            self._set_original(_check_imagenet(_load(original, read_original)))
+            self._set_original(_check_imagenet_labels(_read_unless_loaded(original, read_original)))
         if "scores" in self.target_type:
-            self._set_scores(_load(scores, read_scores))
+            self._set_scores(_read_unless_loaded(scores, read_scores))
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -150,7 +152,7 @@ class ImageNetReaL(VisionDataset):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return the transformed image, and its transformed target or targets."""
         image = self._load_image(index)
-        targets = tuple(self._target(kind, index) for kind in self.target_type)
+        targets = tuple(self._make_target(kind, index) for kind in self.target_type)
         target = targets if len(targets) > 1 else targets[0]
         return (
             image if self.transform is None else self.transform(image),
@@ -158,7 +160,7 @@ class ImageNetReaL(VisionDataset):
         )
 
     def extra_repr(self) -> str:
-        """Return the lines that are added to the usual description."""
+        """Return the lines that torchvision adds to the description of the dataset."""
         lines = [
             f"Split: {self.split}",
             f"Target type: {', '.join(self.target_type)}",
@@ -181,16 +183,16 @@ class ImageNetReaL(VisionDataset):
             raise DataError("unknown-name", "unknown target type", allowed=allowed, found=self.target_type)
         check_known([self.encoding], _ENCODINGS, thing="encoding")
 
-    def _join(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
-        """Position of each image in label sets."""
-        rows = known.find(self.images)
+    def _find_rows(self, labels: LabelSets, labels_name: str) -> npt.NDArray[np.int64]:
+        """Return the position of each image in label sets; raise if an image is missing."""
+        rows = labels.find(self.images)
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
         if missing:
             raise DataError(
                 "unknown-image",
-                f"{len(missing):,} of {len(rows):,} images are not in {what}",
+                f"{len(missing):,} of {len(rows):,} images are not in {labels_name}",
                 where=self._files.place,
-                allowed=f"names such as {some(known.images, most=2)}",
+                allowed=f"names such as {some(labels.images, most=2)}",
                 found=some(missing, most=3),
                 fix="move these images, or use labels that contain them; training images have no reassessed labels",
             )
@@ -198,20 +200,23 @@ class ImageNetReaL(VisionDataset):
 
     def _set_original(self, original: LabelSets) -> None:
         check_original(original)
-        self._original_ids = original.indices[self._join(original, "the original labels")]
+        self._original_ids = original.indices[self._find_rows(original, "the original labels")]
         if not self.wnids:
-            self._name_classes(original.classes)
+            self._set_classes(original.classes)
 
     def _set_scores(self, scores: Scores) -> None:
         check_range(scores.questions.class_ids, 0, len(self.classes) - 1, what="class id", where="the scores")
         self._scores = scores
         self._score_rows = scores.questions.rows_of(self.images)
 
-    def _name_classes(self, known: Classes) -> None:
-        ids = range(known.count or 0)
-        self.wnids = list(known.wnids)
+    def _set_classes(self, class_list: Classes) -> None:
+        """Set the attributes for wnids and class names."""
+        ids = range(class_list.count or 0)
+        self.wnids = list(class_list.wnids)
         self.wnid_to_idx = {wnid: class_id for class_id, wnid in enumerate(self.wnids)}
-        self.classes = [tuple(known.names[i].split(", ")) if known.names else (known.label(i),) for i in ids]
+        self.classes = [
+            tuple(class_list.names[i].split(", ")) if class_list.names else (class_list.label(i),) for i in ids
+        ]
         count = Counter(word for words in self.classes for word in words)
         self.class_to_idx = {word: i for i in ids for word in self.classes[i] if count[word] == 1}
 
@@ -231,17 +236,19 @@ class ImageNetReaL(VisionDataset):
                 fix="replace the file, or pass a loader that can read it",
             ) from error
 
-    def _target(self, kind: str, index: int) -> Any:
+    def _make_target(self, kind: str, index: int) -> Any:
+        """Create an image's target of one kind."""
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
-            return torch.from_numpy(self._validity(index))
+            return torch.from_numpy(self._score_target(index))
         if self.encoding == "list":
             return list(self.targets[index])
         encode = multi_hot if self.encoding == "multi-hot" else padded_ids
         return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
 
-    def _validity(self, index: int) -> npt.NDArray[np.float32]:
+    def _score_target(self, index: int) -> npt.NDArray[np.float32]:
+        """Return the score of each class of an image; float32, shape (classes,)."""
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:
             return np.nan_to_num(self._scores.scores_of(np.full(classes, row), np.arange(classes)).astype(np.float32))
@@ -281,11 +288,13 @@ def _collate_targets(targets: Sequence[Any]) -> Any:
     return list(targets) if isinstance(targets[0], list) else default_collate(targets)
 
 
-def _load(source: str | Path | _Data, read: Callable[[str | Path], _Data]) -> _Data:
+def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path], _Data]) -> _Data:
+    """Read data from a path or known source; return data that is already loaded."""
     return read(source) if isinstance(source, str | Path) else source
 
 
-def _check_imagenet(labels: LabelSets) -> LabelSets:
+def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
+    """Raise unless label sets are for ImageNet; return them in ImageNet's classes."""
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",

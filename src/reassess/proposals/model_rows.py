@@ -84,7 +84,7 @@ def join_model(
             benchmark=benchmark,
             match=index.match,
             ignore_unknown=ignore_unknown,
-            also_known=[] if index.are_known else [predictions.images or ()],
+            known_images=[] if index.are_known else [predictions.images or ()],
             name=name,
         )
         rows = np.flatnonzero(outcomes.state != UNKNOWN)

@@ -58,7 +58,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     note = ""
     if len(points) > MOST_NAMED:
         note = f"The chart names the {MOST_NAMED} best models; its table names all models."
-    draw = partial(plot_scatter, points=points, level=findings.level_percent, label_set=judge)
+    draw = partial(plot_scatter, points=points, level=findings.original_label_percent, label_set=judge)
     return Chart(draw, SQUARE, numbers, note)
 
 
@@ -87,7 +87,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
         if i < MOST_DRAWN:
             series[judge].append(_mark(pair.real))
             series["original"].append(_mark(pair.original))
-        rows += [[pair.a, pair.b, *row] for name, part in pair.rows.items() for row in _rows(name, part)]
+        rows += [[pair.a, pair.b, *row] for name, part in pair.differences_by_name.items() for row in _rows(name, part)]
     groups = [_minus(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
     series = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
@@ -107,9 +107,9 @@ def _minus(a: str, b: str) -> str:
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
     """Yield a row for the difference over images, and one with raters resampled, if available."""
-    only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
+    only = [part.n_only_a, part.n_only_b] if isinstance(part, Paired) else [None, None]
     yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
-    if part.deviation is not None:
+    if part.standard_deviation is not None:
         with_raters = bounds_in_percent(part.raters_interval), part.raters_p_value
         yield [f"{name}, raters resampled", in_percent(part.difference), *with_raters, *only, part.n]
 
@@ -171,12 +171,12 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         return findings.trend
     placements = findings.placements
     draw = partial(
-        plot_leaderboard, trend=findings.trend, placements=placements, level=findings.level_percent, brief=True
+        plot_leaderboard, trend=findings.trend, placements=placements, level=findings.original_label_percent, brief=True
     )
     rows: list[list[Cell]] = []
     for placement in placements:
         entry, expected = placement.entry, placement.expected
-        ranks = entry.real, placement.real_rank, entry.original, placement.original_rank, placement.of
+        ranks = entry.real, placement.real_rank, entry.original, placement.original_rank, placement.n_rows
         expectation: list[Cell] = [None] * 3
         if expected is not None:
             expectation = [expected.real, (expected.low, expected.high), expected.residual]

@@ -42,7 +42,7 @@ def plot_leaderboard(
     """Plot a leaderboard; if `brief`, a model's label has only its name and rank."""
     start = _start(trend, placements)
     _draw_points(drawing, trend, start)
-    for i, line in enumerate(trend.lines):
+    for i, line in enumerate(trend.band_lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for placement in placements:
         _draw_placement(drawing, placement, heading(trend.board.label_set), brief)
@@ -52,7 +52,7 @@ def plot_leaderboard(
 
 def _start(trend: Trend, placements: Sequence[Placement]) -> float:
     """The lowest original accuracy in the plot; a few rows far below would leave little room for the others."""
-    starts = [line.band.low for line in trend.lines if line.band is not None and line.fit is not None]
+    starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
     return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
 
 
@@ -82,7 +82,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: b
     entry = placement.entry
     at = np.array([[entry.original, entry.real]])
     drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
-    rank = f"rank {placement.real_rank:,} of {placement.of:,}"
+    rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
         f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {percentage(entry.real)} %, {rank}"
     )
@@ -116,11 +116,11 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     hidden = int(np.sum(board.original < start))
     not_shown = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.n_models:,} models{not_shown}"]
-    if trend.overall.slope is not None:
-        parts.append(f"slope of all rows: {_format_slope(trend.overall.slope)}")
-    far_out = trend.far_out
-    if far_out.entries and far_out.line.slope is not None:
-        parts.append(f"without {len(far_out.entries):,} far out: {_format_slope(far_out.line.slope)}")
+    if trend.overall_line.slope is not None:
+        parts.append(f"slope of all rows: {_format_slope(trend.overall_line.slope)}")
+    far_out = trend.outliers
+    if far_out.rows and far_out.line_without.slope is not None:
+        parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without.slope)}")
     drawing.heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 

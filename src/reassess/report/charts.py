@@ -40,7 +40,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     """Chart the mistakes of each model by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
-        return Missing("no model makes a mistake" if findings.panel.scored.any() else NONE_SCORED)
+        return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
         [taxonomy.model, KINDS_IN_WORDS[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
         for taxonomy in taxonomies
@@ -66,18 +66,18 @@ def preference_chart(findings: Findings) -> Chart | Missing:
             for judge, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
                 if verdicts is None:
                     continue
-                share = verdicts.preferred
-                counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
+                share = verdicts.model_share
+                counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
                 preferred = in_percent(share.value), bounds_in_percent(share.interval)
                 rows.append([preference.model, classes, judge, *counts, *preferred])
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(preference.model, _HALF)}, {judge}"] = verdicts
-    if not any(verdicts.preferred.n for verdicts in bars.values()):
+    if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
-        "the model's class": [verdicts.model for verdicts in bars.values()],
-        "tie": [verdicts.tied for verdicts in bars.values()],
-        "the original label": [verdicts.label for verdicts in bars.values()],
+        "the model's class": [verdicts.n_model for verdicts in bars.values()],
+        "tie": [verdicts.n_ties for verdicts in bars.values()],
+        "the original label": [verdicts.n_label for verdicts in bars.values()],
     }
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
@@ -95,25 +95,27 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     rows: list[list[Cell]] = []
     for bias in findings.biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.favourite is None else in_percent(part.favourite.value)
-            compared_with = in_percent(part.chance), part.p_value, favourite
-            rows.append([bias.model, classes, *cells(part.original_chosen), *compared_with])
+            favourite = None if part.raters_favourite is None else in_percent(part.raters_favourite.value)
+            compared_with = in_percent(part.chance_share), part.p_value, favourite
+            rows.append([bias.model, classes, *cells(part.by_model), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn = [bias.total for bias in findings.biases[:MOST_DRAWN]]
-    marks = {"the model": [mark(part.original_chosen) for part in drawn]}
-    if any(part.favourite for part in drawn):
-        marks["the raters' favourite"] = [None if part.favourite is None else mark(part.favourite) for part in drawn]
+    marks = {"the model": [mark(part.by_model) for part in drawn]}
+    if any(part.raters_favourite for part in drawn):
+        marks["the raters' favourite"] = [
+            None if part.raters_favourite is None else mark(part.raters_favourite) for part in drawn
+        ]
     intervals = Intervals(
         groups=[
-            f"{shortened(bias.model, _HALF)}: {counted(part.original_chosen.n, 'image')}"
+            f"{shortened(bias.model, _HALF)}: {counted(part.by_model.n, 'image')}"
             for bias, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
         axis="original label picked among the valid classes, %",
         form=".1f",
-        chances=([in_percent(part.chance) for part in drawn], "any valid class at random"),
+        chances=([in_percent(part.chance_share) for part in drawn], "any valid class at random"),
     )
     return interval_chart(intervals, numbers, note_hidden(len(findings.biases)))
 

@@ -62,8 +62,8 @@ def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
         chosen.update(dict.fromkeys(drawn))
         return len(drawn), int(np.count_nonzero(rows))
 
-    counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
-    errors = dict(zip(panel.models, panel.label_errors, strict=True))
+    counts = {model: draw(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
+    errors = dict(zip(panel.models, panel.is_label_error, strict=True))
     label_errors = {model: draw(errors[model]) for model in findings.models if errors[model].any()}
     about_labels = {name: draw(rows) for name, rows in _find_label_images(findings).items()}
     return ImageChoice(
@@ -83,7 +83,7 @@ def _find_label_images(findings: Findings) -> dict[str, _Rows]:
     if findings.original is not None and len(findings.original):
         original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
-        wrong = panel.has_original & panel.scored & ~valid
+        wrong = panel.has_original & panel.is_scored & ~valid
     return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
 
 
@@ -112,12 +112,14 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
             MistakeCard(
                 image=image,
                 sheet=sheet,
-                predictions=tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models),
+                predictions=tuple(
+                    (model, int(panel.top1[i, row]), bool(panel.is_valid[i, row])) for model, i in models
+                ),
                 kinds={}
                 if kinds is None
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
-                label_errors=tuple(model for model, i in models if panel.label_errors[i, row]),
+                label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
                 about_labels=tuple(name for name, applies in about_labels.items() if applies[row]),
                 disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
@@ -132,8 +134,8 @@ def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
         if candidate.class_id not in class_ids:
             continue
         answers = Counter(answer for _, answer in candidate.votes)
-        if sheet.raters is not None:  # each rater chose one class per image
-            answers["other"] = sheet.raters - sum(answers.values())
+        if sheet.n_raters is not None:  # each rater chose one class per image
+            answers["other"] = sheet.n_raters - sum(answers.values())
         if answers:
             if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
@@ -227,7 +229,10 @@ def _describe_votes(sheet: ImageSheet, threshold: float) -> dict[int, str]:
     descriptions = {}
     for candidate in sheet.candidates or ():
         parts = [] if candidate.score is None else [f"score {score_in_words(candidate.score, threshold)}"]
-        of_raters, of_experts = ("", candidate.votes, sheet.raters), ("experts ", candidate.experts, sheet.experts)
+        of_raters, of_experts = (
+            ("", candidate.votes, sheet.n_raters),
+            ("experts ", candidate.expert_votes, sheet.n_experts),
+        )
         for prefix, votes, people in (of_raters, of_experts):
             counts = Counter(str(answer) for _, answer in votes)
             if people:  # who chose one class per image

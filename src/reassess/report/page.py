@@ -62,7 +62,7 @@ def explorers(findings: Findings) -> list[Explorer]:
 def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
     """List the images of each model's label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
-    if findings.original is None or not panel.label_errors.any():
+    if findings.original is None or not panel.is_label_error.any():
         return None
     original_ids = findings.original.in_classes(labels.classes).indices
     most = _MOST_ERRORS // len(models)
@@ -70,7 +70,7 @@ def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
     notes = []
     for model in models:
         i = panel.models.index(model)
-        errors = np.flatnonzero(panel.label_errors[i])
+        errors = np.flatnonzero(panel.is_label_error[i])
         if errors.size > most:
             notes.append(
                 f"The first {most:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
@@ -122,7 +122,7 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     for valid, predicted, times in part.confusions:
         instead.setdefault(valid, (predicted, times))
     rows = []
-    for i, images, hits, predictions in part.rows:
+    for i, images, hits, predictions in part.count_rows:
         counts = images, hits, round(100 * hits / images, 2), predictions
         rows.append([i, i, *counts, *instead.get(i, (None, None))])
     return rows

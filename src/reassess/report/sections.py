@@ -119,7 +119,7 @@ def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
         notes.append(f"No chart of both accuracies: {scatter}.")
     charts = [] if isinstance(scatter, Missing) else [scatter]
     wide_table = table("accuracy", "Accuracy", columns, rows)
-    wide_table = replace(wide_table, is_ranking=not any(findings.panel.not_shared))
+    wide_table = replace(wide_table, is_ranking=not any(findings.panel.n_not_shared))
     return Section(
         key="headline", title="Accuracy", paragraphs=[text], charts=charts, notes=notes, wide_table=wide_table
     )
@@ -131,7 +131,7 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
         part = result.real.get(k)
         cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
-            cells.append(bounds_in_percent(findings.uncertainty.interval(model)))
+            cells.append(bounds_in_percent(findings.uncertainty.accuracy_interval(model)))
     by_original = [result.original_accuracy(k) for k in findings.top_k]
     by_original.append((result.original_scored or {}).get(1))
     cells += [None if part is None else in_percent(part.value) for part in by_original]
@@ -169,8 +169,8 @@ def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         paragraphs.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
-    if ranking.gaps is not None and ranking.gaps.pairs > 1:
-        paragraphs += map(as_sentence, gaps_in_words(ranking, most=1))
+    if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
+        paragraphs += map(as_sentence, gaps_in_words(ranking, max_pairs=1))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLAINED}. A difference is "
         "significant if its interval (with raters resampled, if available) excludes 0, and its p-value, corrected by "
@@ -195,14 +195,14 @@ def _verdict(pair: Comparison, findings: Findings) -> str:
 def _ranks(findings: Findings) -> Table:
     ranking = findings.ranking
     assert not isinstance(ranking, Missing)
-    intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
+    intervals = list(zip(ranking.rank_low.tolist(), ranking.rank_high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
     columns = (
         ranking.models,
         ranking.ranks.tolist(),
         intervals,
         by_original,
-        [*(pair.real.holm for pair in ranking.neighbours), None],
+        [*(pair.real.holm_p_value for pair in ranking.neighbours), None],
     )
     rank = f"rank by {heading(findings.labels.title)}"
     forms = {"model": TEXT, rank: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
@@ -256,7 +256,7 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
 
 def _label_errors(findings: Findings) -> Section:
     """Make the section with mistakes by original labels that are correct by the label sets."""
-    if not findings.panel.scored.any():
+    if not findings.panel.is_scored.any():
         return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
     judge = heading(findings.labels.title)
     text = (
@@ -277,7 +277,7 @@ def _label_errors(findings: Findings) -> Section:
         wrong = scored.n - scored.hits - part.hits
         rows.append([model, part.n, part.hits, wrong, part.n - part.hits - wrong])
     notes = ["Not scored: images without a valid class; no prediction is correct for them."] if rows else []
-    if any(findings.panel.not_shared):
+    if any(findings.panel.n_not_shared):
         notes.append("Each model is measured on its own images.")
     tables = [table("label-errors", "Mistakes by original labels", columns, rows)] if rows else []
     return Section(key="label-errors", title="Label errors", paragraphs=[text], tables=tables, notes=notes)

@@ -100,7 +100,7 @@ def _accuracy(findings: Findings) -> Table:
             part = result.real.get(k)
             cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if not isinstance(uncertainty, Missing):
-            cells.append(bounds_in_percent(uncertainty.interval(model)))
+            cells.append(bounds_in_percent(uncertainty.accuracy_interval(model)))
         by_original = (result.original_accuracy(k) for k in findings.top_k)
         cells += [None if part is None else in_percent(part.value) for part in by_original]
         soft = None if result.soft is None else result.soft.accuracy
@@ -164,7 +164,7 @@ def _notes(findings: Findings) -> Iterator[str]:
     if not isinstance(uncertainty, Missing):
         yield (
             "True labels, and differences: intervals over images and raters "
-            f"({uncertainty.replicates:,} replicates, seed {uncertainty.seed}, {uncertainty.raters:,} raters)."
+            f"({uncertainty.n_replicates:,} replicates, seed {uncertainty.seed}, {uncertainty.n_raters:,} raters)."
         )
     if len(findings.models) > 1:
         yield (

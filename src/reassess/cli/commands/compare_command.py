@@ -81,8 +81,8 @@ def compare(
         call.print_document("compare", to_json(findings))
     else:
         print_comparison(call, findings)
-        if findings.unrated:
-            call.info(findings.unrated)
+        if findings.rated_images_text:
+            call.info(findings.rated_images_text)
         if output is not None:
             call.info(f"{output}: {counted(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):

@@ -187,7 +187,7 @@ def _measure(
             for key, sets in inputs.sets.items():
                 outcome = inputs.outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
-                remaining = outcome if excluded is None else outcome.excluding(excluded.images)
+                remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
                 results[key][file] = judge(remaining)
                 if excluded is not None:

@@ -185,7 +185,7 @@ def _report(
         "labels": sets.indices.size,
         "empty_images": sets.empty_images,
         "unrated_images": unrated or 0,
-        "original_labels": None if changes is None else {"images": changes.images, "changed": changes.counts},
+        "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
     }
     if call.json:

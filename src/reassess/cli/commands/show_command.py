@@ -88,7 +88,7 @@ def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
         candidates = sheet.candidates[: call.row_limit(len(sheet.candidates), _MOST_CLASSES, "classes")]
         most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MOST_RATERS
         print_table(headings, [_row(candidate, sheet, inputs, most_raters) for candidate in candidates], text_columns=7)
-        if sheet.raters:
+        if sheet.n_raters:
             all_printed = len(candidates) == len(sheet.candidates)
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
@@ -125,7 +125,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     """Format the predicted classes of a model, with the votes' result for each."""
     if class_ids is None:
         return "the image is not in this file"
-    descriptions = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.kinds.items()}
+    descriptions = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.mistake_kinds.items()}
     descriptions |= dict.fromkeys(sheet.valid or (), "valid")
     texts = (
         PREDICTIONS_IN_WORDS["no_class"]
@@ -137,7 +137,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
 
 
 def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most_raters: int) -> list[str | None]:
-    if sheet.raters is None:
+    if sheet.n_raters is None:
         raters = [f"{rater}: {answer}" for rater, answer in candidate.votes]
     else:
         raters = [str(rater) for rater, _ in candidate.votes if rater is not None]
@@ -146,9 +146,9 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
         inputs.labels.classes.label(candidate.class_id),
         None if candidate.score is None else score_in_words(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
-        _vote_counts(candidate.votes, sheet.raters),
+        _vote_counts(candidate.votes, sheet.n_raters),
         some(raters, most=most_raters),
-        _vote_counts(candidate.experts, sheet.experts),
+        _vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 
 

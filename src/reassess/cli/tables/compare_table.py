@@ -49,8 +49,8 @@ def to_json(findings: Findings) -> dict[str, Any]:
     results: dict[str, Any] = {
         "label_set": findings.labels.title,
         "common_images": len(panel.images),
-        "scored": int(np.count_nonzero(panel.scored)),
-        "not_shared": dict(zip(panel.models, panel.not_shared, strict=True)),
+        "scored": int(np.count_nonzero(panel.is_scored)),
+        "not_shared": dict(zip(panel.models, panel.n_not_shared, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "class_lists": {
             model: class_list.to_json(findings.classes) if (class_list := findings.class_lists.get(model)) else None
@@ -118,9 +118,9 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
 def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
     headings = ["labels", "images", f"{a} %", f"{b} %", f"{a} - {b}", "95 %", "p", f"only {a}", f"only {b}"]
     rows = []
-    for name, part in pair.rows.items():
+    for name, part in pair.differences_by_name.items():
         rows.append(_difference(name, part))
-        if part.deviation is not None:
+        if part.standard_deviation is not None:
             test_cells = _interval_in_points(part.raters_interval), _p_value(part, "raters_p_value")
             rows.append([f"{name}, raters resampled", None, None, None, None, *test_cells, None, None])
     return ResultTable(headings, rows)
@@ -130,8 +130,8 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
-        shares = percent(part.a), percent(part.b)
-        unique_hits = format_count(part.only_a), format_count(part.only_b)
+        shares = percent(part.accuracy_a), percent(part.accuracy_b)
+        unique_hits = format_count(part.n_only_a), format_count(part.n_only_b)
     test_cells = _difference_in_points(part), _interval_in_points(part.interval), _p_value(part, "p_value")
     return [name, format_count(part.n), *shares, *test_cells, *unique_hits]
 
@@ -149,7 +149,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
 
 
 def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> ResultTable:
-    bounds = ranking.low.tolist(), ranking.high.tolist()
+    bounds = ranking.rank_low.tolist(), ranking.rank_high.tolist()
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
@@ -158,7 +158,9 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         ("95 %", list(map(percents, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
-        columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
+        columns.append(
+            ("true labels, 95 %", [percents(uncertainty.accuracy_interval(model)) for model in ranking.models])
+        )
     if ranking.original is not None and ranking.original_ranks is not None:
         columns.append(("original %", list(map(percent, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
@@ -180,7 +182,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
     for part in preferences:
-        cells = [part.model, f"{part.total.images:,}", f"{part.total.by_scores.preferred.n:,}"]
+        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
         rows.append(
             [
                 *cells,
@@ -195,8 +197,8 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
 def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
-    of_label = Proportion(verdicts.label, verdicts.preferred.n)
-    return [percent(verdicts.preferred), percents(verdicts.preferred), percent(of_label)]
+    of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
+    return [percent(verdicts.model_share), percents(verdicts.model_share), percent(of_label)]
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
@@ -205,12 +207,12 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.original_chosen.n:,}",
-            percent(part.original_chosen),
-            percents(part.original_chosen),
-            percent(part.chance),
+            f"{part.by_model.n:,}",
+            percent(part.by_model),
+            percents(part.by_model),
+            percent(part.chance_share),
             None if part.p_value is None else _p_cell(p_text(part.p_value)),
-            percent(part.favourite),
+            percent(part.raters_favourite),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
@@ -244,7 +246,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
                 yield f"{what}: {part}"
     co_occurrence, label = findings.co_occurrence, findings.classes.label
     if len(co_occurrence):
-        pairs = zip(co_occurrence.pairs.tolist(), co_occurrence.images.tolist(), strict=True)
+        pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
         pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
         yield f"classes most often valid together: {some(pair_texts, most=3)}"
 
@@ -273,7 +275,7 @@ def _interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber |
 
 def _p_value(part: Paired | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _p_cell(part.p_texts().get(attribute))
+    text = _p_cell(part.p_value_texts().get(attribute))
     return None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(part, attribute))
 
 

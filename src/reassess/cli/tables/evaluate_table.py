@@ -107,7 +107,13 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             points = None if effects.difference is None else f"{100 * effects.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
-            cells = [f"{result.excluded:,}", percent(effects.everything), percent(effects.rest), points, bounds]
+            cells = [
+                f"{result.excluded:,}",
+                percent(effects.accuracy_on_all),
+                percent(effects.accuracy_on_rest),
+                points,
+                bounds,
+            ]
             rows.append([file, *([labels_name] if several else []), *cells])
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
@@ -260,7 +266,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     """Print classes, those with the lowest accuracy first and those without images last."""
     print_text("")
     rows = []
-    entries = result.per_class.to_json(classes, most=1)
+    entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
     for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
@@ -303,7 +309,7 @@ def _print_multi_label(
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
     print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
     for file, part in reviewed.items():
-        if by_class and part.by_class is not None:
+        if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
     for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
         call.info(line)
@@ -312,8 +318,11 @@ def _print_multi_label(
 
 
 def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
-    cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
-    for image_share, class_share in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
+    cells: list[str | None] = [file, *(f"{getattr(part, f'n_{name}'):,}" for name in counts)]
+    for image_share, class_share in (
+        (part.accuracy, part.mean_class_accuracy),
+        (part.lenient_accuracy, part.mean_class_lenient_accuracy),
+    ):
         cells += [percent(image_share), percents(image_share), percent(class_share)]
     return cells
 
@@ -332,12 +341,14 @@ def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Cla
 
 
 def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
-    counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
-    images = counted(part.problematic + part.empty + part.unknown, "image")
+    counts = (
+        f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
+    )
+    images = counted(part.n_problematic + part.n_empty + part.n_unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 
 def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
+    for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
         yield f"no mean over classes: {reason}"

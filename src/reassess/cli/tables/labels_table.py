@@ -63,19 +63,19 @@ def print_comparison(
 def _print_diff(call: Call, diff: LabelDiff) -> None:
     """Print how many images and labels changed, and the changed classes."""
     rows: list[list[str | None]] = [
-        ["images in both", f"{diff.images:,}"],
+        ["images in both", f"{diff.n_images:,}"],
         ["images with changed labels", f"{len(diff.added):,}"],
-        ["became empty", f"{diff.emptied:,}"],
-        ["no longer empty", f"{diff.filled:,}"],
-        ["images only in the first", f"{len(diff.only_first):,}"],
-        ["images only in the second", f"{len(diff.only_second):,}"],
-        ["labels in both", f"{diff.both:,}"],
+        ["became empty", f"{diff.n_emptied:,}"],
+        ["no longer empty", f"{diff.n_filled:,}"],
+        ["images only in the first", f"{len(diff.images_only_in_first):,}"],
+        ["images only in the second", f"{len(diff.images_only_in_second):,}"],
+        ["labels in both", f"{diff.n_common_labels:,}"],
         ["labels added", f"{diff.added.indices.size:,}"],
         ["labels removed", f"{diff.removed.indices.size:,}"],
         ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
     ]
     print_table(["from first to second", ""], rows)
-    changes = diff.by_class()
+    changes = diff.count_by_class()
     if changes:
         classes = diff.added.classes
         click.echo()
@@ -108,7 +108,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *unlabelled])
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.share_equal), *unlabelled])
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
     call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
     call.note("equal %: share of the images that are labelled in both")
@@ -116,7 +116,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
 
 def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
-    counts = agreement.crosstab
+    counts = agreement.verdict_counts
     rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
     words = [name.replace("_", " ") for name in CROSSTAB]
     print_text(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
@@ -175,7 +175,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     yield "table: each label set is used on its own scored images, so different label sets have different images"
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
-        tests = sum(len(change.leads) for change in orders.changes)
+        tests = sum(len(change.leads) for change in orders.order_changes)
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {counted(tests, 'lead')}"
 
 

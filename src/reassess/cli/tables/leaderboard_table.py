@@ -58,8 +58,8 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "family_pattern": board.family.pattern,
         "without_family": board.n_models_without_family,
         "rows_dropped": board.dropped_row_counts,
-        "kendall": trend.kendall,
-        "spearman": trend.spearman,
+        "kendall": trend.kendall_tau,
+        "spearman": trend.spearman_correlation,
         **trend.to_json(),
         "level": None if level is None else level.to_json(board),
         **({"level_reason": _NO_LEVEL} if level is None else {}),
@@ -118,7 +118,7 @@ def _print_slopes(trend: Trend) -> None:
     slope = f"slope of {heading(trend.board.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
-        [name, f"{line.rows:,}", f"{line.models:,}", f"{line.families:,}", *_estimate_cells(line.slope)]
+        [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
         for name, line in _named_lines(trend)
     ]
     print_table(columns, cells)
@@ -126,10 +126,10 @@ def _print_slopes(trend: Trend) -> None:
 
 def _named_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
-    yield "all", trend.overall
-    if trend.far_out.entries:
-        yield f"all except {len(trend.far_out.entries):,} far out", trend.far_out.line
-    yield from ((str(line), line) for line in trend.lines if line.rows)
+    yield "all", trend.overall_line
+    if trend.outliers.rows:
+        yield f"all except {len(trend.outliers.rows):,} far out", trend.outliers.line_without
+    yield from ((str(line), line) for line in trend.band_lines if line.n_rows)
 
 
 def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
@@ -139,9 +139,9 @@ def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
 
 
 def _changes(trend: Trend) -> Iterator[list[str | None]]:
-    named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.changes]
-    if trend.bend is not None:
-        named_changes.append(("per percentage point of original accuracy, all bands", trend.bend))
+    named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
+    if trend.slope_change is not None:
+        named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
     for name, change in named_changes:
         p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
         yield [name, *_estimate_cells(change), p]
@@ -149,7 +149,7 @@ def _changes(trend: Trend) -> Iterator[list[str | None]]:
 
 def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
     board = trend.board
-    for name, value in {"Kendall's tau": trend.kendall, "Spearman's rho": trend.spearman}.items():
+    for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
@@ -169,7 +169,7 @@ def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
 
 def _placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
-    total = f"of {placement.of:,}"
+    total = f"of {placement.n_rows:,}"
     cells = [percentage(entry.real), f"{placement.real_rank:,} {total}", percentage(entry.original)]
     cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
@@ -182,7 +182,7 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
     entry = placement.entry
     rows = [
         [str(row), percentage(row.real), f"{row.real - entry.real:+.2f}", percentage(row.original)]
-        for row in (*placement.better, entry, *placement.others)
+        for row in (*placement.better_rows, entry, *placement.other_rows)
     ]
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
@@ -205,7 +205,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
-    board, far_out = trend.board, trend.far_out
+    board, far_out = trend.board, trend.outliers
     family_source = "the first word of the name"
     if board.family != Leaderboard.family:
         family_source = f"{board.family.pattern!r} in the name"
@@ -217,18 +217,18 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
             fix = " (put alternatives into one group, such as (a|b))"
         models = counted(models_without_family, "model")
         yield f"{models} without a family, each taken as its own family: {subject} does not match the name{fix}"
-    if far_out.entries:
-        low, high = max(far_out.low, 0), min(far_out.high, 100)
+    if far_out.rows:
+        low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
-            f"{some(far_out.entries, most=3)}"
+            f"{some(far_out.rows, most=3)}"
         )
     without = [name for name, line in _named_lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:
         yield "to take each model as a family: --family .+"
-    if empty := [f"{line} %" for line in trend.lines if not line.rows]:
+    if empty := [f"{line} %" for line in trend.band_lines if not line.n_rows]:
         yield f"no rows in {' or '.join(empty)}"
 
 

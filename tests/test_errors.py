@@ -13,7 +13,7 @@ from reassess.errors import (
     ReassessWarning,
     SourceError,
 )
-from reassess.text import some
+from reassess.text import join_first
 
 
 def test_message_has_one_line_per_part_in_fixed_order() -> None:
@@ -33,7 +33,7 @@ def test_missing_parts_are_omitted_but_zero_is_printed() -> None:
 def test_long_names_are_shortened_but_fixes_are_not() -> None:
     name = "a" * 150 + "b" * 150
     error = ReassessError(
-        "code", "no such image", where=f"x.csv, {name}", found=some([name, "c.png"]), fix=f"rm {name}"
+        "code", "no such image", where=f"x.csv, {name}", found=join_first([name, "c.png"]), fix=f"rm {name}"
     )
     short, item = ("a" * length + "…" + "b" * length for length in (100, 95))
     assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  fix:     rm {name}")
@@ -81,7 +81,7 @@ def test_missing_package_error_has_install_command() -> None:
     [(0, ""), (1, "0"), (5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4 and 1 more"), (2005, "0, 1, 2, 3, 4 and 2,000 more")],
 )
 def test_some_lists_the_first_few_and_counts_the_rest(count: int, text: str) -> None:
-    assert some(range(count)) == text
+    assert join_first(range(count)) == text
 
 
 def test_fix_renders_arguments_for_python_and_command_line() -> None:

@@ -19,23 +19,23 @@ _LONGEST_ITEM = 190  # letters of a list item, so that a line also has space for
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def plain(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Escape control characters, since names from files could contain terminal commands.
 
-    >>> print(plain("a\x1b[2Jb"))
+    >>> print(escape_controls("a\x1b[2Jb"))
     a\x1b[2Jb
     """
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 # Convert to Unicode NFC, where a letter and its accent are one character; some systems write two.
-composed = partial(unicodedata.normalize, "NFC")
+to_nfc = partial(unicodedata.normalize, "NFC")
 
 
-def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+def align_lines(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Format names and texts as aligned lines.
 
-    >>> aligned([("scored", "2 of 3"), ("not scored", "1")])
+    >>> align_lines([("scored", "2 of 3"), ("not scored", "1")])
     ['scored           2 of 3', 'not scored       1']
     """
     rows = list(rows)
@@ -43,119 +43,119 @@ def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{name:<{width}} {text}" for name, text in rows]
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def count_noun(count: int, noun: str, plural: str | None = None) -> str:
     """Format a count with its noun.
 
-    >>> counted(1, "row"), counted(1234, "row"), counted(0, "valid class", "valid classes")
+    >>> count_noun(1, "row"), count_noun(1234, "row"), count_noun(0, "valid class", "valid classes")
     ('1 row', '1,234 rows', '0 valid classes')
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def about(count: float) -> str:
+def format_expected(count: float) -> str:
     """Format an expected number: with one decimal if it is about 1 or more.
 
-    >>> about(1234.4), about(0.97), about(0.034)
+    >>> format_expected(1234.4), format_expected(0.97), format_expected(0.034)
     ('1,234.4', '1.0', '0.03')
     """
     return f"{count:,.1f}" if count >= 0.95 or not count else f"{count:.1g}"
 
 
-def in_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Format a number of bytes with a suitable unit.
 
-    >>> in_bytes(12), in_bytes(100_000_000), in_bytes(2_400_000_000_000)
+    >>> format_bytes(12), format_bytes(100_000_000), format_bytes(2_400_000_000_000)
     ('12 bytes', '100.0 MB', '2.4 TB')
     """
     if count < 1000:
-        return counted(count, "byte")
+        return count_noun(count, "byte")
     power = min((len(str(count)) - 1) // 3, 4)
     return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
-def shortened(text: str, letters: int) -> str:
+def shorten(text: str, letters: int) -> str:
     """Replace the middle of a long text by an ellipsis, if that makes it shorter.
 
-    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shortened("abcde", 4)
+    >>> shorten("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shorten("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
     """
     half = letters // 2
     return text if len(text) <= max(letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
 
 
-def some(items: Sequence[object], *, most: int = 5) -> str:
+def join_first(items: Sequence[object], *, most: int = 5) -> str:
     """Join the first few items, and count the rest.
 
-    >>> some(["a.png", "b.png", "c.png"], most=2)
+    >>> join_first(["a.png", "b.png", "c.png"], most=2)
     'a.png, b.png and 1 more'
     """
-    text = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
+    text = ", ".join(shorten(str(item), _LONGEST_ITEM) for item in items[:most])
     return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
 
 
-def together(items: Sequence[object], *, most: int = 5) -> str:
+def join_and(items: Sequence[object], *, most: int = 5) -> str:
     """Join the first few items as in a sentence, with "and" before the last.
 
-    >>> together(["a", "b", "c"]), together(["a"]), together(["a", "b", "c"], most=1)
+    >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], most=1)
     ('a, b and c', 'a', 'a and 2 more')
     """
     if len(items) > most:
-        return some(items, most=most)
-    *first, last = (shortened(str(item), _LONGEST_ITEM) for item in items)
+        return join_first(items, most=most)
+    *first, last = (shorten(str(item), _LONGEST_ITEM) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Format a share in percent, without the sign: two decimals, and at most four digits in total.
 
-    >>> percent(0.68142), percent(1)
+    >>> format_percent(0.68142), format_percent(1)
     ('68.14', '100.0')
     """
-    return percentage(100 * share)
+    return format_percent_value(100 * share)
 
 
-def percents(interval: tuple[float, float]) -> str:
+def format_percent_interval(interval: tuple[float, float]) -> str:
     """Format the bounds of a share in percent.
 
-    >>> percents((0.6772, 1.0))
+    >>> format_percent_interval((0.6772, 1.0))
     '67.72 to 100.0'
     """
-    return " to ".join(map(percent, interval))
+    return " to ".join(map(format_percent, interval))
 
 
-def percentage(value: float) -> str:
-    """Format a number that is already in percent, as `percent` does.
+def format_percent_value(value: float) -> str:
+    """Format a number that is already in percent, as `format_percent` does.
 
-    >>> percentage(68.142)
+    >>> format_percent_value(68.142)
     '68.14'
     """
     return f"{value:.2f}".replace("100.00", "100.0")
 
 
-def nearest(name: object, known: Iterable[object]) -> str | None:
+def suggest_name(name: object, known: Iterable[object]) -> str | None:
     """Suggest the known name that is most similar to an unknown one; None if no name is similar.
 
-    >>> nearest("imagenet-rael", ["imagenet-real", "imagenet-classes"])
+    >>> suggest_name("imagenet-rael", ["imagenet-real", "imagenet-classes"])
     'did you mean imagenet-real?'
     """
     close = get_close_matches(str(name), list(map(str, known)), n=1)
     return f"did you mean {close[0]}?" if close else None
 
 
-def shared(texts: Mapping[str, str]) -> Iterator[str]:
+def merge_equal(texts: Mapping[str, str]) -> Iterator[str]:
     """Merge equal texts about several files into one line; empty texts are skipped.
 
-    >>> list(shared({"a": "ids", "b": "ids"})), list(shared({"a": "ids", "b": "scores", "c": "ids"}))
+    >>> list(merge_equal({"a": "ids", "b": "ids"})), list(merge_equal({"a": "ids", "b": "scores", "c": "ids"}))
     (['all files: ids'], ['a, c: ids', 'b: scores'])
-    >>> list(shared({"a": "ids", "b": "ids", "c": ""}))
+    >>> list(merge_equal({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(texts.values())):
         names = [name for name, candidate in texts.items() if candidate == text]
-        yield f"{'all files' if 1 < len(names) == len(texts) else some(names)}: {text}"
+        yield f"{'all files' if 1 < len(names) == len(texts) else join_first(names)}: {text}"
 
 
-class Listed(NamedTuple):
+class ListTable(NamedTuple):
     """A result as a table: headings, total number of rows, and the cells of each row."""
 
     headings: Sequence[str]
@@ -163,7 +163,7 @@ class Listed(NamedTuple):
     rows: Iterable[Sequence[str]]
 
 
-class Shown:
+class Printable:
     """A base class that prints a result as a short text, and as a table in a notebook.
 
     By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with a
@@ -181,15 +181,15 @@ class Shown:
         return [(field.name, _brief(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
-        if type(self)._summary is Shown._summary:
+        if type(self)._summary is Printable._summary:
             fields = ", ".join(f"{name}={text}" for name, text in self._summary())
             return self._headline or f"{type(self).__name__}({fields})"
-        return "\n".join([*([self._headline] if self._headline else []), *aligned(self._summary())])
+        return "\n".join([*([self._headline] if self._headline else []), *align_lines(self._summary())])
 
     def __repr__(self) -> str:
         return str(self)
 
-    def _list(self) -> Listed | None:
+    def _list(self) -> ListTable | None:
         """The table of a result that is a list."""
         return None
 
@@ -200,7 +200,7 @@ class Shown:
             more = f"<p>and {table.total - _ROWS:,} more</p>" if table.total > _ROWS else ""
             body = "".join(map(_html_row, islice(table.rows, _ROWS)))
             return f"{above}<table>{_html_row(table.headings, 'th')}{body}</table>{more}"
-        if type(self).__str__ is not Shown.__str__ and type(self)._summary is Shown._summary:
+        if type(self).__str__ is not Printable.__str__ and type(self)._summary is Printable._summary:
             return f"<p>{escape(str(self))}</p>"
         fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
         return f"{above}<table>{fields}</table>"

@@ -15,7 +15,7 @@ from reassess.core import Classes, LabelSets
 from reassess.core.image_names import validation_names
 from reassess.errors import DataError
 from reassess.formats import read_label_file, read_original_file, write_labels
-from reassess.text import composed
+from reassess.text import to_nfc
 from tests.helpers import File, RealFile, Refused, labels_of, warned
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
@@ -23,7 +23,7 @@ odd_names = st.sampled_from(
     ["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"]
 )
 names = odd_names | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(
-    composed
+    to_nfc
 )
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
 
@@ -73,7 +73,7 @@ def test_classes_named_only_in_the_file_survive_round_trip(scratch: Path, suffix
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
         assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
-            name: {composed(text.strip()) for text in texts} for name, texts in expected.items()
+            name: {to_nfc(text.strip()) for text in texts} for name, texts in expected.items()
         }
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.text import composed
+from reassess.text import to_nfc
 from tests.helpers import Needs, RealFile, code_of, fault_of, message
 
 LABELS = LabelSets.from_lists(
@@ -71,7 +71,7 @@ def error_in_iteration(tf: ModuleType, dataset: Any) -> str:
 @given(image_names)
 def test_keys_in_graph_equal_image_keys_except_for_unicode_form(module: ModuleType, parts: Any) -> None:
     name = "".join(parts)
-    assert composed(module._image_keys([name]).numpy()[0].decode()) == image_keys([name])[0]
+    assert to_nfc(module._image_keys([name]).numpy()[0].decode()) == image_keys([name])[0]
 
 
 def test_unicode_forms_of_an_image_name_are_equal(module: ModuleType, tf: ModuleType) -> None:

@@ -19,7 +19,7 @@ from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_dou
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 AUTO = "auto"
 _GOLDEN = ("experts", "rater_golden", "at_least")
@@ -207,7 +207,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         raise DataError(
             "unused-option",
             f"method {name} does not use {unused[0]}",
-            allowed=some(method.options, most=9) or "votes",
+            allowed=join_first(method.options, most=9) or "votes",
             fix=f"remove {unused[0]}, or choose another method",
         )
     if any(need not in options for need in method.needs):
@@ -291,10 +291,10 @@ def _reason(trial: GoldenTrial, method: str) -> str:
     """Explain why ``auto`` chose this method."""
     if not trial.folds:
         noun = "golden image" if trial.has_images else "golden item"
-        return f"{counted(np.unique(trial.unit).size, noun)} cannot show which method is better"
+        return f"{count_noun(np.unique(trial.unit).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
     first, second = (f"{trial.correct[each].sum():,.0f}" for each in (method, loser))
-    setting = f"in {trial.folds}-fold cross-validation on {counted(trial.unit.size, 'golden item')}"
+    setting = f"in {trial.folds}-fold cross-validation on {count_noun(trial.unit.size, 'golden item')}"
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":
         return f"{result}, a difference of more than one standard error"

@@ -11,7 +11,7 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core import KNOWN_ANSWERS, Id, Questions, RaterModel, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.proportions import holm
-from reassess.text import Shown
+from reassess.text import Printable
 
 Metric = Literal["nominal", "ordinal"]
 Floats = npt.NDArray[np.float64]
@@ -114,7 +114,7 @@ class RaterPair:
 
 
 @dataclass(frozen=True, repr=False)
-class Dependence(Shown):
+class Dependence(Printable):
     """Pairs of raters who are not independent."""
 
     pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first

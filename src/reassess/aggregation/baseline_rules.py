@@ -17,11 +17,11 @@ from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, merge_items, take_items
 from reassess.errors import DataError
-from reassess.text import Shown
+from reassess.text import Printable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rule(Shown):
+class Rule(Printable):
     """Precision and recall of a rule, in each of its variants."""
 
     name: str

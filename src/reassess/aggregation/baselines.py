@@ -9,7 +9,7 @@ from reassess.core.checks import check_type
 from reassess.core.class_votes import counts_by_class
 from reassess.core.items import take_items
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import join_first
 
 
 def class_shares(votes: Votes) -> tuple[Scores, int]:
@@ -53,7 +53,7 @@ def by_mean(votes: Votes) -> Aggregation:
             "no-mean",
             "the mean of these answers is not a probability",
             allowed="no, maybe, yes, or codes from 0 to 1",
-            found=some(votes.answers),
+            found=join_first(votes.answers),
             fix="use em or majority",
         )
     result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
@@ -68,7 +68,7 @@ def _weights(votes: Votes) -> npt.NDArray[np.float64]:
             "no-mean",
             "the mean of these answers is not defined",
             allowed="no, maybe, yes, or integer codes",
-            found=some(votes.answers),
+            found=join_first(votes.answers),
             fix="use majority",
         )
     return np.array(votes.answers if weights is None else weights, np.float64)

@@ -18,7 +18,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import join_first
 
 
 def calibrate(
@@ -144,8 +144,8 @@ def posterior(
             raise DataError(
                 "different-classes",
                 "two models have different truths",
-                allowed=some(model.truths),
-                found=some(rater_model.truths),
+                allowed=join_first(model.truths),
+                found=join_first(rater_model.truths),
             )
         _multiply(values, rater_votes.with_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
@@ -163,6 +163,6 @@ def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
             "impossible-votes",
             "no truth allows the votes on an item",
             where=votes.describe_item(row),
-            found=some([f"{rater}: {answer}" for rater, answer in votes.votes_on(row)]),
+            found=join_first([f"{rater}: {answer}" for rater, answer in votes.votes_on(row)]),
             fix="measure the raters with pooling above 0",
         )

@@ -16,7 +16,7 @@ from reassess.core.checks import check_number, check_range, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
-from reassess.text import Shown
+from reassess.text import Printable
 
 REPLICATES = 10_000
 _BLOCK = 1 << 20  # number of images drawn at a time
@@ -47,7 +47,7 @@ class Point:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bands(Shown):
+class Bands(Printable):
     """95 % confidence intervals of precision and recall at some thresholds, by bootstrap over images."""
 
     thresholds: npt.NDArray[np.float64]  # shape (thresholds,)

@@ -36,7 +36,7 @@ from reassess.aggregation.em_inputs import (
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
-from reassess.text import Listed, Shown
+from reassess.text import ListTable, Printable
 
 _ONE_RATER = ("all raters",)  # all raters, as one rater
 _ONE_ACCURACY_TOLERANCE, _ONE_ACCURACY_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
@@ -44,7 +44,7 @@ _LOWEST_START = 1e-6  # lowest probability in a model to start from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DawidSkeneFit(Shown):
+class DawidSkeneFit(Printable):
     """The final rater model and posteriors of EM."""
 
     model: RaterModel  # matrices of the raters with votes, and the prior
@@ -67,14 +67,14 @@ class DawidSkeneFit(Shown):
         end = "converged" if self.converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         model = self.model
         rows = (
             (str(rater), str(truth), ", ".join(f"{answer} {row[i]:.3f}" for i, answer in enumerate(model.answers)))
             for rater, matrix in zip(model.raters, model.matrices, strict=True)
             for truth, row in zip(model.truths, matrix, strict=True)
         )
-        return Listed(("rater", "truth", "probability of each answer"), len(model.raters) * len(model.truths), rows)
+        return ListTable(("rater", "truth", "probability of each answer"), len(model.raters) * len(model.truths), rows)
 
 
 def fit_dawid_skene(

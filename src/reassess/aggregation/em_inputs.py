@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core import VALIDITY, Id, Questions, Votes
 from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.errors import DataError
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 POOLING = 4.0
 _LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
@@ -74,7 +74,7 @@ def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pinned(Shown):
+class Pinned(Printable):
     """Items with a fixed truth, or a fixed distribution of it."""
 
     rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
@@ -115,7 +115,7 @@ def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | 
             "unknown-answer-order",
             "order of the answers is unknown",
             allowed="no, maybe, yes for two truths; or truths that are the answers",
-            found=f"answers {some(answers)}; truths {some(truths)}",
+            found=f"answers {join_first(answers)}; truths {join_first(truths)}",
             fix="give the weight of each answer",
         )
     shares = np.array(weights, np.float64)

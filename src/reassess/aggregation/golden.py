@@ -15,14 +15,14 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import concatenate_runs, freeze
-from reassess.text import Shown, counted, some
+from reassess.text import Printable, count_noun, join_first
 
 _MOST_NAMED = 3
 _VALID = "valid: "  # the start of a rule for questions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ExpertTruth(Shown):
+class ExpertTruth(Printable):
     """The truth of golden items."""
 
     values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
@@ -37,9 +37,9 @@ class ExpertTruth(Shown):
         """A sentence about undecided items; None without such items."""
         if not self.undecided:
             return None
-        count = counted(len(self.undecided), "golden item")
+        count = count_noun(len(self.undecided), "golden item")
         why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
-        return f"{count} undecided ({why}): {some(self.undecided, most=_MOST_NAMED)}"
+        return f"{count} undecided ({why}): {join_first(self.undecided, most=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -138,7 +138,7 @@ class Golden:
             raise DataError(
                 "missing-golden",
                 "no golden question is valid",
-                found=counted(len(self), "invalid question"),
+                found=count_noun(len(self), "invalid question"),
                 fix="require fewer experts to agree, or let experts answer more questions",
             )
         freeze(self, "valid")

@@ -15,11 +15,11 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions, describe_item
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GoldenVotes(Shown):
+class GoldenVotes(Printable):
     """Raters' votes on golden items, and the truth of each item."""
 
     _THING, _HOW_TO_GET = "golden votes", "golden_votes(EXPERTS, VOTES)"
@@ -91,7 +91,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         )
     missing = np.flatnonzero((rows < 0) & (experts.sizes > 0)).tolist()
     if missing:
-        examples = some([describe_item(experts.items, row) for row in missing], most=3)
+        examples = join_first([describe_item(experts.items, row) for row in missing], most=3)
         share = f"{len(missing):,} of {len(experts.items):,} golden items"
         text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
@@ -144,7 +144,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
         if unrated := sorted(set(incomplete).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
-                f"({len(unrated):,}): {some(unrated, most=3)}"
+                f"({len(unrated):,}): {join_first(unrated, most=3)}"
             )
             warnings.warn(text, ReassessWarning, stacklevel=2)
         votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))

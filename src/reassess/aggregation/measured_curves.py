@@ -21,7 +21,7 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 _TYPES = {
     "file": object,
@@ -40,7 +40,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MeasuredCurve(Shown):
+class MeasuredCurve(Printable):
     """The curve of a file of scores."""
 
     file: str
@@ -258,7 +258,7 @@ def remake(
         raise DataError(
             "unknown-method",
             "the method of these scores is unknown",
-            allowed=some(tuple(METHODS), most=9),
+            allowed=join_first(tuple(METHODS), most=9),
             found=None if scores.method == UNKNOWN_METHOD else scores.method,
             fix=Fix("name the method: {method}", method='"NAME"'),
         )

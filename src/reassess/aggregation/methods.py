@@ -27,7 +27,7 @@ from reassess.core.items import as_questions, merge_items, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 _CONTRADICTED = 0.2  # warn if em decides against this share of the clear majorities, with many classes
 _CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # for fits that only check the result
@@ -41,7 +41,7 @@ def _check_nothing(_: Trial | None = None) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Aggregation(Shown):
+class Aggregation(Printable):
     """The result of a method.
 
     For votes for one class per image, the truths are invalid and valid. The items are the (image, class) questions of
@@ -292,7 +292,7 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
     lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _HALF_ITEM]
     if lost:
         warnings.warn(
-            f"em leaves no item to {some(lost)}: it explains all votes for this truth as mistakes. Golden items "
+            f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
             "prevent this",
             ReassessWarning,
             stacklevel=4,

@@ -16,7 +16,7 @@ from reassess.core.items import as_questions
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.text import Printable
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -24,7 +24,7 @@ _ROUNDING = 1e-9  # tolerance for log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Relabelling(Shown):
+class Relabelling(Printable):
     """Votes on (image, class) questions, the raters' matrices, and the threshold of the label sets.
 
     Symbols: R raters, A answers.

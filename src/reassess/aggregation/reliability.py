@@ -20,7 +20,7 @@ from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric import Information, Proportion
 from reassess.numeric.information import draw_resamples, measure_information
-from reassess.text import some
+from reassess.text import join_first
 
 _ONE_ANSWER = 0.99  # a rater with this share of one answer is flagged
 _FEW = 20  # with fewer votes on a truth, or fewer images, bootstrap intervals are too narrow
@@ -170,7 +170,7 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
             allowed="more than half an expected item for a truth",
-            found=f"items: {len(votes.items):,}; truths: {some(truths)}",
+            found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )
     return weights
@@ -310,5 +310,5 @@ def _describe(test: Dependence, where: str) -> str:
     ]
     return (
         f"raters are not independent given the truth: in the {where}, {len(pairs):,} of {test.tested:,} pairs agree "
-        f"more often than their confusion matrices and the other pairs explain: {some(pairs, most=_MOST_NAMED)}"
+        f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MOST_NAMED)}"
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.aggregation.agreement import Dependence, Metric
 from reassess.core import Id
 from reassess.numeric import Information, Proportion
-from reassess.text import Listed, Shown
+from reassess.text import ListTable, Printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +19,7 @@ FLAGS = ("uninformative", "one answer", "few")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rater(Shown):
+class Rater(Printable):
     """The answers of a rater, and their accuracy and information; an entry of `Reliability.raters`."""
 
     rater: Id
@@ -73,7 +73,7 @@ class Rater(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Reliability(Shown):
+class Reliability(Printable):
     """The reliability of each rater, and of the raters as a group."""
 
     raters: tuple[Rater, ...]  # raters in the order of the main votes, then raters with only golden votes
@@ -92,7 +92,7 @@ class Reliability(Shown):
         value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
         return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         rows = (
             (
                 str(rater.rater),
@@ -103,7 +103,7 @@ class Reliability(Shown):
             )
             for rater in self.ranked
         )
-        return Listed(("rater", "votes", "bits per vote", "correct %", "flags"), len(self.raters), rows)
+        return ListTable(("rater", "votes", "bits per vote", "correct %", "flags"), len(self.raters), rows)
 
     @property
     def ranked(self) -> list[Rater]:

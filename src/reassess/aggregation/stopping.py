@@ -14,7 +14,7 @@ from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import as_questions
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 DEFAULT_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
 _ORDERS = 10
@@ -22,7 +22,7 @@ _Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StopReplay(Shown):
+class StopReplay(Printable):
     """Used votes and changed labels under a stop rule, for several random orders of the votes."""
 
     rule: StopRule
@@ -123,7 +123,9 @@ def replay_stops(
     check_range(threshold, 0, 1, what="threshold")
     check_range(orders, 1, what="number of orders")
     if model.truths != VALIDITY:
-        raise DataError("wrong-model", "stop rule needs a model of valid and invalid classes", found=some(model.truths))
+        raise DataError(
+            "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
+        )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
     most = int(votes.sizes.max()) if at_most is None else at_most

@@ -9,7 +9,7 @@ from reassess.aggregation.curves import Curve, Point
 from reassess.core import LabelSets, Scores, align_classes
 from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
-from reassess.text import Shown
+from reassess.text import Printable
 
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
@@ -112,7 +112,7 @@ class Goal:
 
 
 @dataclass(frozen=True, repr=False)
-class OperatingPoint(Shown):
+class OperatingPoint(Printable):
     """A chosen threshold, its precision and recall, and the labels it gives."""
 
     point: Point

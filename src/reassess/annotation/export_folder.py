@@ -19,7 +19,7 @@ from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
 from reassess.formats.files import TEMPORARY_PREFIX, check_output, exists, write_atomically
 from reassess.formats.tables import write_table
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +84,7 @@ def _check_other_parts(folder: Path, parts: Collection[str]) -> None:
             "output-has-other-part",
             "folder contains a part that the campaign does not have",
             where=folder,
-            found=some(surplus, most=3),
+            found=join_first(surplus, most=3),
             fix="remove it, or choose another folder",
         )
 
@@ -164,7 +164,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
             "output-exists",
             "output folder is not empty",
             where=folder,
-            found=some(names, most=3),
+            found=join_first(names, most=3),
             fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
     sources = {part: str(single_place(folder, part, places)) for part, places in places_of_parts(folder).items()}

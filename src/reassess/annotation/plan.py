@@ -17,7 +17,7 @@ from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks,
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_original
 from reassess.errors import DataError
-from reassess.text import counted
+from reassess.text import count_noun
 
 _MAX_EXPERTS = 1_000
 _MAX_CLASSES = 8  # per task; the page has a key for each class
@@ -88,16 +88,16 @@ class CampaignPlan:
                 "duplicate-question",
                 "question is both golden and in the tasks",
                 where=golden.questions.describe_question(int(common[0])),
-                found=f"{common.size:,} of {counted(len(golden.questions), 'golden question')}",
+                found=f"{common.size:,} of {count_noun(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
         elif self.practice > (limit := len(golden) - (kept := int(_tasks_of_images(golden).max(initial=0)))):
-            golden_tasks = f"{counted(len(golden.questions), 'golden question is', 'golden questions are')} "
-            golden_tasks += f"{counted(len(golden), 'task')}, and {kept:,} must remain"
+            golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
+            golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
-                allowed=f"up to {counted(limit, 'practice task')}: {golden_tasks}",
+                allowed=f"up to {count_noun(limit, 'practice task')}: {golden_tasks}",
                 found=self.practice,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
@@ -105,7 +105,7 @@ class CampaignPlan:
             raise DataError(
                 "missing-golden",
                 "too few golden images for practice",
-                allowed=f"up to {counted(free, 'practice task')}",
+                allowed=f"up to {count_noun(free, 'practice task')}",
                 found=self.practice,
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
             )
@@ -233,7 +233,7 @@ def _check_sizes(tasks: Tasks) -> None:
             "task has more classes than a page shows",
             where=f"task {tasks.numbers[large[0]]}, image {tasks.image_of(int(large[0]))}",
             allowed=f"up to {_MAX_CLASSES} classes",
-            found=f"{tasks.sizes[large[0]]} classes; {large.size:,} of {counted(len(tasks), 'task')} are too large",
+            found=f"{tasks.sizes[large[0]]} classes; {large.size:,} of {count_noun(len(tasks), 'task')} are too large",
             fix=f"reassess tasks --per-task {_MAX_CLASSES}",
         )
 

@@ -11,7 +11,7 @@ from reassess.core.image_names import image_keys, join
 from reassess.data import ImageSource, open_images
 from reassess.data.image_decoding import describe_error
 from reassess.errors import DataError, Fix
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _MAX_EXAMPLES = 3  # per class
 _SIDE = 320  # pixels, at most
@@ -80,7 +80,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
             "missing-images",
             "images of the campaign are missing",
             where=images.place,
-            found=f"{counted(len(missing), 'image')} missing: {some(missing, most=3)}",
+            found=f"{count_noun(len(missing), 'image')} missing: {join_first(missing, most=3)}",
             fix=Fix("add them, or give the folder, zip or tar of all images: {images}", images="PLACE"),
         )
     return tuple(images.names[row] for row in rows)
@@ -103,7 +103,7 @@ def hash_images(
             "unreadable-image",
             "images of the campaign cannot be shown",
             where=images.place,
-            found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",
+            found=f"{count_noun(len(faults), 'image')}: {join_first(faults, most=3)}",
             fix="replace their files, or remove them from tasks and golden questions",
         )
     return hashes

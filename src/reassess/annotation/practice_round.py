@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from reassess.core import VALIDITY, Tasks
 from reassess.numeric import BLIND_ANSWERS, chance_to_reach
-from reassess.text import counted
+from reassess.text import count_noun
 
 _OFTEN = 0.05  # probability to pass without looking
 _MOST_TIMES = 12
@@ -47,7 +47,7 @@ class PracticeRound:
     def waits_for(self) -> str | None:
         """Why raters cannot begin practice yet; None if they can."""
         if self.unanswered:
-            return f"experts have not answered {self.unanswered:,} of {counted(self.tasks, 'practice task')}"
+            return f"experts have not answered {self.unanswered:,} of {count_noun(self.tasks, 'practice task')}"
         if not self.has_one_truth:
             return None
         truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]

@@ -16,7 +16,7 @@ from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import counted
+from reassess.text import count_noun
 
 _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
@@ -79,7 +79,7 @@ def checked_truth(answers: Votes) -> Golden:
         counts = answers.counts()
         is_even = (answers.sizes > 0) & (2 * counts[:, -1] == answers.sizes)
         if is_even.any():
-            text = f"{counted(int(is_even.sum()), 'checked label')} not used: as many answers are yes as not"
+            text = f"{count_noun(int(is_even.sum()), 'checked label')} not used: as many answers are yes as not"
             warnings.warn(text, ReassessWarning, stacklevel=2)
             answers = answers.restrict(np.flatnonzero(~is_even))
     return golden_truth(answers)
@@ -89,10 +89,10 @@ def _warn_of_unused(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.
     """Warn about answers that are not about the label of an image."""
     if checked.exclusive:  # the questions are all classes of each image
         unused = np.unique(checked.questions.image_ids[rows < 0]).size
-        text = f"{unused:,} of {counted(len(checked.questions.images), 'checked image')} not used: no label"
+        text = f"{unused:,} of {count_noun(len(checked.questions.images), 'checked image')} not used: no label"
     else:
         unused = int(np.count_nonzero(~is_label))
-        text = f"{unused:,} of {counted(is_label.size, 'checked question')} not used: not about an image's label"
+        text = f"{unused:,} of {count_noun(is_label.size, 'checked question')} not used: not about an image's label"
     if unused:
         warnings.warn(text, ReassessWarning, stacklevel=4)
 
@@ -126,7 +126,7 @@ class DrawnLabels:
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {counted(known.size, 'label')}, as the sum of 1 / probability",
+                allowed=f"the {count_noun(known.size, 'label')}, as the sum of 1 / probability",
                 found=f"{represented:{',.0f' if represented < _MANY else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )

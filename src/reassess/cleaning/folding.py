@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Duplicates, Folds, LabelSets
-from reassess.core.checks import check_number, check_several, check_type
+from reassess.core.checks import check_collection, check_number, check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 USUAL_FOLDS = 10  # as in the paper
 _Ints = npt.NDArray[np.int64]
@@ -69,9 +69,9 @@ def make_folds(
     check_type(LabelSets, labels)
     check_number(k, 2, what="number of folds", whole=True)
     check_number(seed, 0, what="seed", whole=True)
-    check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
+    check_collection(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
     for group in duplicates:
-        check_several(group, what="names of images")
+        check_collection(group, what="names of images")
     class_ids = single_classes(labels)
     order, starts = _units(labels.images, duplicates)
     if starts.size < k:
@@ -108,7 +108,7 @@ def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
             "image does not have exactly one label",
             where=f"image {labels.images[row]}",
             allowed="one class for each image",
-            found=counted(int(labels.sizes[row]), "class", "classes"),
+            found=count_noun(int(labels.sizes[row]), "class", "classes"),
             fix=f"remove such images: {int(np.count_nonzero(is_wrong)):,} of {len(labels):,}",
         )
     return labels.indices
@@ -186,6 +186,7 @@ def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], 
     small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
     if small:
         text = (
-            f"{counted(len(small), 'class has', 'classes have')} fewer images than the {k} folds: {some(small, most=3)}"
+            f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {k} folds: "
+            f"{join_first(small, most=3)}"
         )
         warnings.warn(text, ReassessWarning, stacklevel=3)

@@ -11,11 +11,11 @@ from reassess.cleaning.folding import single_classes
 from reassess.cleaning.held_out_checks import check_models, common_count
 from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
-from reassess.core.checks import check_several, check_type
+from reassess.core.checks import check_collection, check_type
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _PART = 1 << 16  # rows after which the memory of a mapped file is released
 
@@ -99,7 +99,7 @@ class HeldOutPredictions:
         single_classes(labels)
         check_type(Mapping, predictions, what="held-out predictions", fix="{name of the file: Predictions}")
         check_type(Sequence, folds, what="folds", fix="[folds], a list")
-        check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
+        check_collection(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, model in predictions.items():
             check_type(Predictions, model, what=f"predictions of {name}", fix="read_predictions(FILE)")
         for repetition in folds:
@@ -108,7 +108,7 @@ class HeldOutPredictions:
             raise DataError(
                 "missing-predictions",
                 "held-out predictions are missing",
-                found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
+                found=f"{count_noun(len(predictions), 'file')}, {count_noun(len(labels), 'label')}",
             )
         files = join_files(predictions, labels, folds, match)
         warn_split_duplicates(duplicates, labels, files, folds)
@@ -146,8 +146,8 @@ def make_cleaning(
             "empty",
             "no image of a class is kept",
             allowed="some of each class",
-            found=f"none of {some(dropped_names, most=3)} "
-            f"({counted(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
+            found=f"none of {join_first(dropped_names, most=3)} "
+            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
     many = [
@@ -156,7 +156,7 @@ def make_cleaning(
     ]
     if many:
         classes = "classes where more than a third of the labels seem wrong"
-        text = f"{classes}: {some(many, most=3)}; look at these images before you drop them"
+        text = f"{classes}: {join_first(many, most=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 

@@ -16,7 +16,7 @@ from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
 _SparseCounts = Any  # a sparse array: scipy has no types
@@ -105,7 +105,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
             "different-classes",
             "files have different numbers of classes",
             allowed="the same classes in all files",
-            found=some([f"{name}: {count:,}" for name, count in outputs.items()], most=3),
+            found=join_first([f"{name}: {count:,}" for name, count in outputs.items()], most=3),
         )
     _check_classes(labels, files, max(counts))
     return max(counts)
@@ -121,7 +121,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
             "missing-classes",
             "classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
-            found=f"{some([labels.classes.label(class_id) for class_id in unused])} ({classes - used.size:,})",
+            found=f"{join_first([labels.classes.label(class_id) for class_id in unused])} ({classes - used.size:,})",
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
@@ -134,7 +134,9 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
                 "classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
-                found=f"{some([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})",
+                found=(
+                    f"{join_first([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})"
+                ),
                 fix="use models with the same classes as the labels",
             )
 
@@ -159,7 +161,7 @@ def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSe
             "constant-predictions",
             "held-out predictions are the same for every image",
             allowed=f"models that distinguish the {used.size:,} classes",
-            found=f"class {name} for all {counted(len(labels), 'image')}",
+            found=f"class {name} for all {count_noun(len(labels), 'image')}",
             fix="check the scores, and that the models were trained",
         )
 
@@ -173,7 +175,7 @@ def _check_exchanged(
         return
     position, exchanged = result
     name = labels.classes.label
-    words = some([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
+    words = join_first([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
     if position is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Folds, LabelSets, Match, Predictions
-from reassess.core.checks import check_several
+from reassess.core.checks import check_collection
 from reassess.core.image_names import join
 from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
-from reassess.text import counted, some, together
+from reassess.text import count_noun, join_and, join_first
 
 _Ints = npt.NDArray[np.int64]
 
@@ -64,14 +64,14 @@ def warn_split_duplicates(
     repetitions = [repetition.of(labels.images) for repetition in folds] or _files_of_images(files, labels)
     split = []
     for group in duplicates:
-        check_several(group, what="names of images")
+        check_collection(group, what="names of images")
         rows = labels.find(tuple(group))
         rows = rows[rows >= 0]
         if rows.size and any((numbers[rows] != numbers[rows[0]]).any() for numbers in repetitions):
             split.append(rows)
     if split:
-        names = together([labels.images[row] for row in split[0][:2].tolist()])
-        text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
+        names = join_and([labels.images[row] for row in split[0][:2].tolist()])
+        text = f"{count_noun(len(split), 'group')} of duplicates in several folds, such as {names}"
         advice = "a model that was trained on a copy of an image knows its label"
         fix = Fix("make the folds with {duplicates}", duplicates="GROUPS")
         warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
@@ -109,8 +109,8 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             "missing-labels",
             "images have no label",
             where=name,
-            allowed=f"names such as {some(labels.images, most=1)}",
-            found=f"{some(unlabelled, most=3)} ({len(unlabelled):,} of {len(rows):,})",
+            allowed=f"names such as {join_first(labels.images, most=1)}",
+            found=f"{join_first(unlabelled, most=3)} ({len(unlabelled):,} of {len(rows):,})",
             fix="remove these images, or add their labels",
         )
     return rows
@@ -129,7 +129,7 @@ def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
         "file does not contain exactly one fold",
         where=name,
         allowed="all images of one fold, and no others",
-        found=f"{numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else together(parts),
+        found=f"{numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
         fix="predict each fold with the model that was trained on the other folds; pass these folds",
     )
 
@@ -137,7 +137,7 @@ def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
 def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
     fewest, most = int(held_out.min()), int(held_out.max())
     rare, often = np.flatnonzero(held_out == fewest), int(np.argmax(held_out))
-    found = f"{some([labels.images[row] for row in rare[:3].tolist()])} ({counted(rare.size, 'image')})"
+    found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
     if most == 1:
         return DataError(
             "missing-images",
@@ -150,7 +150,7 @@ def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) 
     return DataError(
         "duplicate-image",
         "image is held out more often than others",
-        where=together(files_with_image[:3]),
+        where=join_and(files_with_image[:3]),
         allowed="each image once, or once per repetition",
         found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
         fix="remove one of the files, or add the missing ones",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core import LabelSets, Loss, Scores, TrainingTargets
 from reassess.core.checks import check_known, check_number, check_type
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 TargetKind = Literal["multi-hot", "uniform", "scores"]
 _LOSS_OF: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
@@ -89,15 +89,15 @@ def training_targets(
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     has_target = sums > 0
     if not has_target.any():
-        raise DataError("no-valid-class", "no image has a valid class", found=counted(len(images), "image"))
+        raise DataError("no-valid-class", "no image has a valid class", found=count_noun(len(images), "image"))
     sizes = np.diff(indptr)
     is_used = np.repeat(has_target, sizes)
     shares = values[is_used] / (np.repeat(sums[has_target], sizes[has_target]) if loss == "soft-max" else 1)
     background = smoothing / (classes if loss == "soft-max" else 2)
     without_target = tuple(images[row] for row in np.flatnonzero(~has_target).tolist())
     if without_target:
-        text = f"{len(without_target):,} of {counted(len(images), 'image')} without a valid class get no target: "
-        warnings.warn(f"{text}{some(without_target, most=3)}", ReassessWarning, stacklevel=2)
+        text = f"{len(without_target):,} of {count_noun(len(images), 'image')} without a valid class get no target: "
+        warnings.warn(f"{text}{join_first(without_target, most=3)}", ReassessWarning, stacklevel=2)
     return TrainingTargets(
         images=tuple(images[row] for row in np.flatnonzero(has_target).tolist()),
         indptr=np.concatenate([[0], np.cumsum(sizes[has_target])]),

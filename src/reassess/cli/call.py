@@ -19,9 +19,7 @@ from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import PrintedNumber
-from reassess.text import counted, plain
-from reassess.text import percent as percent_text
-from reassess.text import percents as percents_text
+from reassess.text import count_noun, escape_controls, format_percent, format_percent_interval
 
 if TYPE_CHECKING:
     from reassess.core import Benchmark, Id, Match
@@ -97,7 +95,7 @@ class Call:
             path = Path(str(entry["path"]))
             files.append(f"{entry['name']} {path} (sha256 {sha256(path)[:digits]})")
         if hidden := len(entries) - len(printed):
-            files.append(f"and {counted(hidden, 'more file')} (--verbose)")
+            files.append(f"and {count_noun(hidden, 'more file')} (--verbose)")
         if files:
             self.info(f"inputs: {'; '.join(files)}")
 
@@ -181,7 +179,7 @@ class Call:
         for text in printed:
             self.info(text)
         if hidden := len(self.notes) - len(printed):
-            self.info(f"and {counted(hidden, 'more note')} (--verbose)")
+            self.info(f"and {count_noun(hidden, 'more note')} (--verbose)")
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
@@ -299,7 +297,7 @@ def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
         def show(name: str, done: int, total: int) -> None:
             if name not in bars:  # images of an earlier run do not count for the rate
-                bars[name] = progress.add_task(plain(name), total=total or None, completed=done, rate="")
+                bars[name] = progress.add_task(escape_controls(name), total=total or None, completed=done, rate="")
             progress.update(bars[name], completed=done)
             speed = progress.tasks[bars[name]].speed
             progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} per second")
@@ -325,16 +323,18 @@ def _file_state(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def percent(share: "Proportion | float | None") -> PrintedNumber | None:
+def percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
     """Format a share in percent for a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
-    return None if value is None else PrintedNumber(percent_text(value), 100 * value)
+    return None if value is None else PrintedNumber(format_percent(value), 100 * value)
 
 
-def percents(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
+def interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
     """Format an interval of a share in percent for a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
-    return None if bounds is None else PrintedNumber(percents_text(bounds), *(100 * bound for bound in bounds))
+    return (
+        None if bounds is None else PrintedNumber(format_percent_interval(bounds), *(100 * bound for bound in bounds))
+    )
 
 
 def reject_repeated(files: Iterable[str | Path]) -> None:

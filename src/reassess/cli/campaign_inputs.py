@@ -33,7 +33,7 @@ from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import draw_golden, make_tasks
-from reassess.text import counted, shortened
+from reassess.text import count_noun, shorten
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -115,7 +115,7 @@ def load_campaign_parts(
         tasks_to_rate = tasks_to_rate.with_golden(samples[0])
     sample = samples[0] if samples else None
     if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
-        text = f"{counted(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+        text = f"{count_noun(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = tasks_to_rate.golden_rows
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
@@ -126,7 +126,7 @@ def load_campaign_parts(
             "all-golden",
             "all questions are golden, so raters have no tasks",
             where=tasks,
-            found=counted(len(source_tasks.questions), "golden question"),
+            found=count_noun(len(source_tasks.questions), "golden question"),
             fix="make tasks about more images, or fewer golden questions",
         )
     return CampaignParts(
@@ -164,7 +164,7 @@ def _parse_golden(text: str) -> int | str:
     if exists(text) and Path(text).is_file():
         return text
     if not (text.isascii() and text.isdigit() and 1 <= number <= _MOST_GOLDEN):
-        raise click.BadParameter(f"{shortened(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
+        raise click.BadParameter(f"{shorten(text, 60)} is not a whole number from 1 to {_MOST_GOLDEN:,}, or a file.")
     return int(text)
 
 
@@ -187,7 +187,7 @@ def sample_in_words(sample: Sample, questions: int) -> str:
     """Describe a sample: its golden questions, and its images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
     each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
-    return f"{counted(questions, 'question')} on {counted(len(sample), 'image')}{each}"
+    return f"{count_noun(questions, 'question')} on {count_noun(len(sample), 'image')}{each}"
 
 
 def _join_experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:

@@ -16,7 +16,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation import set_of_images
 from reassess.formats import read_duplicates
 from reassess.formats.files import exists
-from reassess.text import counted
+from reassess.text import count_noun
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ExcludedImages:
     def __str__(self) -> str:
         if self.name is None:
             return f"{self.file}: no image excluded, since the table has no duplicates"
-        images, near = counted(len(self.images), "image"), len(self.images) - self.exact
+        images, near = count_noun(len(self.images), "image"), len(self.images) - self.exact
         kinds = f" ({self.exact:,} exact, {near:,} near)" if self.images else ""
         text = f"{self.file}: {images} of {self.name} excluded, with a duplicate in another set{kinds}"
         return text + (f"; {self.unknown:,} of these are not in the benchmark" if self.unknown else "")

@@ -28,7 +28,7 @@ from reassess.data import known_in_sample, label_set_name
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import class_names_missing
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,9 @@ def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
-    files = some([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
-    names = some(classes.texts, most=5)
-    count = counted(len(classes.texts), "class name")
+    files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
+    names = join_first(classes.texts, most=5)
+    count = count_noun(len(classes.texts), "class name")
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 

@@ -30,7 +30,7 @@ from reassess.data import (
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, at
-from reassess.text import some
+from reassess.text import join_first
 
 NONE = "none"
 _READERS: Mapping[str, Callable[..., Classed]] = {
@@ -184,9 +184,9 @@ class PartReader:
             raise DataError(
                 "unused-option",
                 f"no vote has one of the answers in {source}",
-                where=some(list(votes)),
-                allowed=some(list(dict.fromkeys(chain.from_iterable(data.answers for data in votes.values())))),
-                found=some(answers),
+                where=join_first(list(votes)),
+                allowed=join_first(list(dict.fromkeys(chain.from_iterable(data.answers for data in votes.values())))),
+                found=join_first(answers),
                 fix=f"correct or remove the answers in {source}",
             )
 

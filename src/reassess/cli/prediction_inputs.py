@@ -21,7 +21,7 @@ from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import find_names_file
 from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.formats.predictions.prediction_tables import read_image_names
-from reassess.text import some
+from reassess.text import join_first
 
 _ORDERS = ("class-folder", "validation")
 _AUTO = "auto"
@@ -98,7 +98,7 @@ def value_for(
     for text in common_values:
         if "=" in text and not exists(text):
             unknown = text.rpartition("=")[0]
-            raise click.UsageError(f"{option} is given for {unknown}, which is not one of {some(names)}.")
+            raise click.UsageError(f"{option} is given for {unknown}, which is not one of {join_first(names)}.")
     if not files or files[0] in words:
         return files[0] if files else None
     return Path(FILE.convert(files[0], click.Option([option]), None))
@@ -191,8 +191,8 @@ def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: Eva
             "unknown-image",
             "images are not from ImageNet, and labels are missing",
             where=path,
-            allowed=f"names such as {some(inputs.labels.images, most=1)}",
-            found=some(images, most=3),
+            allowed=f"names such as {join_first(inputs.labels.images, most=1)}",
+            found=join_first(images, most=3),
             fix=suggest_numbering_fix(images) or labels_fix(),
         )
 

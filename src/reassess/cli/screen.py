@@ -11,7 +11,7 @@ from textwrap import wrap
 import click
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
-from reassess.text import plain, shortened
+from reassess.text import escape_controls, shorten
 
 _GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
 _FEW_ROWS = 4  # a wide table with at most this many rows is transposed
@@ -51,7 +51,7 @@ def output_width(*, err: bool = False) -> int:
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Print lines, wrapped between words, to standard output or standard error."""
-    lines = plain(text).split("\n")
+    lines = escape_controls(text).split("\n")
     _print(lambda width: "\n".join(part for line in lines for part in _wrap_line(line, width)), err=err)
 
 
@@ -60,7 +60,9 @@ def print_command(text: str) -> None:
 
     An option and its value stay on one line, and so does a quoted word.
     """
-    line = re.sub(rf"""{_OPTION.pattern}|"'"|'[^']*'""", lambda match: match[0].replace(" ", _BLANK), plain(text))
+    line = re.sub(
+        rf"""{_OPTION.pattern}|"'"|'[^']*'""", lambda match: match[0].replace(" ", _BLANK), escape_controls(text)
+    )
     _print(lambda width: " \\\n".join(_wrap_line(line, width if len(line) <= width else width - 2)))
 
 
@@ -134,8 +136,8 @@ def print_table(
 
 def _in_one_line(text: str) -> str:
     """Escape the control characters of a cell, and shorten its long words."""
-    escaped = plain(text).replace("\n", r"\n").replace("\t", r"\t")
-    return _LONG_WORD.sub(lambda match: shortened(match[0], _LONG), escaped)
+    escaped = escape_controls(text).replace("\n", r"\n").replace("\t", r"\t")
+    return _LONG_WORD.sub(lambda match: shorten(match[0], _LONG), escaped)
 
 
 def _mark_bold(column: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from reassess.comparison.pairs import Comparison
 from reassess.comparison.panel import Panel
 from reassess.comparison.ranking import Ranking
 from reassess.errors import Missing
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 DIFFERENCE_EXPLAINED = (
     "95 % of a difference: percentile bootstrap over images; "
@@ -43,7 +43,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
     if gaps is None:
         return
     models = ranking.models
-    gains = some(
+    gains = join_first(
         [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
     )
     yield (
@@ -54,7 +54,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({some(names, most=max_pairs)})"
+            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, most=max_pairs)})"
 
 
 def unlike_images(panel: Panel) -> Iterator[str]:
@@ -70,7 +70,7 @@ def not_shared_in_words(panel: Panel) -> Iterator[str]:
     """State how many images of each model are missing from another model's predictions."""
     for model, count in zip(panel.models, panel.n_not_shared, strict=True):
         if count:
-            yield f"{model}: {counted(count, 'image')} not shared: missing from another model's predictions"
+            yield f"{model}: {count_noun(count, 'image')} not shared: missing from another model's predictions"
 
 
 def ranks_explained(ranking: Ranking) -> str:

@@ -29,7 +29,7 @@ from reassess.numeric.bootstrap import (
     normal_p_values,
 )
 from reassess.numeric.proportions import SMALLEST, holm, sign_flip_p_values
-from reassess.text import Shown
+from reassess.text import Printable
 
 SIGNIFICANCE_LEVEL = 0.05  # significance level of corrected p-values
 _Ints = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Difference(Shown, ABC):
+class Difference(Printable, ABC):
     """The mean difference of two models over images, with its interval and test."""
 
     n: int  # number of images
@@ -136,7 +136,7 @@ class AccuracyChange(Difference):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PairTests(Shown):
+class PairTests(Printable):
     """Tests of one kind of difference for every pair of M models."""
 
     # float64, shape (M, M): p-value of each pair, with Holm's correction for all pairs; 1 on the diagonal
@@ -157,7 +157,7 @@ class PairTests(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EveryPair(Shown):
+class EveryPair(Printable):
     """Tests of every pair of M models."""
 
     models: tuple[str, ...]  # names, shape (M,)

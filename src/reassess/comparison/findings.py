@@ -37,7 +37,7 @@ from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import heading, warn_of_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
-from reassess.text import Listed
+from reassess.text import ListTable
 
 _MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
@@ -168,11 +168,11 @@ class Findings(LabelFindings):
     def _headline(self) -> str:
         return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         panel = self.panel
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
-        return Listed(
+        return ListTable(
             ("model", f"{heading(self.labels.title)} top-1"),
             len(real),
             ((model, str(one)) for model, one in real.items()),

@@ -10,7 +10,7 @@ from reassess.core import Classes, LabelSets, Match, MultiLabels, align_classes
 from reassess.core.image_names import join
 from reassess.core.multi_labels import label_keys
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Listed, Shown, counted, percent
+from reassess.text import ListTable, Printable, count_noun, format_percent
 
 AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
 CROSSTAB = ("valid", "unclear", "wrong", "not_named")
@@ -20,7 +20,7 @@ _LabelKeys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabelAgreement(Shown):
+class LabelAgreement(Printable):
     """Agreement of two label sets on every image that is in at least one of them."""
 
     images: tuple[str, ...]  # image names: of the first label set, then images that are only in the second
@@ -61,17 +61,17 @@ class LabelAgreement(Shown):
             self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
         )
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
-        rows = ((name.replace("_", " "), f"{n:,}", percent(n / total)) for name, n in counts.items())
-        return Listed(("the valid classes", "images", "%"), len(counts), rows)
+        rows = ((name.replace("_", " "), f"{n:,}", format_percent(n / total)) for name, n in counts.items())
+        return ListTable(("the valid classes", "images", "%"), len(counts), rows)
 
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.share_equal is None else f" ({percent(self.share_equal)} %)"
-        both = counted(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
-        first, second, neither = (counted(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
+        share = "" if self.share_equal is None else f" ({format_percent(self.share_equal)} %)"
+        both = count_noun(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
+        first, second, neither = (count_noun(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
         return (
             f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
             f"{n['disjoint']:,} disjoint\n"

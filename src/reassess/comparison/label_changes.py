@@ -12,11 +12,11 @@ from reassess.core.image_names import join
 from reassess.core.multi_labels import label_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
-from reassess.text import Listed, Shown
+from reassess.text import ListTable, Printable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabelDiff(Shown):
+class LabelDiff(Printable):
     """Changes from a first label set to a second, on the images in both."""
 
     n_images: int  # number of images in both
@@ -35,10 +35,10 @@ class LabelDiff(Shown):
             f"added, {self.removed.indices.size:,} removed)"
         )
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         classes, changes = self.added.classes, self.count_by_class()
         rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
-        return Listed(("class", "added", "removed"), len(changes), rows)
+        return ListTable(("class", "added", "removed"), len(changes), rows)
 
     @property
     def jaccard(self) -> float | None:

@@ -27,14 +27,14 @@ from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Missing
 from reassess.numeric import Proportion
-from reassess.text import Shown
+from reassess.text import Printable
 
 SCORES_MISSING = Missing("scores are missing")
 _NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repeat
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LabelFindings(Shown):
+class LabelFindings(Printable):
     """Results about the labels that evaluate models; `Findings` describes the fields."""
 
     labels: LabelSets

@@ -27,7 +27,7 @@ from reassess.core.image_names import join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, draw_counts, normal_interval
-from reassess.text import Listed, Shown, percent, percents
+from reassess.text import ListTable, Printable, format_percent, format_percent_interval
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -105,7 +105,7 @@ class RecountTables:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabelUncertainty(Shown):
+class LabelUncertainty(Printable):
     """Accuracies of models in replicates of images and raters.
 
     Symbols: M models, B replicates with a scored image. In arrays with B + 1 rows, row 0 is the original data.
@@ -133,12 +133,17 @@ class LabelUncertainty(Shown):
             f"LabelUncertainty({len(self.models):,} models, {self.n_replicates:,} replicates, {self.n_raters:,} raters)"
         )
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         rows = (
-            (model, percent(accuracy), percents(self.accuracy_interval(model)), f"{100 * bias:+.2f}")
+            (
+                model,
+                format_percent(accuracy),
+                format_percent_interval(self.accuracy_interval(model)),
+                f"{100 * bias:+.2f}",
+            )
             for model, accuracy, bias in zip(self.models, self._accuracies[0].tolist(), self.bias.tolist(), strict=True)
         )
-        return Listed(("model", "accuracy %", "true labels, 95 %", "bias, points"), len(self.models), rows)
+        return ListTable(("model", "accuracy %", "true labels, 95 %", "bias, points"), len(self.models), rows)
 
     @property
     def n_replicates(self) -> int:

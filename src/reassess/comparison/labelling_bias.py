@@ -21,13 +21,13 @@ from reassess.core.image_names import join
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
 from reassess.numeric.proportions import chance_p_value
-from reassess.text import Listed, Shown, percent
+from reassess.text import ListTable, Printable, format_percent
 
 _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
 @dataclass(frozen=True, repr=False)
-class OriginalLabelChoices(Shown):
+class OriginalLabelChoices(Printable):
     """How often a model picks the original label, on images where label and prediction are both valid."""
 
     # by number of valid classes: images where the model picks the original label, among all these images
@@ -58,20 +58,20 @@ class OriginalLabelChoices(Shown):
         """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
         favourite = None if self.raters_favourite is None else self.raters_favourite.value
         shares = self.by_model.value, self.chance_share, favourite
-        of_model, of_chance, of_favourite = ("-" if share is None else percent(share) for share in shares)
+        of_model, of_chance, of_favourite = ("-" if share is None else format_percent(share) for share in shares)
         return of_model, of_chance, of_favourite
 
     def __str__(self) -> str:
         share, favourite = self.by_model, self.raters_favourite
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
-        low, high = map(percent, share.interval)
-        text = f"on {share.hits:,} of {share.n:,} images, {percent(share.value)} % [{low}, {high}]"
+        low, high = map(format_percent, share.interval)
+        text = f"on {share.hits:,} of {share.n:,} images, {format_percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{percent(self.chance_share or 0)} %, p {p_text(p_value)}"
+        chance = f"{format_percent(self.chance_share or 0)} %, p {p_text(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
-        return f"{text}; by chance {chance}; by the raters' favourite {percent(favourite.value)} %"
+        return f"{text}; by chance {chance}; by the raters' favourite {format_percent(favourite.value)} %"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
@@ -97,7 +97,7 @@ def _choices_to_json(share: Proportion) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabellingBias(Shown):
+class LabellingBias(Printable):
     """How often a model picks the original label if several classes are valid, in total and by pair of classes."""
 
     model: str  # name of the model
@@ -114,11 +114,11 @@ class LabellingBias(Shown):
     def __post_init__(self) -> None:
         freeze(self, "class_pairs", "pair_counts")
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
         rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
-        return Listed(headings, len(parts), rows)
+        return ListTable(headings, len(parts), rows)
 
     @property
     def _headline(self) -> str:

@@ -16,7 +16,7 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import LabelSets, Match, Scores
 from reassess.core.image_names import join
 from reassess.numeric import Proportion
-from reassess.text import Shown, percent
+from reassess.text import Printable, format_percent
 
 _Ints = npt.NDArray[np.int32]
 
@@ -42,7 +42,7 @@ class PreferenceCounts:
 
 
 @dataclass(frozen=True, repr=False)
-class Disagreements(Shown):
+class Disagreements(Printable):
     """Images where a model's top class is not the original label."""
 
     n_images: int  # number of these images
@@ -61,7 +61,7 @@ class Disagreements(Shown):
 
 
 @dataclass(frozen=True, repr=False)
-class Preference(Shown):
+class Preference(Printable):
     """Preference for a model's class or the original label."""
 
     model: str  # name of the model
@@ -163,6 +163,6 @@ def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:
         return ""
-    low, high = map(percent, preferred.interval)
-    share = f"{prefix}{percent(preferred.value)} % for the model [{low}, {high}]"
-    return f"{share}, {percent(counts.n_label / preferred.n)} % for the label"
+    low, high = map(format_percent, preferred.interval)
+    share = f"{prefix}{format_percent(preferred.value)} % for the model [{low}, {high}]"
+    return f"{share}, {format_percent(counts.n_label / preferred.n)} % for the label"

@@ -21,7 +21,7 @@ from reassess.evaluation import Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.proportions import holm, sign_flip_p_values
-from reassess.text import Shown, counted, percent, some
+from reassess.text import Printable, count_noun, format_percent, join_first
 
 _MAX_IN_TEXT = 5  # pairs of models, or models of an order, in a text
 _TEST_DESCRIPTION = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
@@ -31,7 +31,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OrderChange(Shown):
+class OrderChange(Printable):
     """The change in the order of models from a first label set to a second, on the same images."""
 
     first_label_set: str  # name of the first label set
@@ -133,7 +133,7 @@ class OrderChange(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModelOrders(Shown):
+class ModelOrders(Printable):
     """The order of models by several label sets, on the images that all of them score."""
 
     label_sets: tuple[str, ...]  # names, shape (S,)
@@ -159,12 +159,13 @@ class ModelOrders(Shown):
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        yield f"top-1 accuracy on {counted(len(self.images), 'image')} that all models and all label sets share:"
+        yield f"top-1 accuracy on {count_noun(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
             order = [
-                f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.ranked_models(name)
+                f"{model} {format_percent(self.accuracy(name, model).value or 0)} %"
+                for model in self.ranked_models(name)
             ]
-            yield f"{name}: {some(order, most=_MAX_IN_TEXT)}"
+            yield f"{name}: {join_first(order, most=_MAX_IN_TEXT)}"
         yield from (str(change) for change in self.order_changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:
@@ -278,8 +279,8 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
             "different-models",
             "label sets evaluated different models",
             where=label_set,
-            allowed=some(first_panel.models),
-            found=some(panel.models),
+            allowed=join_first(first_panel.models),
+            found=join_first(panel.models),
         )
     return join(
         first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_where=label_set

@@ -13,7 +13,7 @@ from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
 from reassess.core.labels import check_original
 from reassess.numeric.arrays import freeze
-from reassess.text import Listed, Shown, counted
+from reassess.text import ListTable, Printable, count_noun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,7 +25,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OriginalChanges(Shown):
+class OriginalChanges(Printable):
     """The images whose label set differs from their original label."""
 
     labels: LabelSets
@@ -54,9 +54,9 @@ class OriginalChanges(Shown):
             f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         label = self.labels.classes.label
-        return Listed(
+        return ListTable(
             ("image", "original", "new"),
             len(self),
             (
@@ -214,6 +214,6 @@ def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scor
     count = len(labels) - unrated.size
     others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
     return (
-        f"{count:,} of {counted(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
+        f"{count:,} of {count_noun(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
         f"the other {others} original label, unchecked; this favours models that chose the images to rate"
     )

@@ -15,7 +15,7 @@ from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
-from reassess.text import Shown
+from reassess.text import Printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +49,7 @@ class Paired(Difference):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Shown):
+class Comparison(Printable):
     """Comparison of two models on the same images."""
 
     a: str  # name of the first model

@@ -18,11 +18,11 @@ from reassess.evaluation import Outcomes, find_outcomes, top1_hits
 from reassess.evaluation.outcomes import LABELLED
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric.arrays import freeze
-from reassess.text import Listed, Shown, some
+from reassess.text import ListTable, Printable, join_first
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Panel(Shown):
+class Panel(Printable):
     """Top classes of several models on the same images. Symbols: M models, N images.
 
     Parameters
@@ -228,7 +228,7 @@ class Panel(Shown):
         scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         hits = (
             np.count_nonzero(self.is_valid, axis=1),
             np.count_nonzero(self.is_original_hit, axis=1),
@@ -238,7 +238,9 @@ class Panel(Shown):
         rows = (
             (model, f"{real:,}", f"{original:,}", f"{not_shared:,}") for model, real, original, not_shared in counts
         )
-        return Listed(("model", "correct", "correct by original labels", "images not shared"), len(self.models), rows)
+        return ListTable(
+            ("model", "correct", "correct by original labels", "images not shared"), len(self.models), rows
+        )
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,7 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
     return _ModelColumn(
         model=model,
         images_text=f"{len(outcomes):,} images"
-        + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
+        + (f", such as {join_first(outcomes.images, most=2)}" if len(outcomes) else ""),
         n_images=len(outcomes),
         has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],

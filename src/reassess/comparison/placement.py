@@ -12,7 +12,7 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
-from reassess.text import Shown
+from reassess.text import Printable
 
 _N_NEAREST_ROWS = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
 
@@ -39,7 +39,7 @@ class _ExpectedAccuracy:
 
 
 @dataclass(frozen=True, repr=False)
-class Placement(Shown):
+class Placement(Printable):
     """A model's position among published results."""
 
     entry: LeaderboardRow  # the model

@@ -15,13 +15,13 @@ from reassess.core.checks import check_number
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resample_hits
-from reassess.text import Listed, Shown, percent
+from reassess.text import ListTable, Printable, format_percent
 
 _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SignificantGaps(Shown):
+class SignificantGaps(Printable):
     """Pairs of models that differ significantly by original and by reassessed labels.
 
     All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
@@ -43,7 +43,7 @@ class SignificantGaps(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ranking(Shown):
+class Ranking(Printable):
     """Models in order of ReaL accuracy, the best first; ties in order of their names."""
 
     models: tuple[str, ...]  # names, shape (M,)
@@ -64,16 +64,16 @@ class Ranking(Shown):
     def __len__(self) -> int:
         return len(self.models)
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         rows = (
-            (f"{rank:,}", f"{low:,} to {high:,}", percent(real.value or 0), model)
+            (f"{rank:,}", f"{low:,} to {high:,}", format_percent(real.value or 0), model)
             for rank, low, high, real, model in self._table_rows()
         )
-        return Listed(("rank", "95 %", "accuracy %", "model"), len(self), rows)
+        return ListTable(("rank", "95 %", "accuracy %", "model"), len(self), rows)
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{rank:>5} [{low}, {high}] {percent(real.value or 0):>6} % {model}"
+            f"{rank:>5} [{low}, {high}] {format_percent(real.value or 0):>6} % {model}"
             for rank, low, high, real, model in self._table_rows()
         )
 

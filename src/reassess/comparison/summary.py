@@ -8,7 +8,7 @@ from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
 from reassess.evaluation.result import label_errors_in_words
 from reassess.numeric import Proportion
-from reassess.text import counted, percent, percents, together
+from reassess.text import count_noun, format_percent, format_percent_interval, join_and
 
 _KIND_DESCRIPTIONS = {
     "collapsed": "another name for a valid class, or a class that includes it",
@@ -39,10 +39,10 @@ def _describe_labels(findings: Findings) -> str:
     labels, level = findings.labels, findings.original_label_accuracy
     rated = len(labels) - labels.empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
-    words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
+    words = f"By the {labels.title} labels, {rated:,} of {count_noun(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    share = f"{percent(level.value)} %" if findings.rated_images_text else _format_percent(level)
+    share = f"{format_percent(level.value)} %" if findings.rated_images_text else _format_percent(level)
     unrated = f". {findings.rated_images_text}" if findings.rated_images_text else ""
     return f"{words}{unrated}. The original label is valid for {share} of the images with a valid class"
 
@@ -60,9 +60,9 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
     best, others = ranking.models[:ties], ranking.models[ties:]
     not_worse = [other for other in others if not all(findings.compare(one, other).real.better_sign for one in best)]
     has, verb = ("has", "is") if ties == 1 else ("have", "are")
-    words = f"{together(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
+    words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
     if not_worse:
-        words += f", but {verb} not significantly better than {together(not_worse)}"
+        words += f", but {verb} not significantly better than {join_and(not_worse)}"
     elif others:
         rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
         words += f", and {verb} significantly better than {rest}"
@@ -94,7 +94,7 @@ def _describe_mistakes(findings: Findings) -> Iterator[str]:
     n, total = counts[kind], len(taxonomy)
     if kind == "remaining" and findings.scores is None:
         which = f"the kind of {n:,} of them" if n < total else "its kind" if n == 1 else "their kind"
-        yield f"{model} makes {counted(total, 'mistake')}; {which} is unknown: scores are missing"
+        yield f"{model} makes {count_noun(total, 'mistake')}; {which} is unknown: scores are missing"
         return
     verb = "are" if 1 < total < 2 * n else "is"
     yield f"{_share_in_words(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
@@ -117,11 +117,11 @@ def _describe_preference(findings: Findings) -> Iterator[str]:
         who = "the scores" if best.total.by_raters is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {who} prefer the model's class on "
-            f"{_format_percent(counts.model_share)} of {counted(counts.model_share.n, 'compared image')}"
+            f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"
         )
 
 
 def _format_percent(proportion: Proportion) -> str:
     assert proportion.value is not None
     assert proportion.interval is not None
-    return f"{percent(proportion.value)} % ({percents(proportion.interval)})"
+    return f"{format_percent(proportion.value)} % ({format_percent_interval(proportion.interval)})"

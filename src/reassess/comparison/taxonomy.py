@@ -22,7 +22,7 @@ from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, mistake_counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Listed, Shown, percent
+from reassess.text import ListTable, Printable, format_percent
 
 _KINDS_FROM_SCORES = ("not_asked", "never_rated")
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_KINDS_FROM_SCORES, "remaining")
@@ -40,7 +40,7 @@ _Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CoOccurrence(Shown):
+class CoOccurrence(Printable):
     """Pairs of classes that are valid together, sorted by number of images, the highest first, then by class id."""
 
     class_pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
@@ -57,10 +57,10 @@ class CoOccurrence(Shown):
         most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
-        return Listed(("class id", "class id", "images"), len(self), rows)
+        return ListTable(("class id", "class id", "images"), len(self), rows)
 
     def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
         """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
@@ -103,7 +103,7 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Taxonomy(Shown):
+class Taxonomy(Printable):
     """The mistakes of one model by kind."""
 
     model: str  # name
@@ -133,10 +133,10 @@ class Taxonomy(Shown):
     def _headline(self) -> str:
         return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
-        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in counts.items())
-        return Listed(("kind", "mistakes", "%"), len(counts), rows)
+        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
+        return ListTable(("kind", "mistakes", "%"), len(counts), rows)
 
     def to_json(self, classes: Classes, *, max_examples: int = 5) -> dict[str, Any]:
         """Return a JSON object, with at most `max_examples` examples of each kind, and a reason for each null."""

@@ -19,7 +19,7 @@ from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.numeric import Estimate
 from reassess.numeric.regression import PolynomialFit, fit_polynomial
-from reassess.text import Shown
+from reassess.text import Printable
 
 _FENCE_RANGES = 3  # interquartile ranges from a quartile to its outer fence
 
@@ -53,7 +53,7 @@ BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrendLine(Shown):
+class TrendLine(Printable):
     """A line fitted to the rows in a band."""
 
     band: Band | None  # None for all rows
@@ -83,7 +83,7 @@ class TrendLine(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Outliers(Shown):
+class Outliers(Printable):
     """Outliers: rows so far from the other rows that they would determine the line of all rows.
 
     A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
@@ -105,7 +105,7 @@ class Outliers(Shown):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trend(Shown):
+class Trend(Printable):
     """Lines fitted to a leaderboard, and changes of their slope."""
 
     board: Leaderboard

@@ -11,7 +11,7 @@ import numpy as np
 from reassess.core.checks import check_unique
 from reassess.core.items import Id, parse_id
 from reassess.errors import DataError, Fix
-from reassess.text import composed, some
+from reassess.text import join_first, to_nfc
 
 KNOWN_ANSWERS = ("no", "maybe", "yes")
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
@@ -24,7 +24,7 @@ def answer_dtype(n_answers: int) -> type[np.unsignedinteger]:
 
 def normalize_answer(answer: Id) -> Id:
     """Normalize an answer: lower case, Unicode NFC, without surrounding blanks; numbers as int."""
-    return parse_id(composed(answer.strip().casefold())) if isinstance(answer, str) else answer
+    return parse_id(to_nfc(answer.strip().casefold())) if isinstance(answer, str) else answer
 
 
 def are_known_answers(answers: Sequence[Id]) -> bool:
@@ -42,7 +42,7 @@ def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
             "wrong-answer-order",
             "no, maybe and yes are in another order",
             allowed=" before ".join(KNOWN_ANSWERS),
-            found=some(answers),
+            found=join_first(answers),
         )
     if len(positions) == len(keys):
         return tuple(KNOWN_ANSWERS[position] for position in positions)
@@ -101,7 +101,7 @@ def merge_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ..
             raise DataError(
                 "different-answers",
                 "votes have answers in different orders",
-                found=f"{some(first)} and {some(second)}",
+                found=f"{join_first(first)} and {join_first(second)}",
                 fix="read both with one list of answers",
             )
     return merged

@@ -11,14 +11,14 @@ from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Listed, Shown, counted
+from reassess.text import ListTable, Printable, count_noun
 
 ORIGINAL_SOURCE = "original"  # the name of the original labels among the sources
 NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not judged a candidate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Candidates(Shown):
+class Candidates(Printable):
     """Classes of images to ask about, each with its sources: the original label, or models.
 
     Symbols: Q candidates, P rows, one for each candidate and source.
@@ -144,16 +144,16 @@ class Candidates(Shown):
     @property
     def _headline(self) -> str:
         sources = f", from {', '.join(self.sources)}" if self.sources else ""
-        images = counted(np.unique(self.questions.image_ids).size, "image")
-        return f"Candidates({counted(len(self), 'candidate')} for {images}{sources})"
+        images = count_noun(np.unique(self.questions.image_ids).size, "image")
+        return f"Candidates({count_noun(len(self), 'candidate')} for {images}{sources})"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
             (self.image_of(row), classes.label(class_id), ", ".join(self.sources_of(row)), reasons[row])
             for row, class_id in enumerate(self.questions.class_ids.tolist())
         )
-        return Listed(("image", "class", "named by", "reason"), len(self), rows)
+        return ListTable(("image", "class", "named by", "reason"), len(self), rows)
 
     @property
     def models(self) -> tuple[str, ...]:

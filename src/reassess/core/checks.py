@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, Fix
-from reassess.text import some
+from reassess.text import join_first
 
 _KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
@@ -124,7 +124,7 @@ def check_type(
             )
 
 
-def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
+def check_collection(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
     """Raise `DataError` if a string was passed instead of a collection of strings."""
     if isinstance(texts, str):
         raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
@@ -196,8 +196,8 @@ def check_known(
             "unknown-name",
             f"unknown {thing}",
             where=_locate(where, unknown[0]),
-            allowed=some(allowed, most=_MAX_ALLOWED_NAMES),
-            found=some([repr(names[position]) for position in unknown]),
+            allowed=join_first(allowed, most=_MAX_ALLOWED_NAMES),
+            found=join_first([repr(names[position]) for position in unknown]),
             fix=fix,
         )
 
@@ -213,7 +213,7 @@ def check_all_valid(
     """Raise `DataError` if items are invalid; the message counts them and names the first few."""
     if not is_valid.all():
         bad = np.flatnonzero(~is_valid).tolist()
-        names = some([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
+        names = join_first([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
         raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {is_valid.size:,}: {names}", fix=fix)
 
 

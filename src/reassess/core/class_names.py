@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reassess.errors import DataError
-from reassess.text import composed, counted, some
+from reassess.text import count_noun, join_first, to_nfc
 
 MAX_CLASSES = 2**31  # class ids are int32
 
@@ -46,7 +46,7 @@ def check_number_names(
         raise DataError(
             "number-as-name",
             "class name is a number, but not the class's id",
-            found=some(wrong, most=3),
+            found=join_first(wrong, most=3),
             fix="use another name, such as 'class 10'; or list the classes in the order of their ids, from 0",
         )
 
@@ -61,7 +61,7 @@ class ClassNames:
 
     def find_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of classes by name: same case first, then ignoring case, then a word of the name."""
-        name = composed(text.strip())
+        name = to_nfc(text.strip())
         lower = name.casefold()
         return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())
 
@@ -82,7 +82,7 @@ class ClassNames:
         if not self.wnids:
             all_synonyms = self.synonyms or ((),) * len(self.names)
             for name, synonyms in zip(self.names, all_synonyms, strict=True):
-                yield {composed(text.strip()) for text in (name, *synonyms)} - {""}
+                yield {to_nfc(text.strip()) for text in (name, *synonyms)} - {""}
 
     def _lower_case_texts(self) -> Iterator[set[str]]:
         """Yield all texts that identify each class, in lower case."""
@@ -91,7 +91,7 @@ class ClassNames:
         all_synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, synonyms in zip(wnids, names, all_synonyms, strict=True):
             words = (word for word in name.split(",") if parse_class_id(word) is None)
-            yield {composed(text.strip()).casefold() for text in (wnid, name, *words, *synonyms)} - {""}
+            yield {to_nfc(text.strip()).casefold() for text in (wnid, name, *words, *synonyms)} - {""}
 
 
 def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
@@ -115,7 +115,9 @@ class UnknownClasses:
         return UnknownClasses(n_predictions=self.n_predictions + other.n_predictions, names=names)
 
     def __str__(self) -> str:
-        return f"{counted(self.n_predictions, 'prediction')} with {counted(len(self.names), 'unknown class name')}"
+        return (
+            f"{count_noun(self.n_predictions, 'prediction')} with {count_noun(len(self.names), 'unknown class name')}"
+        )
 
     def to_json(self) -> dict[str, int]:
         """Return the number of predictions and of class names as a dict for JSON output."""

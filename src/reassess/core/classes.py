@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
+from reassess.core.checks import check_collection, check_length, check_range, check_shape, check_text
 from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_number_names, parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.text import Shown, composed, some
+from reassess.text import Printable, join_first, to_nfc
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,12 +39,12 @@ _BREAK = re.compile(r"[\t\n\r]")
 def missing_class_list_error(names: Sequence[str], *, where: object = None) -> DataError:
     """Create the error for class names without a class list."""
     return DataError(
-        "names-without-list", CLASS_LIST_MISSING, where=where, found=some(names, most=2), fix=ADD_CLASS_LIST
+        "names-without-list", CLASS_LIST_MISSING, where=where, found=join_first(names, most=2), fix=ADD_CLASS_LIST
     )
 
 
 @dataclass(frozen=True, repr=False)
-class Classes(Shown):
+class Classes(Printable):
     """A class list, in the order of class ids.
 
     In files, a number in place of a class is always an id, in any notation. So the name of a class can be a number only
@@ -102,11 +102,11 @@ class Classes(Shown):
             *(("wnids", self.wnids), ("class names", self.names)),
             *(("synonyms", self.synonyms), ("definitions", self.definitions)),
         ):
-            check_several(texts, what=things)
+            check_collection(texts, what=things)
             if texts:
                 check_length(len(texts), self.count or 0, things=things, each="class")
         for synonyms in self.synonyms:
-            check_several(synonyms, what="synonyms of a class")
+            check_collection(synonyms, what="synonyms of a class")
         all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
         for text in all_names:
             if not isinstance(text, str):
@@ -125,8 +125,8 @@ class Classes(Shown):
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), has_local_ids=True, synonyms=(), definitions=())
         """
-        check_several(texts, what="names of classes")
-        names = tuple(sorted({composed(text.strip()) for text in texts}))
+        check_collection(texts, what="names of classes")
+        names = tuple(sorted({to_nfc(text.strip()) for text in texts}))
         if are_wnids(names):
             return cls(len(names), wnids=names, has_local_ids=has_local_ids)
         return cls(len(names), names=names, has_local_ids=has_local_ids)
@@ -183,7 +183,7 @@ class Classes(Shown):
         if not all(fits):
             unknown = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
             raise DataError(
-                "unknown-answer", "answer is not a class", allowed=self.allowed_names, found=some(unknown, most=3)
+                "unknown-answer", "answer is not a class", allowed=self.allowed_names, found=join_first(unknown, most=3)
             )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
@@ -202,7 +202,7 @@ class Classes(Shown):
             raise DataError(
                 "duplicate-class",
                 "two classes share a name",
-                found=f"{text!r}: {some([self.describe(i) for i in ids])}",
+                found=f"{text!r}: {join_first([self.describe(i) for i in ids])}",
                 fix="name the class by its wnid or id",
             )
         return ids[0] if ids else None
@@ -267,7 +267,7 @@ class Classes(Shown):
         if missing:
             fix = "correct the spelling, or read all files with one class list"
             fix = "use wnids or class ids" if target_classes.wnids else fix
-            raise DataError("unknown-class", UNKNOWN_CLASS_NAME, found=some(missing), fix=fix)
+            raise DataError("unknown-class", UNKNOWN_CLASS_NAME, found=join_first(missing), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], target_classes
 
@@ -287,7 +287,7 @@ class Classes(Shown):
                 raise DataError(
                     "different-classes",
                     "one file has wnids, the other class names",
-                    found=f"{some(self.texts, most=2)}; and {some(classes.texts, most=2)}",
+                    found=f"{join_first(self.texts, most=2)}; and {join_first(classes.texts, most=2)}",
                     fix=UNIFY_CLASS_NAMES,
                 )
             merged = Classes.from_texts((*self.texts, *classes.texts))
@@ -329,7 +329,7 @@ class Classes(Shown):
         """A description of the allowed class names, for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
-        return f"names such as {some([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
+        return f"names such as {join_first([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
 
     @cached_property
     def names_differing_by_case(self) -> tuple[tuple[str, ...], ...]:
@@ -347,7 +347,7 @@ def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fi
     """Return the class list for ids in a file; `DataError` if its ids are local to another file."""
     if classes is None or not classes.has_local_ids:
         return classes or ID_ONLY_CLASSES
-    names = f"{some(classes.texts, most=2)}, and ids"
+    names = f"{join_first(classes.texts, most=2)}, and ids"
     fix = Fix.join("; or ", fix, f"name the classes; or {ADD_CLASS_LIST}")
     raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
@@ -358,5 +358,5 @@ def warn_about_case_variants(
     """Warn about different classes whose names differ only in case, except the groups in `known_groups`."""
     groups = [" and ".join(names) for names in classes.names_differing_by_case if names not in known_groups]
     if groups:
-        text = f"names that differ only in case are different classes: {some(groups, most=3)}"
+        text = f"names that differ only in case are different classes: {join_first(groups, most=3)}"
         warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)

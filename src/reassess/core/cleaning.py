@@ -11,7 +11,7 @@ from reassess.core.checks import check_length, check_range
 from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown, percent, percents
+from reassess.text import Printable, format_percent, format_percent_interval
 
 _MAX_MISTAKES_IN_JSON = 20  # entries of the noise matrix in JSON
 _MIN_EXPECTED_IMAGES = 0.5  # expected images of a mistake that is listed
@@ -40,7 +40,7 @@ class CheckedLabels:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabelNoise(Shown):
+class LabelNoise(Printable):
     """Estimated label noise: the share of wrong labels, and counts by true class and label."""
 
     share: float  # expected share of wrong labels, in [0, 1]
@@ -55,10 +55,10 @@ class LabelNoise(Shown):
         freeze(self, "counts")
 
     def _summary(self) -> Iterator[tuple[str, str]]:
-        yield "wrong labels", f"{percent(self.share)} %"
+        yield "wrong labels", f"{format_percent(self.share)} %"
         if self.checked is not None:
             if self.checked.interval is not None:
-                yield "95 %", f"{percents(self.checked.interval)} %"
+                yield "95 %", f"{format_percent_interval(self.checked.interval)} %"
             yield "checked", f"{self.checked.checked:,} labels, {self.checked.wrong:,} of them wrong"
         for truth, label, count, _ in self.largest_mistakes(3):
             yield f"{self.classes.label(truth)}", f"called {self.classes.label(label)}: {count:,.0f} images"
@@ -99,7 +99,7 @@ _MAX_DROPPED_SHARE = 1 / 3  # share of a class that can be dropped without a war
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cleaning(Shown):
+class Cleaning(Printable):
     """Label quality of each training image, and whether to keep it, with the reason."""
 
     _THING = "cleaning"
@@ -129,9 +129,9 @@ class Cleaning(Shown):
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         kept = int(np.count_nonzero(self.kept))
-        yield "kept", f"{kept:,} of {len(self):,} images, {percent(kept / max(1, len(self)))} %"
+        yield "kept", f"{kept:,} of {len(self):,} images, {format_percent(kept / max(1, len(self)))} %"
         if self.noise is not None:
-            yield "wrong labels", f"{percent(self.noise.share)} % of all (estimate)"
+            yield "wrong labels", f"{format_percent(self.noise.share)} % of all (estimate)"
 
     @property
     def kept_images(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
-from reassess.text import some
+from reassess.text import join_first
 
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
 _Data = TypeVar("_Data", bound=Classed | Predictions)
@@ -99,6 +99,6 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
             "ids-and-names",
             NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
-            found=f"{some(lists[with_names[0]].texts, most=2)}, and ids",
+            found=f"{join_first(lists[with_names[0]].texts, most=2)}, and ids",
             fix=UNIFY_CLASS_NAMES,
         )

@@ -13,7 +13,7 @@ from reassess.core.checks import check_known, check_length, check_range, check_t
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.text import Printable
 
 DUPLICATE_KINDS = ("exact", "near")  # kinds of groups
 UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # kinds of single images
@@ -199,7 +199,7 @@ class Duplicates:
 
 
 @dataclass(frozen=True, repr=False)
-class DuplicateCounts(Shown):
+class DuplicateCounts(Printable):
     """Numbers of images of a set that have a duplicate in another set or in the same set."""
 
     name: str  # the set

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several, check_shape, check_type
+from reassess.core.checks import check_collection, check_length, check_range, check_shape, check_type
 from reassess.core.image_names import check_image_names, join
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import some
+from reassess.text import join_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Folds:
     numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
-        check_several(self.images, what="names of images")
+        check_collection(self.images, what="names of images")
         check_image_names(self.images, "the folds")
         check_type(np.ndarray, self.numbers, what="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
@@ -36,7 +36,7 @@ class Folds:
                 "one-fold",
                 "all images are in one fold",
                 allowed="two folds or more, so that a model can be trained on the others",
-                found=f"fold {some(self.values)}" if self.values else "no image",
+                found=f"fold {join_first(self.values)}" if self.values else "no image",
             )
         freeze(self, "numbers")
 
@@ -71,7 +71,7 @@ class Folds:
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the fold number of each named image, -1 without a fold; int64, shape (images,)."""
-        check_several(images, what="names of images")
+        check_collection(images, what="names of images")
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
@@ -83,5 +83,5 @@ class Folds:
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
         if fold not in self.values:
-            raise DataError("unknown-fold", "unknown fold", allowed=some(self.values, most=20), found=fold)
+            raise DataError("unknown-fold", "unknown fold", allowed=join_first(self.values, most=20), found=fold)
         return np.asarray(self.numbers == fold)

@@ -6,7 +6,7 @@ from itertools import chain
 
 from reassess.core.classes import Classes
 from reassess.errors import DataError
-from reassess.text import composed
+from reassess.text import to_nfc
 
 _Node = str | int  # the id of a class, or the name of a group that is not a class
 
@@ -28,7 +28,7 @@ class Hierarchy:
         node_of = {text: _find_node(text, classes) for text in dict.fromkeys(chain.from_iterable(pairs))}
         names: dict[_Node, str] = {}
         for text, node in node_of.items():
-            names.setdefault(node, composed(text.strip()))
+            names.setdefault(node, to_nfc(text.strip()))
         parent: dict[_Node, _Node] = {}
         ignored = set()
         for child, above in pairs:
@@ -48,7 +48,7 @@ class Hierarchy:
 
 def _find_node(text: str, classes: Classes) -> _Node:
     class_id = classes.id_of(text, where="the hierarchy")
-    return class_id if class_id >= 0 else composed(text.strip())
+    return class_id if class_id >= 0 else to_nfc(text.strip())
 
 
 def _path_from_root(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_text, find_first_duplicate
 from reassess.errors import DataError, Fix
-from reassess.text import composed, some
+from reassess.text import join_first, to_nfc
 
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[Match, ...] = get_args(Match)
@@ -62,7 +62,7 @@ def find_image(text: str, images: Sequence[str]) -> str:
             "ambiguous-image",
             "several images have this name",
             where=text,
-            found=some(matches),
+            found=join_first(matches),
             fix="write more of the name",
         )
     return matches[0] if matches else text
@@ -95,7 +95,7 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
 def _make_keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION_NAME.search, _SHORTENERS[match]
     keys = [number[0] if (number := search(name)) else shorten(name) for name in names]
-    return tuple([key if key.isascii() else composed(key) for key in keys])
+    return tuple([key if key.isascii() else to_nfc(key) for key in keys])
 
 
 @lru_cache(maxsize=8)  # labels, scores and predictions that are derived from others check the same images again
@@ -180,7 +180,7 @@ def _check_unambiguous(
                 "ambiguous-image",
                 f"image {match} fits several images",
                 where=where,
-                found=f"{name} fits {some(names_by_key[key])}",
+                found=f"{name} fits {join_first(names_by_key[key])}",
                 fix=JOIN_BY_WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 

@@ -10,10 +10,10 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_several, find_first_duplicate
+from reassess.core.checks import check_collection, find_first_duplicate
 from reassess.core.image_names import JOIN_BY_WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.text import some
+from reassess.text import join_first
 
 TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # stem of an ImageNet training image, with its class at the end
 
@@ -54,9 +54,9 @@ class ImageSelection:
     thing: str = "list"
 
     def __post_init__(self) -> None:
-        check_several(self.images, what="names of images")
+        check_collection(self.images, what="names of images")
         if self.others is not None:
-            check_several(self.others, what="names of images")
+            check_collection(self.others, what="names of images")
         if not self.images:
             raise DataError("empty", "selection is empty", where=f"the {self.thing}")
         check_image_names((*self.images, *(self.others or ())), f"the {self.thing}")
@@ -102,7 +102,7 @@ class ImageSelection:
 
         Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
         """
-        check_several(names, what="names of images")
+        check_collection(names, what="names of images")
         positions = self._find_or_unknown(names, match)
         if self.others is not None and not ignore_unknown and (positions < -1).any():
             raise self._unknown_images_error(
@@ -152,8 +152,8 @@ class ImageSelection:
         return DataError(
             "unknown-image",
             f"{len(names):,} of {n_images:,} images are not in the {self.thing}",
-            allowed=f"names such as {some(known, most=2)}",
-            found=some(names, most=3),
+            allowed=f"names such as {join_first(known, most=2)}",
+            found=join_first(names, most=3),
             fix=Fix.join(
                 "; or ",
                 suggest_match(names, known, match=match) or "correct the names",
@@ -168,8 +168,8 @@ class ImageSelection:
         raise DataError(
             "nothing-in-common",
             f"no image of the dataset is in the {self.thing}",
-            allowed=f"names such as {some(self.images, most=2)}",
-            found=some(names, most=2) or "no image",
+            allowed=f"names such as {join_first(self.images, most=2)}",
+            found=join_first(names, most=2) or "no image",
             fix=fix or "use a dataset with the training images",
         )
 
@@ -179,7 +179,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
     missing = selection.missing(names, match=match)
     if missing:
         text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
-        warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
+        warnings.warn(f"{text}: {join_first(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
     return len(missing)
 
 
@@ -188,4 +188,4 @@ def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Matc
     unknown = selection.unexpected(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and not used"
-        warnings.warn(f"{text}: {some(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)
+        warnings.warn(f"{text}: {join_first(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several
+from reassess.core.checks import check_collection, check_length, check_range
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import concatenate_runs, freeze
-from reassess.text import counted
+from reassess.text import count_noun
 
 UNNAMED = "reassessed"  # title of label sets without a name
 _EMPTY_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
@@ -80,7 +80,7 @@ class LabelSets:
         cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None, *, name: str = ""
     ) -> "LabelSets":
         """Create label sets from one list of class ids per image, in any order within a list."""
-        check_several(images, what="names of images")
+        check_collection(images, what="names of images")
         flat: list[int] = []
         ends = [0]
         for ids in lists:
@@ -115,7 +115,7 @@ class LabelSets:
         name: str = "",
     ) -> "LabelSets":
         """Create label sets from (image, class) pairs in any order; an image without pairs has an empty set."""
-        check_several(images, what="names of images")
+        check_collection(images, what="names of images")
         classes = classes or ID_ONLY_CLASSES
         check_range(
             class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
@@ -143,7 +143,7 @@ class LabelSets:
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])
         """
-        check_several(images, what="names of images")
+        check_collection(images, what="names of images")
         return np.fromiter(map(self._row_by_image.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:
@@ -261,6 +261,6 @@ def check_original(original: LabelSets) -> None:
             "image does not have exactly one original label",
             where=f"image {original.images[row]}",
             allowed="one class",
-            found=counted(int(original.sizes[row]), "class", "classes"),
+            found=count_noun(int(original.sizes[row]), "class", "classes"),
             fix="write the one original class of the image, or remove the image",
         )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
-from reassess.text import Listed, Shown, percentage
+from reassess.text import ListTable, Printable, format_percent_value
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word (only letters) after the last slash
 
@@ -71,7 +71,7 @@ class LeaderboardRow:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Leaderboard(Shown):
+class Leaderboard(Printable):
     """Models with their accuracy by original and by reassessed labels."""
 
     entries: tuple[LeaderboardRow, ...]  # in any order; a model may have one row for each image size
@@ -100,13 +100,18 @@ class Leaderboard(Shown):
     def _headline(self) -> str:
         return f"Leaderboard({len(self):,} rows, {self.n_models:,} models)"
 
-    def _list(self) -> Listed:
+    def _list(self) -> ListTable:
         rises = self.rank_gains
         rows = (
-            (str(self.entries[row]), percentage(self.real[row]), percentage(self.original[row]), f"{rises[row]:+}")
+            (
+                str(self.entries[row]),
+                format_percent_value(self.real[row]),
+                format_percent_value(self.original[row]),
+                f"{rises[row]:+}",
+            )
             for row in self.best_first
         )
-        return Listed(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)
+        return ListTable(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)
 
     @cached_property
     def original(self) -> npt.NDArray[np.float64]:

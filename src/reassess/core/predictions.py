@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several, check_shape
+from reassess.core.checks import check_collection, check_length, check_range, check_shape
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names
@@ -311,7 +311,7 @@ def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> N
 def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     if images is None:
         return None
-    check_several(images, what="names of images")
+    check_collection(images, what="names of images")
     return tuple(images)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
-from reassess.core.checks import check_known, check_several, check_shape
+from reassess.core.checks import check_collection, check_known, check_shape
 from reassess.core.labels import LabelSets
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown, counted
+from reassess.text import Printable, count_noun
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ProposingModel:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ProposalResult(Shown):
+class ProposalResult(Printable):
     """The candidates for images that go to raters, and the images that need no question.
 
     Symbols: R images that go to raters, A images that need no question, Q candidates, K models.
@@ -90,7 +90,7 @@ class ProposalResult(Shown):
 
     def of_models(self, models: Iterable[str]) -> Candidates:
         """Return the candidates of a subset of models with the same N, on images that they send to raters."""
-        check_several(models, what="models")
+        check_collection(models, what="models")
         subset = set(models)
         check_known(sorted(subset), self.names, thing="model")
         candidates = self.candidates
@@ -156,7 +156,7 @@ class ModelSubset:
 
 
 @dataclass(frozen=True, repr=False)
-class ModelChoice(Shown):
+class ModelChoice(Printable):
     """Models with few candidates whose recall reaches a target, with 90 % confidence.
 
     Golden images are split at random into a search and a check set. The search finds the best subsets of models. They
@@ -212,13 +212,13 @@ class ModelChoice(Shown):
         }
 
     def _summary(self) -> list[tuple[str, str]]:
-        search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
+        search = ("search", f"{self.search}, {count_noun(self.subsets, 'subset')}")
         if self.chosen is None:
             return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]
         return [
             ("chosen", ", ".join(self.chosen.models)),
             ("recall", _format_proportion(self.bounded_recall, self.recall_bound)),
-            ("candidates", f"{self.chosen.candidates:,} for {counted(self.chosen.images, 'image')}"),
+            ("candidates", f"{self.chosen.candidates:,} for {count_noun(self.chosen.images, 'image')}"),
             search,
         ]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several, check_shape
+from reassess.core.checks import check_collection, check_length, check_range, check_shape
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, join
 from reassess.errors import DataError
@@ -76,7 +76,7 @@ class Questions:
     ) -> "Questions":
         """Create questions from an image name and a class id per question."""
         classes = classes or ID_ONLY_CLASSES
-        check_several(images, what="names of images")
+        check_collection(images, what="names of images")
         class_ids = np.asarray(class_ids, None if len(images) else np.int32)
         check_shape(class_ids, ("questions",), what="class ids", kind="integers")
         check_length(len(class_ids), len(images), things="class ids", each="name of an image")

@@ -14,7 +14,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import some
+from reassess.text import join_first
 
 VALIDITY = ("invalid", "valid")
 
@@ -44,7 +44,10 @@ class RaterModel:
         freeze(self, "matrices", "fallback_matrix", "prior")
 
     def __repr__(self) -> str:
-        return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"
+        return (
+            f"RaterModel({len(self.raters):,} raters, truths {join_first(self.truths)}, answers "
+            f"{join_first(self.answers)})"
+        )
 
     def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
         """Return the matrix of each rater, the fallback if unknown; float64, shape (raters, T, A)."""
@@ -77,7 +80,7 @@ class Posterior:
         return len(self.items)
 
     def __repr__(self) -> str:
-        return f"Posterior({len(self):,} items, truths {some(self.truths)})"
+        return f"Posterior({len(self):,} items, truths {join_first(self.truths)})"
 
     def probabilities_of(self, truth: Id) -> npt.NDArray[np.float64]:
         """Return the probability of a truth; float64, shape (items,)."""
@@ -97,7 +100,7 @@ class Posterior:
         of shape (items, truths).
         """
         if self.classes is None:
-            raise DataError("not-classes", "truths are not classes", found=some(self.truths))
+            raise DataError("not-classes", "truths are not classes", found=join_first(self.truths))
         is_included = self.values >= _MIN_PROBABILITY
         if is_always_asked is not None:
             check_shape(is_always_asked, self.values.shape, what="classes to include")

@@ -10,7 +10,7 @@ from reassess.core.checks import check_length, check_range, check_text
 from reassess.core.image_names import check_image_names, join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import counted
+from reassess.text import count_noun
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Sample:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Sample({counted(len(self), 'image')} for about {self.weights.sum():,.0f})"
+        return f"Sample({count_noun(len(self), 'image')} for about {self.weights.sum():,.0f})"
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:

@@ -13,11 +13,11 @@ from reassess.core.questions import Questions
 from reassess.core.samples import Sample
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown, counted
+from reassess.text import Printable, count_noun
 
 
 @dataclass(frozen=True, repr=False)
-class Effort(Shown):
+class Effort(Printable):
     """The work for a set of tasks."""
 
     images: int
@@ -108,8 +108,8 @@ class Tasks:
         return self.numbers.size
 
     def __repr__(self) -> str:
-        questions, images = counted(len(self.questions), "question"), counted(len(self.questions.images), "image")
-        return f"Tasks({counted(len(self), 'task')}, {questions}, {images})"
+        questions, images = count_noun(len(self.questions), "question"), count_noun(len(self.questions.images), "image")
+        return f"Tasks({count_noun(len(self), 'task')}, {questions}, {images})"
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:

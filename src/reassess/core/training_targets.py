@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import (
+    check_collection,
     check_known,
     check_length,
     check_number,
     check_range,
-    check_several,
     check_shape,
     check_type,
 )
@@ -20,7 +20,7 @@ from reassess.core.image_names import check_image_names
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import concatenate_runs, freeze
-from reassess.text import counted, in_bytes, some
+from reassess.text import count_noun, format_bytes, join_first
 
 Loss = Literal["sigmoid", "soft-max"]
 _MAX_BYTES = 2 << 30  # largest array of all targets
@@ -80,7 +80,7 @@ class TrainingTargets:
 
     def __post_init__(self) -> None:
         for images in (self.images, self.without_target):
-            check_several(images, what="names of images")
+            check_collection(images, what="names of images")
         check_image_names((*self.images, *self.without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
             check_type(np.ndarray, getattr(self, name), what=f"{name} of targets", fix="np.array(...)")
@@ -94,7 +94,7 @@ class TrainingTargets:
                 "wrong-indptr",
                 "indptr of targets does not fit their indices",
                 allowed=f"numbers that rise from 0 to {self.indices.size:,}",
-                found=some(self.indptr.tolist(), most=5),
+                found=join_first(self.indptr.tolist(), most=5),
             )
         check_range(self.indices, 0, self.classes - 1, what="class id", where="the targets")
         check_range(self.values, 0, 1, what="value of a target", where="the targets")
@@ -105,7 +105,7 @@ class TrainingTargets:
         return len(self.images)
 
     def __repr__(self) -> str:
-        sizes = f"{counted(len(self), 'image')}, {counted(self.classes, 'class', 'classes')}"
+        sizes = f"{count_noun(len(self), 'image')}, {count_noun(self.classes, 'class', 'classes')}"
         return f"TrainingTargets({sizes}, for {self.loss}, {len(self.without_target):,} without a target)"
 
     @property
@@ -158,7 +158,7 @@ def check_array_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> N
         raise DataError(
             "out-of-memory",
             "targets are too large to compute at once",
-            allowed=in_bytes(max_bytes),
-            found=f"{in_bytes(size)}: {len(targets):,} x {targets.classes:,} numbers",
+            allowed=format_bytes(max_bytes),
+            found=f"{format_bytes(size)}: {len(targets):,} x {targets.classes:,} numbers",
             fix=fix,
         )

@@ -18,7 +18,7 @@ from reassess.core.answers import (
     scale_weights,
     top_answer,
 )
-from reassess.core.checks import check_known, check_several, check_unique
+from reassess.core.checks import check_collection, check_known, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names, join
 from reassess.core.items import Id, Items, describe_item, find_items, merge_items, take_items
@@ -26,7 +26,7 @@ from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_columns, join_seconds
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import some
+from reassess.text import join_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class Votes:
         The columns are the position of each vote's item, rater and answer, and its seconds.
         """
         if not isinstance(items, Questions | range):
-            check_several(items, what="items")
+            check_collection(items, what="items")
             items = tuple(items)
         columns = group_columns(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
         return cls(items, raters=tuple(raters), answers=tuple(answers), classes=classes, **columns)
@@ -140,7 +140,9 @@ class Votes:
     def __repr__(self) -> str:
         raters = "unknown raters" if self.is_anonymous else f"{len(self.raters):,} raters"
         items = "items" if self.classes is None else "images"
-        return f"Votes({len(self):,} votes by {raters} on {len(self.items):,} {items}, answers {some(self.answers)})"
+        return (
+            f"Votes({len(self):,} votes by {raters} on {len(self.items):,} {items}, answers {join_first(self.answers)})"
+        )
 
     @property
     def is_anonymous(self) -> bool:
@@ -158,7 +160,7 @@ class Votes:
     def class_ids(self) -> npt.NDArray[np.int64]:
         """Class id of each answer; int64, shape (answers,); `DataError` if answers are not classes."""
         if self.classes is None:
-            raise DataError("not-classes", "answers are not classes", found=some(self.answers))
+            raise DataError("not-classes", "answers are not classes", found=join_first(self.answers))
         return self.classes.ids_of_answers(self.answers)
 
     @property

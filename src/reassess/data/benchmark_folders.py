@@ -16,7 +16,7 @@ from reassess.errors import DataError, Fix, OutputError, at
 from reassess.formats import read_class_file, read_collapsed_file, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import some
+from reassess.text import join_first
 
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
@@ -124,7 +124,7 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) 
         f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
         allowed=allowed if similar else None,
-        found=some(similar) or None,
+        found=join_first(similar) or None,
         fix=_PARTS[part],
     )
 

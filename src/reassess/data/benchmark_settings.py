@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reassess.core import Id, Match, StopRule
-from reassess.core.checks import check_known, check_range, check_several, check_text, check_type, check_unique
+from reassess.core.checks import check_collection, check_known, check_range, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
 from reassess.formats.file_lock import lock_folder
@@ -108,7 +108,7 @@ def update_benchmark(
     """
     check_type(StopRule, stop, what="stop rule", optional=True)
     if answers is not None:
-        check_several(answers, what="answers")
+        check_collection(answers, what="answers")
     path = Path(folder) / SETTINGS_FILE
     with lock_folder(Path(folder)):
         before = read_settings(Path(folder))

@@ -22,7 +22,7 @@ from reassess.data.part_checks import CLASS_FOLDERS, PartCheck, PartChecker
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
-from reassess.text import counted
+from reassess.text import count_noun
 
 # The parts that each command needs; "a or b" is either of two.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -138,7 +138,7 @@ class BenchmarkCheck:
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)
-        return f"BenchmarkCheck({self.name}, {counted(there, 'part')}, {counted(len(self.errors), 'error')})"
+        return f"BenchmarkCheck({self.name}, {count_noun(there, 'part')}, {count_noun(len(self.errors), 'error')})"
 
 
 def check_benchmark(source: str | Path) -> BenchmarkCheck:

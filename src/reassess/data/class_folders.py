@@ -6,7 +6,7 @@ from reassess.core import Benchmark, Classes, LabelSets
 from reassess.core.checks import check_type
 from reassess.core.classes import UNKNOWN_CLASS_NAME, warn_about_case_variants
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import join_first
 
 WRITE_ORIGINAL = "write original.csv, with the columns image and class"
 
@@ -53,7 +53,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
             "not-in-class-folders",
             "class folders are at different depths" if len(example_at_depth) > 1 else "images are not in class folders",
             allowed="each image in the folder of its class, all at one depth",
-            found=some([example_at_depth[depth] for depth in sorted(example_at_depth)]) or "no image",
+            found=join_first([example_at_depth[depth] for depth in sorted(example_at_depth)]) or "no image",
             fix="put each image into the folder of its class, or list the classes of the images in original.csv",
         )
     folders = [name.split("/")[-2] for name in images]
@@ -67,7 +67,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
             "unknown-class",
             UNKNOWN_CLASS_NAME,
             allowed=classes.allowed_names,
-            found=f"class folders {some(sorted(unknown), most=3)}",
+            found=f"class folders {join_first(sorted(unknown), most=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
             f"{WRITE_ORIGINAL}",
         )

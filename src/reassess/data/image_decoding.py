@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.errors import DataError
-from reassess.text import in_bytes
+from reassess.text import format_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -53,8 +53,8 @@ def check_file_size(size: int, where: object) -> None:
             "too-large",
             "image has too many bytes",
             where=where,
-            allowed=f"up to {in_bytes(_MOST_BYTES)}",
-            found=in_bytes(size),
+            allowed=f"up to {format_bytes(_MOST_BYTES)}",
+            found=format_bytes(size),
             fix="check the file or archive: a small archive can declare any size",
         )
 

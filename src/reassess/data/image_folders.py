@@ -19,7 +19,7 @@ from reassess.data.image_archives import TarImages, ZipImages
 from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, suffix_of
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
@@ -88,7 +88,7 @@ def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | Tar
 
     images = _index_images(place, is_image)
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
-    skipped = f"{counted(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
+    skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
     if needed and not images.paths:
         raise DataError(
             "missing-images",
@@ -211,5 +211,5 @@ def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
 def _describe_content(place: Path) -> str:
     if place.is_dir():
         folders, names = _entries(place)
-        return some(sorted(folders + names)) or "an empty folder"
+        return join_first(sorted(folders + names)) or "an empty folder"
     return "an archive without images" if place.is_file() else "file or folder not found"

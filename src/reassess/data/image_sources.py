@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reassess.core.checks import check_several, check_text
+from reassess.core.checks import check_collection, check_text
 from reassess.core.image_names import check_image_names
 from reassess.data.image_decoding import describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages, escape_non_utf8, find_image_files, image_names
@@ -15,7 +15,7 @@ from reassess.errors import DataError
 from reassess.formats.files import as_path, exists, read_lines, suffix_of
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -87,14 +87,14 @@ def open_images(place: str | Path) -> ImageSource:
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
             raise DataError(
-                "missing-images", "no image in the folder can be read", where=place, found=some(names, most=3)
+                "missing-images", "no image in the folder can be read", where=place, found=join_first(names, most=3)
             )
         raise DataError(
             "missing-images",
             "no image in the list was found",
             where=place,
             allowed="paths relative to the folder of the list",
-            found=some(names, most=3),
+            found=join_first(names, most=3),
             fix="write paths relative to the list, or move the list",
         )
     return ImageSource(place, names, files, rows)
@@ -106,7 +106,7 @@ def _read_list(place: Path) -> tuple[str, ...]:
     lines = read_lines(place)
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     if not names:
-        blank = counted(len(lines), "blank line")
+        blank = count_noun(len(lines), "blank line")
         raise DataError(
             "missing-images", "list has no images", where=place, found=blank, fix="write a path on each line"
         )
@@ -131,7 +131,7 @@ def _check_path(line: str, place: Path, number: int) -> None:
 
 def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     """Open several sets of images; return them by name, see `names_of_sets`, and sorted by it."""
-    check_several(places, what="places of images")
+    check_collection(places, what="places of images")
     if not places:
         raise DataError(
             "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"

@@ -10,7 +10,7 @@ from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, ali
 from reassess.core.image_names import image_keys, join, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _Classed = TypeVar("_Classed", bound=Classed)
 
@@ -84,8 +84,8 @@ def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str
     for part, noun in parts.items() if known else ():
         unknown = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in known]
         if unknown:
-            count = f"{len(unknown):,} of {counted(len(noun.images), 'image')}"
-            text = f"{files[part]}: {count} not in the image folder of {benchmark.name}: {some(unknown, most=3)}"
+            count = f"{len(unknown):,} of {count_noun(len(noun.images), 'image')}"
+            text = f"{files[part]}: {count} not in the image folder of {benchmark.name}: {join_first(unknown, most=3)}"
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
@@ -102,7 +102,7 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
         "nothing-in-common",
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_base_part(part)})" for part in parts),
-        found="; and ".join(some(images, most=2) for images in names),
+        found="; and ".join(join_first(images, most=2) for images in names),
         fix=match_fix or f"use files about the same {thing}s, or {alternative}",
     )
 

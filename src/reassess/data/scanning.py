@@ -17,7 +17,7 @@ from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import importing
-from reassess.text import Shown, counted
+from reassess.text import Printable, count_noun
 
 SMALLEST_SIDE = 8  # pixels; an image with a shorter side is tiny
 _BATCH = 64  # images that a process reads at a time
@@ -38,7 +38,7 @@ class ScannedSet:
 
 
 @dataclass(frozen=True, repr=False)
-class Scan(Shown):
+class Scan(Printable):
     """The result of a scan of several sets of images."""
 
     sets: tuple[ScannedSet, ...]  # the sets, sorted by name
@@ -57,8 +57,11 @@ class Scan(Shown):
 
     @property
     def _headline(self) -> str:
-        images = counted(sum(each.images for each in self.sets), "image")
-        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.count_groups(), 'group')})"
+        images = count_noun(sum(each.images for each in self.sets), "image")
+        return (
+            f"Scan({images} in {count_noun(len(self.sets), 'set')}, "
+            f"{count_noun(self.duplicates.count_groups(), 'group')})"
+        )
 
 
 def scan_images(

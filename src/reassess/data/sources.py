@@ -17,7 +17,7 @@ from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_member
 from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, writing
-from reassess.text import nearest
+from reassess.text import suggest_name
 
 
 def is_offline() -> bool:
@@ -91,14 +91,18 @@ def resolve(text: str, *, progress: bool = False) -> Path:
         "file not found",
         where=text or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
-        fix=nearest(text, SOURCES) or "check the path",
+        fix=suggest_name(text, SOURCES) or "check the path",
     )
 
 
 def _source_named(name: str) -> Source:
     if name not in SOURCES:
         raise DataError(
-            "unknown-source", "unknown source", allowed=", ".join(SOURCES), found=repr(name), fix=nearest(name, SOURCES)
+            "unknown-source",
+            "unknown source",
+            allowed=", ".join(SOURCES),
+            found=repr(name),
+            fix=suggest_name(name, SOURCES),
         )
     return SOURCES[name]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.core.checks import check_range
 from reassess.numeric import Proportion
-from reassess.text import percent
+from reassess.text import format_percent
 
 Ids = npt.NDArray[np.int64]
 _MAX_OUTPUTS = 1 << 20  # limit for the length of a class list
@@ -55,8 +55,9 @@ class ClassList:
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order_name or 'unnamed order'}: {percent(self.correct_by_list.value or 0)} % correct "
-            f"instead of {percent(self.correct_as_given.value or 0)} %, {len(self.undecided):,} of "
+            f"ClassList({self.order_name or 'unnamed order'}: {format_percent(self.correct_by_list.value or 0)} % "
+            "correct "
+            f"instead of {format_percent(self.correct_as_given.value or 0)} %, {len(self.undecided):,} of "
             f"{len(self.class_of):,} classes undecided)"
         )
 

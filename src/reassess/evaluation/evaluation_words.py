@@ -12,7 +12,15 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
 from reassess.numeric.proportions import SMALLEST
-from reassess.text import counted, percent, percents, plain, shortened, some, together
+from reassess.text import (
+    count_noun,
+    escape_controls,
+    format_percent,
+    format_percent_interval,
+    join_and,
+    join_first,
+    shorten,
+)
 
 _FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
 # Measured limits of the search for class lists: with this many images (in total, and per class), it finds any order of
@@ -44,12 +52,10 @@ def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mappin
 
 def heading(label_set: str) -> str:
     """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
-    title = plain(label_set)
+    title = escape_controls(label_set)
     cut = _NAME_WITH_THRESHOLD.fullmatch(title)
     return (
-        shortened(title, _MAX_LETTERS)
-        if cut is None
-        else shortened(cut["name"], _MAX_LETTERS_WITH_THRESHOLD) + cut["at"]
+        shorten(title, _MAX_LETTERS) if cut is None else shorten(cut["name"], _MAX_LETTERS_WITH_THRESHOLD) + cut["at"]
     )
 
 
@@ -75,7 +81,7 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         for part, why in evaluation.reasons.items():
             without.setdefault((part.replace("_", " "), why), []).append(model)
     for (part, why), models in without.items():
-        yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
+        yield f"no {part}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
 def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
@@ -98,7 +104,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
         undecided = [classes.label(each.class_id) for each in class_list.undecided]
-        lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
+        lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
     if len(class_list.class_of) <= _FEW_CLASSES:
         lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
     return "\n  ".join(lines)
@@ -123,5 +129,5 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
 def _format_share(proportion: Proportion) -> str:
     """Format a share in percent, with its interval and counts."""
     assert proportion.interval is not None
-    share = percent(proportion.hits / proportion.n)
-    return f"{share} % ({percents(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"
+    share = format_percent(proportion.hits / proportion.n)
+    return f"{share} % ({format_percent_interval(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"

@@ -11,11 +11,11 @@ from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
 from reassess.numeric.proportions import difference_interval
-from reassess.text import Shown, counted, some
+from reassess.text import Printable, count_noun, join_first
 
 
 @dataclass(frozen=True, repr=False)
-class Exclusion(Shown):
+class Exclusion(Printable):
     """Accuracy with and without the excluded images."""
 
     accuracy_on_all: Proportion  # hits among all images
@@ -79,8 +79,10 @@ def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, m
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
-            allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{some(set_images, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
+            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), most=2)}",
+            found=f"{join_first(set_images, most=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}",
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
-    raise DataError("ambiguous-set", "several sets of the duplicates contain these images", found=some(fully or partly))
+    raise DataError(
+        "ambiguous-set", "several sets of the duplicates contain these images", found=join_first(fully or partly)
+    )

@@ -15,7 +15,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS
 from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
-from reassess.text import Shown
+from reassess.text import Printable
 
 _MAX_PREDICTED_CLASSES = 5
 _Answers = tuple[tuple[Id | None, Id], ...]
@@ -35,7 +35,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, repr=False)
-class ImageSheet(Shown):
+class ImageSheet(Printable):
     """Everything about one image."""
 
     image: str  # name of the image

@@ -16,7 +16,7 @@ from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import pair_keys
-from reassess.text import Shown
+from reassess.text import Printable
 
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that applies
 _UNSCORED_VERDICTS = VERDICTS[:3]
@@ -24,7 +24,7 @@ _SCORED_VERDICTS = VERDICTS[3:]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MultiLabelAccuracy(Shown):
+class MultiLabelAccuracy(Printable):
     """Number of images by the reviewers' verdict on a model's first class."""
 
     n_valid: int  # images whose first class is valid

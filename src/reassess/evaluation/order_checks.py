@@ -30,7 +30,7 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_list_in_words
 from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.proportions import mcnemar_p_value
-from reassess.text import percent
+from reassess.text import format_percent
 
 _ERROR_LEVEL = 1e-4  # significance level of errors
 _MIN_KAPPA = 0.1  # lowest kappa of another reading, and the kappa that is ruled out before an error
@@ -148,7 +148,7 @@ class _Interpretation:
 
     def format_agreement(self) -> str:
         """Format the share of hits, with the name of the interpretation."""
-        return f"{percent(self.n_hits / self.n_images)} % {self.name}"
+        return f"{format_percent(self.n_hits / self.n_images)} % {self.name}"
 
 
 def check_agreement(
@@ -177,7 +177,7 @@ def check_agreement(
             return
         order = "another order" if class_list.order_name is None else f"the order of {class_list.order_name}"
         half = "" if class_list.order_name else ", on the half of the images not used to find it"
-        instead = f"; {percent(class_list.correct_by_list.value or 0)} % with the classes in {order}{half}"
+        instead = f"; {format_percent(class_list.correct_by_list.value or 0)} % with the classes in {order}{half}"
         raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
     if as_given.is_unlikely(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
@@ -191,7 +191,7 @@ def check_agreement(
         instead = f", and on {best.format_agreement()}" if best.is_better_than(as_given, _WARNING_LEVEL) else ""
         warnings.warn(
             f"{name} agrees with the original labels on {as_given.n_hits:,} of {as_given.n_images:,} images, no better "
-            f"than chance ({percent(as_given.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
+            f"than chance ({format_percent(as_given.chance_agreement)} %){instead}: {_TOO_FEW_IMAGES}",
             ReassessWarning,
             stacklevel=4,
         )
@@ -203,8 +203,8 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
     return DataError(
         "wrong-order",
         f"predictions agree with the original labels {how}",
-        allowed=f"well above {percent(interpretation.chance_agreement)} %",
-        found=f"{percent(interpretation.n_hits / interpretation.n_images)} % as given "
+        allowed=f"well above {format_percent(interpretation.chance_agreement)} %",
+        found=f"{format_percent(interpretation.n_hits / interpretation.n_images)} % as given "
         f"({interpretation.n_hits:,} of {interpretation.n_images:,}){alternative}",
         fix=fix,
     )

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
-from reassess.core.checks import check_several
+from reassess.core.checks import check_collection
 from reassess.core.image_names import image_keys, join, suggest_match, suggest_numbering_fix
 from reassess.core.labels import UNNAMED, check_original
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import concatenate_runs
-from reassess.text import Shown, some
+from reassess.text import Printable, join_first
 
 STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN, EXCLUDED = range(len(STATES))
@@ -23,7 +23,7 @@ _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknow
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Outcomes(Shown):
+class Outcomes(Printable):
     """The outcome of each row of a model's predictions: arrays of shape (rows,), -1 for a missing value."""
 
     images: tuple[str, ...]  # names of the images
@@ -62,7 +62,7 @@ class Outcomes(Shown):
 
     def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
         """Return outcomes with some images marked as excluded; names without a row are ignored."""
-        check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
+        check_collection(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
@@ -192,8 +192,8 @@ def raise_if_unknown(
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=some(known_images, most=1) if known_images else "nothing: the label set has no images",
-        found=some(names, most=3),
+        allowed=join_first(known_images, most=1) if known_images else "nothing: the label set has no images",
+        found=join_first(names, most=3),
         fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )
 

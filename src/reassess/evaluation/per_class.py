@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets
 from reassess.evaluation.outcomes import LABELLED, Outcomes
-from reassess.text import Shown
+from reassess.text import Printable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PerClass(Shown):
+class PerClass(Printable):
     """Counts by valid class c, each over the scored images where c is valid; int64, shape (classes,)."""
 
     class_ids: npt.NDArray[np.int64]  # the classes, sorted

@@ -13,14 +13,14 @@ from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import ranks
-from reassess.text import Shown, counted
+from reassess.text import Printable, count_noun
 
 NONE_SCORED = "no image is scored"
 _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class BySize(Shown):
+class BySize(Printable):
     """Counts for images with the same number of valid classes."""
 
     n: int  # images
@@ -75,7 +75,7 @@ class Mistakes:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(Shown):
+class Evaluation(Printable):
     """The result of one model: integer counts, and ratios of these counts.
 
     Evaluations of disjoint images add up.
@@ -256,9 +256,9 @@ def not_scored_in_words(evaluation: Evaluation) -> str:
     words = []
     if reasons:
         why = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
-        words.append(f"{counted(sum(reasons.values()), 'image')} not scored ({why})")
+        words.append(f"{count_noun(sum(reasons.values()), 'image')} not scored ({why})")
     if missing := evaluation.scorable - evaluation.scored:
-        words.append(f"{missing:,} of {counted(evaluation.scorable, 'labelled image')} without a prediction")
+        words.append(f"{missing:,} of {count_noun(evaluation.scorable, 'labelled image')} without a prediction")
     return "; ".join(words)
 
 
@@ -269,7 +269,7 @@ def label_errors_in_words(evaluation: Evaluation) -> str:
         return ""
     judge = evaluation.label_set if evaluation.label_set.startswith("ReaL") else f"{evaluation.label_set} labels"
     verb = "is" if 1 in (part.hits, part.n) else "are"
-    return f"{part.hits:,} of {counted(part.n, 'mistake')} by original labels {verb} correct by {judge}"
+    return f"{part.hits:,} of {count_noun(part.n, 'mistake')} by original labels {verb} correct by {judge}"
 
 
 def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:

@@ -20,7 +20,7 @@ from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, c
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
-from reassess.text import some
+from reassess.text import join_first
 
 UNSEEN_RANK = -1  # the rank of an image that was not in any batch yet
 
@@ -102,8 +102,8 @@ class ImageIndex:
             raise DataError(
                 "unknown-image",
                 f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
-                allowed=f"names such as {some(self.images, most=2)}",
-                found=some(missing, most=3),
+                allowed=f"names such as {join_first(self.images, most=2)}",
+                found=join_first(missing, most=3),
             )
         return rows
 

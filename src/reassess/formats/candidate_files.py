@@ -15,7 +15,7 @@ from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -162,7 +162,7 @@ def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
         raise DataError(
             "not-candidates",
             "duplicates are from several sets, but candidates are about the images of one benchmark",
-            found=some(sets, most=3),
+            found=join_first(sets, most=3),
             fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
         )
     # The labels come from the rows of the group, since a label may contain the separator of other_labels.

@@ -24,7 +24,7 @@ from reassess.formats.tables import (
     to_integers,
     write_table,
 )
-from reassess.text import composed, counted, some
+from reassess.text import count_noun, join_first, to_nfc
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,11 +114,11 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed_names}",
-            found=some(list(dict.fromkeys(children)), most=3),
+            found=join_first(list(dict.fromkeys(children)), most=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
     if hierarchy.ignored_parents:
-        ignored = counted(hierarchy.ignored_parents, "further parent")
+        ignored = count_noun(hierarchy.ignored_parents, "further parent")
         text = f"{path}: {ignored} ignored: only the first parent of a child counts"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return hierarchy
@@ -148,7 +148,7 @@ def _find_class_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.N
             "unknown-class",
             UNKNOWN_CLASS_NAME,
             where=path,
-            found=some(unknown),
+            found=join_first(unknown),
             fix=ADD_CLASS_LIST if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
@@ -165,7 +165,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
         return _read_with_words(path, Path(words_path))
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
-    names = [composed(line.strip()) for line in read_lines(path)]
+    names = [to_nfc(line.strip()) for line in read_lines(path)]
     _check_names(names, lambda row: f"{path}, line {row + 1}")
     _check_distinct(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
     with at(path):
@@ -194,7 +194,7 @@ def _read_with_words(wnids_path: Path, words_path: Path) -> Classes:
     name_of = dict(line.split("\t", 1) for line in read_lines(words_path) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("missing-value", "class name is empty", where=words_path, found=some(missing))
+        raise DataError("missing-value", "class name is empty", where=words_path, found=join_first(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
@@ -209,12 +209,12 @@ def _read_class_table(path: Path) -> Classes:
         table = table.with_row_index("id")
     ids = table["id"].to_list()
     columns = {name: table[name] if name in table.columns else pl.Series(name, [], pl.String) for name in _TEXT}
-    names = [composed(text.strip()) for text in columns[heading].fill_null("")]
+    names = [to_nfc(text.strip()) for text in columns[heading].fill_null("")]
     synonyms = [
-        tuple(text for part in cell.split(";") if (text := composed(part.strip())))
+        tuple(text for part in cell.split(";") if (text := to_nfc(part.strip())))
         for cell in columns["synonyms"].fill_null("")
     ]
-    definitions = [composed(cell.strip()) for cell in columns["definition"].fill_null("")]
+    definitions = [to_nfc(cell.strip()) for cell in columns["definition"].fill_null("")]
     refuse_missing_values(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")

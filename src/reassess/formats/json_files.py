@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reassess.core.checks import check_text, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
-from reassess.text import shortened
+from reassess.text import shorten
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +56,7 @@ def wrong_json_error(thing: str, found_value: object, *, where: object, allowed:
         f"JSON does not contain {thing}",
         where=where,
         allowed=allowed,
-        found=shortened(json.dumps(found_value), _MAX_QUOTED_LENGTH),
+        found=shorten(json.dumps(found_value), _MAX_QUOTED_LENGTH),
     )
 
 

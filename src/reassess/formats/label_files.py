@@ -32,7 +32,7 @@ from reassess.formats.tables import (
     to_integers,
     write_table,
 )
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -191,7 +191,7 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
             "not-labels",
             "table has columns of numbers, such as vote counts, but no label sets",
             where=path,
-            found=some(numbers),
+            found=join_first(numbers),
             fix=f"{_VOTES[1]}; or delete these columns",
         )
 

@@ -24,7 +24,7 @@ from reassess.formats.tables import (
     to_text,
 )
 from reassess.numeric import Proportion
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,7 +77,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
-    with at(some(files)):
+    with at(join_first(files)):
         return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family, label_set)
 
 
@@ -167,7 +167,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
         raise DataError(
             "one-table",
             "tables with the accuracy column top1 must be a pair, ImageNet and ReaL",
-            where=some([half.path for half in tables]),
+            where=join_first([half.path for half in tables]),
             allowed="one table without the column top1_diff (ImageNet), and one with it (ReaL)",
             found=f"{len(originals)} without top1_diff, {len(reals)} with it",
             fix="give both, or a table with the columns model, original and real",

@@ -14,7 +14,7 @@ from reassess.core.class_names import MAX_CLASSES, parse_class_id
 from reassess.core.classes import UNKNOWN_CLASS_NAME, class_list_for_ids, warn_about_case_variants
 from reassess.errors import DataError
 from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_integers, to_text
-from reassess.text import composed, shortened, some
+from reassess.text import join_first, shorten, to_nfc
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +55,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 "class id out of range",
                 where=path,
                 allowed=f"0 to {classes.largest_id}",
-                found=some([shortened(text, 40) for text in wrong], most=3),
+                found=join_first([shorten(text, 40) for text in wrong], most=3),
             )
         return numbers, classes
     if classes is not None and classes.texts:
@@ -67,16 +67,16 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 UNKNOWN_CLASS_NAME,
                 where=path,
                 allowed=classes.allowed_names,
-                found=some(unknown, most=3),
+                found=join_first(unknown, most=3),
                 fix="correct the name, or add the class to the class list",
             )
         return id_of, classes
     if numbers:  # without a class list, names are numbered by their sorted order, which ids would not fit
-        raise mixed_ids_error(path, some([min(numbers), min(set(texts) - numbers.keys())]))
+        raise mixed_ids_error(path, join_first([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
     warn_about_case_variants(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
-    return {text: id_of[composed(text.strip())] for text in texts}, classes
+    return {text: id_of[to_nfc(text.strip())] for text in texts}, classes
 
 
 def class_ids_from_lists(
@@ -85,7 +85,7 @@ def class_ids_from_lists(
     """Convert lists of classes to lists of class ids; also return the class list."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
-        raise mixed_ids_error(path, some(sorted(kind.__name__ for kind in kinds)))
+        raise mixed_ids_error(path, join_first(sorted(kind.__name__ for kind in kinds)))
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reassess.formats.files import suffix_of, writing
-from reassess.text import plain
+from reassess.text import escape_controls
 
 Value = str | int | float | None
 _Lines = list[list[str]]
@@ -111,7 +111,9 @@ def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -
     writer.writerow(part for name in names for part in name)
     for row in values:
         padded = [(*cell, *[None] * (width - len(cell))) for cell, width in zip(row, widths, strict=True)]
-        writer.writerow(plain(value) if isinstance(value, str) else value for cell in padded for value in cell)
+        writer.writerow(
+            escape_controls(value) if isinstance(value, str) else value for cell in padded for value in cell
+        )
     return file.getvalue()
 
 
@@ -119,7 +121,7 @@ def _format_cells(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lin
     """Return the headings and the cells as printed, each in one line."""
     return [
         headings,
-        *(["" if cell is None else " ".join(plain(str(cell)).split()) for cell in row] for row in rows),
+        *(["" if cell is None else " ".join(escape_controls(str(cell)).split()) for cell in row] for row in rows),
     ]
 
 

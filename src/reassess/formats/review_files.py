@@ -15,7 +15,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.json_files import wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
 from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_floats, to_integers
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,7 +109,9 @@ def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, lis
         (listed_twice, "a class is listed twice in one list, and counts once"),
     ):
         if examples:
-            message = f"{path}: {text} ({counted(len(examples), 'image')}): {some(list(examples.values()), most=3)}"
+            message = (
+                f"{path}: {text} ({count_noun(len(examples), 'image')}): {join_first(list(examples.values()), most=3)}"
+            )
             warnings.warn(message, ReassessWarning, stacklevel=2)
 
 

@@ -11,7 +11,7 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path
 from reassess.formats.tables import TABLE_SUFFIXES, locate_row, read_table, to_nullable_floats, to_text
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,7 +76,7 @@ def _refuse_other_case(path: Path, names: Sequence[str]) -> None:
                 "heading has other capitals or blanks",
                 where=path,
                 allowed=heading,
-                found=some([repr(name) for name in others]),
+                found=join_first([repr(name) for name in others]),
                 fix="rename the column",
             )
 

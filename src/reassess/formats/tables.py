@@ -18,7 +18,7 @@ from reassess.formats.files import check_input, suffix_of, suggest_suffix, utf8_
 from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
 from reassess.formats.parquet_pages import find_bad_page
 from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,7 +95,7 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), rows_required: b
             "first line of the table is not a heading",
             where=path,
             allowed="a heading for each column, such as image",
-            found=some(table.columns),
+            found=join_first(table.columns),
             fix="write the headings above the first row",
         )
     if rows_required and not table.height:

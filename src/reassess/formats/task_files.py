@@ -15,7 +15,7 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
-from reassess.text import shortened
+from reassess.text import shorten
 
 TASK_SUFFIXES = (".jsonl",)
 _TASK_EXAMPLE = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
@@ -221,7 +221,7 @@ def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
         "line is not a task",
         where=where,
         allowed=f"{allowed}, as in {_TASK_EXAMPLE}",
-        found=shortened(json.dumps(found_value), _MAX_QUOTED_LENGTH),
+        found=shorten(json.dumps(found_value), _MAX_QUOTED_LENGTH),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from reassess.core.checks import check_length
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import is_multi_hot
-from reassess.text import counted
+from reassess.text import count_noun
 
 _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
@@ -50,7 +50,7 @@ def check_counts(n_nan: int, n_ill_formed: int) -> None:
             "not-a-number",
             "score is NaN",
             allowed="any number, and +inf or -inf",
-            found=f"NaN in the scores of {counted(n_nan, 'image')}",
+            found=f"NaN in the scores of {count_noun(n_nan, 'image')}",
             fix="find out why the model returns NaN",
         )
     if n_ill_formed:
@@ -58,6 +58,6 @@ def check_counts(n_nan: int, n_ill_formed: int) -> None:
             "wrong-target",
             "valid classes are neither multi-hot nor ids padded with -1",
             allowed="0 or 1 for each class; or distinct ids below the number of classes, then -1",
-            found=f"other numbers, or duplicate ids, for {counted(n_ill_formed, 'image')}",
+            found=f"other numbers, or duplicate ids, for {count_noun(n_ill_formed, 'image')}",
             fix="use as many columns as the scores for multi-hot, and fewer for ids; -1 needs a signed type",
         )

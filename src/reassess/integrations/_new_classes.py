@@ -8,7 +8,7 @@ import numpy.typing as npt
 from reassess.core import ImageSelection
 from reassess.core.checks import check_type
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import join_first
 
 
 def new_class_ids(
@@ -25,7 +25,9 @@ def _class_id(image: str, new_class: int | str, class_to_idx: Mapping[str, int])
     where, found = f"image {image}", repr(new_class)
     if isinstance(new_class, str):
         if new_class not in class_to_idx:
-            allowed = some(list(class_to_idx)) if class_to_idx else "class ids, since the dataset has no class names"
+            allowed = (
+                join_first(list(class_to_idx)) if class_to_idx else "class ids, since the dataset has no class names"
+            )
             raise DataError("unknown-class", "class is not in the dataset", where=where, allowed=allowed, found=found)
         return class_to_idx[new_class]
     is_id = isinstance(new_class, int | np.integer) and not isinstance(new_class, bool)

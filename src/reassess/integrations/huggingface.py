@@ -11,7 +11,7 @@ from reassess.core import LabelSets
 from reassess.data import read_labels
 from reassess.errors import DataError, Fix, importing
 from reassess.evaluation.outcomes import raise_if_unknown
-from reassess.text import some
+from reassess.text import join_first
 
 with importing("datasets", extra="huggingface", purpose="a column of labels"):
     import datasets
@@ -146,7 +146,8 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
             "wrong-type",
             "not a single dataset",
             allowed="a Dataset or an IterableDataset",
-            found=f"{type(dataset).__name__}" + (f" of {some(list(dataset))}" if isinstance(dataset, dict) else ""),
+            found=f"{type(dataset).__name__}"
+            + (f" of {join_first(list(dataset))}" if isinstance(dataset, dict) else ""),
             fix="use one split; the training images of ImageNet have no reassessed labels",
         )
     if dataset.features is None:
@@ -159,7 +160,7 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
         raise DataError(
             "missing-column",
             f"dataset has no column {image}",
-            found=some(list(dataset.features)),
+            found=join_first(list(dataset.features)),
             fix="choose the column of images or of their file names: image=...",
         )
     if not _has_file_names(dataset.features[image]):
@@ -174,7 +175,7 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
         raise DataError(
             "duplicate-column",
             f"dataset already has a column {feature}",
-            found=some(list(dataset.features)),
+            found=join_first(list(dataset.features)),
             fix="choose another name: feature=...",
         )
 

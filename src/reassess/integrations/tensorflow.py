@@ -15,7 +15,7 @@ from reassess.data import read_labels
 from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.evaluation.batch_targets import PADDING
-from reassess.text import some
+from reassess.text import join_first
 
 with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
@@ -162,7 +162,7 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
         raise DataError(
             "missing-column",
             f"elements of the dataset have no feature {file_name}",
-            found=some(list(spec)),
+            found=join_first(list(spec)),
             fix="choose the feature with the file name: file_name=...",
         )
     name = spec[file_name]
@@ -177,7 +177,7 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
         raise DataError(
             "duplicate-column",
             f"elements of the dataset already have a feature {existing[0]}",
-            found=some(list(spec)),
+            found=join_first(list(spec)),
             fix="choose another name: feature=...",
         )
 
@@ -190,7 +190,7 @@ def assert_no_unknown(names: tf.Tensor, is_known: tf.Tensor, known_images: Seque
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not {place}; allowed: names such as {some(known_images, most=2)}; found: ",
+        f" images are not {place}; allowed: names such as {join_first(known_images, most=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
         "; fix: correct the names, or mark such images: ignore_unknown=True",
     ]

@@ -16,7 +16,7 @@ from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
 from reassess.errors import DataError, at, importing
 from reassess.evaluation.outcomes import raise_if_unknown
-from reassess.text import some
+from reassess.text import join_first
 
 with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
     import tensorflow_datasets as tfds
@@ -128,7 +128,7 @@ def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: boo
         raise DataError(
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
-            found=f"no {some([labels.images[row] for row in missing.tolist()], most=3)}",
+            found=f"no {join_first([labels.images[row] for row in missing.tolist()], most=3)}",
             fix="get all images, or build only the available ones: tfds.load('imagenet_real/subset')",
         )
 

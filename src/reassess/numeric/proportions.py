@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.text import percent
+from reassess.text import format_percent
 
 _Ints = npt.NDArray[np.int64]
 
@@ -94,7 +94,10 @@ class Proportion:
         if self.value is None or self.interval is None:
             return "- (no images)"
         low, high = self.interval
-        return f"{percent(self.value)} % [{percent(low)}, {percent(high)}] ({self.hits:,} of {self.n:,})"
+        return (
+            f"{format_percent(self.value)} % [{format_percent(low)}, {format_percent(high)}] ({self.hits:,} of "
+            f"{self.n:,})"
+        )
 
     def __add__(self, other: "Proportion") -> "Proportion":
         return Proportion(self.hits + other.hits, self.n + other.n)

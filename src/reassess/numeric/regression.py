@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.text import Shown
+from reassess.text import Printable
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PolynomialFit(Shown):
+class PolynomialFit(Printable):
     """A fitted polynomial."""
 
     centre: float  # the powers are of x - centre; the mean of x

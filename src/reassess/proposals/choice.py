@@ -16,7 +16,7 @@ from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import golden_pairs
 from reassess.proposals.subset_search import SubsetMeasure, find_subsets
-from reassess.text import counted
+from reassess.text import count_noun
 
 USUAL_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a one-sided bound
@@ -89,7 +89,7 @@ def choose_models(
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(result.candidates):
         set_aside, without_class = len(result.set_aside), result.without_class
-        reason = f"{counted(set_aside, 'image')} set aside, {counted(without_class, 'image')} without a class"
+        reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = golden_pairs(result, golden)
     is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_PART

@@ -12,7 +12,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
 from reassess.core.samples import Sample
 from reassess.errors import DataError
-from reassess.text import counted
+from reassess.text import count_noun
 
 _LEVELS = {
     1: ("all",),
@@ -80,7 +80,7 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
             "all-golden",
             "golden questions would take all tasks",
             allowed=f"under {len(candidates):,}, on at least 2 images",
-            found=f"{count:,}; the candidates are {len(candidates):,} questions on {counted(rows.size, 'image')}",
+            found=f"{count:,}; the candidates are {len(candidates):,} questions on {count_noun(rows.size, 'image')}",
             fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)

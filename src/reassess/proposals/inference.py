@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
-from reassess.core.checks import check_range, check_several
+from reassess.core.checks import check_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
 from reassess.errors import DataError, Fix, ReassessWarning, importing
 from reassess.formats.files import write_atomically
@@ -14,7 +14,7 @@ from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, ch
 from reassess.proposals.run_files import check_files, files_of
 from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import UnfinishedRun
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _MOST_WORKERS = 1000
 _BOUNDED = (
@@ -94,7 +94,7 @@ def predict(
         import PIL
     check_range(batch_size, 1, what="batch size")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
-    check_several(models, what="models")
+    check_collection(models, what="models")
     unfinished = UnfinishedRun(Path(output))
     files = files_of([name_of(source) for source in models], unfinished.output)
     image_source = open_images(_place(images, benchmark))
@@ -165,8 +165,8 @@ def _tell_progress(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Ca
     """Remove damaged shards, and tell how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
-        names = some([path.relative_to(unfinished.folder) for path in damaged], most=3)
-        tell(f"{unfinished.folder}: {counted(len(damaged), 'damaged shard')} computed again: {names}")
+        names = join_first([path.relative_to(unfinished.folder) for path in damaged], most=3)
+        tell(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
     if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
-        count = counted(sum(run.shards.count for run in runs), "shard")
+        count = count_noun(sum(run.shards.count for run in runs), "shard")
         tell(f"{unfinished.folder}: continues after {done:,} of {count}")

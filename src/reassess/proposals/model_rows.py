@@ -13,7 +13,7 @@ from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
 from reassess.numeric.arrays import DescendingValues, LargestValues
-from reassess.text import some
+from reassess.text import join_first
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -101,8 +101,8 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
     return DataError(
         "nothing-in-common",
         "no image of the model is known",
-        allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
-        found=some(images, most=2) if images else "no image",
+        allowed=f"names such as {join_first(index.names, most=2)}" if index.names else None,
+        found=join_first(images, most=2) if images else "no image",
         fix=suggest_match(images, index.names, match=index.match) or "check the names, or remove the model",
     )
 

@@ -20,7 +20,7 @@ from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
 from reassess.proposals.torch_models import open_timm, open_torchvision
 from reassess.proposals.unfinished_runs import UnfinishedRun
-from reassess.text import Listed, Shown, counted, in_bytes, some
+from reassess.text import ListTable, Printable, count_noun, format_bytes, join_first
 
 _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
 _SHARD = 256  # images, rounded down to whole batches
@@ -29,7 +29,7 @@ AnyModel = str | ModelSource | ImageModel
 
 
 @dataclass(frozen=True, repr=False)
-class ImagePredictions(Shown):
+class ImagePredictions(Printable):
     """The result of a model's run."""
 
     model: str  # name of the model
@@ -49,10 +49,12 @@ class ImagePredictions(Shown):
     @property
     def _headline(self) -> str:
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
-        return f"ImagePredictions({counted(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+        return f"ImagePredictions({count_noun(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
 
-    def _list(self) -> Listed | None:
-        return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
+    def _list(self) -> ListTable | None:
+        return (
+            ListTable(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
+        )
 
 
 def name_of(source: AnyModel) -> str:
@@ -100,7 +102,9 @@ class Opener:
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
-            raise DataError("unused-option", "a loaded model takes no device", where=some(ready, most=3), found=device)
+            raise DataError(
+                "unused-option", "a loaded model takes no device", where=join_first(ready, most=3), found=device
+            )
         self._with_device = models_with_option([name_of(model) for model in models], "device")
         self._device = device
 
@@ -194,14 +198,14 @@ def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callab
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    images = counted(runs[0].shards.images, "image")
-    tell(f"{images}; the run needs {in_bytes(needed)} of disk space, with temporary files")
+    images = count_noun(runs[0].shards.images, "image")
+    tell(f"{images}; the run needs {format_bytes(needed)} of disk space, with temporary files")
     if needed - used > free:
         raise OutputError(
             "disk-full",
             "not enough disk space for the scores",
             where=folder,
-            allowed=f"{in_bytes(needed - used)} free",
-            found=in_bytes(free),
+            allowed=f"{format_bytes(needed - used)} free",
+            found=format_bytes(free),
             fix="free space on the disk, or choose another folder",
         )

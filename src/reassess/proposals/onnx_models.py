@@ -13,7 +13,7 @@ from reassess.errors import DataError, Fix, importing
 from reassess.formats.files import check_input, sha256, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
-from reassess.text import some
+from reassess.text import join_first
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -71,7 +71,7 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
             "ONNX file has several outputs",
             where=path,
             allowed="one output, the scores",
-            found=some([output.name for output in outputs], most=3),
+            found=join_first([output.name for output in outputs], most=3),
             fix="export the model with its scores only",
         )
     input_shape = inputs[0].shape

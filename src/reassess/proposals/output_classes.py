@@ -20,7 +20,7 @@ from reassess.formats.predictions.output_lists import (
     map_outputs,
     refuse_blank_lines,
 )
-from reassess.text import counted, nearest, shortened, some
+from reassess.text import count_noun, join_first, shorten, suggest_name
 
 _EXAMPLES, _LONG = 3, 60  # names in a message, and letters of each
 _LOWEST = -1000.0  # its exponential is 0 in float32
@@ -74,15 +74,15 @@ class OutputClasses:
 
     def unknown_in_words(self) -> str:
         """Text about the names of outputs that no class has."""
-        names = counted(len(self.unknown), "name of outputs is not a class", "names of outputs are not classes")
+        names = count_noun(len(self.unknown), "name of outputs is not a class", "names of outputs are not classes")
         return f"{names}, so these outputs are not used: {self._unknown_names()}"
 
     def _unknown_names(self) -> str:
         """Names of outputs that no class has, the first with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
-        near = [(name, nearest(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
-        shown = [repr(shortened(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
-        return some([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
+        near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
+        shown = [repr(shorten(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
+        return join_first([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
 
     def _refuse_misspelt_names(self) -> None:
         """Refuse a name that is spelt like a class without an output, or like any class if outputs are summed."""
@@ -90,7 +90,7 @@ class OutputClasses:
         is_open = np.full(self.classes.count or 0, self.are_summed)
         is_open |= ~np.isin(np.arange(is_open.size), self._with_output)
         labels = [self.classes.label(class_id) for class_id in np.flatnonzero(is_open).tolist()]
-        misspelt = [name for name in self.unknown if not are_wnids([name]) and nearest(name, labels)]
+        misspelt = [name for name in self.unknown if not are_wnids([name]) and suggest_name(name, labels)]
         if misspelt:
             raise DataError(
                 "unknown-class",
@@ -105,7 +105,7 @@ class OutputClasses:
         """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
         without = np.setdiff1d(np.arange(self.classes.count or 0), self._with_output).tolist()
         found = [f"not a class: {self._unknown_names()}"] if self.unknown else []
-        found += [f"without an output: {some([self.classes.label(k) for k in without], most=_EXAMPLES)}"] * bool(
+        found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_EXAMPLES)}"] * bool(
             without
         )
         if found:

@@ -20,7 +20,7 @@ from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.proportions import share_lower_bound
-from reassess.text import counted
+from reassess.text import count_noun
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -173,6 +173,6 @@ def _check(valid: _Bools, images: int) -> None:
         raise DataError(
             "missing-golden",
             "no golden question on the models' images is valid",
-            found=counted(valid.size, "invalid golden question"),
+            found=count_noun(valid.size, "invalid golden question"),
             fix="answer more golden questions: recall needs a valid one",
         )

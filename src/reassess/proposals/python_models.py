@@ -12,7 +12,7 @@ from typing import Any
 from reassess.errors import DataError
 from reassess.formats.files import sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.text import nearest, some
+from reassess.text import join_first, suggest_name
 
 _INSTALLED = "site-packages"  # folder of installed modules, which are not part of the model
 
@@ -80,8 +80,8 @@ def _function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]
             "import-failed",
             "module does not have this function",
             where=model,
-            allowed=some(own, most=5) if own else None,
-            fix=nearest(name, functions),
+            allowed=join_first(own, most=5) if own else None,
+            fix=suggest_name(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__
         raise _import_error(model, module.__name__, error) from error

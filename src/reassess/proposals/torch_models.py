@@ -18,7 +18,7 @@ from reassess.formats.files import check_input, suffix_of
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
-from reassess.text import some
+from reassess.text import join_first
 
 _WEIGHT_KEYS = ("state_dict", "model", "model_state_dict")  # of the weights in checkpoints of training scripts
 _PARALLEL = "module."  # prefix of each name if the model was trained on several devices
@@ -38,7 +38,9 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
     except RuntimeError as error:
         needed = set(model.state_dict())
         missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
-        found = f"missing: {some(missing, most=3) or 'none'}; unexpected: {some(unexpected, most=3) or 'none'}"
+        found = (
+            f"missing: {join_first(missing, most=3) or 'none'}; unexpected: {join_first(unexpected, most=3) or 'none'}"
+        )
         raise DataError(
             "wrong-weights",
             "weights do not fit this model",

@@ -20,7 +20,7 @@ from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256, writing
 from reassess.formats.tables import read_table, write_table
 from reassess.proposals.shards import Shards
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HASH = 12  # digits of a hash to show
@@ -37,9 +37,9 @@ def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
             for document in (before, now)
         )
         if removed and new:
-            yield f"{name}: {some(removed)} before, {some(new)} now"
+            yield f"{name}: {join_first(removed)} before, {join_first(new)} now"
         elif removed or new:
-            yield f"{name} {'missing' if removed else 'new'}: {some(removed or new)}"
+            yield f"{name} {'missing' if removed else 'new'}: {join_first(removed or new)}"
         for key in dict.fromkeys((*before, *now)):
             if key not in (*removed, *new):
                 yield from describe_changes(before.get(key), now.get(key), f"{name}, {key}" if name else key)
@@ -66,7 +66,7 @@ def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[s
     }
     for kind, names in kinds.items():
         if names:
-            yield f"{counted(len(names), 'image')} {kind}: {some(names, most=3)}"
+            yield f"{count_noun(len(names), 'image')} {kind}: {join_first(names, most=3)}"
     if list(before) != list(now) and not any(kinds.values()):
         yield "images are in another order"
 

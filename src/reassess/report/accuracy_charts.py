@@ -31,7 +31,7 @@ from reassess.report.chart import (
     table,
 )
 from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SERIES, SQUARE, Intervals, Mark
-from reassess.text import counted, shortened
+from reassess.text import count_noun, shorten
 
 _MOST_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
 _MINUS = " minus "
@@ -101,8 +101,8 @@ def difference_chart(findings: Findings) -> Chart | Missing:
 def _minus(a: str, b: str) -> str:
     """Write "a minus b", with names shortened to fit; a short name leaves more room for the other."""
     room = LONGEST - len(_MINUS)
-    first = shortened(a, max(room // 2, room - len(b)) - 1)
-    return f"{first}{_MINUS}{shortened(b, max(room // 2, room - len(a)) - 1)}"
+    first = shorten(a, max(room // 2, room - len(b)) - 1)
+    return f"{first}{_MINUS}{shorten(b, max(room // 2, room - len(a)) - 1)}"
 
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
@@ -160,7 +160,7 @@ def _pool_sizes(sizes: list[int], counts: Mapping[str, _Sizes]) -> list[list[int
 def _describe_pool(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
     images = [_sum_hits(parts, pool).n for parts in counts.values()]
     fewest, most = min(images), max(images)
-    n = counted(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
+    n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
     classes = "valid class" if pool == [1] else "valid classes"
     return f"{pool[0]}{' or more' if len(pool) > 1 else ''} {classes}: {n}"
 

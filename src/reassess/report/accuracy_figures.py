@@ -14,7 +14,7 @@ from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Estimate
 from reassess.report.chart_figures import LONGEST, MUTED, SERIES, Mark, Series, format_number
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.text import percentage, shortened
+from reassess.text import format_percent_value, shorten
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # differ in lightness, for print in grey
 _DASHES = ("-", "--", "-.", ":")
@@ -84,7 +84,9 @@ def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: b
     drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
-        f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {percentage(entry.real)} %, {rank}"
+        f"{shorten(str(entry), LONGEST)}\n{rank}"
+        if brief
+        else f"{entry}\n{judge} {format_percent_value(entry.real)} %, {rank}"
     )
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
@@ -107,7 +109,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
     if level is not None:
         ends = np.array([[x, level] for x in (left, right)])
         drawing.line(ends, "-", places=_SAMPLES, color=_FRAME, linewidth=0.8, zorder=3)
-        drawing.name(f"the original labels: {percentage(level)} %", along(ends, 12)[1:-1], color=_FRAME)
+        drawing.name(f"the original labels: {format_percent_value(level)} %", along(ends, 12)[1:-1], color=_FRAME)
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
@@ -162,10 +164,10 @@ def plot_scatter(drawing: Drawing, points: Sequence[ModelPoint], level: float | 
             ends[:, axis] = part.interval or part.value
             drawing.line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
-        values = f"{percentage(point.original.value)}, {label_set} {percentage(point.real.value)}"
+        values = f"{format_percent_value(point.original.value)}, {label_set} {format_percent_value(point.real.value)}"
         drawing.descriptions.append(f"{point.name}: original {values}")
         if i < MOST_NAMED:
-            name = shortened(point.name, LONGEST)
+            name = shorten(point.name, LONGEST)
             text = name if len(points) > len(SERIES) else f"{name}\n{values}"
             drawing.name(text, at, color=style.colour)
     frame_accuracies(drawing, label_set)

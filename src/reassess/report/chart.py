@@ -18,7 +18,7 @@ from reassess.report.chart_figures import (
     size_of_stacks,
 )
 from reassess.report.figures import Draw, Size
-from reassess.text import percentage
+from reassess.text import format_percent_value
 
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
@@ -48,7 +48,11 @@ class Column:
             return " to ".join(map(self.format_cell, cell))
         if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
             return f"below {_SMALLEST:g}"
-        return percentage(cell) if self.form == PERCENT and not isinstance(cell, str) else format(cell, self.form)
+        return (
+            format_percent_value(cell)
+            if self.form == PERCENT and not isinstance(cell, str)
+            else format(cell, self.form)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reassess.report.figures import Drawing, Size
-from reassess.text import shortened
+from reassess.text import shorten
 
 WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
 SQUARE = (WIDTH, 4.3)
@@ -84,7 +84,7 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     axes, step = drawing.axes, _step(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * step
-        drawing.write_at(top, shortened(group, LONGEST))
+        drawing.write_at(top, shorten(group, LONGEST))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
                 _draw_mark(drawing, mark, top + _HEADING + j, j, intervals.form)
@@ -128,7 +128,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], **style) for style in entries.values()]
-        names = [shortened(name, LONGEST) for name in entries]
+        names = [shorten(name, LONGEST) for name in entries]
         drawing.legend(handles, names)
 
 
@@ -201,7 +201,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
-        drawing.write_at(_STEP * i, f"{shortened(group, LONGEST)}: {total:,}")
+        drawing.write_at(_STEP * i, f"{shorten(group, LONGEST)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
     _finish_stacks(drawing, stacks, longest)

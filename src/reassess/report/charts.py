@@ -31,7 +31,7 @@ from reassess.report.chart import (
 from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SQUARE, Intervals, Stacks
 from reassess.report.curve_figures import plot_curves
 from reassess.report.figures import save_figure
-from reassess.text import counted, nearest, shortened
+from reassess.text import count_noun, shorten, suggest_name
 
 _HALF = LONGEST // 2
 
@@ -71,7 +71,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                 preferred = in_percent(share.value), bounds_in_percent(share.interval)
                 rows.append([preference.model, classes, judge, *counts, *preferred])
                 if classes == "all" and len(bars) < MOST_DRAWN:
-                    bars[f"{shortened(preference.model, _HALF)}, {judge}"] = verdicts
+                    bars[f"{shorten(preference.model, _HALF)}, {judge}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
@@ -109,7 +109,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
         ]
     intervals = Intervals(
         groups=[
-            f"{shortened(bias.model, _HALF)}: {counted(part.by_model.n, 'image')}"
+            f"{shorten(bias.model, _HALF)}: {count_noun(part.by_model.n, 'image')}"
             for bias, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
@@ -176,7 +176,7 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
         The file exists and `force` is not given, or cannot be written.
     """
     check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
-    check_known([kind], CHARTS, thing="kind of chart", fix=nearest(kind, CHARTS))
+    check_known([kind], CHARTS, thing="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
         raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.why)

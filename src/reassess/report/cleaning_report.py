@@ -13,7 +13,7 @@ from reassess.formats.files import as_path, suffix_of
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
-from reassess.text import counted, percent
+from reassess.text import count_noun, format_percent
 
 _MOST = 200
 _LOWEST = 0.0001  # smaller probabilities are written "less than 0.01 %"
@@ -47,7 +47,7 @@ def write_wrong_labels(
     last = "the probability that the label is correct" if is_ranked else "why it is probably wrong"
     page = Page(
         title="Labels that are probably wrong",
-        subtitle=f"{rows.size:,} of {counted(dropped, 'wrong label')}{order}.",
+        subtitle=f"{rows.size:,} of {count_noun(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
             intro=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
             "model is poor or has learned the mistakes.",
@@ -79,4 +79,4 @@ def _card(cleaning: Cleaning, row: int) -> Card:
 def _percent(share: float) -> str:
     if not share:
         return "no, by people who checked it"
-    return f"{percent(share)} %" if share >= _LOWEST else "less than 0.01 %"
+    return f"{format_percent(share)} %" if share >= _LOWEST else "less than 0.01 %"

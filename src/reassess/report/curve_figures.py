@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
 from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.text import counted
+from reassess.text import count_noun
 
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # differ in lightness, for print in grey
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
@@ -145,7 +145,8 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
     )
     drawing.axes.grid()
     drawing.heading(
-        f"{counted(first.votes, 'vote')} on {counted(first.questions, 'question')}, replayed in {first.taken.size} "
+        f"{count_noun(first.votes, 'vote')} on {count_noun(first.questions, 'question')}, replayed in "
+        f"{first.taken.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
         f"after at least {first.rule.at_least} votes; labels at threshold {first.threshold:g}"
     )
@@ -171,7 +172,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     for subset, title, colour in subsets:
         at = np.array([_position(subset)])
         drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
-        text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
+        text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
     _draw_bound(drawing, choice)
     drawing.axes.axhline(choice.target_recall, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
@@ -183,9 +184,10 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
-        f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
-        f"search; {counted(choice.recall.n, 'valid golden question')}, {choice.not_candidates:,} not candidates "
-        f"of any model; recall measured on {counted(choice.check_images, 'golden image')} not used in the search"
+        f"{count_noun(choice.subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
+        f"{choice.search} "
+        f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.not_candidates:,} not candidates "
+        f"of any model; recall measured on {count_noun(choice.check_images, 'golden image')} not used in the search"
         f"{'' if choice.chosen is None else '; bar: down to the lower 90 % confidence bound of recall'}"
     )
 

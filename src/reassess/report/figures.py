@@ -17,7 +17,7 @@ import numpy.typing as npt
 from reassess.errors import ReassessWarning, importing
 from reassess.formats.files import suffix_of, writing
 from reassess.report.label_placing import Label, place_labels
-from reassess.text import plain, some
+from reassess.text import escape_controls, join_first
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -99,7 +99,7 @@ class Drawing:
 
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Add a label that will point at one of the anchors, in units of the axes."""
-        self.names.append((plain(text), anchors, style))
+        self.names.append((escape_controls(text), anchors, style))
 
     def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
         """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
@@ -121,14 +121,14 @@ class Drawing:
             "zorder": 7,
         }
         background = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
-        self.axes.text(0, y, plain(text), bbox=background, **style)
+        self.axes.text(0, y, escape_controls(text), bbox=background, **style)
 
     def legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
         """Draw a legend above the figure."""
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
         figure = self.axes.get_figure(root=True)
         assert figure is not None
-        figure.legend(handles, list(map(plain, names)), loc="outside upper left", ncols=columns, **style)
+        figure.legend(handles, list(map(escape_controls, names)), loc="outside upper left", ncols=columns, **style)
 
 
 Draw = Callable[[Drawing], None]
@@ -171,7 +171,7 @@ def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = F
     with rc_context(style), warnings.catch_warnings():
         # matplotlib warns about each missing character in each text; one warning below replaces these.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_CHARACTER))
+        lines = wrap(escape_controls(title), int((size[0] - 2 * _EDGE) / _TITLE_CHARACTER))
         above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
         figure = Figure(figsize=(size[0], size[1] + above))
         FigureCanvasAgg(figure)
@@ -182,7 +182,7 @@ def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = F
         draw(drawing)
         missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.names])
         if missing and not is_text:  # text on a page uses the fonts of the reader's browser
-            problem = f"no installed font has {some(sorted(missing))}: the figure shows boxes"
+            problem = f"no installed font has {join_first(sorted(missing))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
             warnings.warn(ReassessWarning(problem, fix), stacklevel=2)
         engine = figure.get_layout_engine()
@@ -222,7 +222,7 @@ def _describe(drawing: Drawing) -> str:
     sentences = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
     if drawing.names:
         sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
-    return "".join(f"{sentence}. " for sentence in [*sentences, *map(plain, drawing.descriptions)]).rstrip()
+    return "".join(f"{sentence}. " for sentence in [*sentences, *map(escape_controls, drawing.descriptions)]).rstrip()
 
 
 def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from reassess.core.image_names import image_keys
 from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image
 from reassess.data.image_folders import find_image_files, image_names
 from reassess.errors import DataError, ReassessWarning, importing
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
 _QUALITY = 60
@@ -67,7 +67,8 @@ def make_thumbnails(
             unreadable += 1
     if too_large:
         warnings.warn(
-            f"{counted(len(too_large), 'image')} not shown, with more than {MOST_PIXELS:,} pixels: {some(too_large)}",
+            f"{count_noun(len(too_large), 'image')} not shown, with more than {MOST_PIXELS:,} pixels: "
+            f"{join_first(too_large)}",
             ReassessWarning,
             stacklevel=2,
         )

@@ -18,7 +18,7 @@ from reassess.report.chart import COUNT, PERCENT, Chart, Column, Section, Table
 from reassess.report.figures import check_packages
 from reassess.report.gallery import Card, Gallery
 from reassess.report.inline_svg import inline_figure, palette
-from reassess.text import plain
+from reassess.text import escape_controls
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -154,7 +154,7 @@ def typeset(text: str) -> "Markup":
     """Escape a text for the page, keep numbers with their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
-    words = re.split(r"(\s+)", bind_units(plain(text)))
+    words = re.split(r"(\s+)", bind_units(escape_controls(text)))
     return Markup().join(Markup("<wbr>").join(_split_long(word)) for word in words)
 
 
@@ -237,7 +237,7 @@ def page_environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        finalize=lambda value: plain(value) if type(value) is str else value,
+        finalize=lambda value: escape_controls(value) if type(value) is str else value,
     )
     environment.filters |= {"typeset": typeset, "typeset_heading": typeset_heading}
     return environment
@@ -292,9 +292,9 @@ def _class_names(page: Page) -> dict[str, str]:
 
 def _plain(data: Any) -> Any:
     if isinstance(data, str):
-        return plain(data)
+        return escape_controls(data)
     if isinstance(data, dict):
-        return {plain(key): _plain(value) for key, value in data.items()}
+        return {escape_controls(key): _plain(value) for key, value in data.items()}
     return [_plain(value) for value in data] if isinstance(data, list | tuple) else data
 
 

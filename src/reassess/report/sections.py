@@ -45,7 +45,7 @@ from reassess.report.chart import (
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.charts import CHARTS
-from reassess.text import counted, together
+from reassess.text import count_noun, join_and
 
 # Readers of a report may use the command line or Python.
 _FIX = FIX_CLASS_LIST.render(lambda name, _: f"--classes auto, or {name} in Python")
@@ -153,7 +153,7 @@ def _not_scored(findings: Findings) -> Iterator[str]:
         if counts := not_scored_in_words(result):
             models.setdefault(counts, []).append(model)
     for counts, names in models.items():
-        yield f"{counts}." if len(names) == len(findings.models) else f"{together(names)}: {counts}."
+        yield f"{counts}." if len(names) == len(findings.models) else f"{join_and(names)}: {counts}."
 
 
 def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
@@ -165,7 +165,7 @@ def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
     assert not isinstance(ranking, Missing)
     paragraphs = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
-        pairs = counted(more, "more pair of neighbours is", "more pairs of neighbours are")
+        pairs = count_noun(more, "more pair of neighbours is", "more pairs of neighbours are")
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         paragraphs.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")

@@ -27,7 +27,7 @@ from reassess.report.chart import (
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, content_policy, page_environment
-from reassess.text import counted, shared, shortened
+from reassess.text import count_noun, merge_equal, shorten
 
 _MOST_MODELS = 8  # the best models, so that all fits on one page
 _LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models in a cell
@@ -44,18 +44,18 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
     style = (files("reassess.report") / "templates" / "short.css").read_text(encoding="utf-8")
     tables = _accuracy(findings), _differences(findings), _mistakes(findings)
     inputs = [
-        f"{file['name']} {shortened(str(file['path']), _LONG)} ({str(file['sha256'])[:_HASH_DIGITS]})"
+        f"{file['name']} {shorten(str(file['path']), _LONG)} ({str(file['sha256'])[:_HASH_DIGITS]})"
         for file in sources.inputs
     ]
     if (more := len(inputs) - _MOST_INPUTS) > 0:
-        inputs = [*inputs[:_MOST_INPUTS], f"and {counted(more, 'more file')}"]
+        inputs = [*inputs[:_MOST_INPUTS], f"and {count_noun(more, 'more file')}"]
     rendered: str = environment.get_template("short.html").render(
         title=title,
         summary=[_shorten_names(sentence, findings.models) for sentence in summary],
         tables=[table for table in tables if table is not None],
         notes=list(_notes(findings)),
         inputs=inputs,
-        command=shortened(sources.command, _COMMAND),
+        command=shorten(sources.command, _COMMAND),
         sources=sources,
         policy=content_policy(style, ""),
         style=Markup(style),
@@ -66,13 +66,13 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
 def _shorten_names(text: str, models: Sequence[str]) -> str:
     """Shorten long names of models in a sentence."""
     for model in sorted(models, key=len, reverse=True):
-        text = text.replace(model, shortened(model, _LONG))
+        text = text.replace(model, shorten(model, _LONG))
     return text
 
 
 def _name(findings: Findings, model: str) -> str:
     """A model's number in the table of accuracies, since shortened names may be equal, and its name."""
-    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, _LONG)}"
+    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shorten(model, _LONG)}"
 
 
 def _short_name(findings: Findings, model: str) -> str:
@@ -181,7 +181,9 @@ def _notes(findings: Findings) -> Iterator[str]:
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
     yield from map(as_sentence, unlike_images(panel))
-    not_scored = shared({_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()})
+    not_scored = merge_equal(
+        {_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
+    )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
         yield f"{text}."
     yield from map(as_sentence, missing_in_words(evaluations))

@@ -34,7 +34,7 @@ from reassess.annotation.store.people import add_person, admit, delete_person, m
 from reassess.annotation.store.shown_items import class_infos
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import Proportion
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     from reassess.annotation.store.progress import Progress
@@ -103,7 +103,7 @@ def _page(caller: Caller) -> Response:
             person.id: _shares(person.confusion.tolist()) for person in progress.raters if person.confusion.any()
         },
         "practised": any(person.practice for person in progress.raters),
-        "skipped": some([name for name, _ in progress.skipped], most=3),
+        "skipped": join_first([name for name, _ in progress.skipped], most=3),
         "at_least": campaign.at_least,
         "split": _list_page(caller, "split", _split_golden),
         "disputed": _list_page(caller, "disputed", disputed_golden),

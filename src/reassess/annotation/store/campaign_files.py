@@ -28,7 +28,7 @@ from reassess.annotation.store.schema import check_form, form_of, metadata, note
 from reassess.errors import DataError, OutputError, importing
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
-from reassess.text import counted
+from reassess.text import count_noun
 
 _ENDINGS = ("-wal", "-shm", "-journal", ".lock")
 # Count answers of people. Unchanged answers of experts from the plan and answers of simulated raters do not count.
@@ -72,7 +72,7 @@ def check_replaceable(address: str | Path, new: Path | None = None) -> None:
             "output-is-campaign",
             "file is a campaign with answers, so it is not replaced",
             where=path,
-            found=counted(count, "answer") + ("" if new is None else " missing from the new file"),
+            found=count_noun(count, "answer") + ("" if new is None else " missing from the new file"),
             fix="choose another name, or delete the file",
         )
 

@@ -31,7 +31,7 @@ from reassess.annotation.store.database import RESTORE, Gate, database_errors, e
 from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
 from reassess.errors import DataError, at
-from reassess.text import counted
+from reassess.text import count_noun
 
 _CHUNK = 1_000  # maximum number of values in a statement
 _AFTER_ALL = (1 << 31) - 1  # a position after all cursors
@@ -79,7 +79,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
                 "damaged-campaign",
                 "table 'campaign' does not have exactly one row",
                 allowed="1 row",
-                found=counted(len(rows), "row"),
+                found=count_noun(len(rows), "row"),
                 fix=RESTORE,
             )
         (row,) = rows

@@ -17,7 +17,7 @@ from reassess.annotation.store.practice import PRACTICE_TASK_COUNT
 from reassess.annotation.store.schema import Role, Stage, cursors, golden_counts, log, people, sessions
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
-from reassess.text import nearest, some
+from reassess.text import join_first, suggest_name
 
 _MAX_NAMES = 12  # in a message
 
@@ -99,9 +99,9 @@ def find_person(campaign: Campaign, name: str) -> Person:
     raise DataError(
         "unknown-person",
         "unknown person",
-        allowed=some(names, most=_MAX_NAMES) or "nobody",
+        allowed=join_first(names, most=_MAX_NAMES) or "nobody",
         found=name,
-        fix=nearest(name, names) or "check the names in reassess status",
+        fix=suggest_name(name, names) or "check the names in reassess status",
     )
 
 

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.store.database import RESTORE
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import join_first
 
 
 class Kind:
@@ -301,7 +301,7 @@ def check_form(connection: Connection, address: str | Path) -> None:
             "damaged-campaign",
             "columns are missing in the tables of the campaign",
             where=place,
-            found=some(missing, most=3),
+            found=join_first(missing, most=3),
             fix=RESTORE,
         )
 
@@ -318,7 +318,7 @@ def form_of(connection: Connection, address: str | Path) -> str:
             "version of the campaign is unknown",
             where=place,
             allowed=f"one form in the table {_forms.name}, from 0001 on",
-            found=some([str(form) for form in forms]) or "none",
+            found=join_first([str(form) for form in forms]) or "none",
             fix=RESTORE,
         )
     return forms[0]

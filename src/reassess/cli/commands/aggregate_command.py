@@ -26,7 +26,7 @@ from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Q
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 
 @click.command(
@@ -124,27 +124,28 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
         call.print_document("aggregate", facts)
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
-    items = counted(len(result.posterior), item if votes.classes is None else "score")
-    by = "unknown raters" if raters is None else counted(raters, "rater")
-    call.info(f"{output}: {items}, {counted(len(votes), 'vote')} by {by}, method {name}")
+    items = count_noun(len(result.posterior), item if votes.classes is None else "score")
+    by = "unknown raters" if raters is None else count_noun(raters, "rater")
+    call.info(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
     if repeated_votes := _repeated_votes(votes):
-        call.info(f"{counted(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+        call.info(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.decided_by_golden_votes:
-        count = counted(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
+        count = count_noun(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
         call.info(f"{count} only golden votes, which are used")
     if images:
-        decided = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
+        decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")
     if unrated:
-        images_are = counted(unrated, "golden image is", "golden images are")
+        images_are = count_noun(unrated, "golden image is", "golden images are")
         call.info(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
-        names = counted(len(classes.texts), "class name")
+        names = count_noun(len(classes.texts), "class name")
         call.info(
-            f"without a class list, the classes are the {names} in the votes, sorted: {some(classes.texts, most=5)}"
+            f"without a class list, the classes are the {names} in the votes, sorted: "
+            f"{join_first(classes.texts, most=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.info(f"answers, from invalid to valid: {some(scale, most=10)}")
+        call.info(f"answers, from invalid to valid: {join_first(scale, most=10)}")
     if prior is not None:
         call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:

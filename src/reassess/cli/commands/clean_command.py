@@ -10,7 +10,16 @@ import click
 import numpy as np
 
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
-from reassess.cli.call import FILE, OUTPUT, Call, benchmark_arguments, call_options, free_name, percent, reject_repeated
+from reassess.cli.call import (
+    FILE,
+    OUTPUT,
+    Call,
+    benchmark_arguments,
+    call_options,
+    free_name,
+    percent_cell,
+    reject_repeated,
+)
 from reassess.cli.clean_outputs import CleaningOutputs, KeptLabels
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.evaluation_inputs import load_original_inputs
@@ -24,7 +33,7 @@ from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise,
 from reassess.data import benchmark_names
 from reassess.errors import DataError, at
 from reassess.formats import read_folds, read_sample
-from reassess.text import about, counted, shared, some
+from reassess.text import count_noun, format_expected, join_first, merge_equal
 
 _ROWS, _MOST_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
 _DRAWN = 100  # golden questions that the printed command draws
@@ -124,7 +133,7 @@ def clean(
         return
     _print(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
     if page_contents is not None:
-        call.info(f"{page}: {counted(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
+        call.info(f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
@@ -150,9 +159,9 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
             "unknown-class",
             "answer is not a class of the labels",
             where=files["golden"],
-            allowed=f"the correct class of an image: {some(class_names, most=3)}; "
+            allowed=f"the correct class of an image: {join_first(class_names, most=3)}; "
             "or yes, maybe and no about the class in the column class",
-            found=some(unknown, most=3),
+            found=join_first(unknown, most=3),
             fix="correct or delete these answers",
         )
 
@@ -185,7 +194,7 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
     for file in held_out.files:
         if has_folds and file.rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
-    for line in shared(
+    for line in merge_equal(
         {file.name: f"{file.predictions.detected}{kinds.get(file.kind, '')}" for file in held_out.files}
     ):
         call.note(line)
@@ -195,9 +204,9 @@ def _print(
     call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
-    kept_count, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
+    kept_count, images = int(cleaning.kept.sum()), count_noun(len(cleaning), "image")
     if outputs.lists_kept:
-        call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent(kept_count / len(cleaning))} %")
+        call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent_cell(kept_count / len(cleaning))} %")
     else:
         call.info(f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong")
     if repetitions > 1:
@@ -212,7 +221,7 @@ def _print(
     mistakes = mistakes[: call.row_limit(len(mistakes), _ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
-            [class_name(truth), class_name(label), about(count), percent(share)]
+            [class_name(truth), class_name(label), format_expected(count), percent_cell(share)]
             for truth, label, count, share in mistakes
         ]
         print_table(["true class", "label", "images (estimate)", "% of true class"], cells, text_columns=2)
@@ -220,7 +229,7 @@ def _print(
     counts_by_class = cleaning.by_class()
     limit = call.row_limit(len(counts_by_class), _ROWS, "classes")
     rows = [
-        [class_name(class_id), f"{count:,}", f"{wrong:,}", percent(wrong / count)]
+        [class_name(class_id), f"{count:,}", f"{wrong:,}", percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
     ]
     print_table(["class", "images", "dropped" if outputs.lists_kept else "wrong", "%"], rows)
@@ -261,7 +270,7 @@ def _share_in_words(noise: LabelNoise, how_to_draw: str) -> str:
     if noise.checked is not None and noise.checked.interval is not None:
         return _checked_in_words(noise.checked, noise.share)
     text = (
-        f"about {percent(noise.share)} % of labels are wrong, if model and labels err almost independently; the "
+        f"about {percent_cell(noise.share)} % of labels are wrong, if model and labels err almost independently; the "
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
@@ -273,11 +282,11 @@ def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
     why = "they are not a random sample, so they say nothing about other labels"
     if checked.drawn:
-        part = f"{percent(checked.covered)} % of the labels"
+        part = f"{percent_cell(checked.covered)} % of the labels"
         why = f"{checked.drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
     following = f"for a sample of all labels: {how_to_draw}"
     if checked.other_answers:
-        images = counted(checked.other_answers, "image drawn at random has", "images drawn at random have")
+        images = count_noun(checked.other_answers, "image drawn at random has", "images drawn at random have")
         why = f"{images} answers, but not about the label, so the estimate for all does not use them"
         following = "let experts answer about the labels of these images"
     return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n{following}"
@@ -285,11 +294,11 @@ def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
 
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:
     assert checked.interval is not None
-    low, high = map(percent, checked.interval)
+    low, high = map(percent_cell, checked.interval)
     text = (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about {percent(share)} % of "
+        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about {percent_cell(share)} % of "
         f"all labels are wrong, by the model and the {checked.drawn:,} drawn at random (95 % interval: {low} to {high})"
     )
     if checked.agree:
         return text
-    return f"{text}; the model alone estimates {percent(checked.by_model)} %, outside their 99 % interval"
+    return f"{text}; the model alone estimates {percent_cell(checked.by_model)} %, outside their 99 % interval"

@@ -16,7 +16,7 @@ from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.text import counted
+from reassess.text import count_noun
 
 
 @click.command(
@@ -84,7 +84,7 @@ def compare(
         if findings.rated_images_text:
             call.info(findings.rated_images_text)
         if output is not None:
-            call.info(f"{output}: {counted(len(files), 'model')}")
+            call.info(f"{output}: {count_noun(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):
             call.note(inputs.class_names_note)
         call.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")

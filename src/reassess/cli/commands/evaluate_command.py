@@ -39,7 +39,7 @@ from reassess.evaluation.evaluation_words import warn_of_class_list
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.text import counted
+from reassess.text import count_noun
 
 _Numbers = tuple[float, ...] | None
 
@@ -154,10 +154,12 @@ def evaluate(
     if excluded is not None:
         call.info(str(excluded))
     if output is not None:
-        call.info(f"{output}: {counted(len(files), 'model')}")
+        call.info(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
-        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
-        call.info(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+        errors = (
+            f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
+        )
+        call.info(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (by == "class" or details is not None):
         call.info(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:

@@ -18,7 +18,7 @@ from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import counted
+from reassess.text import count_noun
 
 _MOST_FOLDS = 1000
 _MOST_ROWS = 20  # printed rows
@@ -93,10 +93,10 @@ def folds(
         return
     _print(call, folds_made, labels, counts, output)
     if duplicates is not None:
-        images = counted(_count_grouped_images(groups), "duplicate image")
-        call.info(f"{images} in {counted(len(groups), 'group')}; each group is in one fold")
+        images = count_noun(_count_grouped_images(groups), "duplicate image")
+        call.info(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
     if unlabelled:
-        call.info(f"{counted(unlabelled, 'duplicate image')} without a label")
+        call.info(f"{count_noun(unlabelled, 'duplicate image')} without a label")
     call.print_inputs("original", "duplicates")
 
 
@@ -152,7 +152,7 @@ def _print(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.NDArray
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], text_columns=0)
     class_id, smallest = _smallest_class(labels)
     call.info(
-        f"{output}: {counted(len(folds_made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} "
-        f"in {counted(len(rows), 'fold')}"
+        f"{output}: {count_noun(len(folds_made), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
+        f"in {count_noun(len(rows), 'fold')}"
     )
-    call.info(f"smallest class: {labels.classes.label(class_id)}, {counted(smallest, 'image')}")
+    call.info(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")

@@ -22,7 +22,7 @@ from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.text import counted
+from reassess.text import count_noun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -120,7 +120,7 @@ def labels(
                 votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
             table = changes.table(scores=parts["scores"], votes=votes)
             write_table(details, table, force=call.force)
-            rows = counted(table.height, "row")
+            rows = count_noun(table.height, "row")
             if votes is not None and (by_experts := _count_without_votes(table, parts["scores"])):
                 rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
@@ -191,14 +191,14 @@ def _report(
     if call.json:
         call.print_document("labels", results)
         return
-    labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
+    labels, images = count_noun(sets.indices.size, "label"), count_noun(len(sets), "image")
     result = f"{labels} on {images} (threshold {threshold:g})"
     call.info(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
-    call.info(f"{counted(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
+    call.info(f"{count_noun(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
     call.info(
         "unrated images are omitted"
         if unrated is None
-        else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
+        else f"{count_noun(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
         call.info(str(changes))

@@ -17,7 +17,7 @@ from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.text import counted
+from reassess.text import count_noun
 
 _UNNAMED_MODEL = "the given model"
 
@@ -109,7 +109,7 @@ def leaderboard(
     else:
         print_leaderboard(call, lines, placements, level, limit)
         if output is not None:
-            call.info(f"{output}: {counted(len(leaderboard_read), 'row')}")
+            call.info(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
 def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:

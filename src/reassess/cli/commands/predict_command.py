@@ -20,7 +20,7 @@ from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import OUTPUT_LIST, read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
-from reassess.text import counted
+from reassess.text import count_noun
 
 _MOST_UNREADABLE = 10
 _MOST_WORKERS = 16
@@ -208,11 +208,11 @@ def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool
 
 
 def _contents(result: ImagePredictions) -> str:
-    images = counted(result.images, "image")
+    images = count_noun(result.images, "image")
     summed = ""
     if result.summed:
         summed = (
-            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, "
+            f", {count_noun(result.classes, 'class', 'classes')} ({count_noun(result.outputs, 'output')}, "
             f"{'softmax probabilities' if result.softmax else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
@@ -224,10 +224,10 @@ def _contents(result: ImagePredictions) -> str:
 def _remarks(result: ImagePredictions) -> str:
     parts = []
     if result.without_class:
-        parts.append(counted(result.without_class, "output is not a class", "outputs are not classes"))
+        parts.append(count_noun(result.without_class, "output is not a class", "outputs are not classes"))
     if result.without_output:
-        parts.append(counted(result.without_output, "class has no output", "classes have no output"))
+        parts.append(count_noun(result.without_output, "class has no output", "classes have no output"))
     if result.moved:
-        images = counted(result.moved, "image")
+        images = count_noun(result.moved, "image")
         parts.append(f"{images} with another best class, because float16 rounds scores")
     return "; ".join(parts)

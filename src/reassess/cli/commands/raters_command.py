@@ -21,7 +21,7 @@ from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.raters_table import print_reliability, raters_table
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.text import counted
+from reassess.text import count_noun
 
 _PRINTED_SUFFIXES = (".tex", ".md")
 
@@ -74,7 +74,7 @@ def raters(
         return
     print_reliability(call, result, golden_data)
     if output is not None:
-        call.info(f"{output}: {counted(len(result.raters), 'rater')}")
+        call.info(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
 def load_raters(

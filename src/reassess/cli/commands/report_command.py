@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, percent, reject_repeated, with_progress
+from reassess.cli.call import FILE, Call, call_options, percent_cell, reject_repeated, with_progress
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import join_options, label_options, output_option, prediction_options
@@ -23,7 +23,7 @@ from reassess.formats import read_leaderboard
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
-from reassess.text import counted, shared
+from reassess.text import count_noun, merge_equal
 
 _SCORES = ("scores", IMAGENET.sources["scores"])
 
@@ -165,15 +165,15 @@ def _to_json(
 
 def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool) -> None:
     rows = [
-        [name, percent(result.real.get(1)), percent(result.original_accuracy(1))]
+        [name, percent_cell(result.real.get(1)), percent_cell(result.original_accuracy(1))]
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
         call.info(line)
-    for line in shared({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
+    for line in merge_equal({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
         call.info(line)
-    call.info(f"{output}: {counted(len(rows), 'model')} on one {'printable page' if short else 'page'}")
+    call.info(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
     if short:
         return
     if without_names := class_names_missing(findings.benchmark, findings.classes):
@@ -181,7 +181,7 @@ def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes 
     if gallery is None:
         call.info("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.info(f"gallery: {counted(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
+    call.info(f"gallery: {count_noun(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
     if gallery.missing or gallery.unreadable:
         call.info(
             f"mistakes without an image: {gallery.missing:,} not in the folder, {gallery.unreadable:,} unreadable"

@@ -17,7 +17,7 @@ from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
 from reassess.formats import write_duplicates
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _MOST_PAIRS = 20
 _MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels, printed and in JSON
@@ -152,10 +152,10 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
         print_table(
             ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], text_columns=5
         )
-    call.info(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
+    call.info(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.info(f"unreadable: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
+        call.info(f"unreadable: {join_first(unreadable, most=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if near:
         notes.append("near: has only similar copies")
@@ -192,5 +192,5 @@ def _groups(scan: Scan, near: bool) -> str:
     for kind in ("exact", "near") if near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{counted(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
+        parts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")
     return " and ".join(parts)

@@ -18,7 +18,7 @@ from reassess.data import benchmark_names, part_path
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
-from reassess.text import some, together
+from reassess.text import join_and, join_first
 
 _MOST_CLASSES, _MOST_RATERS = 10, 5  # classes, and raters per class, without --verbose
 _EXPECTED_PARTS = ("scores", "votes")  # a note tells if a benchmark folder has none; golden answers are optional
@@ -109,7 +109,7 @@ def _missing(inputs: EvaluationInputs) -> list[str]:
     missing = [part for part in missing if part in benchmark.sources]
     if not missing:
         return []
-    names = together(["golden answers" if part == "golden" else part for part in missing])
+    names = join_and(["golden answers" if part == "golden" else part for part in missing])
     sources = " ".join(benchmark.sources[part] for part in missing)
     return [f"{names} are missing: reassess fetch {sources}"]
 
@@ -147,7 +147,7 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
         None if candidate.score is None else score_in_words(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
         _vote_counts(candidate.votes, sheet.n_raters),
-        some(raters, most=most_raters),
+        join_first(raters, most=most_raters),
         _vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 

@@ -31,7 +31,7 @@ from reassess.proposals import (
     seconds_per_vote,
     votes_until_closed,
 )
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _VOTES = 5  # as for ReaL
 _LEAST_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
@@ -147,7 +147,7 @@ def tasks(
             "all-golden",
             "all questions are golden, and golden questions are not in the tasks",
             where=candidates,
-            found=counted(golden_count, "question"),
+            found=count_noun(golden_count, "question"),
             fix="use other candidates, or --golden none",
         )
     votes_per_question: float = per_question
@@ -180,11 +180,11 @@ def tasks(
             call.info(f"golden, for experts: {sample_in_words(golden_drawn.sample, len(golden_drawn.questions))}")
             call.info(NOT_IN_TASKS)
         if golden_count:
-            are = counted(golden_count, "golden question is", "golden questions are")
+            are = count_noun(golden_count, "golden question is", "golden questions are")
             call.info(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
-            names = some([questions.classes.label(class_id) for class_id in without_path], most=3)
-            call.info(f"{counted(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
+            names = join_first([questions.classes.label(class_id) for class_id in without_path], most=3)
+            call.info(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
@@ -234,16 +234,16 @@ def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question:
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.info(
-        f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
-        f"{counted(effort.images, 'image')}"
+        f"{output}: {count_noun(effort.tasks, 'task')} with {count_noun(effort.questions, 'question')} on "
+        f"{count_noun(effort.images, 'image')}"
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
     call.info(f"tasks with {'; with '.join(counts)}")
-    votes = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
+    votes = f"{count_noun(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions
         votes = (
-            f"about {counted(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
+            f"about {count_noun(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
         )
     if effort.hours is None:
         call.info(f"{votes}; to estimate hours: --seconds")

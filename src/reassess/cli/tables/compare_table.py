@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.call import Call, percent, percents
+from reassess.cli.call import Call, interval_cell, percent_cell
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, print_text
@@ -37,7 +37,7 @@ from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
-from reassess.text import shared, some
+from reassess.text import join_first, merge_equal
 
 _Part = TypeVar("_Part")
 
@@ -89,7 +89,7 @@ def print_comparison(call: Call, findings: Findings) -> None:
         _print_preferences(findings.preferences)
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
-    for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
+    for line in merge_equal({model: findings.evaluations[model].detected for model in findings.panel.models}):
         call.info(line)
     for line in not_shared_in_words(findings.panel):
         call.info(line)
@@ -130,7 +130,7 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
-        shares = percent(part.accuracy_a), percent(part.accuracy_b)
+        shares = percent_cell(part.accuracy_a), percent_cell(part.accuracy_b)
         unique_hits = format_count(part.n_only_a), format_count(part.n_only_b)
     test_cells = _difference_in_points(part), _interval_in_points(part.interval), _p_value(part, "p_value")
     return [name, format_count(part.n), *shares, *test_cells, *unique_hits]
@@ -154,15 +154,15 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
         ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
-        (f"{label_title} %", list(map(percent, ranking.real))),
-        ("95 %", list(map(percents, ranking.real))),
+        (f"{label_title} %", list(map(percent_cell, ranking.real))),
+        ("95 %", list(map(interval_cell, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
         columns.append(
-            ("true labels, 95 %", [percents(uncertainty.accuracy_interval(model)) for model in ranking.models])
+            ("true labels, 95 %", [interval_cell(uncertainty.accuracy_interval(model)) for model in ranking.models])
         )
     if ranking.original is not None and ranking.original_ranks is not None:
-        columns.append(("original %", list(map(percent, ranking.original))))
+        columns.append(("original %", list(map(percent_cell, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
     leads = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*map(_difference_in_points, leads), None]))
@@ -198,7 +198,7 @@ def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
     of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
-    return [percent(verdicts.model_share), percents(verdicts.model_share), percent(of_label)]
+    return [percent_cell(verdicts.model_share), interval_cell(verdicts.model_share), percent_cell(of_label)]
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
@@ -208,11 +208,11 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             bias.model if group == "all" else "",
             group,
             f"{part.by_model.n:,}",
-            percent(part.by_model),
-            percents(part.by_model),
-            percent(part.chance_share),
+            percent_cell(part.by_model),
+            interval_cell(part.by_model),
+            percent_cell(part.chance_share),
             None if part.p_value is None else _p_cell(p_text(part.p_value)),
-            percent(part.raters_favourite),
+            percent_cell(part.raters_favourite),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
@@ -248,7 +248,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
         pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes most often valid together: {some(pair_texts, most=3)}"
+        yield f"classes most often valid together: {join_first(pair_texts, most=3)}"
 
 
 def _how_to_measure(findings: Findings) -> str:

@@ -12,7 +12,7 @@ from reassess.cli.curve_inputs import CurveParts
 from reassess.cli.screen import print_table
 from reassess.core import StopRule
 from reassess.formats.tables import write_table
-from reassess.text import counted, percent, some
+from reassess.text import count_noun, format_percent, join_first
 
 _MOST_VARIANTS = 8
 
@@ -30,13 +30,13 @@ def print_curves(
         rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = curve_parts.golden
-    questions, images = counted(len(golden), "golden question"), counted(len(golden.questions.images), "image")
+    questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
     call.info(f"{questions} on {images}, {golden.positives:,} valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.info(golden.by_experts.note)
     _print_golden_votes(call, curve_parts)
     if golden.unrated:
-        questions = counted(golden.unrated, "golden question")
+        questions = count_noun(golden.unrated, "golden question")
         call.info(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.exclusive:
         call.note("golden images are measured on all classes; a class without a score has the score 0")
@@ -46,7 +46,7 @@ def print_curves(
             call.note("for out-of-sample scores: --leave-out image")
     unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.left_out is None]
     if is_out_of_sample and unchanged:
-        call.info(f"{some(unchanged)}: made without golden answers, so --leave-out changes nothing")
+        call.info(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
         call.note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
@@ -59,7 +59,7 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     if votes is None or all_votes is None or all_votes is votes:
         return
     voted, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
-    items = counted(scored - voted, "golden item has", "golden items have")
+    items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
     call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
@@ -112,7 +112,8 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requeste
     for replay in replays:
         if replay.rule in requested:
             call.info(
-                f"{file}, stop rule {_bounds(replay.rule)}: {percent(replay.share_taken)} % of {replay.votes:,} votes "
+                f"{file}, stop rule {_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
+                f"{replay.votes:,} votes "
                 f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
                 f"({replay.changed.min():,} to {replay.changed.max():,})"
             )
@@ -147,7 +148,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
 
 def _replay_row(replay: StopReplay) -> list[str]:
     counts = (f"{replay.changed.mean():,.1f}", f"{replay.images_changed.mean():,.1f}")
-    return [_bounds(replay.rule), percent(replay.share_taken), *counts, percent(replay.labels_in_common)]
+    return [_bounds(replay.rule), format_percent(replay.share_taken), *counts, format_percent(replay.labels_in_common)]
 
 
 def _bounds(rule: StopRule) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.call import Call, percent, percents
+from reassess.cli.call import Call, interval_cell, percent_cell
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
@@ -16,7 +16,7 @@ from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, mis
 from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
-from reassess.text import counted, shared
+from reassess.text import count_noun, merge_equal
 
 _MOST_CLASSES = 20
 
@@ -70,7 +70,7 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
         print_text(f"no ranking: {results.common}")
     elif results.common is not None:
         images = next(iter(next(iter(results.common.values())).values())).images
-        print_text(f"on the {counted(images, 'image')} that all files contain:")
+        print_text(f"on the {count_noun(images, 'image')} that all files contain:")
         _select_table(results, results.common, ranked=True).print()
     if results.common is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
@@ -109,8 +109,8 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
                 f"{result.excluded:,}",
-                percent(effects.accuracy_on_all),
-                percent(effects.accuracy_on_rest),
+                percent_cell(effects.accuracy_on_all),
+                percent_cell(effects.accuracy_on_rest),
                 points,
                 bounds,
             ]
@@ -178,11 +178,11 @@ def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str |
             _print_by_label_count(file, result)
         elif by == "class":
             _print_by_class(call, file, result, classes)
-    for line in shared({file: result.detected for file, result in ranking.items()}):
+    for line in merge_equal({file: result.detected for file, result in ranking.items()}):
         call.info(line)
-    for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal({file: not_scored_in_words(result) for file, result in ranking.items()}):
         call.info(line)
-    for line in shared({file: label_errors_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal({file: label_errors_in_words(result) for file, result in ranking.items()}):
         call.info(line)
     if accuracies := "; ".join(_accuracies_on_scored_images(ranking)):
         call.info(f"original accuracy on the scored images: {accuracies}")
@@ -193,8 +193,8 @@ def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str |
 def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [percent(result.real.get(k)), percents(result.real.get(k))]
-    cells += [percent(result.original_accuracy(k)) for k in top_k]
+        cells += [percent_cell(result.real.get(k)), interval_cell(result.real.get(k))]
+    cells += [percent_cell(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None else result.soft.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
@@ -219,7 +219,7 @@ def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
     """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {percent(part) or '-'} %" for k, part in result.original_scored.items())
+            shares = ", ".join(f"top-{k} {percent_cell(part) or '-'} %" for k, part in result.original_scored.items())
             yield f"{file} {shares}"
 
 
@@ -255,7 +255,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
-        cells = [cell for count in counts for cell in (percent(count), percents(count))]
+        cells = [cell for count in counts for cell in (percent_cell(count), interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
     labels_name = heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
@@ -271,7 +271,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
-        accuracy = percent(Proportion(entry["hits"], entry["images"]))
+        accuracy = percent_cell(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
     headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
     print_table(headings, rows, title=file, text_columns=3)
@@ -288,7 +288,7 @@ def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: boo
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([percent(first), *([rank_of[file]] if ranked else [])])
+            rows.setdefault(file, []).extend([percent_cell(first), *([rank_of[file]] if ranked else [])])
     headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
     best = [name for name in headings if name != "rank"] if ranked else []
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
@@ -297,7 +297,7 @@ def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: boo
 def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, Evaluations]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = counted(result.scorable, "image")
+        labelled = count_noun(result.scorable, "image")
         call.info(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
 
 
@@ -311,7 +311,7 @@ def _print_multi_label(
     for file, part in reviewed.items():
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
-    for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
+    for line in merge_equal({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
         call.info(line)
     for line in _multi_label_footnotes(reviewed):
         call.note(line)
@@ -323,7 +323,7 @@ def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> 
         (part.accuracy, part.mean_class_accuracy),
         (part.lenient_accuracy, part.mean_class_lenient_accuracy),
     ):
-        cells += [percent(image_share), percents(image_share), percent(class_share)]
+        cells += [percent_cell(image_share), interval_cell(image_share), percent_cell(class_share)]
     return cells
 
 
@@ -331,8 +331,8 @@ def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Cla
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
-            percent(entry["unclear_excluded"]),
-            percent(entry["unclear_is_correct"]),
+            percent_cell(entry["unclear_excluded"]),
+            percent_cell(entry["unclear_is_correct"]),
         ]
         for entry in part.classes_to_json(classes)
     ]
@@ -344,7 +344,7 @@ def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
     counts = (
         f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
     )
-    images = counted(part.n_problematic + part.n_empty + part.n_unknown, "image")
+    images = count_noun(part.n_problematic + part.n_empty + part.n_unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.call import Call, percent, percents
+from reassess.cli.call import Call, interval_cell, percent_cell
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, print_text
 from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff, ModelOrders
@@ -14,7 +14,7 @@ from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.result import not_scored_in_words
 from reassess.formats.result_files import format_count
-from reassess.text import counted, shared
+from reassess.text import count_noun, merge_equal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -108,7 +108,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.share_equal), *unlabelled])
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent_cell(agreement.share_equal), *unlabelled])
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
     call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
     call.note("equal %: share of the images that are labelled in both")
@@ -176,17 +176,17 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.order_changes)
-        yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {counted(tests, 'lead')}"
+        yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
 def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
-    yield from shared({model: result.detected for model, result in models.items()})
+    yield from merge_equal({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = shared({model: not_scored_in_words(ranking[model]) for model in models})
+        lines = merge_equal({model: not_scored_in_words(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, format_count(result.scored), percent(first), percents(first), *rank]
+    return [model, name, format_count(result.scored), percent_cell(first), interval_cell(first), *rank]

@@ -18,7 +18,7 @@ from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import heading
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
-from reassess.text import counted, percentage, some
+from reassess.text import count_noun, format_percent_value, join_first
 
 _SMALL = 0.0001  # smaller p-values are printed as "below 0.0001"
 _NO_LEVEL = "original or reassessed labels are missing"
@@ -90,9 +90,9 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbours(placement, labels_name)
-    call.info(f"{counted(len(board), 'row')} of {counted(board.n_models, 'model')}")
+    call.info(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
-        call.info(f"{counted(count, 'row')} dropped: {reason}")
+        call.info(f"{count_noun(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
@@ -105,9 +105,9 @@ def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     for row in rows:
         entry = board.entries[row]
         millions = None if entry.parameters is None else PrintedNumber(f"{entry.parameters:,.1f}", entry.parameters)
-        real = PrintedNumber(percentage(entry.real), entry.real), format_count(int(board.real_ranks[row]))
+        real = PrintedNumber(format_percent_value(entry.real), entry.real), format_count(int(board.real_ranks[row]))
         original = (
-            PrintedNumber(percentage(entry.original), entry.original),
+            PrintedNumber(format_percent_value(entry.original), entry.original),
             format_count(int(board.original_ranks[row])),
         )
         cells.append([entry.model, entry.image_size, millions, *real, *original])
@@ -158,7 +158,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
             yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels ({percentage(level.percent)} %)", above]
+        yield [f"rows above the original labels ({format_percent_value(level.percent)} %)", above]
 
 
 def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
@@ -170,18 +170,18 @@ def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
 def _placement_row(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
     total = f"of {placement.n_rows:,}"
-    cells = [percentage(entry.real), f"{placement.real_rank:,} {total}", percentage(entry.original)]
+    cells = [format_percent_value(entry.real), f"{placement.real_rank:,} {total}", format_percent_value(entry.original)]
     cells.append(f"{placement.original_rank:,} {total}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
-    interval = f"{percentage(expected.low)} to {percentage(expected.high)}"
-    return [str(entry), *cells, percentage(expected.real), interval, f"{expected.residual:+.2f}"]
+    interval = f"{format_percent_value(expected.low)} to {format_percent_value(expected.high)}"
+    return [str(entry), *cells, format_percent_value(expected.real), interval, f"{expected.residual:+.2f}"]
 
 
 def _print_neighbours(placement: Placement, labels_name: str) -> None:
     entry = placement.entry
     rows = [
-        [str(row), percentage(row.real), f"{row.real - entry.real:+.2f}", percentage(row.original)]
+        [str(row), format_percent_value(row.real), f"{row.real - entry.real:+.2f}", format_percent_value(row.original)]
         for row in (*placement.better_rows, entry, *placement.other_rows)
     ]
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
@@ -215,13 +215,13 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
         if board.family.groups and board.has_empty_family:
             subject = "the first group of the pattern"
             fix = " (put alternatives into one group, such as (a|b))"
-        models = counted(models_without_family, "model")
+        models = count_noun(models_without_family, "model")
         yield f"{models} without a family, each taken as its own family: {subject} does not match the name{fix}"
     if far_out.rows:
         low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
-            f"{some(far_out.rows, most=3)}"
+            f"{join_first(far_out.rows, most=3)}"
         )
     without = [name for name, line in _named_lines(trend) if line.fit is None]
     for name in without:
@@ -237,7 +237,7 @@ def _placement_notes(placement: Placement) -> Iterator[str]:
     if expected is not None:
         yield (
             f"{entry}: expected value from the {expected.rows:,} rows with the closest original accuracy, of "
-            f"{counted(expected.families, 'family', 'families')}; further above its expected value than "
+            f"{count_noun(expected.families, 'family', 'families')}; further above its expected value than "
             f"{100 * expected.share_below:.0f} % of these rows"
         )
     if placement.caveat:

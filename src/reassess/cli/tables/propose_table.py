@@ -13,7 +13,7 @@ from reassess.cli.screen import print_table
 from reassess.core import NOT_ASKED, ORIGINAL_SOURCE, UNRATED, Candidates, ModelChoice, ModelSubset, ProposalResult
 from reassess.formats.tables import write_table
 from reassess.numeric import Proportion
-from reassess.text import counted, shared, some
+from reassess.text import count_noun, join_first, merge_equal
 
 _MOST_MODELS = 10
 _SCORE_KINDS = {
@@ -26,7 +26,7 @@ def print_written(call: Call, output: Path, candidates: Candidates) -> None:
     """Print the number of candidates in the output."""
     images = len(candidates.questions.images)
     mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
-    call.info(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
+    call.info(f"{output}: {count_noun(len(candidates), 'candidate')} for {count_noun(images, 'image')}{mean}")
 
 
 def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str], *, sources: bool) -> None:
@@ -38,14 +38,14 @@ def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str]
 
 
 def _print_images(call: Call, result: ProposalResult) -> None:
-    images_text = counted(len(result.set_aside), "image needs", "images need")
+    images_text = count_noun(len(result.set_aside), "image needs", "images need")
     call.info(f"{images_text} no question: all models agree with the original label")
     if result.without_original:
-        call.info(f"{counted(result.without_original, 'image')} without an original label")
+        call.info(f"{count_noun(result.without_original, 'image')} without an original label")
     if result.n_unseen:
-        call.info(f"{counted(result.n_unseen, 'known image')} not predicted by any model")
+        call.info(f"{count_noun(result.n_unseen, 'known image')} not predicted by any model")
     if result.without_class:
-        images = counted(result.without_class, "image")
+        images = count_noun(result.without_class, "image")
         call.info(f"{images} without a candidate: no original label, and only unknown classes predicted")
     call.info(
         f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "
@@ -76,15 +76,15 @@ def _print_models(call: Call, result: ProposalResult, detected: Mapping[str, str
         {name: detected[name] for name in models},
         {name: _SCORE_KINDS.get(model.kind, "") for name, model in models.items()},
         {
-            name: f"{counted(model.unknown, 'unknown image')} not used" if model.unknown else ""
+            name: f"{count_noun(model.unknown, 'unknown image')} not used" if model.unknown else ""
             for name, model in models.items()
         },
         {
-            name: f"no predictions for {counted(model.missing, 'image')} of other models" if model.missing else ""
+            name: f"no predictions for {count_noun(model.missing, 'image')} of other models" if model.missing else ""
             for name, model in models.items()
         },
     ]
-    for line in chain.from_iterable(map(shared, lines_by_model)):
+    for line in chain.from_iterable(map(merge_equal, lines_by_model)):
         call.info(line)
 
 
@@ -140,14 +140,14 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     )
     call.info(_search_in_words(choice))
     call.note(
-        f"recall and precision: on the {counted(choice.check_images, 'golden image')} for checking; "
-        f"the subsets were selected on {counted(choice.search_images, 'other golden image')}"
+        f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
+        f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
     )
     if choice.set_aside:
-        images = counted(choice.set_aside, "golden image")
+        images = count_noun(choice.set_aside, "golden image")
         call.info(f"{images} where all models agree with the original label, which is the only candidate")
     if choice.not_predicted:
-        call.info(f"{counted(choice.not_predicted, 'golden image')} not used: without predictions")
+        call.info(f"{count_noun(choice.not_predicted, 'golden image')} not used: without predictions")
     call.note("recall: share of valid golden questions that are candidates")
     call.note("precision: share of valid questions among candidates with a golden answer")
     call.note(
@@ -163,17 +163,17 @@ def _print_chosen(call: Call, choice: ModelChoice) -> None:
         return
     call.info(f"chosen: {', '.join(chosen.models)}")
     call.info(
-        f"{counted(chosen.candidates, 'candidate')} for {counted(chosen.images, 'image')}; "
+        f"{count_noun(chosen.candidates, 'candidate')} for {count_noun(chosen.images, 'image')}; "
         f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
     )
     if chosen.missing:
-        images = counted(chosen.missing, "image")
+        images = count_noun(chosen.missing, "image")
         call.info(f"{images} without candidates: predicted only by other models")
     if chosen == choice.all_models:
-        images = counted(choice.check_images + choice.search_images, "golden image")
+        images = count_noun(choice.check_images + choice.search_images, "golden image")
         call.info(f"on all {images}: recall {_share(choice.bounded_recall)}")
     else:
-        images = counted(choice.check_images, "golden image")
+        images = count_noun(choice.check_images, "golden image")
         call.info(f"on {images} not used in the search:")
         call.info(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
     call.info(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
@@ -205,7 +205,7 @@ def _model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> 
         return f"all {len(all_models):,}"
     if len(omitted) <= _MOST_NAMES:
         return f"all except {', '.join(omitted)}"
-    return some(subset.models, most=_MOST_NAMES - 1)
+    return join_first(subset.models, most=_MOST_NAMES - 1)
 
 
 def _subset_cells(subset: ModelSubset) -> list[object]:
@@ -220,7 +220,7 @@ def _share(share: Proportion) -> str:
 
 
 def _search_in_words(choice: ModelChoice) -> str:
-    subsets = counted(choice.subsets, "subset")
+    subsets = count_noun(choice.subsets, "subset")
     if choice.exact:
         return f"exact search: all {subsets} measured, with the same N"
     return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
@@ -256,17 +256,17 @@ def print_unasked(
         printed = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
         print_table(headings, _unasked_rows(candidates, written[:printed]), text_columns=4)
-    number = counted(len(candidates), "candidate")
+    number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     call.info(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
-    predicted = counted(len(candidates), "predicted class is", "predicted classes are")
+    predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
     call.info(
         f"{predicted} not labels and were not asked about: {_count_reason(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_reason(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown.items():
         if count:
-            call.info(f"{file}: {counted(count, 'unknown image')} not used")
+            call.info(f"{file}: {count_noun(count, 'unknown image')} not used")
 
 
 def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:

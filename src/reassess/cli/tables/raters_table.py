@@ -11,7 +11,7 @@ from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, print_text
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 _MOST_ANSWERS = 4  # shares of more answers are too wide for a column
 _MOST_PAIRS = 10
@@ -87,9 +87,9 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(rater.confusion.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
-    items = counted(int(np.count_nonzero(golden.truth >= 0)), "golden item")
+    items = count_noun(int(np.count_nonzero(golden.truth >= 0)), "golden item")
     yield (
-        f"measured on {items} ({', '.join(parts)}): {counted(votes, 'vote')} by {counted(len(measured), 'rater')}"
+        f"measured on {items} ({', '.join(parts)}): {count_noun(votes, 'vote')} by {count_noun(len(measured), 'rater')}"
         + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
     )
     if golden.by_experts is not None and golden.by_experts.note is not None:
@@ -125,7 +125,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
         reason = "no votes on golden items" if result.golden else "no votes"
-        yield f"-: {reason}: {some(unmeasured, most=10)}"
+        yield f"-: {reason}: {join_first(unmeasured, most=10)}"
 
 
 def _print_pairs(dependent: Dependence | None, where: str) -> None:

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reassess.cli.call import Call, percent, percents
+from reassess.cli.call import Call, interval_cell, percent_cell
 from reassess.cli.screen import format_fix, format_message, print_table, print_text
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.errors import ReassessWarning
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
     from reassess.annotation import PracticeRound, Progress, RaterProgress
@@ -89,10 +89,13 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
 
 
 def _contents(part: PartCheck) -> str:
-    counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in part.counts.items())
+    counts = ", ".join(
+        count_noun(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in part.counts.items()
+    )
     if part.answers:
         counts += (
-            f"; answers {some([f'{answer} {count:,}' for answer, count in part.answers.items()], most=_MOST_ANSWERS)}"
+            "; answers "
+            f"{join_first([f'{answer} {count:,}' for answer, count in part.answers.items()], most=_MOST_ANSWERS)}"
         )
     if part.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
@@ -102,8 +105,8 @@ def _contents(part: PartCheck) -> str:
 def _made_from(part: PartCheck) -> str | None:
     if not part.made_from:
         return None
-    changed = f"; stale: {some(part.stale)} changed later" if part.stale else ""
-    return f"{some(part.made_from)}{changed}"
+    changed = f"; stale: {join_first(part.stale)} changed later" if part.stale else ""
+    return f"{join_first(part.made_from)}{changed}"
 
 
 def _missing_in_words(parts: Iterable[PartCheck]) -> str:
@@ -112,7 +115,7 @@ def _missing_in_words(parts: Iterable[PartCheck]) -> str:
 
 def _problem_in_words(problem: NameProblem) -> str:
     fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
-    count = counted(problem.count, problem.thing, _PLURAL.get(problem.thing))
+    count = count_noun(problem.count, problem.thing, _PLURAL.get(problem.thing))
     return f"{count} {problem.what}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 
@@ -158,7 +161,9 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
         printed = {name: chance for name, chance in chances.items() if not name.startswith("always")}
-        texts = [f"{name} {percent(chance)} %" for name, chance in {**printed, "always the same": constant}.items()]
+        texts = [
+            f"{name} {percent_cell(chance)} %" for name, chance in {**printed, "always the same": constant}.items()
+        ]
         yield f"chance to pass without looking at the images: {', '.join(texts)}"
 
 
@@ -168,7 +173,7 @@ def warn_of_easy_practice(practice: "PracticeRound", *, has_begun: bool = False)
         name, chance = practice.easiest
         enough = practice.enough_tasks
         more = "" if enough is None else f"--golden {practice.questions_for} --practice {enough}, or "
-        text = f"practice is easy to pass without looking at the images: {name}, {percent(chance)} %"
+        text = f"practice is easy to pass without looking at the images: {name}, {percent_cell(chance)} %"
         fix = "look at the balanced accuracy on golden questions too"
         if not has_begun:
             fix = f"annotate create with {more}a higher --bar"
@@ -184,25 +189,25 @@ def states_in_words(progress: "Progress") -> str:
 
 
 def _summary(progress: "Progress") -> Iterator[str]:
-    yield f"{counted(progress.questions, 'question')}: {states_in_words(progress)}"
+    yield f"{count_noun(progress.questions, 'question')}: {states_in_words(progress)}"
     if progress.golden:
         unknown = progress.golden_unknown
         first = f", {unknown:,} with too few experts' answers: send the experts their links first" if unknown else ""
         yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{first}"
     if progress.golden_split:
-        yield f"experts disagree on {counted(progress.golden_split, 'golden question')}: see the owner page"
+        yield f"experts disagree on {count_noun(progress.golden_split, 'golden question')}: see the owner page"
     yield from practice_in_words(progress.practice)
     yield (
-        f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
-        f"last 24 hours; at most {counted(progress.votes_needed, 'more vote')} needed"
+        f"{count_noun(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
+        f"last 24 hours; at most {count_noun(progress.votes_needed, 'more vote')} needed"
     )
     if progress.skipped:
-        names = some([name for name, _ in progress.skipped], most=3)
-        yield f"{counted(len(progress.skipped), 'image')} skipped: {names}"
+        names = join_first([name for name, _ in progress.skipped], most=3)
+        yield f"{count_noun(len(progress.skipped), 'image')} skipped: {names}"
     if progress.paused:
         yield "paused: raters get no questions"
     if progress.waiting:
-        yield f"more raters needed: nobody is left to answer {counted(progress.waiting, 'open question')}"
+        yield f"more raters needed: nobody is left to answer {count_noun(progress.waiting, 'open question')}"
     elif not progress.paused and progress.votes_needed and progress.ends is not None:
         yield f"expected to finish: {_format_time(progress.ends)}"
 
@@ -215,8 +220,8 @@ def _row(person: "RaterProgress", golden: int) -> list[str | None]:
         f"{person.votes:,}",
         None if person.seconds is None else f"{person.seconds:.1f}",
         f"{person.n_answers:,} of {golden:,}" if person.role == "expert" else f"{person.golden.n:,}",
-        percent(person.golden.value),
-        percents(person.golden.interval),
+        percent_cell(person.golden.value),
+        interval_cell(person.golden.interval),
         None if person.last is None else _format_time(person.last),
         ", ".join(person.flags),
     ]

@@ -35,7 +35,7 @@ from reassess.formats.predictions.prediction_arrays import (
 from reassess.formats.predictions.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.arrays import as_floats
-from reassess.text import counted
+from reassess.text import count_noun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -157,7 +157,7 @@ def read_predictions(
                     lines, detected=f"{predictions.detected}, image names from {names_path.name}"
                 )
             else:
-                reason = "it lists the outputs" if is_list else f"it has {counted(len(lines), 'line')}"
+                reason = "it lists the outputs" if is_list else f"it has {count_noun(len(lines), 'line')}"
                 unused = f"{names_path.name} not used for image names: {reason}"
                 predictions = replace(predictions, detected=f"{predictions.detected}; {unused}")
     except ReassessError as error:

@@ -15,7 +15,7 @@ from reassess.core.classes import missing_class_list_error
 from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import describe_unknown_names, refuse_ids, suggest_spelling
 from reassess.formats.tables import locate_row, refuse_missing_values, to_integers
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -152,8 +152,8 @@ def _read_rank_columns(
                 "numbered-columns",
                 "numbers of the top-k columns have a gap",
                 where=path,
-                allowed=some(expected),
-                found=some(sorted(headings)),
+                allowed=join_first(expected),
+                found=join_first(sorted(headings)),
                 fix="keep all top-k columns, and number them without a gap",
             )
         unknown: _Unknown = {}
@@ -163,7 +163,7 @@ def _read_rank_columns(
                 "ids-and-names",
                 "some columns have output numbers, others class names",
                 where=path,
-                found=some(expected),
+                found=join_first(expected),
                 fix="write all classes by name, and remove the list of outputs",
             )
         table_of_ids = np.stack([ids for ids, _ in columns], axis=1)
@@ -315,7 +315,7 @@ def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[s
             "ids-and-scores",
             "table has both ids and scores",
             where=path,
-            found=f"ids in {_format_heading_range(headings)}; scores in {some(scores, most=3)}",
+            found=f"ids in {_format_heading_range(headings)}; scores in {join_first(scores, most=3)}",
             fix="delete the columns that are not the model's predictions",
         )
 

@@ -14,7 +14,7 @@ from reassess.core.checks import check_all_valid
 from reassess.core.classes import class_list_for_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
-from reassess.text import counted, nearest, shortened, some
+from reassess.text import count_noun, join_first, shorten, suggest_name
 
 _MAX_EXAMPLES, _MAX_NAME_LENGTH = 3, 60  # names in a message, and letters of one
 _MOST_DIGITS = 7
@@ -57,7 +57,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "line does not give the class of an output",
                 where=f"{path}, line {number}",
                 allowed="the number of an output or a range, and a class: 281,cat or 281-285,cat",
-                found=some([repr(line)]),
+                found=join_first([repr(line)]),
             )
         repeated = [output for output in range(first, last + 1) if classes.setdefault(output, name) != name]
         if repeated:
@@ -65,7 +65,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "duplicate-value",
                 "output has two classes",
                 where=f"{path}, line {number}",
-                found=f"output {repeated[0]}: {some([classes[repeated[0]]])} and {some([name])}",
+                found=f"output {repeated[0]}: {join_first([classes[repeated[0]]])} and {join_first([name])}",
                 fix="keep one of the lines",
             )
     return classes
@@ -79,7 +79,7 @@ def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
             "header is missing",
             where=f"{path}, line 1",
             allowed="output,class and lines such as 281-285,cat; or the class of each output, one per line",
-            found=some([repr(lines[0].strip())]),
+            found=join_first([repr(lines[0].strip())]),
             fix="write output,class into the first line",
         )
 
@@ -95,7 +95,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
             "output of the list is not an output of the model",
             where=OUTPUT_LIST,
             allowed=f"0 to {n_outputs - 1:,}",
-            found=some(others, most=3),
+            found=join_first(others, most=3),
         )
     return [outputs.get(output, "-") for output in range(n_outputs)]
 
@@ -186,7 +186,7 @@ def map_outputs(
             "no output is a class of the benchmark",
             where=where,
             allowed=classes.allowed_names,
-            found=some(list(dict.fromkeys(outputs))),
+            found=join_first(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
@@ -249,7 +249,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
             "unknown class",
             where=OUTPUT_LIST,
             allowed=classes.allowed_names,
-            found=some([repr(name) for name in unknown], most=_MAX_EXAMPLES),
+            found=join_first([repr(name) for name in unknown], most=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
@@ -260,11 +260,11 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
     ignored = np.flatnonzero(predictions.columns < 0)
     if not ignored.size:
         return predictions
-    names = some([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
+    names = join_first([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
-        detected=f"{predictions.detected}; {counted(ignored.size, 'output')} ignored (unknown class): {names}",
+        detected=f"{predictions.detected}; {count_noun(ignored.size, 'output')} ignored (unknown class): {names}",
         unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
     )
 
@@ -274,18 +274,18 @@ def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
     if unknown_class != "drop" and predictions.columns is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
-    images = f"; {counted(empty, 'image')} without another prediction, counted as wrong" if empty else ""
+    images = f"; {count_noun(empty, 'image')} without another prediction, counted as wrong" if empty else ""
     return describe_unknown_names(predictions.unknown_classes, ", dropped") + images
 
 
 def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
     """Suggest a class that is spelled like an unknown name, or another `unknown_class`."""
     known = [classes.label(class_id) for class_id in range(classes.count or 0)]
-    near = ((name, nearest(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
-    meant = next((f" ({shortened(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
+    near = ((name, suggest_name(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
+    meant = next((f" ({shorten(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
     return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
 
 
 def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
     """Say how many predictions are not classes, with some of their names."""
-    return f"{unknown}{handling}: {some(unknown.names, most=_MAX_EXAMPLES)}"
+    return f"{unknown}{handling}: {join_first(unknown.names, most=_MAX_EXAMPLES)}"

@@ -37,7 +37,7 @@ from reassess.formats.predictions.id_columns import (
 )
 from reassess.formats.predictions.score_columns import find_scores
 from reassess.formats.tables import read_table, refuse_fork, refuse_missing_values, to_text
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -172,7 +172,7 @@ def _find_name_column(path: Path, table: "pl.DataFrame") -> str:
             "column 'image' is missing",
             where=path,
             allowed=", ".join(_NAME_COLUMNS),
-            found=some(table.columns),
+            found=join_first(table.columns),
             fix="rename the column with image names",
         )
     first = names[0]

@@ -14,7 +14,7 @@ from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flatten_lists, parse_lists
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, check_outputs, describe_order, map_outputs
 from reassess.formats.tables import to_floats
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,7 +58,7 @@ def find_scores(
         detected += describe_order(classes, outputs)
     unknown = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if unknown:
-        detected += f"; {counted(len(unknown), 'column')} ignored (unknown class): {some(sorted(unknown))}"
+        detected += f"; {count_noun(len(unknown), 'column')} ignored (unknown class): {join_first(sorted(unknown))}"
     kept = table[:, np.flatnonzero(columns >= 0).tolist()]
     scores = kept.select(to_floats(path, series) for series in kept).to_numpy()
     if outputs is None:  # a list of outputs says which outputs are not classes
@@ -78,7 +78,7 @@ def _check_ignored_columns(
     rows = int(np.count_nonzero(higher.any(axis=1)))
     if not rows:
         return
-    names = some([ignored.columns[i] for i in np.flatnonzero(higher.any(axis=0))])
+    names = join_first([ignored.columns[i] for i in np.flatnonzero(higher.any(axis=0))])
     text = f"a column that is not a class has the highest score in {rows:,} of {len(scores):,} rows"
     if unknown_class == "error":
         fix = Fix("rename the column to its class, or ignore it: {unknown_class}", unknown_class='"drop"')
@@ -99,7 +99,7 @@ def _find_heading_classes(
             "column headings are numbers, but not class ids" if outputs is None else "wrong number of outputs",
             where=path,
             allowed=f"0 to {count - 1}" if count else None,
-            found=some(outside),
+            found=join_first(outside),
             fix=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
     if classes.has_local_ids and outputs is None and ids:
@@ -121,6 +121,6 @@ def _find_heading_classes(
         "column 'prediction' is missing",
         where=path,
         allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column per class, named by id, wnid or name",
-        found=some(table.columns),
+        found=join_first(table.columns),
         fix="rename the column with predicted classes",
     )

@@ -13,7 +13,7 @@ from reassess.core.checks import check_known, check_range, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts
 from reassess.formats.tables import locate_row, refuse_missing_values, to_integers, to_text
-from reassess.text import some
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,7 +75,7 @@ def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) 
             "ambiguous-column",
             f"column {_COUNT!r} and other columns of numbers could all be counts",
             where=path,
-            found=some([_COUNT, *others]),
+            found=join_first([_COUNT, *others]),
             fix=f"delete {_COUNT} if the other columns count votes per class; otherwise delete the other columns",
         )
     return _CLASS in table.columns
@@ -130,7 +130,8 @@ def _read_wide(
         unconfirmed = [name for name in headings if name not in labels]
         if unconfirmed:
             warnings.warn(
-                f"{path}: without a class list, each of these columns counts as a class: {some(unconfirmed, most=5)}",
+                f"{path}: without a class list, each of these columns counts as a class: "
+                f"{join_first(unconfirmed, most=5)}",
                 ReassessWarning,
                 stacklevel=2,
             )
@@ -147,7 +148,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed_names,
-                found=some(unknown, most=3),
+                found=join_first(unknown, most=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
     return class_ids_from_texts(path, headings, classes)

@@ -22,7 +22,7 @@ from reassess.formats.tables import (
     to_nullable_floats,
 )
 from reassess.formats.votes.vote_counts import class_vote_fields, has_counts, make_count_table, read_counts
-from reassess.text import counted, some
+from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +71,7 @@ def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
     if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _NO_AND_YES:
         warnings.warn(
             ReassessWarning(
-                f"{path}: assuming that the only answers, from invalid to valid, are {some(numbers, most=10)}",
+                f"{path}: assuming that the only answers, from invalid to valid, are {join_first(numbers, most=10)}",
                 Fix.join(", ", "if other answers were possible", _LIST_ALL_ANSWERS),
             ),
             stacklevel=2,
@@ -92,7 +92,7 @@ def _refuse_unknown(
     counts = np.bincount(answer_ids, minlength=len(unique_answers)).tolist()
     by_count = sorted(zip(unique_answers, counts, unknown, strict=True), key=lambda row: -row[1])
     bad, good = (
-        [f"{answer!r} ({counted(n, 'vote')})" for answer, n, is_unknown in by_count if is_unknown is kind]
+        [f"{answer!r} ({count_noun(n, 'vote')})" for answer, n, is_unknown in by_count if is_unknown is kind]
         for kind in (True, False)
     )
     first = int(np.argmax(np.array(unknown)[answer_ids]))
@@ -100,8 +100,8 @@ def _refuse_unknown(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer",
         where=locate_row(path, int(rows[first])),
-        allowed=some(allowed, most=10) if allowed else "no, maybe, yes; whole numbers",
-        found=some(bad) + (f"; and {some(good)}" if good else ""),
+        allowed=join_first(allowed, most=10) if allowed else "no, maybe, yes; whole numbers",
+        found=join_first(bad) + (f"; and {join_first(good)}" if good else ""),
         fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if on_questions else None,
     )
 
@@ -219,7 +219,7 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
             "answers are yes or no, but column 'class' is missing",
             where=path,
             allowed="a column class, or classes as answers",
-            found=some(sorted(unique)),
+            found=join_first(sorted(unique)),
             fix="add the column; if yes and no are classes, list them in classes.txt",
         )
 
@@ -235,7 +235,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
             "not-on-questions",
             "votes are for one class per image, not on (image, class) questions",
             where=path,
-            allowed=f"a column class, and the answers {some(texts)}",
+            allowed=f"a column class, and the answers {join_first(texts)}",
             fix="use the columns image and class in all vote files, or only image in all",
         )
 

@@ -10,7 +10,7 @@ from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.formats.files import check_output
-from reassess.text import in_bytes
+from reassess.text import format_bytes
 
 
 @click.command(
@@ -54,7 +54,7 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         call.print_document("annotate", results | forms)
         return
     if output is not None:
-        call.info(f"{output}: {in_bytes(output.stat().st_size)}")
+        call.info(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
         call.info(f"{place}: already up to date (form {forms['after']})")
     elif forms:

@@ -29,7 +29,7 @@ from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_hierarchy
 from reassess.formats.files import check_output, exists, read_lines
-from reassess.text import counted
+from reassess.text import count_noun
 
 if TYPE_CHECKING:
     from reassess.annotation import CampaignPlan, ExampleImage
@@ -244,14 +244,14 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         call.print_document("annotate", results)
         return
     at_most = "at most " if plan.rules.stop else ""
-    tasks = f"{counted(len(plan.tasks), 'task')}, {counted(len(questions), 'question')}"
-    votes = f"{at_most}{counted(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
+    tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
+    votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
     call.info(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
         call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
     else:
-        tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
-        practice = f", {counted(practice_tasks, 'task')} for practice" if practice_tasks else ""
+        tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truth), 'question')}"
+        practice = f", {count_noun(practice_tasks, 'task')} for practice" if practice_tasks else ""
         call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
@@ -260,7 +260,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             call.info(NOT_IN_TASKS)
         if plan.golden_split:
             call.info(
-                f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "
+                f"experts disagree on {count_noun(plan.golden_split, 'golden question')}: a class is valid if more "
+                "than "
                 "half of the experts answered yes"
             )
         if plan.rules.stop is not None and not answered:
@@ -272,14 +273,15 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         if practice_tasks > plan.practice:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
             call.note(
-                f"practice has more than {counted(plan.practice, 'task')}: it takes all tasks of an image{reason}"
+                f"practice has more than {count_noun(plan.practice, 'task')}: it takes all tasks of an image{reason}"
             )
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.note(
-                f"{counted(larger, 'task')} with more questions than any golden task, so raters can recognise golden "
+                f"{count_noun(larger, 'task')} with more questions than any golden task, so raters can recognise "
+                "golden "
                 "tasks by their size"
             )
-    examples = f", {counted(len(plan.examples), 'example image')}" if plan.examples else ""
+    examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
     image_place = parts.benchmark.sources["images"] if plan.images else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
     call.info(f"images: {len(parts.images):,}, {hashed}{examples}")

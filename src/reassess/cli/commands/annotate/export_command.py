@@ -12,7 +12,7 @@ from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
-from reassess.text import counted
+from reassess.text import count_noun
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign, Exported
@@ -71,21 +71,23 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
         }
         call.print_document("annotate", results)
         return
-    questions = counted(len(exported.votes.items), "question")
-    call.info(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
+    questions = count_noun(len(exported.votes.items), "question")
+    call.info(
+        f"{output}: {count_noun(len(exported.votes), 'vote')} by {count_noun(len(raters), 'rater')} on {questions}"
+    )
     for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
             practice = f" ({exported.practice:,} for practice)" if role == "experts" and exported.practice else ""
-            call.info(f"golden: {counted(len(votes), 'vote')} by {role}{practice}")
+            call.info(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
-        call.info(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
+        call.info(f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum")
     if exported.unrated_golden:
         without, images = exported.unrated_golden, exported.unrated_images
         have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
-        on = f"{counted(without, 'golden question')} on {counted(images, 'image')}"
+        on = f"{count_noun(without, 'golden question')} on {count_noun(images, 'image')}"
         call.info(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
-        call.info(counted(len(exported.suggestions), "suggested class", "suggested classes"))
+        call.info(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
         "by excluded raters": exported.excluded,
         "to questions that had enough votes": exported.not_needed,
@@ -94,7 +96,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     }
     for reason, count in not_exported.items():
         if count:
-            call.info(f"not exported: {counted(count, 'answer')} {reason}")
+            call.info(f"not exported: {count_noun(count, 'answer')} {reason}")
 
 
 def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:

@@ -20,7 +20,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import print_text
 from reassess.errors import DataError
-from reassess.text import counted, nearest, some
+from reassess.text import count_noun, join_first, suggest_name
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign, Person
@@ -36,7 +36,7 @@ def _parse_person(text: str) -> tuple[str, str | None]:
     if not separator:
         return text, None
     if role not in _ROLES:
-        hint = nearest(role, _ROLES)
+        hint = suggest_name(role, _ROLES)
         raise click.BadParameter(f"{role!r} is not a role: {', '.join(_ROLES)}.{f' {hint}' if hint else ''}")
     return name, role
 
@@ -111,8 +111,8 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
     if raters >= each or all(person.role != "rater" for person in invited):
         return None
     at_most = "up to " if campaign.rules.stop else ""
-    votes = f"{at_most}{counted(each, 'vote')} per question"
-    return f"{counted(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
+    votes = f"{at_most}{count_noun(each, 'vote')} per question"
+    return f"{count_noun(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
@@ -123,14 +123,17 @@ def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: floa
         raise DataError(
             "duplicate-person",
             "person already exists",
-            found=some(existing),
+            found=join_first(existing),
             fix="choose another name, or --force for a new link, or --revoke",
         )
     if other_roles := [
         f"{name}, {person.role}" for name, person in people_by_name.items() if roles[name] not in (None, person.role)
     ]:
         raise DataError(
-            "duplicate-person", "person already exists with another role", found=some(other_roles), fix="omit the role"
+            "duplicate-person",
+            "person already exists with another role",
+            found=join_first(other_roles),
+            fix="omit the role",
         )
     for role in _ROLES:
         names = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent, progress_bars
+from reassess.cli.call import FILE, Call, Range, call_options, free_name, percent_cell, progress_bars
 from reassess.cli.campaign_inputs import campaign_argument, needs_expert
 from reassess.cli.evaluation_inputs import evaluation_labels_of
 from reassess.cli.help_pages import Command
@@ -22,7 +22,7 @@ from reassess.cli.tables.status_table import states_in_words
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
 from reassess.formats.files import check_output
-from reassess.text import counted
+from reassess.text import count_noun
 
 if TYPE_CHECKING:
     from reassess.annotation import Simulation
@@ -156,28 +156,29 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
     if call.json:
         call.print_document("annotate", result.to_json())
         return
-    raters = counted(result.raters, "rater")
+    raters = count_noun(result.raters, "rater")
     print_text(
-        f"{raters}: {counted(result.tasks, 'task')}, {counted(result.answers, 'answer')}, {_hours(result.hours)} of "
+        f"{raters}: {count_noun(result.tasks, 'task')}, {count_noun(result.answers, 'answer')}, "
+        f"{_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_hours(result.elapsed_hours)}"
     )
     if result.failed:
         print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
     print_text(f"questions: {states_in_words(result.progress)}")
-    not_needed = f"; {counted(result.not_needed, 'answer')} not needed" if result.not_needed else ""
+    not_needed = f"; {count_noun(result.not_needed, 'answer')} not needed" if result.not_needed else ""
     print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
     if result.voted:
         print_text(
-            f"labels at {result.threshold}: {percent(result.correct / result.voted)} % correct on "
-            f"{counted(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
+            f"labels at {result.threshold}: {percent_cell(result.correct / result.voted)} % correct on "
+            f"{count_noun(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
             f"{result.invalid_kept:,} invalid kept)"
         )
     if result.progress.practice.waits_for is not None:
         call.note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
     elif result.progress.open:
-        call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
+        call.note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
-        answered = counted(result.expert_answers, "golden question")
+        answered = count_noun(result.expert_answers, "golden question")
         call.note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"

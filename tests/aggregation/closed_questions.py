@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.aggregation import aggregate, golden_truth, posterior
 from reassess.core import RaterModel, StopRule, Votes
-from reassess.core.items import as_questions
+from reassess.core.items import require_questions
 
 RULE = StopRule(0.01, 0.99)
 _Ints = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ def count_closed_by_truth(
 def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
     """Count closed golden questions, by models without the golden answers on the image; see `count_closed_by_truth`."""
     votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
-    questions = as_questions(experts.items)
+    questions = require_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
     models = []
     for image in range(len(questions.images)):

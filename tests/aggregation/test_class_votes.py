@@ -25,7 +25,7 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
-from reassess.core.class_votes import counts_by_class
+from reassess.core.class_votes import count_votes_by_class
 from tests.helpers import code_of, fault_of, message, votes_of
 
 NAMES = ("ant", "bee", "cow")
@@ -228,7 +228,7 @@ def test_class_without_votes_scores_0() -> None:
 @given(ROWS)
 def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
-    golden = golden_truth(experts, among=[counts_by_class(votes)[0]])
+    golden = golden_truth(experts, among=[count_votes_by_class(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
     expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
@@ -262,13 +262,13 @@ def test_scores_record_which_questions_are_golden() -> None:
     for result in (aggregate(ALL, "calibrated", experts=experts), aggregate(ALL, "em", experts=experts)):
         scores = result.scores
         on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
-        assert scores.golden.tolist() == on_golden
+        assert scores.is_golden.tolist() == on_golden
         golden = golden_truth(experts, among=[scores.questions])
         assert golden.is_in_sample(scores) is True
         elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
         assert elsewhere.is_in_sample(scores) is False
     for result in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
-        assert result.scores.golden is None
+        assert result.scores.is_golden is None
         assert golden.is_in_sample(result.scores) is None
 
 

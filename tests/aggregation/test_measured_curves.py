@@ -76,7 +76,7 @@ def test_chosen_threshold_between_scores_has_own_row(threshold: float, row: int)
 def test_golden_record_of_scores_decides_in_sample(
     golden: list[bool] | None, in_sample: bool | None, expected: bool | None
 ) -> None:
-    scores = Scores(CURVE.golden.questions, CURVE.values, golden=None if golden is None else np.array(golden))
+    scores = Scores(CURVE.golden.questions, CURVE.values, is_golden=None if golden is None else np.array(golden))
     (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
     assert curve.curve.in_sample is expected
 

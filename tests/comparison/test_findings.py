@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reassess.comparison import Findings, Panel, compare, every_pair, rank_models
+from reassess.comparison import Findings, Panel, compare, compare_every_pair, rank_models
 from reassess.core import LabelSets, Predictions, Questions, Scores, Votes
 from reassess.errors import DataError, Missing
 from reassess.evaluation import evaluate
@@ -44,7 +44,7 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     assert isinstance(expected, type(findings.ranking))
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
-    tests = every_pair(findings.panel)
+    tests = compare_every_pair(findings.panel)
     assert list(findings.pairs) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import AGREEMENTS, CROSSTAB, label_agreement, label_diff
+from reassess.comparison import AGREEMENTS, VERDICT_NAMES, label_agreement, label_diff
 from reassess.core import Classes, LabelSets, MultiLabels
 from reassess.data import read_labels
 from tests.helpers import fault_of, labels_of, message, validation_name
 
 IMAGES = st.sampled_from("abcdef")
 SETS = st.dictionaries(IMAGES, st.sets(st.integers(0, 4)))
-REVIEWS = st.dictionaries(IMAGES, st.dictionaries(st.integers(0, 4), st.sampled_from(CROSSTAB[:3])))
+REVIEWS = st.dictionaries(IMAGES, st.dictionaries(st.integers(0, 4), st.sampled_from(VERDICT_NAMES[:3])))
 EITHER = SETS.map(lambda sets: {image: dict.fromkeys(ids, "valid") for image, ids in sets.items()}) | REVIEWS
 Reviews = dict[str, dict[int, str]]
 
@@ -25,7 +25,7 @@ def reviewed(reviews: Reviews) -> MultiLabels:
     """Reviewers' verdicts on classes of images; every second image is problematic."""
     parts = [
         labels_of({image: [i for i, each in verdicts.items() if each == kind] for image, verdicts in reviews.items()})
-        for kind in CROSSTAB[:3]
+        for kind in VERDICT_NAMES[:3]
     ]
     return MultiLabels(*parts, problematic=np.arange(len(reviews)) % 2 == 1)
 
@@ -146,7 +146,7 @@ def test_crosstab_of_real_and_ecologists_matches_count(
     ecologists = read_labels("imagenet-ecologists")
     crosstab = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.sets(), real_original.sets()
-    for kind in CROSSTAB[:3]:
+    for kind in VERDICT_NAMES[:3]:
         images = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
         kept = sum(original[image] <= real[image] for image in images)
         assert (crosstab["valid"][kind], crosstab["not_named"][kind]) == (kept, len(images) - kept)

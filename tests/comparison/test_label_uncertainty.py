@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import Relabelling
-from reassess.comparison import LabelUncertainty, Panel, every_pair, label_uncertainty
+from reassess.comparison import LabelUncertainty, Panel, compare_every_pair, label_uncertainty
 from reassess.core import LabelSets, Questions
 from tests.helpers import code_of, message
 from tests.studies import PLAIN, Study, draw, true_accuracies
@@ -134,7 +134,7 @@ def test_pairs_are_tested_with_at_most_one_original_label(small: Study, n_origin
     panel, again, labels = small
     original = LabelSets.from_lists(labels.images[:n_original], [[0]] * n_original)
     panel = Panel.from_ids("abc", panel.top1, labels, original=original)
-    tests = every_pair(panel, label_uncertainty(panel, again, replicates=40))
+    tests = compare_every_pair(panel, label_uncertainty(panel, again, replicates=40))
     assert (tests.change is None) == (n_original == 0)
     assert n_original == 0 or np.isfinite(tests.change.standard_deviations).all()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, disagreements_table
+from reassess.comparison import AccuracyChange, Comparison, PairedHits, Panel, compare, disagreements_table
 from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
@@ -20,8 +20,8 @@ ORIGINAL = LabelSets.from_lists([f"{i}.png" for i in range(1, 8)], [[1], [0], [3
 PREDICTED = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0, 3, 1, 2, 1, 3])}
 PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)
 
-SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
-FEW = Paired(1000, 800, 7, 1)  # the interval excludes 0, but p is 0.07
+SAME, A, B = PairedHits(1000, 800, 50, 50), PairedHits(1000, 800, 90, 30), PairedHits(1000, 800, 30, 90)
+FEW = PairedHits(1000, 800, 7, 1)  # the interval excludes 0, but p is 0.07
 MANY = replace(A, holm_p_value=0.05)
 
 
@@ -29,8 +29,8 @@ def test_hits_are_counted_on_images_with_labels() -> None:
     """By hand: both models are correct on images 0, 4 and 7, only one on 1, 3 and 6, only two on 5."""
     comparison = compare(PANEL, "one", "two")
     assert (comparison.a, comparison.b, comparison.n_images) == ("one", "two", 8)
-    assert comparison.real == Paired(n=7, n_both=3, n_only_a=3, n_only_b=1)
-    assert comparison.original == Paired(n=7, n_both=2, n_only_a=2, n_only_b=1)
+    assert comparison.real == PairedHits(n=7, n_both=3, n_only_a=3, n_only_b=1)
+    assert comparison.original == PairedHits(n=7, n_both=2, n_only_a=2, n_only_b=1)
     real = comparison.real
     assert (real.accuracy_a.hits, real.accuracy_b.hits, real.difference, real.p_value) == (
         6,
@@ -80,16 +80,16 @@ def test_swapped_models_give_negated_differences(seed: int) -> None:
         (SAME, B, "no significant difference between a and b; by original labels b is better than a"),
         (A, B, "a is better than b; by original labels b is better than a"),
         (FEW, None, "no significant difference between a and b"),
-        (Paired(1, 0, 1, 0), None, "no significant difference between a and b"),
+        (PairedHits(1, 0, 1, 0), None, "no significant difference between a and b"),
         (MANY, B, "no significant difference between a and b; by original labels b is better than a"),
         (replace(A, holm_p_value=0.049), MANY, "a is better than b; no significant difference by original labels"),
         (replace(A, standard_deviation=0.04), None, "no significant difference between a and b"),
         (replace(A, standard_deviation=0.03), None, "a is better than b"),
         (replace(FEW, standard_deviation=0.0001), None, "no significant difference between a and b"),
-        (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
+        (PairedHits(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
-def test_verdict_follows_corrected_tests(real: Paired, original: Paired | None, verdict: str) -> None:
+def test_verdict_follows_corrected_tests(real: PairedHits, original: PairedHits | None, verdict: str) -> None:
     assert Comparison("a", "b", 1000, real, original).verdict == verdict
 
 
@@ -154,7 +154,7 @@ def test_change_matches_loop_over_images(seed: int) -> None:
 def test_better_follows_interval_over_images_and_raters(seed: int) -> None:
     """No model is better if the interval includes 0."""
     rng = np.random.default_rng(seed)
-    pair = Paired(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_deviation=float(rng.uniform(0, 0.05)))
+    pair = PairedHits(1000, 700, *rng.integers(0, 100, 2).tolist(), standard_deviation=float(rng.uniform(0, 0.05)))
     low, high = pair.raters_interval
     if low <= 0 <= high:
         assert pair.better_sign == 0
@@ -215,5 +215,5 @@ def test_names_are_escaped_in_html() -> None:
         "<td>+6.00 points [+3.90, +8.10], p = 3.8e-08; "
         "of 1,000 images 90 only &lt;a&gt;, 30 only b</td></tr></table>"
     )
-    text = str(Comparison("a", "b", 9000, Paired(9000, 0, 5000, 0), None))
+    text = str(Comparison("a", "b", 9000, PairedHits(9000, 0, 5000, 0), None))
     assert text.splitlines()[1].endswith("p < 1e-300; of 9,000 images 5,000 only a, 0 only b")

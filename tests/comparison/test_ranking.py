@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel, compare, rank_models
 from reassess.core import LabelSets
-from reassess.numeric.proportions import holm
+from reassess.numeric.proportions import adjust_p_values
 from tests.helpers import code_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
@@ -56,7 +56,7 @@ def test_neighbours_have_holm_p_values() -> None:
     pairs = list(pairwise(ranking.models))
     assert [(pair.a, pair.b) for pair in ranking.neighbours] == pairs
     every = [compare(panel, a, b) for a, b in combinations(ranking.models, 2)]
-    by_holm = holm([pair.real.p_value for pair in every])
+    by_holm = adjust_p_values([pair.real.p_value for pair in every])
     corrected = dict(zip([(pair.a, pair.b) for pair in every], by_holm, strict=True))
     assert [pair.real.holm_p_value for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
 
@@ -92,7 +92,7 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
         )
         for pair, *corrected in zip(
             uncorrected,
-            *(holm([getattr(pair, kind).p_value for pair in uncorrected]).tolist() for kind in KINDS),
+            *(adjust_p_values([getattr(pair, kind).p_value for pair in uncorrected]).tolist() for kind in KINDS),
             strict=True,
         )
     ]

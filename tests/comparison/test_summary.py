@@ -6,16 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from reassess.comparison import Taxonomy, unrated_in_words
+from reassess.comparison import Taxonomy
 from reassess.comparison.comparison_words import gaps_in_words
-from reassess.comparison.summary import _describe_mistakes, summary
+from reassess.comparison.summary import _describe_mistakes, summarize_findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import LabelSets, Match, Questions, Scores
+from reassess.evaluation import rated_images_in_words
 from tests.report.cases import findings
 
 
 def test_best_model_is_better_only_if_significant() -> None:
-    text = " ".join(summary(findings("one", "two", "three")))
+    text = " ".join(summarize_findings(findings("one", "two", "three")))
     assert "one has the highest accuracy, " in text
     worse = [
         model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better_sign
@@ -34,7 +35,7 @@ def test_equal_models_share_a_sentence() -> None:
     ):
         results = findings("one", *others)
         equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "is_valid", "is_original_hit")}
-        text = summary(replace(results, panel=replace(results.panel, **equal)))[1]
+        text = summarize_findings(replace(results, panel=replace(results.panel, **equal)))[1]
         assert text.startswith(f"{names} have the highest accuracy, ")
         assert ("significantly better than two" in text) == (rows == [0, 1, 0])
         assert (" and are significantly" in text or ", but are not significantly" in text) == (rows == [0, 1, 0])
@@ -42,13 +43,13 @@ def test_equal_models_share_a_sentence() -> None:
 
 def test_summary_has_three_to_six_sentences() -> None:
     for models in (("one",), ("one", "two"), ("one", "two", "three")):
-        assert 3 <= len(summary(findings(*models))) <= 6
-    assert all(sentence.endswith(".") for sentence in summary(findings("one", complete=False)))
+        assert 3 <= len(summarize_findings(findings(*models))) <= 6
+    assert all(sentence.endswith(".") for sentence in summarize_findings(findings("one", complete=False)))
 
 
 def test_most_means_more_than_half() -> None:
     results = findings("one")
-    (sentence,) = [each for each in summary(results) if "of the mistakes" in each]
+    (sentence,) = [each for each in summarize_findings(results) if "of the mistakes" in each]
     n, total = max(n or 0 for n in results.taxonomies[0].counts.values()), len(results.taxonomies[0])
     assert sentence.startswith("All" if n == total else "Most" if 2 * n > total else "The largest part")
     assert f"({n:,} of {total:,})" in sentence
@@ -106,9 +107,9 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
     original = results.original
     assert original is not None
     assert results.scores is not None
-    rows = [list(original.of_rows(np.array([row]))[0]) for row in range(len(original))]
+    rows = [list(original.classes_of_rows(np.array([row]))[0]) for row in range(len(original))]
     labels = LabelSets.from_lists(original.images, rows, original.classes)
-    words = summary(replace(results, labels=labels))[0]
+    words = summarize_findings(replace(results, labels=labels))[0]
     assert "200 of 400 images were rated; the other 200 keep their original label, unchecked; this favours" in words
     assert words.endswith("The original label is valid for 100.0 % of the images with a valid class.")
 
@@ -119,12 +120,12 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
         scores = Scores(
             Questions.from_columns([known[row] for row in kept], np.zeros(len(kept), int)), np.ones(len(kept))
         )
-        return unrated_in_words(labels, original, scores, match=match)
+        return rated_images_in_words(labels, original, scores, match=match)
 
     assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked; " + favours
     assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked; " + favours)
     assert unrated(*range(400)) == ""
     changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
-    assert unrated_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"
+    assert rated_images_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"
     changed = LabelSets.from_lists(original.images, [*rows[:-1], [0, 1]], original.classes)
-    assert unrated_in_words(changed, original, results.scores, match="path") == ""
+    assert rated_images_in_words(changed, original, results.scores, match="path") == ""

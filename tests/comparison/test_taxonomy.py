@@ -134,7 +134,7 @@ def test_kinds_without_tables_of_classes_are_those_of_evaluate(
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
     for golden in (None, experts):
         (taxonomy,) = taxonomies(
-            panel, real_labels, scores=real_scores, experts=golden, benchmark=Benchmark(), often=10**6
+            panel, real_labels, scores=real_scores, experts=golden, benchmark=Benchmark(), min_images=10**6
         )
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=golden).mistakes
         counts = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, Posterior, Questions, Votes
-from reassess.core.class_votes import counts_by_class
+from reassess.core.class_votes import count_votes_by_class
 from reassess.core.votes import align_votes
 from tests.helpers import Refused, validation_name, votes_of
 
@@ -39,7 +39,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 2
 def test_counts_by_class_equal_plain_loop(rows: Any) -> None:
     expected = Counter((IMAGES[image], answer) for image, _, answer in rows)
     for votes in (class_votes(rows), anonymous_votes(rows)):
-        questions, counts = counts_by_class(votes)
+        questions, counts = count_votes_by_class(votes)
         keys = [
             (questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)
         ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import check_image_names, image_keys, join, suggest_match, validation_names
+from reassess.core.image_names import check_image_names, image_keys, match_images, suggest_match, validation_names
 from reassess.text import to_nfc
 from tests.helpers import Refused
 
@@ -52,8 +52,8 @@ def test_other_names_are_unchanged(name: str) -> None:
 @pytest.mark.parametrize("match", ["path", "name", "stem"])
 def test_unicode_forms_of_an_image_name_are_equal(refused: Refused, match: Any) -> None:
     nfd, nfc = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
-    assert join([nfd], ["tom.jpg", nfc], match=match).tolist() == [1]
-    assert join([nfc], [nfd], match=match).tolist() == [0]
+    assert match_images([nfd], ["tom.jpg", nfc], match=match).tolist() == [1]
+    assert match_images([nfc], [nfd], match=match).tolist() == [0]
     assert refused(check_image_names, [nfd, nfc], "here") == "duplicate-image at here"
 
 
@@ -67,24 +67,24 @@ def test_match_selects_part_of_the_name(refused: Refused, match: str, key: str) 
 @given(name_lists, st.randoms())
 def test_join_returns_position_of_each_image(names: Any, random: Random) -> None:
     shuffled = random.sample(names, len(names))
-    rows = join(shuffled, names)
+    rows = match_images(shuffled, names)
     assert [names[row] for row in rows] == shuffled
-    assert np.array_equal(join(names, shuffled)[rows], np.arange(len(names)))  # the joins are inverses
+    assert np.array_equal(match_images(names, shuffled)[rows], np.arange(len(names)))  # the joins are inverses
 
 
 @given(name_lists, name_lists, st.randoms())
 def test_join_does_not_depend_on_order(names: Any, known: Any, random: Random) -> None:
-    rows = dict(zip(names, join(names, known).tolist(), strict=True))
+    rows = dict(zip(names, match_images(names, known).tolist(), strict=True))
     shuffled_names, shuffled_known = random.sample(names, len(names)), random.sample(known, len(known))
-    for name, row in zip(shuffled_names, join(shuffled_names, shuffled_known).tolist(), strict=True):
+    for name, row in zip(shuffled_names, match_images(shuffled_names, shuffled_known).tolist(), strict=True):
         assert (row < 0) == (rows[name] < 0) == (name not in known)
         assert row < 0 or shuffled_known[row] == known[rows[name]]
 
 
 def test_unknown_image_is_minus_1_and_unused_duplicates_are_ignored() -> None:
-    assert join(["b.png", "c.png", "ILSVRC2012_val_00000002"], ["a.png", "b.png"]).tolist() == [1, -1, -1]
-    assert (join([], ["a"]).tolist(), join(["a"], []).tolist()) == ([], [-1])
-    assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
+    assert match_images(["b.png", "c.png", "ILSVRC2012_val_00000002"], ["a.png", "b.png"]).tolist() == [1, -1, -1]
+    assert (match_images([], ["a"]).tolist(), match_images(["a"], []).tolist()) == ([], [-1])
+    assert match_images(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
 
 
 def test_error_about_duplicate_image_shows_both_names(refused_text: Refused) -> None:
@@ -93,21 +93,21 @@ def test_error_about_duplicate_image_shows_both_names(refused_text: Refused) -> 
         "image is listed twice\n  where:   the predictions\n"
         "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n  fix:     keep one row per image"
     )
-    assert refused_text(lambda: join(double, ["b.png"])) == expected
+    assert refused_text(lambda: match_images(double, ["b.png"])) == expected
     assert refused_text(lambda: check_image_names(double, "the predictions")) == expected
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
 def test_two_images_with_the_same_key_raise(refused: Refused, match: str, second: str) -> None:
-    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == "duplicate-image at the predictions"
+    assert refused(lambda: match_images(["a/tom.png", second], [], match=match)) == "duplicate-image at the predictions"
 
 
 def test_ambiguous_or_empty_image_name_raises(refused: Refused, refused_text: Refused) -> None:
-    assert refused_text(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
+    assert refused_text(lambda: match_images(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
         "image stem fits several images\n  where:   the label set\n  found:   tom fits a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
     )
-    assert "  fix:     keep one entry for each image" in refused_text(lambda: join(["a"], ["a", "b", "a"]))
+    assert "  fix:     keep one entry for each image" in refused_text(lambda: match_images(["a"], ["a", "b", "a"]))
     assert (
         refused(lambda: check_image_names(["a", "", "b"], "the questions")) == "missing-value at the questions, row 1"
     )
@@ -162,6 +162,6 @@ def test_suggested_match_joins_most_names_without_ambiguity(names: list[str], kn
         return
     match = str(fix.arguments["match"]).strip('"')
     unique, known = list(dict.fromkeys(names)), list(dict.fromkeys(known))
-    rows = join(unique, known, match=match)
+    rows = match_images(unique, known, match=match)
     assert 2 * (rows >= 0).sum() > len(unique)
     assert len(set(image_keys(known, match))) == len(known)

@@ -42,7 +42,7 @@ def test_pairs_and_lists_give_same_sets_in_any_order(expected: Any, random: Rand
 def test_of_rows_returns_labels_in_order_of_rows(label_sets: Any, random: Random) -> None:
     labels = labels_of(label_sets)
     rows = np.array(random.sample(range(len(labels)), len(labels)), np.int64)
-    ids, sizes = labels.of_rows(rows)
+    ids, sizes = labels.classes_of_rows(rows)
     assert ids.tolist() == [i for row in rows for i in labels[labels.images[row]]]
     assert sizes.tolist() == [len(labels[labels.images[row]]) for row in rows]
 

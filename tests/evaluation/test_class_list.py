@@ -20,7 +20,7 @@ from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
-from reassess.evaluation.evaluation_words import no_list_in_words
+from reassess.evaluation.evaluation_words import no_class_list_in_words
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions
 from reassess.formats.predictions.output_lists import map_outputs
@@ -537,7 +537,7 @@ def test_outcomes_from_other_labels_raise() -> None:
 def test_note_without_a_find_depends_on_the_number_of_images() -> None:
     def words(images: int, classes: int) -> str:
         labels = labels_of(np.arange(images) % 3, Classes(classes))
-        return no_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
+        return no_class_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
 
     assert words(300, 1000) == (
         "no other known order of the classes; 300 images of 1,000 classes may be too few for an unknown order: "

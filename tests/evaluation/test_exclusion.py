@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import LabelSets, MultiLabels, Predictions, Proportion, evaluate, find_outcomes, outcomes_table
-from reassess.evaluation import Exclusion, exclusions, set_of_images, summarize, summarize_verdicts
+from reassess.evaluation import Exclusion, compare_exclusions, find_image_set, summarize, summarize_verdicts
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import code_of, message
 
@@ -70,7 +70,7 @@ def test_difference_and_interval_agree_with_both_accuracies() -> None:
     assert change.to_json()["rest"] == Proportion(600, 900).to_json()
     predictions = Predictions.from_ids(np.stack([IDS, (IDS + 1) % 3], axis=1), IMAGES)
     whole, rest = (evaluate(predictions, LABELS, top_k=(1, 2), exclude=names) for names in ([], ["1.png"]))
-    assert exclusions(whole, rest) == {k: Exclusion(whole.real[k], rest.real[k]) for k in (1, 2)}
+    assert compare_exclusions(whole, rest) == {k: Exclusion(whole.real[k], rest.real[k]) for k in (1, 2)}
 
 
 def test_interval_is_missing_without_images_on_either_side() -> None:
@@ -99,15 +99,15 @@ def test_interval_covers_the_true_change_in_about_95_percent(
 
 def test_set_of_images_is_found_by_names() -> None:
     sets = {"train": ["a.png", "z.png"], "val": ["a.png", "b.png"], "other": ["y.png"]}
-    assert set_of_images(sets, ["a.png", "b.png", "c.png"]) == "val"
-    assert set_of_images(sets, ["y.png"]) == "other"
-    assert set_of_images({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
-    assert message(set_of_images, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
+    assert find_image_set(sets, ["a.png", "b.png", "c.png"]) == "val"
+    assert find_image_set(sets, ["y.png"]) == "other"
+    assert find_image_set({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
+    assert message(find_image_set, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
         "several sets of the duplicates contain these images\n  found:   train, val"
     )
-    assert code_of(set_of_images, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
-    assert message(set_of_images, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
+    assert code_of(find_image_set, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
+    assert message(find_image_set, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
         "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
         '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'
     )
-    assert message(set_of_images, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")
+    assert message(find_image_set, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

@@ -195,7 +195,7 @@ def test_unrated_images_have_exactly_their_original_label(
     rated = real_scores.questions.rows_of(real_labels.images) >= 0
     assert (np.count_nonzero(rated), np.count_nonzero(~rated)) == (24_889, 25_111)
     unrated = np.flatnonzero(~rated)
-    classes, sizes = real_labels.of_rows(unrated)
+    classes, sizes = real_labels.classes_of_rows(unrated)
     assert (sizes == 1).all()
     np.testing.assert_array_equal(classes, real_original.indices[unrated])
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core import Predictions
-from reassess.evaluation.probabilities import class_probabilities, kind_of_scores
+from reassess.evaluation.probabilities import class_probabilities, score_kind
 from tests.helpers import message
 
 INF = math.inf
@@ -57,15 +57,15 @@ def test_rows_that_add_up_to_1_within_rounding_are_probabilities(
     scores = (weights / weights.sum(axis=1, keepdims=True)).astype(dtype)
     which, at = random_places(scores, random)
     predictions = Predictions.from_scores(scores)
-    assert kind_of_scores(predictions) == "probabilities"
+    assert score_kind(predictions) == "probabilities"
     assert class_probabilities(predictions, which, at).tolist() == scores[which, at].tolist()
 
 
 @pytest.mark.parametrize("row", [[0.25, 0.25, 0.5], [0.25, 0.25, 0.509], [0.0, 0.0, 1.0]])
 def test_scores_are_probabilities_if_every_row_adds_up(row: list[float]) -> None:
     scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
-    assert kind_of_scores(Predictions.from_scores(scores)) == "probabilities"
-    assert kind_of_scores(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == "probabilities"
+    assert score_kind(Predictions.from_scores(scores)) == "probabilities"
+    assert score_kind(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == "probabilities"
 
 
 @pytest.mark.parametrize(
@@ -81,27 +81,25 @@ def test_scores_are_probabilities_if_every_row_adds_up(row: list[float]) -> None
 )
 def test_one_wrong_row_among_probabilities_raises_on_request(row: list[float], found: str) -> None:
     scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
-    assert kind_of_scores(Predictions.from_scores(scores)) != "probabilities"
-    assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
+    assert score_kind(Predictions.from_scores(scores)) != "probabilities"
+    assert message(score_kind, Predictions.from_scores(scores), refuse_odd=True) == (
         "scores of an image do not add up to 1, but scores of other images do\n  where:   row 1500\n"
         f"  allowed: 0 to 1, and a sum of 1 within 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
         "  fix:     give the probabilities of each image, or logits of all"
     )
     named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])
-    assert "where:   image b.png" in message(kind_of_scores, named, refuse_odd=True)
+    assert "where:   image b.png" in message(score_kind, named, refuse_odd=True)
 
 
 def test_one_row_of_probabilities_raises_among_bounded_scores_but_not_among_logits() -> None:
     """A row of logits can look like probabilities by chance."""
     bounded = np.array([[0.5, 0.25, 0.25]] + [[0.9, 0.8, 0.7]] * 2_000)
-    assert kind_of_scores(Predictions.from_scores(bounded)) == "bounded"
-    assert "a sum of 2.4; 1 of 2,001 add up" in message(
-        kind_of_scores, Predictions.from_scores(bounded), refuse_odd=True
-    )
-    assert kind_of_scores(Predictions.from_scores(bounded[1:]), refuse_odd=True) == "bounded"
+    assert score_kind(Predictions.from_scores(bounded)) == "bounded"
+    assert "a sum of 2.4; 1 of 2,001 add up" in message(score_kind, Predictions.from_scores(bounded), refuse_odd=True)
+    assert score_kind(Predictions.from_scores(bounded[1:]), raise_if_mixed=True) == "bounded"
     logits = np.array([[0.5, 0.25, 0.25], [3.0, -1.0, 0.5]])
-    assert kind_of_scores(Predictions.from_scores(logits), refuse_odd=True) == "logits"
-    assert "1 of 1" not in message(kind_of_scores, Predictions.from_scores(logits[[0, 0, 1]]), refuse_odd=True)
+    assert score_kind(Predictions.from_scores(logits), raise_if_mixed=True) == "logits"
+    assert "1 of 1" not in message(score_kind, Predictions.from_scores(logits[[0, 0, 1]]), refuse_odd=True)
 
 
 def test_outputs_of_sigmoids_are_treated_as_logits() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.comparison import Panel
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, missing_in_words
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, missing_parts_in_words
 from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from tests.helpers import message
 
@@ -28,12 +28,12 @@ def without(**reasons: str) -> Evaluation:
 
 def test_models_with_the_same_missing_part_share_a_sentence() -> None:
     some_without = {"one": without(soft="no scores"), "two": without(), "three": without(soft="no scores")}
-    assert list(missing_in_words(some_without)) == ["no soft for one and three: no scores"]
+    assert list(missing_parts_in_words(some_without)) == ["no soft for one and three: no scores"]
     all_without = {name: without(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
-    assert list(missing_in_words(all_without)) == ["no soft: no scores", "no recall at size: too deep"]
+    assert list(missing_parts_in_words(all_without)) == ["no soft: no scores", "no recall at size: too deep"]
     differ = {"one": without(soft="no scores"), "two": without(soft="unrated")}
-    assert list(missing_in_words(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
-    assert list(missing_in_words({"one": without()})) == []
+    assert list(missing_parts_in_words(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
+    assert list(missing_parts_in_words({"one": without()})) == []
 
 
 def test_ceiling_is_computed_on_the_images_of_each_model() -> None:
@@ -55,10 +55,10 @@ def test_note_about_images_not_scored_has_reasons() -> None:
 
 
 def test_kinds_of_mistakes_have_the_same_words_everywhere() -> None:
-    assert tuple(MISTAKES_IN_WORDS) == MISTAKE_KINDS
-    assert tuple(KINDS_IN_WORDS) == ERROR_KINDS
-    assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in MISTAKE_KINDS} == {
-        kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", "not_asked", "never_rated")
+    assert tuple(MISTAKE_NAMES) == MISTAKE_KINDS
+    assert tuple(ERROR_KIND_NAMES) == ERROR_KINDS
+    assert {kind: ERROR_KIND_NAMES[kind] for kind in ERROR_KINDS if kind in MISTAKE_KINDS} == {
+        kind: MISTAKE_NAMES[kind] for kind in ("no_class", "not_asked", "never_rated")
     }
 
 

@@ -166,12 +166,12 @@ class _Watch:
 
 
 def _find_writer(frame: FrameType | None) -> str:
-    """Return the function that called the context manager `writing`."""
+    """Return the function that called the context manager `write_to_temporary`."""
     names = []
     while frame is not None:
         names.append((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
         frame = frame.f_back
-    callers = names[names.index(("reassess.formats.files", "writing")) + 1 :]
+    callers = names[names.index(("reassess.formats.files", "write_to_temporary")) + 1 :]
     return next(f"{module}.{name}" for module, name in callers if module != "contextlib")
 
 

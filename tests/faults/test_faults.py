@@ -143,7 +143,7 @@ def test_every_public_writer_is_a_row() -> None:
     } - {RESUMED}
 
 
-def test_rows_reach_every_call_of_writing(faults: Faults, report_extra: None) -> None:
+def test_rows_reach_every_call_of_write_to_temporary(faults: Faults, report_extra: None) -> None:
     writers = {
         f"reassess.{path.relative_to(SOURCE).with_suffix('').as_posix().replace('/', '.')}.{function.name}".replace(
             ".__init__.", "."
@@ -153,7 +153,7 @@ def test_rows_reach_every_call_of_writing(faults: Faults, report_extra: None) ->
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(function, ast.FunctionDef)
         for call in ast.walk(function)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "writing"
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "write_to_temporary"
     }
     assert {writer for row in ROWS for writer in faults.run_normally(row)[0].writers} == writers
 

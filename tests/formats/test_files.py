@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import check_input, check_output, read_lines, suffix_of, write_atomically, writing
+from reassess.formats.files import (
+    check_input,
+    check_output,
+    check_suffix,
+    read_lines,
+    write_atomically,
+    write_to_temporary,
+)
 from tests.helpers import File, Refused, fault_of
 
 
@@ -131,7 +138,7 @@ def test_bytes_that_are_not_utf8_raise(refused_text: Refused, file: File) -> Non
     ],
 )
 def test_unknown_suffix_is_named(refused_text: Refused, tmp_path: Path, name: str, suffix: str) -> None:
-    assert refused_text(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
+    assert refused_text(check_suffix, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
 
@@ -158,7 +165,7 @@ def test_unwritable_output_raises(refused_text: Refused, file: File, tmp_path: P
 
 
 def write(path: Path, content: str, **options: Any) -> None:
-    with writing(path, **options) as temporary:
+    with write_to_temporary(path, **options) as temporary:
         temporary.write_text(content)
         assert temporary.suffix == path.suffix
         assert not path.exists() or path.read_text() == "old"
@@ -172,7 +179,7 @@ def test_written_file_has_usual_permissions_and_leaves_no_temporary(tmp_path: Pa
 
 
 def fail(path: Path, error: Any) -> None:
-    with writing(path, force=True) as temporary:
+    with write_to_temporary(path, force=True) as temporary:
         temporary.write_text("half")
         raise error
 
@@ -223,7 +230,7 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def write_during_another_write(path: Path, **options: Any) -> None:
-    with writing(path, **options) as temporary:
+    with write_to_temporary(path, **options) as temporary:
         temporary.write_text("mine")
         path.write_text("theirs")
 

@@ -39,15 +39,17 @@ def test_scores_survive_round_trip(scratch: Path, suffix: Any, table: Any) -> No
 def test_exclusive_and_golden_survive_round_trip(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
     golden = data.draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).map(np.array))
     shared = {key: value / len(table) for key, value in table.items()}  # at most 1 per image
-    scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
+    scores = replace(scores_of(shared), is_exclusive=data.draw(st.booleans()), is_golden=golden)
     write_scores(scratch / f"scores{suffix}", scores, force=True)
     result = read_score_file(scratch / f"scores{suffix}")
-    assert (result.exclusive, result.values.tolist()) == (scores.exclusive, scores.values.tolist())
-    assert (result.golden is None) if golden is None else np.array_equal(result.golden, golden)
+    assert (result.is_exclusive, result.values.tolist()) == (scores.is_exclusive, scores.values.tolist())
+    assert (result.is_golden is None) if golden is None else np.array_equal(result.is_golden, golden)
 
 
 def test_probability_and_golden_are_column_names(tmp_path: Path) -> None:
-    scores = replace(scores_of({("a.png", 7): 0.75, ("b.png", 3): 1.0}), exclusive=True, golden=np.array([True, False]))
+    scores = replace(
+        scores_of({("a.png", 7): 0.75, ("b.png", 3): 1.0}), is_exclusive=True, is_golden=np.array([True, False])
+    )
     write_scores(tmp_path / "a.csv", scores)
     assert (tmp_path / "a.csv").read_text() == "image,class,probability,golden\na.png,7,0.75,1\nb.png,3,1.0,0\n"
     write_scores(tmp_path / "a.npz", scores)

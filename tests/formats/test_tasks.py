@@ -44,7 +44,7 @@ def test_written_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, see
         tasks.numbers.tolist(),
         list(tasks.reasons),
     )
-    assert again.golden_rows.tolist() == tasks.golden_rows.tolist()
+    assert again.golden_mask.tolist() == tasks.golden_mask.tolist()
     assert (again.sample is None) == (tasks.sample is None)
     if tasks.sample is not None and again.sample is not None:
         rows = again.sample.rows_of(tasks.sample.images)

@@ -48,7 +48,7 @@ def stream(real_labels: LabelSets) -> Stream:
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(real_labels))[:N]
     scores = np.round(rng.standard_normal((N, CLASSES)) * 8).astype(np.float32) / 8
-    ids, sizes = real_labels.of_rows(rows)
+    ids, sizes = real_labels.classes_of_rows(rows)
     scores[np.repeat(np.arange(N), sizes), ids] += rng.integers(0, 5, ids.size)
     return Stream(scores, tuple(real_labels.images[row] for row in rows), real_labels)
 

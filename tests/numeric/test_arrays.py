@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.numeric.arrays import as_array, ranks
+from reassess.numeric.arrays import as_array, rank_descending
 from tests.helpers import Needs, code_of, fault_of, message
 
 SCORES = np.array([[0.5, 2.0, -1.0], [3.0, 0.25, 3.0]], np.float32)
@@ -104,4 +104,6 @@ def test_tensor_without_values_raises_wrong_type(needs: Needs) -> None:
 
 @given(st.lists(st.floats(0, 5) | st.sampled_from([1.0, 2.0]), min_size=1, max_size=12))
 def test_rank_is_one_plus_number_of_higher_values(values: list[float]) -> None:
-    assert ranks(np.array(values)).tolist() == [1 + sum(other > value for other in values) for value in values]
+    assert rank_descending(np.array(values)).tolist() == [
+        1 + sum(other > value for other in values) for value in values
+    ]

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reassess.numeric.proportions import SMALLEST, chance_p_value, holm, mcnemar_p_value, sign_flip_p_values
+from reassess.numeric.proportions import (
+    SMALLEST_P_VALUE,
+    adjust_p_values,
+    chance_p_value,
+    mcnemar_p_value,
+    sign_flip_p_values,
+)
 from tests.helpers import Needs
 from tests.references import signed_sums
 
@@ -82,13 +88,13 @@ def slow_holm(p_values: list[float]) -> list[float]:
 
 @given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1e-300, 0.01, 0.5, 1.0]), min_size=1, max_size=30))
 def test_holm_equals_its_definition(p_values: list[float]) -> None:
-    assert holm(p_values).tolist() == pytest.approx(slow_holm(p_values), rel=1e-12)
+    assert adjust_p_values(p_values).tolist() == pytest.approx(slow_holm(p_values), rel=1e-12)
 
 
 def test_holm_gives_published_example() -> None:
     # Aickin and Gensler (1996), American Journal of Public Health 86, describe the steps: 4 x .005, 3 x .01, 2 x .03.
-    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]).tolist() == []
+    assert adjust_p_values([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust_p_values([]).tolist() == []
 
 
 def exact(hits: int, sizes: list[int]) -> Fraction:
@@ -107,13 +113,13 @@ def test_chance_p_value_equals_exact_fractions(images: dict[int, int], data: st.
     hits = data.draw(st.integers(0, len(sizes)))
     expected = float(exact(hits, sizes))
     p_value = chance_p_value(hits, images)
-    assert p_value == pytest.approx(max(expected, SMALLEST), rel=1e-12)
+    assert p_value == pytest.approx(max(expected, SMALLEST_P_VALUE), rel=1e-12)
     assert p_value == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
 
 
 def test_chance_p_value_with_two_classes_is_sign_test() -> None:
     for hits in (0, 2_000, 2_700, 2_900, 3_300, 4_000):
-        expected = max(mcnemar_p_value(hits, 5_400 - hits), SMALLEST)
+        expected = max(mcnemar_p_value(hits, 5_400 - hits), SMALLEST_P_VALUE)
         assert chance_p_value(hits, {2: 5_400}) == pytest.approx(expected, rel=1e-9)
 
 
@@ -121,4 +127,4 @@ def test_small_chance_p_value_is_accurate_and_not_0() -> None:
     assert chance_p_value(300, {2: 300}) == pytest.approx(2 / 2**300, rel=1e-12)
     tail = Fraction(sum(comb(900, k) for k in range(101)), 2**900)
     assert chance_p_value(100, {2: 900}) == pytest.approx(float(2 * tail), rel=1e-11)
-    assert (chance_p_value(5_400, {2: 5_400, 3: 1}), chance_p_value(0, {})) == (SMALLEST, 1)
+    assert (chance_p_value(5_400, {2: 5_400, 3: 1}), chance_p_value(0, {})) == (SMALLEST_P_VALUE, 1)

@@ -223,7 +223,7 @@ def test_unknown_first_class_sends_image_to_raters() -> None:
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
-    assert (found.n_unseen, found.without_class) == (0, 1)
+    assert (found.n_unseen, found.n_without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
 
 
@@ -232,7 +232,7 @@ def test_without_original_labels_no_image_is_set_aside() -> None:
     found = propose(models, per_image=1)
     assert found.candidates.questions.images == ("a.png", "b.png")
     assert found.candidates.sources == ("a", "b")
-    assert (found.without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
+    assert (found.n_without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
 
 
 def test_all_images_may_be_set_aside() -> None:

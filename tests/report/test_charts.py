@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reassess.comparison import Findings, Taxonomy
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import Missing
 from reassess.report import CHARTS, write_chart
@@ -201,7 +201,7 @@ def test_kind_of_mistake_always_has_the_same_colour(draw_figure: DrawFigure) -> 
         return dict(zip(names, [str(bar.get_facecolor()) for bar in box.get_patches()], strict=True))
 
     all_kinds = legend(**dict.fromkeys(ERROR_KINDS, 5))
-    assert list(all_kinds) == list(KINDS_IN_WORDS.values())
+    assert list(all_kinds) == list(ERROR_KIND_NAMES.values())
     assert len(set(all_kinds.values())) == len(ERROR_KINDS)
     two_kinds = legend(co_occurring=4, remaining=3)
     assert two_kinds == {name: all_kinds[name] for name in ("co-occurring", "other")}

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.cli.prediction_inputs import short_names
 from reassess.cli.tables.compare_table import print_comparison
-from reassess.comparison import Findings, LabelUncertainty, compare, every_pair, labelling_biases, taxonomies
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
+from reassess.comparison import Findings, LabelUncertainty, compare, compare_every_pair, labelling_biases, taxonomies
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import IMAGENET, Benchmark, LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import Missing
+from reassess.formats.result_files import short_names
 from reassess.report import CHARTS
 from reassess.report.chart import Section
 from reassess.report.page import explorers
@@ -91,8 +91,10 @@ def test_comparison_section_has_all_pairs_and_verdicts() -> None:
         bounds = tuple(100 * bound for bound in expected.interval)
         assert row[3:] == [100 * expected.difference, bounds, expected.p_value, *only, expected.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
-    assert section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=every_pair(THREE.panel)).verdict}."
-    ends = compare(THREE.panel, "one", "three", tests=every_pair(THREE.panel)).real
+    assert (
+        section.paragraphs[0] == f"{compare(THREE.panel, 'one', 'two', tests=compare_every_pair(THREE.panel)).verdict}."
+    )
+    ends = compare(THREE.panel, "one", "three", tests=compare_every_pair(THREE.panel)).real
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
     assert (
@@ -246,8 +248,8 @@ def test_page_and_command_line_explain_label_uncertainty_alike(
     printed: list[str] = []
     print_comparison(SimpleNamespace(note=printed.append, info=printed.append), results)
     assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
-    assert DIFFERENCE_EXPLAINED in printed
-    assert f"{DIFFERENCE_EXPLAINED}. " in part(results, "comparison").notes[0]
+    assert DIFFERENCE_EXPLANATION in printed
+    assert f"{DIFFERENCE_EXPLANATION}. " in part(results, "comparison").notes[0]
 
 
 def test_models_have_the_names_of_their_files() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reassess.comparison import Findings
-from reassess.comparison.summary import summary
+from reassess.comparison.summary import summarize_findings
 from reassess.core import Classes
 from reassess.report import CHARTS
 from reassess.report.gallery import Thumbnail, Thumbnails
@@ -69,7 +69,7 @@ def page(results: Findings, *, gallery: bool = True, command: str = "reassess re
         Page(
             title="2 models, reassessed",
             subtitle="Judged by reassessed labels.",
-            summary=summary(results),
+            summary=summarize_findings(results),
             sections=sections(results),
             explorers=explorers(results),
             gallery=mistake_gallery(results, choice, cards, thumbnails) if gallery else None,
@@ -160,8 +160,10 @@ def test_page_without_gallery_and_other_files_is_complete() -> None:
 
 def test_page_starts_with_the_summary() -> None:
     texts = [text.strip() for tag, text in Reader(whole_page()).texts if tag == "li"]
-    assert texts[: len(summary(three()))] == [bind_units(sentence) for sentence in summary(three())]
-    assert 3 <= len(summary(three())) <= 6
+    assert texts[: len(summarize_findings(three()))] == [
+        bind_units(sentence) for sentence in summarize_findings(three())
+    ]
+    assert 3 <= len(summarize_findings(three())) <= 6
 
 
 def test_policy_allows_only_the_style_and_the_script_of_the_page() -> None:

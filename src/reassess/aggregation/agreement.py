@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core import KNOWN_ANSWERS, Id, Questions, RaterModel, Votes
 from reassess.errors import ConvergenceWarning
-from reassess.numeric.proportions import holm
+from reassess.numeric.proportions import adjust_p_values
 from reassess.text import Printable
 
 Metric = Literal["nominal", "ordinal"]
@@ -262,5 +262,5 @@ def _significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
     from scipy.special import ndtr
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)
-    p_values = holm([float(ndtr(-pair.z)) for pair in ranked])
+    p_values = adjust_p_values([float(ndtr(-pair.z)) for pair in ranked])
     return tuple(pair for pair, p_value in zip(ranked, p_values, strict=True) if p_value <= _LEVEL)

@@ -13,9 +13,9 @@ from reassess.aggregation.recipe import original_votes
 from reassess.core import Id, LabelSets, Votes
 from reassess.core.answers import top_answer
 from reassess.core.checks import check_all_valid
-from reassess.core.class_votes import counts_by_class
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, find_items, merge_items, take_items
+from reassess.core.class_votes import count_votes_by_class
+from reassess.core.image_names import match_images
+from reassess.core.items import find_items, merge_items, require_questions, take_items
 from reassess.errors import DataError
 from reassess.text import Printable
 
@@ -68,10 +68,10 @@ def simple_rules(
 def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
     if votes.classes is not None:
-        on_golden = votes.restrict(np.flatnonzero(join(votes.images, golden.questions.images) >= 0))
-        voted, _ = counts_by_class(on_golden)
+        on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
+        voted, _ = count_votes_by_class(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
-        votes = votes_on_questions(votes, as_questions(pairs))
+        votes = votes_on_questions(votes, require_questions(pairs))
     return votes.with_full_scale()
 
 
@@ -108,7 +108,7 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
         return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
     check_all_valid(
-        votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.describe_question
+        votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
     )
     return Curve(golden=golden, values=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
@@ -133,7 +133,7 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
     votes = original_votes(golden.questions, original)
     check_all_valid(
         votes.sizes > 0,
-        what="golden questions on images without an original label",
+        value_name="golden questions on images without an original label",
         name_of=votes.describe_item,
         fix="give the original label of every golden image",
     )

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from reassess.aggregation.methods import Aggregation
 from reassess.core import VALIDITY, Posterior, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.core.class_votes import counts_by_class
+from reassess.core.class_votes import count_votes_by_class
 from reassess.core.items import take_items
 from reassess.errors import DataError
 from reassess.text import join_first
@@ -14,13 +14,15 @@ from reassess.text import join_first
 
 def class_shares(votes: Votes) -> tuple[Scores, int]:
     """Compute the share of each class that someone chose for an image, and count images with a tie."""
-    questions, counts = counts_by_class(votes)
+    questions, counts = count_votes_by_class(votes)
     images = len(questions.images)
     most, totals = np.zeros(images, np.int64), np.zeros(images, np.int64)
     np.maximum.at(most, questions.image_ids, counts)
     np.add.at(totals, questions.image_ids, counts)
     leading = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
-    return Scores(questions, counts / totals[questions.image_ids], exclusive=True), int(np.count_nonzero(leading > 1))
+    return Scores(questions, counts / totals[questions.image_ids], is_exclusive=True), int(
+        np.count_nonzero(leading > 1)
+    )
 
 
 def by_majority(votes: Votes) -> Aggregation:

@@ -39,8 +39,8 @@ def calibrate(
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
-    check_shape(truth, (len(golden_votes.items),), what="truth")
-    check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.describe_item)
+    check_shape(truth, (len(golden_votes.items),), value_name="truth")
+    check_range(truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
     known = truth >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1

@@ -107,14 +107,14 @@ class Curve:
 
     def at(self, threshold: float) -> Point:
         """Return the point at any threshold in [0, 1]; it may keep nothing."""
-        check_range(threshold, 0, 1, what="threshold")
+        check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         kept = self.point(row) if row >= 0 else Point(threshold, hits=0, kept=0, valid=self.golden.positives)
         return replace(kept, threshold=threshold)
 
     def best_at_precision(self, least: float) -> Point:
         """Find the point of highest recall with at least this precision; ties go to the higher precision."""
-        check_range(least, 0, 1, what="precision to reach")
+        check_range(least, 0, 1, value_name="precision to reach")
         rows = np.flatnonzero(self.precision >= least)
         if not rows.size:
             best = int(np.argmax(self.precision))
@@ -132,7 +132,7 @@ class Curve:
 
         The lowest threshold keeps everything, so such a point always exists.
         """
-        check_range(least, 0, 1, what="recall to reach")
+        check_range(least, 0, 1, value_name="recall to reach")
         return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
 
     def best_by_f1(self) -> Point:
@@ -145,7 +145,7 @@ class Curve:
         Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
         interval is then that of the other replicates.
         """
-        check_number(seed, 0, what="seed", whole=True)
+        check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
         keeps = self.values >= levels[:, None]
         pairs = np.concatenate([keeps, keeps & self.golden.valid, self.golden.valid[None]])
@@ -180,7 +180,7 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     1.0
     """
     check_type(Scores, scores)
-    check_type(Golden, golden, what="golden answers", fix="golden_truth(EXPERTS)")
+    check_type(Golden, golden, value_name="golden answers", fix="golden_truth(EXPERTS)")
     return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 

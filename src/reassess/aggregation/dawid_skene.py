@@ -161,9 +161,9 @@ def fit_dawid_skene(
     check_fit(votes, smoothing, pooling)
     if not tolerance > 0:
         raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
-    check_range(max_iterations, 1, what="max_iterations")
+    check_range(max_iterations, 1, value_name="max_iterations")
     if threads is not None:
-        check_range(threads, 1, what="threads")
+        check_range(threads, 1, value_name="threads")
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or default_truths(votes))

@@ -49,7 +49,7 @@ def _too_many(noun: str, most: int, count: int) -> DataError:
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
     """Raise `DataError` if a value could underflow or overflow: each is 0, or from 1e-9 to 1e12."""
     for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
-        check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
+        check_range(value, 0, _MOST_PSEUDO_VOTES, value_name=what)
         if 0 < value < _LEAST_PSEUDO_VOTES:
             raise DataError(
                 "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
@@ -83,20 +83,22 @@ class Pinned(Printable):
     @classmethod
     def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
         """Pin each item to the truth at position `truth`; an item whose truth is -1 stays free."""
-        check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
+        check_range(truth, -1, truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
         has_truth = np.asarray(truth) >= 0
         return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(truths)[truth[has_truth]])
 
     def check(self, votes: Votes, truths: int) -> None:
         """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
-        check_shape(self.rows, ("pinned",), what="the pinned rows")
-        check_shape(self.values, (self.rows.size, truths), what="the pinned values")
-        check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
+        check_shape(self.rows, ("pinned",), value_name="the pinned rows")
+        check_shape(self.values, (self.rows.size, truths), value_name="the pinned values")
+        check_range(self.rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
         if np.unique(self.rows).size < self.rows.size:
             row = int(np.argmax(np.bincount(self.rows)))
             raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
         check_distribution(
-            self.values, what="a pinned item", where=lambda position: votes.describe_item(int(self.rows[position]))
+            self.values,
+            value_name="a pinned item",
+            where=lambda position: votes.describe_item(int(self.rows[position])),
         )
 
 
@@ -124,7 +126,9 @@ def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | 
     if shares.shape != (len(answers), len(truths)):
         allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
         raise DataError("wrong-shape", "wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
-    check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
+    check_distribution(
+        shares, value_name="the weight of an answer", where=lambda position: f"answer {answers[position]}"
+    )
     return shares
 
 
@@ -145,6 +149,6 @@ def _default_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | No
 def as_prior(prior: npt.ArrayLike, truths: int) -> Floats:
     """Check a prior, and return it as float64, shape (truths,)."""
     values = np.array(prior, np.float64)
-    check_shape(values, (truths,), what="the prior")
-    check_distribution(values, what="the prior")
+    check_shape(values, (truths,), value_name="the prior")
+    check_distribution(values, value_name="the prior")
     return values

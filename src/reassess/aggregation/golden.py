@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
 from reassess.core.answers import top_answer
 from reassess.core.checks import check_all_valid, check_number, check_shape, check_type
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, find_items, take_items
+from reassess.core.image_names import match_images
+from reassess.core.items import find_items, require_questions, take_items
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import Printable, count_noun, join_first
@@ -86,7 +86,7 @@ def _is_enough(counts: npt.NDArray[np.int64], experts: Votes, at_least: int | No
         return np.asarray(2 * counts > experts.sizes)
     most = int(experts.sizes.max(initial=0))
     fix = Fix("ask for fewer: {at_least}", at_least=most)
-    check_number(at_least, 1, most, what="number of experts", whole=True, fix=fix)
+    check_number(at_least, 1, most, value_name="number of experts", is_whole=True, fix=fix)
     return np.asarray(counts >= at_least)
 
 
@@ -127,7 +127,7 @@ class Golden:
     unrated: int = 0
 
     def __post_init__(self) -> None:
-        check_shape(self.valid, (len(self.questions),), what="the truth of golden questions")
+        check_shape(self.valid, (len(self.questions),), value_name="the truth of golden questions")
         if not self.valid.size:
             raise DataError(
                 "missing-golden",
@@ -167,19 +167,19 @@ class Golden:
         rows = np.flatnonzero(has_scores | self._is_in(votes))
         if rows.size == len(self):
             return self
-        questions = as_questions(take_items(self.questions, rows))
+        questions = require_questions(take_items(self.questions, rows))
         return replace(self, questions=questions, valid=self.valid[rows], unrated=len(self) - rows.size)
 
     def _is_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
         """Which questions votes or scores contain; if classes are exclusive, which images."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
-        rows = join(questions.images, data.images)[questions.image_ids]
+        rows = match_images(questions.images, data.images)[questions.image_ids]
         return rows >= 0 if self.exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
 
     def _is_golden(self, scores: Scores) -> npt.NDArray[np.bool_]:
         """Which questions have a score that was made with experts' answers."""
         rows = find_items(scores.questions, self.questions)
-        return (rows >= 0) & (False if scores.golden is None else np.append(scores.golden, False)[rows])
+        return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Return the position of each golden question in `items`, int64, shape (questions,)."""
@@ -190,7 +190,7 @@ class Golden:
     def _check_all_in(self, is_in: npt.NDArray[np.bool_], what: str) -> None:
         check_all_valid(
             is_in,
-            what=f"golden questions are not in {what}",
+            value_name=f"golden questions are not in {what}",
             name_of=self.questions.describe_question,
             fix="use files from the same release, or remove these golden questions",
         )
@@ -206,7 +206,7 @@ class Golden:
             return values
         check_all_valid(
             image_rows >= 0,
-            what=f"golden images are not in {what}",
+            value_name=f"golden images are not in {what}",
             name_of=lambda row: f"image {questions.images[row]}",
             fix="use files from the same release, or remove these golden images",
         )
@@ -214,10 +214,10 @@ class Golden:
 
     def is_in_sample(self, scores: Scores) -> bool | None:
         """Return whether experts' answers to golden questions made their scores; None if that is not recorded."""
-        if scores.golden is None:
+        if scores.is_golden is None:
             return None
         rows = find_items(scores.questions, self.questions)
-        return bool(scores.golden[rows[rows >= 0]].any())
+        return bool(scores.is_golden[rows[rows >= 0]].any())
 
 
 def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
@@ -256,14 +256,14 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     """
     check_type(Votes, experts)
     if experts.classes is None:
-        as_questions(experts.items, what="the experts' votes")
+        require_questions(experts.items, votes_name="the experts' votes")
     if not len(experts):
         raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)
     rows = np.flatnonzero(truth.values >= 0)
-    return Golden(as_questions(take_items(experts.items, rows)), truth.values[rows] == 1, by_experts=truth)
+    return Golden(require_questions(take_items(experts.items, rows)), truth.values[rows] == 1, by_experts=truth)
 
 
 def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:

@@ -11,8 +11,8 @@ from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import extend_to_full_scale
 from reassess.core.checks import check_range, check_type
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, describe_item
+from reassess.core.image_names import match_images
+from reassess.core.items import describe_item, require_questions
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
@@ -136,7 +136,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     (('x', 'y', 'z'), (('ann', 'yes'),), (('ann', 'no'),))
     """
     check_type(Votes, votes)
-    check_type(Votes, rater_golden, experts, optional=True)
+    check_type(Votes, rater_golden, experts, is_optional=True)
     if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
@@ -176,7 +176,7 @@ def votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
     """Images with an unanswered golden question, and without golden questions in the main job."""
-    questions = as_questions(experts.items)
+    questions = require_questions(experts.items)
     is_in_main = votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0)
     image_ids = np.setdiff1d(questions.image_ids[is_unanswered], questions.image_ids[is_in_main])
@@ -185,8 +185,8 @@ def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> lis
 
 def _without_images(votes: Votes, images: list[str]) -> Votes:
     """Remove the votes on some images."""
-    questions = as_questions(votes.items)
-    is_kept = (join(questions.images, images) < 0)[questions.image_ids]
+    questions = require_questions(votes.items)
+    is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
     return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
@@ -203,5 +203,5 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """Split images into random folds of equal size, or sizes that differ by one."""
-    check_range(folds, 2, images, what="number of folds", high_meaning="the number of images")
+    check_range(folds, 2, images, value_name="number of folds", high_meaning="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

@@ -17,8 +17,8 @@ from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, find_items, take_items
+from reassess.core.image_names import match_images
+from reassess.core.items import find_items, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first
@@ -169,7 +169,7 @@ def out_of_sample_scores(
     if _is_method_known(scores) and not _uses_golden(scores):
         return None
     images = len(experts.images)
-    check_range(images, 2, what="number of golden images, or folds")
+    check_range(images, 2, value_name="number of golden images, or folds")
     fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
     # The warning of golden items without votes was shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
@@ -197,7 +197,7 @@ def _scores_of(scores: Scores, items: Items) -> Scores:
         rows = find_items(questions, items)
     else:
         rows = np.flatnonzero(np.isin(questions.image_ids, questions.rows_of([str(image) for image in items])))
-    return Scores(as_questions(take_items(questions, rows)), scores.values[rows], exclusive=scores.exclusive)
+    return Scores(require_questions(take_items(questions, rows)), scores.values[rows], is_exclusive=scores.is_exclusive)
 
 
 def _concatenate(parts: list[Scores], images: Sequence[str]) -> Scores:
@@ -205,9 +205,9 @@ def _concatenate(parts: list[Scores], images: Sequence[str]) -> Scores:
     names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
     class_ids = np.concatenate([part.questions.class_ids for part in parts])
     questions = Questions.from_columns(names, class_ids, parts[0].questions.classes)
-    order = np.lexsort((class_ids, join(questions.images, images)[questions.image_ids]))
+    order = np.lexsort((class_ids, match_images(questions.images, images)[questions.image_ids]))
     values = np.concatenate([part.values for part in parts])[order]
-    return Scores(as_questions(take_items(questions, order)), values, exclusive=parts[0].exclusive)
+    return Scores(require_questions(take_items(questions, order)), values, is_exclusive=parts[0].is_exclusive)
 
 
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:
@@ -247,7 +247,7 @@ def _is_method_known(scores: Scores) -> bool:
 def _uses_golden(scores: Scores) -> bool:
     """Return whether the recorded method used experts' answers; the scores must record one."""
     method = METHODS[parse_method(scores.method)[0]]
-    return "experts" in method.needs or ("experts" in method.options and scores.golden is not None)
+    return "experts" in method.needs or ("experts" in method.options and scores.is_golden is not None)
 
 
 def remake(

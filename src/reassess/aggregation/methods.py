@@ -22,8 +22,8 @@ from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, merge_items, take_items
+from reassess.core.image_names import match_images
+from reassess.core.items import merge_items, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
@@ -73,9 +73,9 @@ class Aggregation(Printable):
         if self.golden is None:
             return scores
         if self.golden.classes is None:
-            return replace(scores, golden=self.golden.find(scores.questions) >= 0)
+            return replace(scores, is_golden=self.golden.find(scores.questions) >= 0)
         on_images = self.golden.find(scores.images) >= 0
-        return replace(scores, golden=on_images[scores.questions.image_ids])
+        return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
         """Scores, and the experts' truth of golden images without raters' votes: 0 or 1.
@@ -86,18 +86,20 @@ class Aggregation(Printable):
         scores, experts, truth = self.scores, self.golden, self.by_experts
         if experts is None or truth is None or experts.classes is not None:
             return scores
-        questions = as_questions(experts.items)
+        questions = require_questions(experts.items)
         is_tie = (truth.values == 0) & (2 * experts.count_support() == experts.sizes)
         is_open = is_tie | (truth.values < 0)
-        is_decided = (join(questions.images, scores.images) < 0) & (join(questions.images, votes.images) < 0)
+        is_decided = (match_images(questions.images, scores.images) < 0) & (
+            match_images(questions.images, votes.images) < 0
+        )
         is_decided[questions.image_ids[is_open]] = False
         rows = np.flatnonzero(is_decided[questions.image_ids])
         united, _ = merge_items(scores.questions, take_items(questions, rows))
         return replace(
             scores,
-            questions=as_questions(united),
+            questions=require_questions(united),
             values=np.append(scores.values, truth.values[rows] == len(self.posterior.truths) - 1),
-            golden=None if scores.golden is None else np.append(scores.golden, np.ones(rows.size, np.bool_)),
+            is_golden=None if scores.is_golden is None else np.append(scores.is_golden, np.ones(rows.size, np.bool_)),
         )
 
 

@@ -23,8 +23,8 @@ from reassess.core import (
     Votes,
 )
 from reassess.core.checks import check_all_valid
-from reassess.core.items import as_questions
-from reassess.core.labels import check_original
+from reassess.core.items import require_questions
+from reassess.core.labels import check_one_label_each
 
 
 def real_scores(
@@ -49,7 +49,7 @@ def score_by_recipe(
     label, extra = None, None
     if original is not None and measured.label is not None:
         answers = measured.raters.answers
-        label = original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
+        label = original_votes(require_questions(votes.items), original, below=recipe.original_below, answers=answers)
         extra = label, measured.label
     scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).to_scores()
     return scores, measured.model, label
@@ -72,7 +72,7 @@ def original_votes(
     """Return original labels as votes: yes for the label, no for other classes; with `below`, only on lower ids."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
-    check_original(original)
+    check_one_label_each(original)
     has_vote = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(has_vote)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
@@ -111,11 +111,11 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     """Measure the confusion matrices of raters and of the original label, for `real_scores`."""
     check_all_valid(
         experts.find(rater_golden.items) >= 0,
-        what="raters' golden votes are on questions without experts' votes",
+        value_name="raters' golden votes are on questions without experts' votes",
         name_of=rater_golden.describe_item,
         fix="use the experts' and the raters' golden votes of the same release",
     )
-    questions, golden = as_questions(experts.items), rater_golden.with_full_scale()
+    questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
     truth = expert_validity(experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)

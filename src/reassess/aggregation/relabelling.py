@@ -11,8 +11,8 @@ from reassess.aggregation.aggregate import parse_method
 from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
-from reassess.core.image_names import join
-from reassess.core.items import as_questions
+from reassess.core.image_names import match_images
+from reassess.core.items import require_questions
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze
@@ -170,8 +170,8 @@ def relabel(
     -----
     Source of the default recipe: Beyer et al., arXiv 2006.07159, section 3.
     """
-    check_range(threshold, 0, 1, what="threshold")
-    labels = labels.in_classes(as_questions(votes.items).classes)
+    check_range(threshold, 0, 1, value_name="threshold")
+    labels = labels.in_classes(require_questions(votes.items).classes)
     differing = []
     for recipe, original_labels in _candidates(recipes, experts, original):
         relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
@@ -214,7 +214,7 @@ def _candidates(
 def _prepare(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
-    questions = as_questions(votes.items)
+    questions = require_questions(votes.items)
     model = measure_by_recipe(experts, rater_golden, original, recipe).model
     cast = votes.with_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
@@ -242,9 +242,9 @@ def _count_differing(labels: LabelSets, relabelling: Relabelling) -> int:
     # Scores that equal the threshold within rounding may be in the label set or not.
     shifted = (replace(relabelling, base=relabelling.base + shift) for shift in (-_ROUNDING, _ROUNDING))
     (is_certain,), (is_possible,) = (each.reweight(once).T for each in shifted)
-    rows = join(questions.images, labels.images, where="the votes")
+    rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0
-    classes, sizes = labels.of_rows(rows[is_in])
+    classes, sizes = labels.classes_of_rows(rows[is_in])
     label_pairs = np.repeat(np.flatnonzero(is_in), sizes) << 32 | classes
     pairs = questions.image_ids.astype(np.int64) << 32 | questions.class_ids
     differing = np.concatenate(

@@ -86,9 +86,9 @@ def rater_reliability(
     >>> [(rater.rater, rater.correct.hits, rater.flags) for rater in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
-    check_type(GoldenVotes, golden, optional=True)
+    check_type(GoldenVotes, golden, is_optional=True)
     check_type(Votes, votes)
-    check_number(seed, 0, what="seed", whole=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
     votes.require_raters("measuring raters")
     if golden is not None:
         golden.votes.require_raters("measuring raters")

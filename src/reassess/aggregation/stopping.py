@@ -12,7 +12,7 @@ from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import code_table, vote_codes
 from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
-from reassess.core.items import as_questions
+from reassess.core.items import require_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
@@ -119,9 +119,9 @@ def replay_stops(
     """
     from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
 
-    questions = as_questions(votes.items)
-    check_range(threshold, 0, 1, what="threshold")
-    check_range(orders, 1, what="number of orders")
+    questions = require_questions(votes.items)
+    check_range(threshold, 0, 1, value_name="threshold")
+    check_range(orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
             "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
@@ -129,7 +129,7 @@ def replay_stops(
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
     most = int(votes.sizes.max()) if at_most is None else at_most
-    check_range(most, 1, what="most votes of a question")
+    check_range(most, 1, value_name="most votes of a question")
     start = (
         np.full(len(questions), model.prior[1])
         if first is None

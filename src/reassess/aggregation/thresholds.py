@@ -48,7 +48,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
     check_type(Scores, scores)
-    check_number(threshold, 0, 1, what="threshold")
+    check_number(threshold, 0, 1, value_name="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
         scores, original = align_classes(parts).values()

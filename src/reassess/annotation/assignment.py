@@ -25,10 +25,10 @@ class Rules:
     seed: int = 0  # of the order of tasks and the positions of golden tasks, below 2^63
 
     def __post_init__(self) -> None:
-        check_number(self.per_question, 1, MOST_VOTES, whole=True, what="number of votes per question")
-        check_range(self.golden_share, 0, 0.9, what="share of golden tasks")
-        check_range(self.lease, 1, what="lease in seconds")
-        check_number(self.seed, 0, LARGEST_SEED, whole=True, what="seed")
+        check_number(self.per_question, 1, MOST_VOTES, is_whole=True, value_name="number of votes per question")
+        check_range(self.golden_share, 0, 0.9, value_name="share of golden tasks")
+        check_range(self.lease, 1, value_name="lease in seconds")
+        check_number(self.seed, 0, LARGEST_SEED, is_whole=True, value_name="seed")
 
     def ending(self, votes: int, valid: float, *, is_measured: bool = True) -> Ending | None:
         """Return why a question is closed, or None while it is open.

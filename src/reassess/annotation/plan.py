@@ -15,7 +15,7 @@ from reassess.annotation.practice_round import PracticeRound, draw_practice
 from reassess.annotation.running_posterior import probability_by_label, truth_of
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError
 from reassess.text import count_noun
 
@@ -54,17 +54,17 @@ class CampaignPlan:
     settings: Mapping[str, Any] = field(default_factory=dict)  # settings of the benchmark, as in its benchmark.json
 
     def __post_init__(self) -> None:
-        check_number(self.practice, 0, whole=True, what="number of practice tasks")
+        check_number(self.practice, 0, is_whole=True, value_name="number of practice tasks")
         if self.at_least is not None:
-            check_number(self.at_least, 1, _MAX_EXPERTS, whole=True, what="number of experts")
+            check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
             _check_sizes(tasks)
-        check_text([self.name], what="the name of the campaign")
+        check_text([self.name], value_name="the name of the campaign")
         if self.name:
             check_name(self.name)
-        check_text([self.images or ""], what="the path of the images")
+        check_text([self.images or ""], value_name="the path of the images")
         if self.bar is not None:
-            check_range(self.bar, 0, 1, what="share of practice questions")
+            check_range(self.bar, 0, 1, value_name="share of practice questions")
         if self.original_votes and self.original is None:
             raise DataError(
                 "missing-original",
@@ -72,7 +72,7 @@ class CampaignPlan:
                 fix="add original labels, or do not count them as votes",
             )
         if self.original is not None:
-            check_original(self.original)
+            check_one_label_each(self.original)
             object.__setattr__(self, "original", self.original.in_classes(self.tasks.questions.classes))
         golden = self.golden_tasks
         if golden is None:
@@ -140,7 +140,9 @@ class CampaignPlan:
         if self.experts is None:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
-            check_range(self.at_least, 1, max(map(len, self._answers_by_question), default=0), what="number of experts")
+            check_range(
+                self.at_least, 1, max(map(len, self._answers_by_question), default=0), value_name="number of experts"
+            )
         return tuple(truth_of(answers, self.at_least) for answers in self._answers_by_question)
 
     @cached_property

@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.annotation.plan import ExampleImage
 from reassess.annotation.served_images import CampaignImages, require_pillow, strip_metadata
 from reassess.core import Classes, Match
-from reassess.core.image_names import image_keys, join
+from reassess.core.image_names import image_keys, match_images
 from reassess.data import ImageSource, open_images
 from reassess.data.image_decoding import describe_error
 from reassess.errors import DataError, Fix
@@ -73,7 +73,7 @@ def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[s
 
 def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
     """Find images in a folder or archive and return their names there; `DataError` if one is missing."""
-    rows = join(names, images.names, match=match, where="the tasks", known_where=str(images.place)).tolist()
+    rows = match_images(names, images.names, match=match, where="the tasks", known_place=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
         raise DataError(

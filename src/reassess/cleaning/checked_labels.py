@@ -14,7 +14,7 @@ from reassess.aggregation import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun
 
@@ -33,7 +33,9 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
         return known
     classes = held_out.labels.classes.merge(checked.questions.classes)
     labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
-    rows = join(pairs.images, labels.images, where="the checked labels", known_where="the labels")[pairs.image_ids]
+    rows = match_images(pairs.images, labels.images, where="the checked labels", known_place="the labels")[
+        pairs.image_ids
+    ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
     known[rows[is_label]] = np.where(checked.valid[is_label], 1, -1)
     if not known.any():
@@ -119,7 +121,7 @@ class DrawnLabels:
         weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
-        rows = join(sample.images, held_out.labels.images, where="the sample", known_where="the labels")
+        rows = match_images(sample.images, held_out.labels.images, where="the sample", known_place="the labels")
         represented = float(sample.weights[rows >= 0].sum())
         if represented > known.size / _ALL:
             raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Duplicates, Folds, LabelSets
-from reassess.core.checks import check_collection, check_number, check_type
+from reassess.core.checks import check_is_collection, check_number, check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun, join_first
@@ -67,11 +67,11 @@ def make_folds(
     turn.
     """
     check_type(LabelSets, labels)
-    check_number(k, 2, what="number of folds", whole=True)
-    check_number(seed, 0, what="seed", whole=True)
-    check_collection(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
+    check_number(k, 2, value_name="number of folds", is_whole=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
+    check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
     for group in duplicates:
-        check_collection(group, what="names of images")
+        check_is_collection(group, value_name="names of images")
     class_ids = single_classes(labels)
     order, starts = _units(labels.images, duplicates)
     if starts.size < k:
@@ -90,7 +90,7 @@ def make_folds(
 
 def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     """List the groups of duplicates in one set; raise `DataError` if the table has no row of the set."""
-    check_type(Duplicates, duplicates, what="duplicates")
+    check_type(Duplicates, duplicates, value_name="duplicates")
     duplicates.images_of(name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():

@@ -11,7 +11,7 @@ from reassess.cleaning.folding import single_classes
 from reassess.cleaning.held_out_checks import check_models, common_count
 from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
-from reassess.core.checks import check_collection, check_type
+from reassess.core.checks import check_is_collection, check_type
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
@@ -97,13 +97,13 @@ class HeldOutPredictions:
         """
         check_type(LabelSets, labels)
         single_classes(labels)
-        check_type(Mapping, predictions, what="held-out predictions", fix="{name of the file: Predictions}")
-        check_type(Sequence, folds, what="folds", fix="[folds], a list")
-        check_collection(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
+        check_type(Mapping, predictions, value_name="held-out predictions", fix="{name of the file: Predictions}")
+        check_type(Sequence, folds, value_name="folds", fix="[folds], a list")
+        check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, model in predictions.items():
-            check_type(Predictions, model, what=f"predictions of {name}", fix="read_predictions(FILE)")
+            check_type(Predictions, model, value_name=f"predictions of {name}", fix="read_predictions(FILE)")
         for repetition in folds:
-            check_type(Folds, repetition, what="folds of a repetition", fix="read_folds(FILE)")
+            check_type(Folds, repetition, value_name="folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
                 "missing-predictions",

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Folds, LabelSets, Match, Predictions
-from reassess.core.checks import check_collection
-from reassess.core.image_names import join
+from reassess.core.checks import check_is_collection
+from reassess.core.image_names import match_images
 from reassess.errors import DataError, Fix, ReassessWarning, at
-from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
+from reassess.evaluation.probabilities import ScoreKind, score_kind
 from reassess.text import count_noun, join_and, join_first
 
 _Ints = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ class HeldOutFile:
     def kind(self) -> ScoreKind | None:
         """Kind of the scores; None for ids."""
         with at(self.name):
-            return None if self.predictions.scores is None else kind_of_scores(self.predictions, refuse_odd=True)
+            return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
 
 
 def join_files(
@@ -64,7 +64,7 @@ def warn_split_duplicates(
     repetitions = [repetition.of(labels.images) for repetition in folds] or _files_of_images(files, labels)
     split = []
     for group in duplicates:
-        check_collection(group, what="names of images")
+        check_is_collection(group, value_name="names of images")
         rows = labels.find(tuple(group))
         rows = rows[rows >= 0]
         if rows.size and any((numbers[rows] != numbers[rows[0]]).any() for numbers in repetitions):
@@ -102,7 +102,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             fix="write an npz with the array names, or a table with a column of image names",
         )
     with at(name):
-        rows = join(predictions.images, labels.images, match=match, where=None, known_where="the labels")
+        rows = match_images(predictions.images, labels.images, match=match, where=None, known_place="the labels")
     unlabelled = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
     if unlabelled:
         raise DataError(

@@ -91,7 +91,7 @@ def find_label_errors(
     Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt, Jiang and Chuang,
     "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.of(...)")
     check_known([method], get_args(CleaningMethod), thing="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
@@ -99,13 +99,13 @@ def find_label_errors(
     if method == "confident":
         return _by_confident_learning(held_out)
     least = LEAST_QUALITY if threshold is None else threshold
-    check_number(least, 0, 1, what="threshold of label quality")
+    check_number(least, 0, 1, value_name="threshold of label quality")
     if precision is not None:
-        check_number(precision, 0, 1, what="precision of kept labels")
+        check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked is not None:
-        check_type(Golden, checked, what="checked labels", fix="checked_truth(ANSWERS)")
-    check_type(Sample, sample, optional=True)
-    check_number(seed, 0, what="seed", whole=True)
+        check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
+    check_type(Sample, sample, is_optional=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
     return by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
 
 
@@ -121,7 +121,7 @@ def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cl
     """Keep an image if the held-out top-1 is its label in enough repetitions."""
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
-    check_number(needed, 1, repetitions, what="number of repetitions", whole=True)
+    check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)
     best, labels = held_out.top1(), held_out.labels.indices
     agreements = (best == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]

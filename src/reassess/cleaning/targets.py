@@ -73,7 +73,7 @@ def training_targets(
     check_known([kind], get_args(TargetKind), thing="kind of target")
     check_type(Scores if kind == "scores" else LabelSets, labels)
     loss = _choose_loss(kind, loss)
-    check_number(smoothing, 0, 1, what="smoothing")
+    check_number(smoothing, 0, 1, value_name="smoothing")
     if isinstance(labels, Scores):
         known = labels.questions.classes
         images, indptr, ids, values = _of_scores(labels)
@@ -85,7 +85,7 @@ def training_targets(
         raise DataError(
             "missing-class-count", "labels do not declare the number of classes", fix="pass the number of classes"
         )
-    check_number(classes, 1, what="number of classes", whole=True)
+    check_number(classes, 1, value_name="number of classes", is_whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     has_target = sums > 0
     if not has_target.any():

@@ -15,8 +15,8 @@ from reassess.aggregation.golden_items import votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
-from reassess.core.image_names import join, suggest_match
-from reassess.core.items import as_questions
+from reassess.core.image_names import match_images, suggest_match
+from reassess.core.items import require_questions
 
 # Options and their arguments of `aggregate`. Options that the method does not use are an error.
 _ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
@@ -53,7 +53,7 @@ class ComputedScores:
     def golden_unrated(self) -> int:
         """Number of golden images without scores."""
         golden = self.aggregation.golden
-        return 0 if golden is None else int(np.count_nonzero(join(golden.images, self.scores.images) < 0))
+        return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
     def decided_by_golden_votes(self) -> int:
@@ -81,7 +81,7 @@ def compute_scores(
     main = reader.require("votes", votes)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
-        as_questions(main.items, what=f"the votes of {reader.files['votes']}")
+        require_questions(main.items, votes_name=f"the votes of {reader.files['votes']}")
     if method is None and main.is_anonymous and not any(value is not None for value in options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
     for part, place in _other_parts(call, benchmark, name, options).items():
@@ -121,7 +121,7 @@ def has_separate_golden(reader: PartReader) -> bool:
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images
-    is_joined = "rater-golden" in votes or bool((join(golden.images, images) >= 0).any())
+    is_joined = "rater-golden" in votes or bool((match_images(golden.images, images) >= 0).any())
     return is_joined or suggest_match(golden.images, images) is None
 
 

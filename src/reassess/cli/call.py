@@ -17,7 +17,7 @@ from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import check_output, exists, sha256, suffix_of
+from reassess.formats.files import check_output, check_suffix, exists, sha256
 from reassess.formats.result_files import PrintedNumber
 from reassess.text import count_noun, escape_controls, format_percent, format_percent_interval
 
@@ -121,7 +121,7 @@ class Call:
         from reassess.data import check_place
 
         if path is not None:
-            suffix = suffix_of(path, suffixes, thing)
+            suffix = check_suffix(path, suffixes, thing)
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)

@@ -117,7 +117,7 @@ def load_campaign_parts(
     if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
         text = f"{count_noun(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
         warnings.warn(text, ReassessWarning, stacklevel=2)
-    is_golden = tasks_to_rate.golden_rows
+    is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
     if len(golden_tasks):
         experts = with_unanswered(experts, golden_tasks.questions)

@@ -71,6 +71,9 @@ def output_option(metavar: str, text: str, *, required: bool = True) -> Callable
     return click.option("-o", "--output", type=OUTPUT, required=required, metavar=metavar, help=text)
 
 
+table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)
+
+
 def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
     """Return whether a file is a given part of a benchmark folder."""
     folder = None if benchmark is None else benchmark.folder

@@ -1,7 +1,7 @@
 """Read models' predictions with the options of `prediction_options`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -15,45 +15,18 @@ from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation import find_class_list
-from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
+from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import find_names_file
 from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.formats.predictions.prediction_tables import read_image_names
+from reassess.formats.result_files import relative_names
 from reassess.text import join_first
 
 _ORDERS = ("class-folder", "validation")
 _AUTO = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
-
-
-def short_names(files: list[str]) -> dict[str, str]:
-    """Name the model of each file: by the file name without suffix, or by the path if names are equal.
-
-    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
-    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
-    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
-    ['runs/b.npz', 'old/b.npz']
-    """
-    stems = [PurePath(file).stem for file in files]
-    paths = relative_names(files)
-    names = zip(files, stems, paths, strict=True)
-    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in names}
-
-
-def relative_names(files: list[str]) -> list[str]:
-    """Remove common folders from absolute paths.
-
-    >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
-    ['runs/b.npz', 'old/b.npz']
-    """
-    if not files or not all(PurePath(file).is_absolute() for file in files):
-        return files
-    parts = [PurePath(file).parts for file in files]
-    folders = list(zip(*(each[:-1] for each in parts), strict=False))
-    shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
-    return [PurePath(*each[shared:]).as_posix() for each in parts]
 
 
 def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs) -> Iterator[tuple[str, Predictions]]:
@@ -139,7 +112,7 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.note(f"{path}: {no_list_in_words(outcomes, inputs.labels, inputs.original)}")
+        call.note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
     call.note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)

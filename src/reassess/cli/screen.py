@@ -6,11 +6,14 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from textwrap import wrap
 
 import click
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
+from reassess.formats.result_files import short_names, write_result
 from reassess.text import escape_controls, shorten
 
 _GAPS = 3, 2  # spaces between columns; the smaller gap is for tables that do not fit
@@ -318,3 +321,28 @@ def format_message(message: ReassessError | ReassessWarning) -> str:
     if message.fix is not None:
         message.fix = format_fix(message.fix)
     return str(message)
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Headings and rows: first `text_columns` columns of text, then numbers; None is an empty cell.
+
+    `best` names the columns whose highest number is the best.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    text_columns: int = 1
+    best: Sequence[str] = ()
+
+    def print(self) -> None:
+        """Print the table."""
+        print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
+
+    def write(self, path: Path, *, force: bool = False) -> None:
+        """Write the table in the format of the suffix. In tex and md, files become short model names."""
+        headings, rows = self.headings, self.rows
+        if headings[0] == "file" and path.suffix.lower() != ".csv":
+            names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
+            headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
+        write_result(path, headings, rows, n_text_columns=self.text_columns, force=force)

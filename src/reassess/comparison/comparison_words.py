@@ -9,16 +9,18 @@ from reassess.comparison.ranking import Ranking
 from reassess.errors import Missing
 from reassess.text import count_noun, join_first
 
-DIFFERENCE_EXPLAINED = (
+DIFFERENCE_EXPLANATION = (
     "95 % of a difference: percentile bootstrap over images; "
     "p: exact McNemar test; for the change, exact sign-flip test"
 )
 RATER_SCORES_MISSING = "scores from only the raters are missing"
 TOO_FEW_FAMILIES = "too few families of models"
-HOLM_EXPLAINED = "Holm p: for the difference from the next model, corrected for all pairs of models, like all verdicts"
+HOLM_EXPLANATION = (
+    "Holm p: for the difference from the next model, corrected for all pairs of models, like all verdicts"
+)
 
 
-def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
+def lead_probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
     """State the share of replicates where the model with more hits is ahead."""
     first, second = (pair.a, pair.b) if pair.real.n_only_a >= pair.real.n_only_b else (pair.b, pair.a)
     share = 100 * uncertainty.probability_ahead(first, second)
@@ -27,7 +29,7 @@ def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
 
 
-def largest_in_words(pair: Comparison) -> str:
+def largest_difference_in_words(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
     low, high = pair.real.raters_interval or pair.real.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
@@ -57,7 +59,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
             yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, most=max_pairs)})"
 
 
-def unlike_images(panel: Panel) -> Iterator[str]:
+def different_images_in_words(panel: Panel) -> Iterator[str]:
     """State that models are measured on different images; empty if they share all images."""
     if any(panel.n_not_shared):
         yield (
@@ -73,12 +75,12 @@ def not_shared_in_words(panel: Panel) -> Iterator[str]:
             yield f"{model}: {count_noun(count, 'image')} not shared: missing from another model's predictions"
 
 
-def ranks_explained(ranking: Ranking) -> str:
+def explain_rank_intervals(ranking: Ranking) -> str:
     """Explain in words how the intervals of ranks were computed."""
     return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 
-def uncertainty_explained(uncertainty: LabelUncertainty | Missing) -> Iterator[str]:
+def explain_label_uncertainty(uncertainty: LabelUncertainty | Missing) -> Iterator[str]:
     """Explain how images and raters were resampled, and its effect on labels; or why it was not done."""
     if isinstance(uncertainty, Missing):
         yield f"label uncertainty is not measured: {uncertainty}"

@@ -28,7 +28,7 @@ from reassess.numeric.bootstrap import (
     normal_interval,
     normal_p_values,
 )
-from reassess.numeric.proportions import SMALLEST, holm, sign_flip_p_values
+from reassess.numeric.proportions import SMALLEST_P_VALUE, adjust_p_values, sign_flip_p_values
 from reassess.text import Printable
 
 SIGNIFICANCE_LEVEL = 0.05  # significance level of corrected p-values
@@ -37,10 +37,10 @@ _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
 
-def p_text(p_value: float, *, at_most: bool = False) -> str:
+def format_p_value(p_value: float, *, at_most: bool = False) -> str:
     """Format a p-value with its sign; `at_most` if it is an upper bound."""
-    if p_value <= SMALLEST:
-        return f"< {SMALLEST:g}"
+    if p_value <= SMALLEST_P_VALUE:
+        return f"< {SMALLEST_P_VALUE:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
 
 
@@ -97,14 +97,18 @@ class Difference(Printable, ABC):
         return self.p_value if self.standard_deviation is None else self.raters_p_value
 
     def p_value_texts(self) -> dict[str, str]:
-        """Available p-values as text: ``p_value``, ``raters_p_value`` and ``final_p_value``; see `p_text`."""
+        """Available p-values as text: ``p_value``, ``raters_p_value`` and ``final_p_value``; see `format_p_value`."""
         is_bound = self.raters_p_value == LOWEST_NORMAL_P
         values = {
             "p_value": (self.p_value, False),
             "raters_p_value": (self.raters_p_value, is_bound),
             "final_p_value": (self.final_p_value, is_bound),
         }
-        return {name: p_text(value, at_most=at_most) for name, (value, at_most) in values.items() if value is not None}
+        return {
+            name: format_p_value(value, at_most=at_most)
+            for name, (value, at_most) in values.items()
+            if value is not None
+        }
 
     @property
     def better_sign(self) -> int:
@@ -157,7 +161,7 @@ class PairTests(Printable):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EveryPair(Printable):
+class PairwiseTests(Printable):
     """Tests of every pair of M models."""
 
     models: tuple[str, ...]  # names, shape (M,)
@@ -167,7 +171,7 @@ class EveryPair(Printable):
     change: PairTests | None
 
 
-def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> EveryPair:
+def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> PairwiseTests:
     """Test every pair of models of a panel, with Holm's correction for all pairs.
 
     With the label uncertainty of the same models, the tests cover images and raters; otherwise only images.
@@ -182,7 +186,7 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     if both.any():
         spread = None if uncertainty is None else uncertainty.change_deviations
         change = _test_pairs(valid & ~hits, spread, is_down=hits & ~valid)
-    return EveryPair(
+    return PairwiseTests(
         models=panel.models,
         real=_test_pairs(panel.is_valid[:, scored], None if uncertainty is None else uncertainty.difference_deviations),
         original=_test_pairs(panel.is_original_hit[:, has_original]) if has_original.any() else None,
@@ -216,7 +220,7 @@ def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _B
     if deviations is not None:
         p_values = np.maximum(p_values, normal_p_values(totals / is_up.shape[1], deviations[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
-    corrected[pairs] = corrected.T[pairs] = holm(p_values)
+    corrected[pairs] = corrected.T[pairs] = adjust_p_values(p_values)
     better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)
     better.T[pairs] = -better[pairs]
     return PairTests(holm_p_values=corrected, better_signs=better, standard_deviations=deviations)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import EveryPair, every_pair
+from reassess.comparison.differences import PairwiseTests, compare_every_pair
 from reassess.comparison.label_findings import SCORES_MISSING, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
-from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
+from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING, Comparison, compare
 from reassess.comparison.panel import Panel
 from reassess.comparison.placement import Placement, place_models
 from reassess.comparison.ranking import Ranking, rank_models
@@ -34,14 +34,14 @@ from reassess.core import (
 from reassess.core.checks import check_unique
 from reassess.errors import Missing, at
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
-from reassess.evaluation.evaluation_words import heading, warn_of_class_list
+from reassess.evaluation.evaluation_words import label_set_heading, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import ListTable
 
 _MAX_MODELS_FOR_ALL_PAIRS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
-_ORIGINAL_LABELS_MISSING = Missing(NO_ORIGINAL)
+_ORIGINAL_LABELS_MISSING = Missing(ORIGINAL_LABELS_MISSING)
 _NO_VALID_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
 _LEADERBOARD_MISSING = Missing("a leaderboard is missing")
 
@@ -173,7 +173,7 @@ class Findings(LabelFindings):
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
         return ListTable(
-            ("model", f"{heading(self.labels.title)} top-1"),
+            ("model", f"{label_set_heading(self.labels.title)} top-1"),
             len(real),
             ((model, str(one)) for model, one in real.items()),
         )
@@ -206,9 +206,9 @@ class Findings(LabelFindings):
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
     @cached_property
-    def tests(self) -> EveryPair:
+    def tests(self) -> PairwiseTests:
         """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
-        return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
+        return compare_every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two models, with p-values corrected for all pairs."""
@@ -309,5 +309,5 @@ def _evaluate_models(
         class_list = find_class_list(outcomes[name], labels, original)
         if class_list is not None:
             class_lists[name] = class_list
-            warn_of_class_list(name, class_list, labels.classes, depth=3)
+            warn_if_other_class_list(name, class_list, labels.classes, depth=3)
     return outcomes, evaluations, class_lists

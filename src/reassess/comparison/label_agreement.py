@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Match, MultiLabels, align_classes
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.core.multi_labels import label_keys
-from reassess.numeric.arrays import freeze, pair_keys
+from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, count_noun, format_percent
 
 AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
-CROSSTAB = ("valid", "unclear", "wrong", "not_named")
+VERDICT_NAMES = ("valid", "unclear", "wrong", "not_named")
 _N_BOTH_LABELLED = 3  # in the first three of AGREEMENTS, both label sets have a label
 _CLASS_ID_MASK = np.int64(0xFFFFFFFF)
 _LabelKeys = npt.NDArray[np.int64]
@@ -33,8 +33,8 @@ class LabelAgreement(Printable):
     # the last
     counts_by_class: npt.NDArray[np.int64]
     # int64, shape (4, 4): number of (image, class) pairs by the verdict of the first label set (row) and of the second
-    # (column), in the order of `CROSSTAB`. Counted are images in both, and classes that either names. Plain label sets
-    # have only the verdicts valid and not named
+    # (column), in the order of `VERDICT_NAMES`. Counted are images in both, and classes that either names. Plain label
+    # sets have only the verdicts valid and not named
     verdict_counts: npt.NDArray[np.int64]
     classes: Classes  # the common class list
 
@@ -84,8 +84,8 @@ class LabelAgreement(Printable):
             "images": len(self),
             **self.counts,
             "crosstab": {
-                first: dict(zip(CROSSTAB, row, strict=True))
-                for first, row in zip(CROSSTAB, self.verdict_counts.tolist(), strict=True)
+                first: dict(zip(VERDICT_NAMES, row, strict=True))
+                for first, row in zip(VERDICT_NAMES, self.verdict_counts.tolist(), strict=True)
             },
             "by_class": [
                 self.classes.id_and_name(class_id) | dict(zip(AGREEMENTS, row, strict=False))
@@ -124,12 +124,14 @@ def label_agreement(
     """
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     a, b = _valid_labels(first), _valid_labels(second)
-    rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
+    rows = match_images(
+        b.images, a.images, match=match, where="the second label set", known_place="the first label set"
+    )
     only_b = np.flatnonzero(rows < 0)
     is_shared = np.zeros(len(a) + only_b.size, bool)
     is_shared[rows[rows >= 0]] = True
     rows[only_b] = len(a) + np.arange(only_b.size)
-    keys = label_keys(a), pair_keys(rows[b.image_ids], b.indices)
+    keys = label_keys(a), encode_pairs(rows[b.image_ids], b.indices)
     state = _image_agreements(*keys, len(is_shared))
     class_ids, by_class = _count_by_class(np.union1d(*keys), state)
     return LabelAgreement(
@@ -179,7 +181,7 @@ def _count_by_class(
 def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
     """Return the sorted keys of (image, class) pairs with a verdict, and the verdicts' indices."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
-    keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
+    keys = np.concatenate([encode_pairs(rows[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
     order = np.argsort(keys)
     return keys[order], verdicts[order]
@@ -191,8 +193,8 @@ def _count_verdict_pairs(
     """Count (image, class) pairs on shared images by the verdicts of both label sets."""
     pairs = np.union1d(first[0], second[0])
     pairs = pairs[is_shared[pairs >> 32]]
-    size = len(CROSSTAB)
-    both = np.full((2, pairs.size), CROSSTAB.index("not_named"))
+    size = len(VERDICT_NAMES)
+    both = np.full((2, pairs.size), VERDICT_NAMES.index("not_named"))
     for verdicts, (keys, key_verdicts) in zip(both, (first, second), strict=True):
         is_named = np.isin(pairs, keys)
         verdicts[is_named] = key_verdicts[np.searchsorted(keys, pairs[is_named])]

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, align_classes
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.core.multi_labels import label_keys
 from reassess.errors import DataError
-from reassess.numeric.arrays import pair_keys
+from reassess.numeric.arrays import encode_pairs
 from reassess.text import ListTable, Printable
 
 
@@ -96,7 +96,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     """
     check_type(LabelSets, first, second)
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
-    rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
+    rows = match_images(second.images, first.images, where="the second label set", known_place="the first label set")
     shared = rows >= 0
     if not shared.any() and first.images and second.images:
         raise DataError(
@@ -105,7 +105,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
             found=f"{first.images[0]}; {second.images[0]}",
             fix="use label sets of the same images, with the same image names",
         )
-    old_keys, new_keys = label_keys(first), pair_keys(rows[second.image_ids], second.indices)
+    old_keys, new_keys = label_keys(first), encode_pairs(rows[second.image_ids], second.indices)
     old_keys = old_keys[np.isin(old_keys >> 32, rows[shared])]
     new_keys = new_keys[new_keys >= 0]
     added, removed = np.setdiff1d(new_keys, old_keys), np.setdiff1d(old_keys, new_keys)

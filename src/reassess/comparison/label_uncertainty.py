@@ -23,7 +23,7 @@ import numpy.typing as npt
 from reassess.aggregation import Relabelling
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_number
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, draw_counts, normal_interval
@@ -70,7 +70,9 @@ class RecountTables:
     def from_panel(cls, panel: Panel, relabelling: Relabelling) -> "RecountTables":
         """Look up the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
-        rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
+        rows = match_images(
+            panel.images, questions.images, match=panel.match, where="the panel", known_place="the votes"
+        )
         rated = rows >= 0
         places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
         for model, top1 in enumerate(panel.top1):
@@ -293,7 +295,7 @@ def label_uncertainty(
     """
     check_panel(panel)
     check_replicates(replicates)
-    check_number(seed, 0, what="seed", whole=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
     panel.check_has_scored_images()
     images, recount = len(panel.images), RecountTables.from_panel(panel, relabelling)
     original = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)

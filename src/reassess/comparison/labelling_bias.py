@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.comparison_words import RATER_SCORES_MISSING
-from reassess.comparison.differences import p_text
+from reassess.comparison.differences import format_p_value
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes, LabelSets, Match, Scores
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
 from reassess.numeric.proportions import chance_p_value
@@ -68,7 +68,7 @@ class OriginalLabelChoices(Printable):
         low, high = map(format_percent, share.interval)
         text = f"on {share.hits:,} of {share.n:,} images, {format_percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{format_percent(self.chance_share or 0)} %, p {p_text(p_value)}"
+        chance = f"{format_percent(self.chance_share or 0)} %, p {format_p_value(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
         return f"{text}; by chance {chance}; by the raters' favourite {format_percent(favourite.value)} %"
@@ -177,12 +177,12 @@ def labelling_biases(
     check_panel(panel)
     rows = np.flatnonzero(panel.is_scored & panel.has_original)
     own = original.indices[original.indptr[panel.original_rows[rows]]]
-    valid, sizes = labels.of_rows(panel.label_rows[rows])
+    valid, sizes = labels.classes_of_rows(panel.label_rows[rows])
     own_is_valid = np.zeros(rows.size, bool)
     own_is_valid[np.repeat(np.arange(rows.size), sizes)[valid == np.repeat(own, sizes)]] = True
     is_used = own_is_valid & (sizes > 1)
     rows, own, sizes = rows[is_used], own[is_used], sizes[is_used]
-    valid, _ = labels.of_rows(panel.label_rows[rows])
+    valid, _ = labels.classes_of_rows(panel.label_rows[rows])
     favourites = None
     if rater_scores is not None:
         names = [panel.images[image] for image in rows.tolist()]
@@ -224,7 +224,7 @@ def _find_favourites(
     match: Match,
 ) -> npt.NDArray[np.int32]:
     """Find the valid class with the highest score on each image; -1 if a class was not rated."""
-    rows = join(images, rater_scores.questions.images, match=match, known_where="the scores")
+    rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, sizes), valid_ids)
     image = np.repeat(np.arange(len(images)), sizes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from reassess.comparison.comparison_words import RATER_SCORES_MISSING
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import LabelSets, Match, Scores
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.numeric import Proportion
 from reassess.text import Printable, format_percent
 
@@ -145,7 +145,7 @@ class _LabelScores:
     @classmethod
     def from_scores(cls, scores: Scores, images: Sequence[str], label_ids: _Ints, match: Match) -> "_LabelScores":
         """Find the row of each image, and the score of its original label."""
-        rows = join(images, scores.questions.images, match=match, known_where="the scores")
+        rows = match_images(images, scores.questions.images, match=match, known_place="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
     def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, p_text, sum_pair_differences
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_pair_differences
 from reassess.comparison.panel import Panel
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.errors import DataError
 from reassess.evaluation import Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import freeze, ranks
-from reassess.numeric.proportions import holm, sign_flip_p_values
+from reassess.numeric.arrays import freeze, rank_descending
+from reassess.numeric.proportions import adjust_p_values, sign_flip_p_values
 from reassess.text import Printable, count_noun, format_percent, join_first
 
 _MAX_IN_TEXT = 5  # pairs of models, or models of an order, in a text
@@ -96,7 +96,7 @@ class OrderChange(Printable):
             for lead in self.leads[pair].tolist()
         )
         verdict = "significant" if self.is_significant[pair] else "not significant"
-        p_value = f"p {p_text(float(self.holm_p_values[pair]))}"
+        p_value = f"p {format_p_value(float(self.holm_p_values[pair]))}"
         return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class ModelOrders(Printable):
         """Return a dict for JSON output."""
         by_label_set = []
         for name, scored, hits in zip(self.label_sets, self.n_scored.tolist(), self.hits, strict=True):
-            rank_of = dict(zip(self.models, ranks(hits).tolist(), strict=True))
+            rank_of = dict(zip(self.models, rank_descending(hits).tolist(), strict=True))
             models = [
                 {"file": model, "rank": rank_of[model]} | self.accuracy(name, model).to_json()
                 for model in self.ranked_models(name)
@@ -282,8 +282,8 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
             allowed=join_first(first_panel.models),
             found=join_first(panel.models),
         )
-    return join(
-        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_where=label_set
+    return match_images(
+        first_panel.images, panel.images, match=first_panel.match, where="the first label set", known_place=label_set
     )
 
 
@@ -296,7 +296,7 @@ def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Boo
         for first, second in set_pairs
     )
     p_values = [sign_flip_p_values(*sum_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
-    holm_p_values = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
+    holm_p_values = np.split(adjust_p_values(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
             first_label_set=first,

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Id, LabelSets, Match, Questions, Scores, Votes, align_classes
+from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
-from reassess.core.class_votes import counts_by_class
-from reassess.core.image_names import join
-from reassess.core.labels import check_original
+from reassess.core.class_votes import count_votes_by_class
+from reassess.core.image_names import match_images
+from reassess.core.labels import check_one_label_each
 from reassess.numeric.arrays import freeze
-from reassess.text import ListTable, Printable, count_noun
+from reassess.text import ListTable, Printable
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Only other classes are valid; no class is valid; the original label and other classes are valid.
-CHANGES = ("other", "none", "more")
+ORIGINAL_CHANGE_KINDS = ("other", "none", "more")
 _SEPARATOR = "; "
 _Ints = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class OriginalChanges(Printable):
     n_images: int  # number of images with a label set and an original label
     label_rows: _Ints  # int64, shape (changed images,): positions in `labels`
     original_rows: _Ints  # int64, shape (changed images,): positions in `original`
-    kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
+    kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `ORIGINAL_CHANGE_KINDS`
 
     def __post_init__(self) -> None:
         freeze(self, "label_rows", "original_rows", "kinds")
@@ -43,8 +43,14 @@ class OriginalChanges(Printable):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of changed images by kind, in the order of `CHANGES`."""
-        return dict(zip(CHANGES, np.bincount(self.kinds, minlength=len(CHANGES)).tolist(), strict=True))
+        """Number of changed images by kind, in the order of `ORIGINAL_CHANGE_KINDS`."""
+        return dict(
+            zip(
+                ORIGINAL_CHANGE_KINDS,
+                np.bincount(self.kinds, minlength=len(ORIGINAL_CHANGE_KINDS)).tolist(),
+                strict=True,
+            )
+        )
 
     @property
     def _headline(self) -> str:
@@ -77,15 +83,16 @@ class OriginalChanges(Printable):
 
         Returns
         -------
-        polars.DataFrame. Columns: image; original (the class, by id or name as in files); change (one of `CHANGES`);
-        new (the valid classes, the highest score first, separated by ``; ``); score and votes of the original label;
-        new_scores and new_votes of the valid classes. Scores and votes are null if they are missing, or if raters were
-        not asked. If classes have ids and names, original_name and new_names follow original and new.
+        polars.DataFrame. Columns: image; original (the class, by id or name as in files); change (one of
+        `ORIGINAL_CHANGE_KINDS`); new (the valid classes, the highest score first, separated by ``; ``); score and votes
+        of the original label; new_scores and new_votes of the valid classes. Scores and votes are null if they are
+        missing, or if raters were not asked. If classes have ids and names, original_name and new_names follow
+        original and new.
         """
         import polars as pl
 
         classes = self.labels.classes
-        class_ids, sizes = self.labels.of_rows(self.label_rows)
+        class_ids, sizes = self.labels.classes_of_rows(self.label_rows)
         changes = np.repeat(np.arange(len(self)), sizes)
         new_scores = self._scores_of_classes(scores, changes, class_ids)
         order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), changes))
@@ -103,7 +110,7 @@ class OriginalChanges(Printable):
         columns: dict[str, object] = {"image": self._image_names, "original": classes.to_column(originals)}
         if has_names := bool(classes.names) and classes.names_in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in originals.tolist()]
-        columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
+        columns["change"] = [ORIGINAL_CHANGE_KINDS[kind] for kind in self.kinds.tolist()]
         columns["new"] = join_cells(classes.to_column(class_ids).to_list())
         if has_names:
             columns["new_names"] = join_cells([classes.label(i) for i in class_ids.tolist()])
@@ -128,7 +135,7 @@ class OriginalChanges(Printable):
         if scores is None:
             return np.full(changes.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
-        rows = join(self._image_names, scores.images, known_where="the scores")
+        rows = match_images(self._image_names, scores.images, known_place="the scores")
         return scores.scores_of(rows[changes], class_ids)
 
     def _vote_texts(self, votes: Votes | None, changes: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
@@ -136,10 +143,10 @@ class OriginalChanges(Printable):
         if votes is None or not changes.size:
             return [None] * changes.size
         votes = votes.in_classes(self.labels.classes)
-        rows = join(self._image_names, votes.images, known_where="the votes")[changes]
+        rows = match_images(self._image_names, votes.images, known_place="the votes")[changes]
         if votes.classes is not None:
-            questions, chosen = counts_by_class(votes)
-            rows = join(self._image_names, questions.images, known_where="the votes")[changes]
+            questions, chosen = count_votes_by_class(votes)
+            rows = match_images(self._image_names, questions.images, known_place="the votes")[changes]
             items = questions.find(rows, class_ids)
             totals = np.bincount(questions.image_ids, chosen).astype(int)
             counts = np.where(items >= 0, chosen[items], 0).tolist()
@@ -183,9 +190,11 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     [('a.png', 0, 'more', '0; 1'), ('b.png', 0, 'other', '1'), ('c.png', 0, 'none', '')]
     """
     check_type(LabelSets, labels, original)
-    check_original(original)
+    check_one_label_each(original)
     labels, original = align_classes({"the label sets": labels, "the original labels": original}).values()
-    original_rows = join(labels.images, original.images, where="the label sets", known_where="the original labels")
+    original_rows = match_images(
+        labels.images, original.images, where="the label sets", known_place="the original labels"
+    )
     has_original = original_rows >= 0
     original_ids = np.where(has_original, original.indices[original_rows] if len(original) else -1, -1)
     is_original = labels.indices == np.repeat(original_ids, labels.sizes)
@@ -199,21 +208,4 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
         label_rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
-    )
-
-
-def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """State how many images were rated, if all others keep their original label; else return an empty text."""
-    if original is None or scores is None:
-        return ""
-    unrated = np.flatnonzero(join(labels.images, scores.images, match=match) < 0)
-    originals = join([labels.images[row] for row in unrated.tolist()], original.images, match=match)
-    ids, sizes = labels.of_rows(unrated)
-    if not unrated.size or (originals < 0).any() or (sizes != 1).any() or (ids != original.indices[originals]).any():
-        return ""
-    count = len(labels) - unrated.size
-    others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
-    return (
-        f"{count:,} of {count_noun(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
-        f"the other {others} original label, unchecked; this favours models that chose the images to rate"
     )

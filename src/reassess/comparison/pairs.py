@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import AccuracyChange, Difference, EveryPair
+from reassess.comparison.differences import AccuracyChange, Difference, PairwiseTests
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes
 from reassess.core.checks import check_known
-from reassess.core.labels import UNNAMED
-from reassess.evaluation.evaluation_words import heading
+from reassess.core.labels import DEFAULT_LABEL_SET_NAME
+from reassess.evaluation.evaluation_words import label_set_heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Printable
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-NO_ORIGINAL = "original labels of these images are missing"
+ORIGINAL_LABELS_MISSING = "original labels of these images are missing"
 
 
 @dataclass(frozen=True, repr=False)
-class Paired(Difference):
+class PairedHits(Difference):
     """Hits of two models on the same images; see `Difference` for the interval and the test."""
 
     n_both: int  # number of images where both models are correct
@@ -55,11 +55,11 @@ class Comparison(Printable):
     a: str  # name of the first model
     b: str  # name of the second model
     n_images: int  # number of images in both predictions
-    real: Paired  # by reassessed labels, on images with a nonempty label set
-    original: Paired | None  # by original labels, on images with an original label; None without such images
-    original_scored: Paired | None = None  # by original labels, on images that have both labels
+    real: PairedHits  # by reassessed labels, on images with a nonempty label set
+    original: PairedHits | None  # by original labels, on images with an original label; None without such images
+    original_scored: PairedHits | None = None  # by original labels, on images that have both labels
     change: AccuracyChange | None = None  # change of the lead from original to reassessed labels, on the same images
-    label_set: str = UNNAMED  # name of the label sets
+    label_set: str = DEFAULT_LABEL_SET_NAME  # name of the label sets
 
     @property
     def verdict(self) -> str:
@@ -81,7 +81,7 @@ class Comparison(Printable):
         changes = "changes" if self.change.better_sign else "does not change"
         return f"{words}; the lead {changes} significantly, p {self.change.p_value_texts()['final_p_value']}"
 
-    def _in_words(self, pair: Paired) -> str:
+    def _in_words(self, pair: PairedHits) -> str:
         if not pair.better_sign:
             return f"no significant difference between {self.a} and {self.b}"
         first, second = (self.a, self.b) if pair.better_sign > 0 else (self.b, self.a)
@@ -92,17 +92,21 @@ class Comparison(Printable):
         return self.verdict
 
     @property
-    def differences_by_name(self) -> dict[str, Paired | AccuracyChange]:
+    def differences_by_name(self) -> dict[str, PairedHits | AccuracyChange]:
         """Available differences, by their names in tables."""
         scored = None if self.original is None or self.real.n == self.original.n else self.original_scored
         parts = {"original": self.original, "original, scored": scored, "change": self.change}
-        return {heading(self.label_set): self.real} | {name: part for name, part in parts.items() if part is not None}
+        return {label_set_heading(self.label_set): self.real} | {
+            name: part for name, part in parts.items() if part is not None
+        }
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         for name, part in self.differences_by_name.items() if self.real.n else ():
             images = f"of {part.n:,} images"
             only = (
-                f" {part.n_only_a:,} only {self.a}, {part.n_only_b:,} only {self.b}" if isinstance(part, Paired) else ""
+                f" {part.n_only_a:,} only {self.a}, {part.n_only_b:,} only {self.b}"
+                if isinstance(part, PairedHits)
+                else ""
             )
             points = f"{100 * (part.difference or 0):+.2f} points"
             yield (
@@ -159,11 +163,11 @@ class Comparison(Printable):
         if not real.n:
             document["real_reason"] = NONE_SCORED
         if original is None:
-            document["original_reason"] = NO_ORIGINAL
+            document["original_reason"] = ORIGINAL_LABELS_MISSING
         return document
 
 
-def compare(panel: Panel, a: str, b: str, *, tests: EveryPair | None = None) -> Comparison:
+def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None) -> Comparison:
     """Compare two models on the same images.
 
     Parameters
@@ -220,11 +224,11 @@ def _pair_hits(
     model_rows: tuple[int, int],
     is_counted: npt.NDArray[np.bool_],
     **test_fields: float | None,
-) -> Paired:
+) -> PairedHits:
     """Count the hits of two models on the counted images."""
     a, b = hits[list(model_rows)][:, is_counted]
     both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return Paired(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_fields)
+    return PairedHits(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_fields)
 
 
 def _lead_change(

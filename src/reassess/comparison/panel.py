@@ -11,8 +11,8 @@ from reassess.core import LabelSets, Match, Predictions
 from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MAX_CLASSES
 from reassess.core.classes import class_list_for_ids
-from reassess.core.image_names import image_keys, join
-from reassess.core.labels import UNNAMED
+from reassess.core.image_names import image_keys, match_images
+from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError, Fix, Missing
 from reassess.evaluation import Outcomes, find_outcomes, top1_hits
 from reassess.evaluation.outcomes import LABELLED
@@ -70,7 +70,7 @@ class Panel(Printable):
     original_rows: npt.NDArray[np.int64]
     n_not_shared: tuple[int, ...]
     match: Match = "path"
-    label_set: str = UNNAMED
+    label_set: str = DEFAULT_LABEL_SET_NAME
 
     def __post_init__(self) -> None:
         _check_models(self.models)
@@ -193,7 +193,7 @@ class Panel(Printable):
         original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
         if original is not None:
             original = original.in_classes(labels.classes)
-            original_rows = join(images, original.images, known_where="the original labels")
+            original_rows = match_images(images, original.images, known_place="the original labels")
             original_hit = _is_top1_in_labels(ids, original, original_rows)
         return cls(
             models=tuple(models),
@@ -258,7 +258,7 @@ class _ModelColumn:
 
 def check_panel(value: object) -> None:
     """Raise `DataError` unless the value is a `Panel`."""
-    check_type(Panel, value, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
+    check_type(Panel, value, value_name="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:
@@ -268,13 +268,13 @@ def _check_models(models: tuple[str, ...]) -> None:
 
 
 def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
-    check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
+    check_shape(top1, (len(models), len(labels)), value_name="the top-1 classes", kind="integers")
     class_list_for_ids(labels.classes, where="the top-1 classes")
     check_range(
         top1,
         0,
         (labels.classes.count or MAX_CLASSES) - 1,
-        what="class id",
+        value_name="class id",
         where=lambda model, image: f"model {models[model]}, image {labels.images[image]}",
     )
 
@@ -293,8 +293,8 @@ def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
 
 def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _ModelColumn:
     """Arrange a model's results in the order of the first model's images."""
-    rows = join(
-        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_where=model
+    rows = match_images(
+        first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_place=model
     )
     is_in = rows >= 0
     for of_first, of_model in (
@@ -331,17 +331,17 @@ def _is_top1_in_labels(
 ) -> npt.NDArray[np.bool_]:
     """Return whether each top class is a label of the image's row; False if the row is -1."""
     has_row = np.flatnonzero(rows >= 0)
-    targets, sizes = labels.of_rows(rows[has_row])
+    targets, sizes = labels.classes_of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)
     counts[has_row] = sizes
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
-def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
+def select_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
     """Select the images in all outcomes; None if all have the same images, `Missing` if none is common."""
     first = next(iter(outcomes.values()))
     rows = {
-        model: join(first.images, each.images, match=each.match, where="the first model", known_where=model)
+        model: match_images(first.images, each.images, match=each.match, where="the first model", known_place=model)
         for model, each in outcomes.items()
     }
     common = np.logical_and.reduce([of_model >= 0 for of_model in rows.values()])

@@ -9,7 +9,7 @@ import numpy as np
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core import LabelSets, Leaderboard, LeaderboardRow
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Printable
@@ -128,11 +128,11 @@ def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -
     )
 
 
-def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
+def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportion:
     """Compute the ReaL accuracy of the original labels, over images with both labels."""
-    rows = join(labels.images, original.images, known_where="the original labels")
+    rows = match_images(labels.images, original.images, known_place="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
-    valid, sizes = labels.of_rows(scored)
+    valid, sizes = labels.classes_of_rows(scored)
     own = original.indices[original.indptr[rows[scored]]]
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import EveryPair, every_pair
+from reassess.comparison.differences import PairwiseTests, compare_every_pair
 from reassess.comparison.pairs import Comparison, compare
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_number
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import freeze, ranks
+from reassess.numeric.arrays import freeze, rank_descending
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resample_hits
 from reassess.text import ListTable, Printable, format_percent
 
@@ -118,7 +118,7 @@ class Ranking(Printable):
         ]
 
 
-def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int = 1000, seed: int = 0) -> Ranking:
+def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates: int = 1000, seed: int = 0) -> Ranking:
     """Rank models on the same images by ReaL accuracy.
 
     Parameters
@@ -126,7 +126,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     panel
         The models on their common images.
     tests
-        Tests of all pairs of models; by default `every_pair` over images.
+        Tests of all pairs of models; by default `compare_every_pair` over images.
     replicates
         Number of bootstrap replicates for the intervals of ranks, at least 40.
     seed
@@ -153,15 +153,15 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     check_panel(panel)
     panel.check_has_scored_images()
     check_replicates(replicates)
-    check_number(seed, 0, what="seed", whole=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
     hits, has_original = panel.is_valid[:, panel.is_scored], panel.has_original
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
     low, high = percentile_bounds(
-        np.stack([ranks(resample) for resample in resample_hits(hits, replicates=replicates, seed=seed)])
+        np.stack([rank_descending(resample) for resample in resample_hits(hits, replicates=replicates, seed=seed)])
     )
-    tests = every_pair(panel) if tests is None else tests
+    tests = compare_every_pair(panel) if tests is None else tests
     by_original = None
     if has_original.any():
         by_original = np.count_nonzero(panel.is_original_hit[order][:, has_original], axis=1)
@@ -169,8 +169,8 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
         models=tuple(names),
         real=_accuracies(totals, hits.shape[1]),
         original=None if by_original is None else _accuracies(by_original, int(np.count_nonzero(has_original))),
-        ranks=ranks(totals),
-        original_ranks=None if by_original is None else ranks(by_original),
+        ranks=rank_descending(totals),
+        original_ranks=None if by_original is None else rank_descending(by_original),
         rank_low=low,
         rank_high=high,
         neighbours=tuple(compare(panel, a, b, tests=tests) for a, b in pairwise(names)),
@@ -184,7 +184,7 @@ def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]
     return tuple(Proportion(of_model, n) for of_model in hits.tolist())
 
 
-def _find_gaps(tests: EveryPair, order: _Ints) -> SignificantGaps | None:
+def _find_gaps(tests: PairwiseTests, order: _Ints) -> SignificantGaps | None:
     """Find pairs of models that differ significantly by original or reassessed labels."""
     if tests.original is None or tests.change is None:
         return None

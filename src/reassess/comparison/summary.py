@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reassess.comparison.comparison_words import gaps_in_words, probability_in_words
+from reassess.comparison.comparison_words import gaps_in_words, lead_probability_in_words
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
@@ -21,7 +21,7 @@ _KIND_DESCRIPTIONS = {
 }
 
 
-def summary(findings: Findings) -> list[str]:
+def summarize_findings(findings: Findings) -> list[str]:
     """Describe the labels, the best model and its mistakes in three to six sentences."""
     sentences = [_describe_labels(findings)]
     if findings.panel.is_scored.any():
@@ -68,7 +68,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         words += f", and {verb} significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
-        words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
+        words += f"; {lead_probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
     yield words
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
         first = next(gaps_in_words(ranking, max_pairs=1))

@@ -20,17 +20,17 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, mistake_counts_in_words
-from reassess.numeric.arrays import freeze, pair_keys
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, mistake_counts_in_words
+from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, format_percent
 
 _KINDS_FROM_SCORES = ("not_asked", "never_rated")
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_KINDS_FROM_SCORES, "remaining")
-KINDS_IN_WORDS = {
+ERROR_KIND_NAMES = {
     "collapsed": "collapsed",
     "co_occurring": "co-occurring",
     "same_group": "same group",
-    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_KINDS_FROM_SCORES)},
+    **{kind: MISTAKE_NAMES[kind] for kind in ("no_class", *_KINDS_FROM_SCORES)},
     "remaining": "other",
 }
 # Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are also valid together in
@@ -95,7 +95,7 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
     check_type(LabelSets, labels)
     parts = [np.empty((0, 2), np.int32)]
     for size in range(2, int(labels.sizes.max(initial=0)) + 1):
-        sets, _ = labels.of_rows(np.flatnonzero(labels.sizes == size))
+        sets, _ = labels.classes_of_rows(np.flatnonzero(labels.sizes == size))
         parts.append(sets.reshape(-1, size)[:, np.stack(np.triu_indices(size, 1), axis=1)].reshape(-1, 2))
     pairs, images = np.unique(np.concatenate(parts), axis=0, return_counts=True)
     order = np.argsort(-images, kind="stable")
@@ -131,11 +131,11 @@ class Taxonomy(Printable):
 
     @property
     def _headline(self) -> str:
-        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, KINDS_IN_WORDS)}"
+        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, ERROR_KIND_NAMES)}"
 
     def _list(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
-        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
+        rows = ((ERROR_KIND_NAMES[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
         return ListTable(("kind", "mistakes", "%"), len(counts), rows)
 
     def to_json(self, classes: Classes, *, max_examples: int = 5) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def taxonomies(
     benchmark: Benchmark | None = None,
     collapsed: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
-    often: int = MIN_CO_OCCURRENCES,
+    min_images: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
     """Find the kind of each mistake, for each model.
 
@@ -205,7 +205,7 @@ def taxonomies(
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
     collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
-    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, often)
+    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, min_images)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "table of collapsed classes is missing"
@@ -258,9 +258,9 @@ class _ClassRelations:
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
         """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
-        valid, sizes = labels.of_rows(label_rows)
+        valid, sizes = labels.classes_of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
-        pairs, group = pair_keys(valid, instead), self.find_group_numbers(valid)
+        pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)
         for fit in (
             np.isin(pairs, self.collapsed_keys),
             np.isin(pairs, self.co_occurring_keys),
@@ -271,4 +271,4 @@ class _ClassRelations:
 
 def _pair_keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Encode each pair of classes as a number."""
-    return pair_keys(pairs[:, 0], pairs[:, 1])
+    return encode_pairs(pairs[:, 0], pairs[:, 1])

@@ -10,7 +10,7 @@ from reassess.core.checks import check_length, check_range, check_text, check_un
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze, pair_keys
+from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, count_noun
 
 ORIGINAL_SOURCE = "original"  # the name of the original labels among the sources
@@ -68,12 +68,12 @@ class Candidates(Printable):
     reasons: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_text(self.sources, what="the name of a source")
+        check_text(self.sources, value_name="the name of a source")
         check_unique(self.sources, thing="a source")
-        check_range(self.ranks, 0, what="rank", where=self.describe_row)
+        check_range(self.ranks, 0, value_name="rank", where=self.describe_row)
         known = ~np.isnan(self.probabilities)
-        check_range(np.where(known, self.probabilities, 0), 0, 1, what="probability", where=self.describe_row)
-        keys = pair_keys(self.question_ids, self.source_ids)
+        check_range(np.where(known, self.probabilities, 0), 0, 1, value_name="probability", where=self.describe_row)
+        keys = encode_pairs(self.question_ids, self.source_ids)
         same = np.flatnonzero(np.diff(keys) <= 0)
         if same.size:
             raise DataError(
@@ -82,7 +82,7 @@ class Candidates(Printable):
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
             raise DataError("missing-value", "candidate has no source", fix="remove the candidate")
         if self.reasons is not None:
-            check_length(len(self.reasons), len(self), things="reasons", each="candidate")
+            check_length(len(self.reasons), len(self), things_name="reasons", item_name="candidate")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
     @classmethod
@@ -110,9 +110,13 @@ class Candidates(Printable):
         """
         classes = classes or ID_ONLY_CLASSES
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
-            check_length(len(part), len(image_ids), things=things, each="row")
+            check_length(len(part), len(image_ids), things_name=things, item_name="row")
         check_range(
-            class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
+            class_ids,
+            0,
+            classes.largest_id,
+            value_name="class id",
+            where=lambda row: f"image {images[int(image_ids[row])]}",
         )
         ranks = np.zeros(len(image_ids), np.int32) if ranks is None else ranks
         probabilities = np.full(len(image_ids), np.nan) if probabilities is None else probabilities
@@ -121,7 +125,7 @@ class Candidates(Printable):
         positions = np.zeros(len(sources), np.int32)
         positions[used] = [names.index(sources[source]) for source in used]
         order = np.lexsort((positions[source_ids], class_ids, image_ids))
-        keys, question_ids = np.unique(pair_keys(image_ids[order], class_ids[order]), return_inverse=True)
+        keys, question_ids = np.unique(encode_pairs(image_ids[order], class_ids[order]), return_inverse=True)
         image_rows, new_image_ids = np.unique(keys >> 32, return_inverse=True)
         questions = Questions(
             images=tuple(images[row] for row in image_rows.tolist()),

@@ -27,7 +27,7 @@ def check_range(
     low: float = -math.inf,
     high: float = math.inf,
     *,
-    what: str,
+    value_name: str,
     where: object = None,
     high_meaning: str | None = None,
     fix: Fix | str | None = None,
@@ -38,7 +38,7 @@ def check_range(
     if array.dtype.kind not in "biuf" and not is_large:  # an int that is too large for int64 has dtype object
         raise DataError(
             "not-a-number",
-            f"{what} is not a number",
+            f"{value_name} is not a number",
             where=None if callable(where) else where,
             found=repr(values),
             fix=fix,
@@ -57,7 +57,7 @@ def check_range(
         allowed = f"a finite number, {allowed}" if array[at] == math.inf and low > -math.inf else allowed
     raise DataError(
         "out-of-range",
-        f"{what} out of range",
+        f"{value_name} out of range",
         where=_locate(where, *map(int, at)),
         allowed=allowed,
         found=array[at],
@@ -70,22 +70,24 @@ def check_number(
     low: float = -math.inf,
     high: float = math.inf,
     *,
-    what: str,
-    whole: bool = False,
+    value_name: str,
+    is_whole: bool = False,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless a value is a number from `low` to `high`; if `whole`, an integer."""
-    kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    """Raise `DataError` unless a value is a number from `low` to `high`; if `is_whole`, an integer."""
+    kinds: Any = (int, np.integer) if is_whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value), fix=fix)
-    check_range(value, low, high, what=what, fix=fix)
+        raise DataError(
+            "not-a-number", f"{value_name} is not a {'whole ' * is_whole}number", found=repr(value), fix=fix
+        )
+    check_range(value, low, high, value_name=value_name, fix=fix)
 
 
 def check_shape(
     array: npt.NDArray[Any],
     shape: Sequence[int | str],
     *,
-    what: str,
+    value_name: str,
     kind: str | None = None,
     where: object = None,
     fix: Fix | str | None = None,
@@ -100,7 +102,7 @@ def check_shape(
     sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
     raise DataError(
         f"wrong-{'shape' if is_kind else 'type'}",
-        f"wrong {'shape' if is_kind else 'type'} of {what}",
+        f"wrong {'shape' if is_kind else 'type'} of {value_name}",
         where=where,
         allowed=f"{kind} of shape ({sizes})" if kind else f"shape ({sizes})",
         found=f"{array.dtype} {array.shape}" if kind else f"shape {array.shape}",
@@ -109,37 +111,37 @@ def check_shape(
 
 
 def check_type(
-    kind: type, *values: object, what: str | None = None, fix: Fix | str | None = None, optional: bool = False
+    kind: type, *values: object, value_name: str | None = None, fix: Fix | str | None = None, is_optional: bool = False
 ) -> None:
-    """Raise `DataError` unless all values are of type `kind`; None is allowed if `optional`."""
+    """Raise `DataError` unless all values are of type `kind`; None is allowed if `is_optional`."""
     # The types of this package have a `_THING`, their name in messages, and `_HOW_TO_GET`, the call that creates one.
     for value in values:
-        if not isinstance(value, kind) and not (value is None and optional):
+        if not isinstance(value, kind) and not (value is None and is_optional):
             raise DataError(
                 "wrong-type",
-                f"wrong type of {what or getattr(kind, '_THING', kind.__name__)}",
+                f"wrong type of {value_name or getattr(kind, '_THING', kind.__name__)}",
                 allowed=kind.__name__,
                 found=type(value).__name__,
                 fix=fix or getattr(kind, "_HOW_TO_GET", None),
             )
 
 
-def check_collection(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
+def check_is_collection(texts: object, *, value_name: str, fix: Fix | str | None = None) -> None:
     """Raise `DataError` if a string was passed instead of a collection of strings."""
     if isinstance(texts, str):
-        raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
+        raise DataError("wrong-type", f"a string was given as {value_name}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
-        raise DataError("wrong-type", f"not {what}", allowed="a list", found=type(texts).__name__, fix=fix)
+        raise DataError("wrong-type", f"not {value_name}", allowed="a list", found=type(texts).__name__, fix=fix)
 
 
-def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:
+def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -> None:
     """Raise `DataError` if a text contains a lone surrogate, as from a file name that is not UTF-8."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
         raise DataError(
             "invalid-text",
-            f"{what} contains a lone surrogate",
+            f"{value_name} contains a lone surrogate",
             where=where,
             allowed="text that UTF-8 can write",
             found=repr(next(text for text in texts if _SURROGATE.search(text))),
@@ -147,14 +149,14 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
         ) from error
 
 
-def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
-    """Raise `DataError` unless `length` is `allowed`; messages call the counted objects `things`."""
+def check_length(length: int, allowed: int, *, things_name: str, item_name: str, where: object = None) -> None:
+    """Raise `DataError` unless `length` is `allowed`; messages call the counted objects `things_name`."""
     if length != allowed:
         raise DataError(
             "wrong-length",
-            f"wrong number of {things}",
+            f"wrong number of {things_name}",
             where=where,
-            allowed=f"{allowed:,}, one for each {each}",
+            allowed=f"{allowed:,}, one for each {item_name}",
             found=f"{length:,}",
         )
 
@@ -205,7 +207,7 @@ def check_known(
 def check_all_valid(
     is_valid: npt.NDArray[np.bool_],
     *,
-    what: str,
+    value_name: str,
     name_of: Callable[[int], str],
     where: object = None,
     fix: Fix | str | None = None,
@@ -214,10 +216,12 @@ def check_all_valid(
     if not is_valid.all():
         bad = np.flatnonzero(~is_valid).tolist()
         names = join_first([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
-        raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {is_valid.size:,}: {names}", fix=fix)
+        raise DataError(
+            "wrong-items", value_name, where=where, found=f"{len(bad):,} of {is_valid.size:,}: {names}", fix=fix
+        )
 
 
-def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:
+def check_distribution(rows: npt.NDArray[np.floating], *, value_name: str, where: object = None) -> None:
     """Raise `DataError` unless each row, along the last axis, has numbers of at least 0 that add up to 1."""
     # All comparisons with NaN are false.
     fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
@@ -225,7 +229,7 @@ def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: obje
         at = np.unravel_index(np.argmin(fits), fits.shape)
         raise DataError(
             "not-a-distribution",
-            f"{what} is not a distribution",
+            f"{value_name} is not a distribution",
             where=_locate(where, *map(int, at)),
             allowed="0 or more, adding up to 1",
             found=rows[at].tolist(),

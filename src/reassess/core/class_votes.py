@@ -8,7 +8,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
 
-def counts_by_class(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
+def count_votes_by_class(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
     """Count votes for classes by image and class; return the chosen classes as questions, and the counts.
 
     Questions are sorted by image and then by class id; images without votes have no questions. Counts are int64,

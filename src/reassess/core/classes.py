@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, check_length, check_range, check_shape, check_text
+from reassess.core.checks import check_is_collection, check_length, check_range, check_shape, check_text
 from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_number_names, parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first, to_nfc
@@ -96,22 +96,22 @@ class Classes(Printable):
     def __post_init__(self) -> None:
         object.__setattr__(self, "texts", self.wnids or self.names)
         if self.count is not None:
-            check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
-            check_range(self.count, 0, MAX_CLASSES, what="number of classes")
+            check_shape(np.asarray(self.count), (), value_name="the number of classes", kind="integers")
+            check_range(self.count, 0, MAX_CLASSES, value_name="number of classes")
         for things, texts in (
             *(("wnids", self.wnids), ("class names", self.names)),
             *(("synonyms", self.synonyms), ("definitions", self.definitions)),
         ):
-            check_collection(texts, what=things)
+            check_is_collection(texts, value_name=things)
             if texts:
-                check_length(len(texts), self.count or 0, things=things, each="class")
+                check_length(len(texts), self.count or 0, things_name=things, item_name="class")
         for synonyms in self.synonyms:
-            check_collection(synonyms, what="synonyms of a class")
+            check_is_collection(synonyms, value_name="synonyms of a class")
         all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
         for text in all_names:
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
-        check_text(all_names, what="the name of a class")
+        check_text(all_names, value_name="the name of a class")
         check_number_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
         object.__setattr__(self, "largest_id", MAX_CLASSES - 1 if self.count is None else self.count - 1)
 
@@ -125,7 +125,7 @@ class Classes(Printable):
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), has_local_ids=True, synonyms=(), definitions=())
         """
-        check_collection(texts, what="names of classes")
+        check_is_collection(texts, value_name="names of classes")
         names = tuple(sorted({to_nfc(text.strip()) for text in texts}))
         if are_wnids(names):
             return cls(len(names), wnids=names, has_local_ids=has_local_ids)

@@ -117,11 +117,11 @@ class Cleaning(Printable):
     def __post_init__(self) -> None:
         check_image_names(self.images, "the cleaned images")
         for name in ("class_ids", "kept", "label_quality", "suggested", "reasons"):
-            check_length(len(getattr(self, name)), len(self.images), things=f"values of {name}", each="image")
+            check_length(len(getattr(self, name)), len(self.images), things_name=f"values of {name}", item_name="image")
         known = ~np.isnan(self.label_quality)
-        check_range(self.label_quality[known], 0, 1, what="label quality")
-        check_range(self.class_ids, 0, self.classes.largest_id, what="class id")
-        check_range(self.suggested, -1, self.classes.largest_id, what="suggested class id")
+        check_range(self.label_quality[known], 0, 1, value_name="label quality")
+        check_range(self.class_ids, 0, self.classes.largest_id, value_name="class id")
+        check_range(self.suggested, -1, self.classes.largest_id, value_name="suggested class id")
         freeze(self, "class_ids", "kept", "label_quality", "suggested")
 
     def __len__(self) -> int:

@@ -43,7 +43,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     have only ids, the ids stay. `DataError` if one file has class names and another has ids without a list, or if a
     class of one file is missing from the list of another.
     """
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     common = _merge_class_lists(data) if classes is None else classes
     aligned = {}
     for file, value in data.items():

@@ -39,14 +39,14 @@ class Duplicates:
     labels: tuple[str | None, ...] = ()  # label of each row's image, None if unknown; empty without labels
 
     def __post_init__(self) -> None:
-        check_text(self.sets, what="the name of a set")
+        check_text(self.sets, value_name="the name of a set")
         check_unique(self.sets, thing="a set")
         parts: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
         for things, part in ({**parts, "labels": self.labels} if self.labels else parts).items():
-            check_length(len(part), len(self.images), things=things, each="row")
-        check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.describe_row)
+            check_length(len(part), len(self.images), things_name=things, item_name="row")
+        check_range(self.set_ids, 0, len(self.sets) - 1, value_name="position of a set", where=self.describe_row)
         check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.describe_row)
-        check_range(self.groups, 0, what="number of a group", where=self.describe_row)
+        check_range(self.groups, 0, value_name="number of a group", where=self.describe_row)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty", "set has no row", fix="remove the set")
         self._check_rows()

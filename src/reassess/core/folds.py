@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, check_length, check_range, check_shape, check_type
-from reassess.core.image_names import check_image_names, join
+from reassess.core.checks import check_is_collection, check_length, check_range, check_shape, check_type
+from reassess.core.image_names import check_image_names, match_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -25,12 +25,12 @@ class Folds:
     numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
-        check_collection(self.images, what="names of images")
+        check_is_collection(self.images, value_name="names of images")
         check_image_names(self.images, "the folds")
-        check_type(np.ndarray, self.numbers, what="numbers of folds", fix="np.array(...)")
-        check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
-        check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
-        check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")
+        check_type(np.ndarray, self.numbers, value_name="numbers of folds", fix="np.array(...)")
+        check_shape(self.numbers, ("images",), value_name="the numbers of folds", kind="integers")
+        check_length(self.numbers.size, len(self.images), things_name="numbers of folds", item_name="image")
+        check_range(self.numbers, 0, value_name="number of a fold", where=lambda row: f"image {self.images[row]}")
         if len(self.values) < 2:
             raise DataError(
                 "one-fold",
@@ -71,8 +71,8 @@ class Folds:
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the fold number of each named image, -1 without a fold; int64, shape (images,)."""
-        check_collection(images, what="names of images")
-        rows = join(images, self.images)
+        check_is_collection(images, value_name="names of images")
+        rows = match_images(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
     def _make_selection(self, mask: npt.NDArray[np.bool_], thing: str) -> ImageSelection:

@@ -108,13 +108,13 @@ def _positions_by_key(keys: tuple[str, ...]) -> Mapping[str, int]:
     return {key: i for i, key in enumerate(keys)}
 
 
-def join(
+def match_images(
     names: Sequence[str],
     known_names: Sequence[str],
     *,
     match: Match = "path",
     where: str | None = "the predictions",
-    known_where: str = "the label set",
+    known_place: str = "the label set",
 ) -> npt.NDArray[np.int64]:
     """Return the position in `known_names` of each image of `names`, or -1 if it is missing."""
     if match == "path" and tuple(names) == tuple(known_names):
@@ -123,7 +123,7 @@ def join(
     _check_unique_keys(names, keys, match, where)
     known_keys = image_keys(known_names, match)
     if len(_positions_by_key(known_keys)) < len(known_keys):
-        _check_unambiguous(names, keys, known_names, known_keys, match, known_where)
+        _check_unambiguous(names, keys, known_names, known_keys, match, known_place)
     return _find_rows(keys, known_keys).copy()
 
 
@@ -139,7 +139,7 @@ def check_image_names(names: Sequence[str], where: str) -> None:
             "missing-value", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
         )
     keys = image_keys(names)
-    check_text(names, what="the name of an image", where=where)
+    check_text(names, value_name="the name of an image", where=where)
     _check_unique_keys(names, keys, "path", where)
 
 

@@ -10,7 +10,7 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, find_first_duplicate
+from reassess.core.checks import check_is_collection, find_first_duplicate
 from reassess.core.image_names import JOIN_BY_WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import join_first
@@ -54,9 +54,9 @@ class ImageSelection:
     thing: str = "list"
 
     def __post_init__(self) -> None:
-        check_collection(self.images, what="names of images")
+        check_is_collection(self.images, value_name="names of images")
         if self.others is not None:
-            check_collection(self.others, what="names of images")
+            check_is_collection(self.others, value_name="names of images")
         if not self.images:
             raise DataError("empty", "selection is empty", where=f"the {self.thing}")
         check_image_names((*self.images, *(self.others or ())), f"the {self.thing}")
@@ -102,7 +102,7 @@ class ImageSelection:
 
         Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
         """
-        check_collection(names, what="names of images")
+        check_is_collection(names, value_name="names of images")
         positions = self._find_or_unknown(names, match)
         if self.others is not None and not ignore_unknown and (positions < -1).any():
             raise self._unknown_images_error(

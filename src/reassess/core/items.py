@@ -27,11 +27,13 @@ def parse_ids(texts: Iterable[str]) -> tuple[Id, ...]:
     return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
-def as_questions(items: Items, *, what: str = "the votes") -> Questions:
-    """Return the items if they are questions, else raise `DataError`; `what` is for the message."""
+def require_questions(items: Items, *, votes_name: str = "the votes") -> Questions:
+    """Return the items if they are questions, else raise `DataError`; `votes_name` is for the message."""
     if not isinstance(items, Questions):
         raise DataError(
-            "not-on-questions", f"{what} are not on (image, class) questions", fix="add the columns image and class"
+            "not-on-questions",
+            f"{votes_name} are not on (image, class) questions",
+            fix="add the columns image and class",
         )
     return items
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, check_length, check_range
+from reassess.core.checks import check_is_collection, check_length, check_range
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import count_noun
 
-UNNAMED = "reassessed"  # title of label sets without a name
+DEFAULT_LABEL_SET_NAME = "reassessed"  # title of label sets without a name
 _EMPTY_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
 _ORIGINAL = "original"  # title of the original labels in tables
 
@@ -80,13 +80,13 @@ class LabelSets:
         cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None, *, name: str = ""
     ) -> "LabelSets":
         """Create label sets from one list of class ids per image, in any order within a list."""
-        check_collection(images, what="names of images")
+        check_is_collection(images, value_name="names of images")
         flat: list[int] = []
         ends = [0]
         for ids in lists:
             flat.extend(ids)
             ends.append(len(flat))
-        check_length(len(ends) - 1, len(images), things="lists of classes", each="image")
+        check_length(len(ends) - 1, len(images), things_name="lists of classes", item_name="image")
         indptr = np.array(ends, np.int64)
 
         def image_of(position: int) -> str:
@@ -99,7 +99,7 @@ class LabelSets:
         classes = classes or ID_ONLY_CLASSES
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
             row = next(row for row, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
-            check_range(flat[row], 0, classes.largest_id, what="class id", where=image_of(row))
+            check_range(flat[row], 0, classes.largest_id, value_name="class id", where=image_of(row))
         indices = np.array(flat, np.int32)
         indices = indices[np.lexsort((indices, np.repeat(np.arange(len(images)), np.diff(indptr))))]
         return cls(images=tuple(images), indptr=indptr, indices=indices, classes=classes, name=name)
@@ -115,10 +115,14 @@ class LabelSets:
         name: str = "",
     ) -> "LabelSets":
         """Create label sets from (image, class) pairs in any order; an image without pairs has an empty set."""
-        check_collection(images, what="names of images")
+        check_is_collection(images, value_name="names of images")
         classes = classes or ID_ONLY_CLASSES
         check_range(
-            class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
+            class_ids,
+            0,
+            classes.largest_id,
+            value_name="class id",
+            where=lambda row: f"image {images[int(image_ids[row])]}",
         )
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
@@ -143,7 +147,7 @@ class LabelSets:
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])
         """
-        check_collection(images, what="names of images")
+        check_is_collection(images, value_name="names of images")
         return np.fromiter(map(self._row_by_image.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:
@@ -157,7 +161,7 @@ class LabelSets:
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
-        return UNNAMED if self.name in _EMPTY_NAMES else self.name
+        return DEFAULT_LABEL_SET_NAME if self.name in _EMPTY_NAMES else self.name
 
     @property
     def evaluation_labels(self) -> "LabelSets":
@@ -181,7 +185,9 @@ class LabelSets:
         """Position of the image of each label; int64, shape (labels,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
-    def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def classes_of_rows(
+        self, rows: npt.NDArray[np.integer[Any]]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return the valid classes of images by position, concatenated, and their number per image."""
         sizes = self.sizes[rows]
         return self.indices[concatenate_runs(self.indptr[rows], sizes)], sizes
@@ -243,7 +249,7 @@ class LabelSets:
             self.indices,
             0,
             self.classes.largest_id,
-            what="class id",
+            value_name="class id",
             where=lambda position: f"image {self._image_at(position)}",
         )
 
@@ -251,7 +257,7 @@ class LabelSets:
         return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
 
 
-def check_original(original: LabelSets) -> None:
+def check_one_label_each(original: LabelSets) -> None:
     """Raise `DataError` unless every image has exactly one label."""
     wrong = original.sizes != 1
     if wrong.any():

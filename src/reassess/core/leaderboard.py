@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError
-from reassess.numeric.arrays import ranks
+from reassess.numeric.arrays import rank_descending
 from reassess.text import ListTable, Printable, format_percent_value
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word (only letters) after the last slash
@@ -56,11 +56,11 @@ class LeaderboardRow:
 
     def __post_init__(self) -> None:
         for accuracy in (self.original, self.real):
-            check_range(accuracy, 0, 100, what="accuracy in percent", where=self)
+            check_range(accuracy, 0, 100, value_name="accuracy in percent", where=self)
         if self.image_size is not None:
-            check_range(self.image_size, 1, what="image size in pixels", where=self.model)
+            check_range(self.image_size, 1, value_name="image size in pixels", where=self.model)
         if self.parameters is not None:
-            check_range(self.parameters, 0, what="millions of parameters", where=self)
+            check_range(self.parameters, 0, value_name="millions of parameters", where=self)
 
     def __str__(self) -> str:
         return self.model if self.image_size is None else f"{self.model} at {self.image_size}"
@@ -160,12 +160,12 @@ class Leaderboard(Printable):
     @property
     def original_ranks(self) -> npt.NDArray[np.int64]:
         """Rank of each row by original accuracy; int64, shape (rows,)."""
-        return ranks(self.original)
+        return rank_descending(self.original)
 
     @property
     def real_ranks(self) -> npt.NDArray[np.int64]:
         """Rank of each row by reassessed accuracy; int64, shape (rows,)."""
-        return ranks(self.real)
+        return rank_descending(self.real)
 
     @property
     def rank_gains(self) -> npt.NDArray[np.int64]:

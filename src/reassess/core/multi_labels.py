@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, Fix
-from reassess.numeric.arrays import freeze, pair_keys
+from reassess.numeric.arrays import encode_pairs, freeze
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,4 +116,4 @@ class MultiLabels:
 
 def label_keys(labels: LabelSets) -> npt.NDArray[np.int64]:
     """Encode each (image, class) label as a number; int64, shape (labels,)."""
-    return pair_keys(labels.image_ids, labels.indices)
+    return encode_pairs(labels.image_ids, labels.indices)

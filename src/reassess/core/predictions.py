@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, check_length, check_range, check_shape
+from reassess.core.checks import check_is_collection, check_length, check_range, check_shape
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names
@@ -77,7 +77,7 @@ class Predictions:
                 "ids-and-scores", "predictions have both ids and scores, or neither", fix="give one of them"
             )
         if self.images is not None:
-            check_length(len(self.images), len(self), things="image names", each="row of the predictions")
+            check_length(len(self.images), len(self), things_name="image names", item_name="row of the predictions")
             check_image_names(self.images, "the predictions")
         if self.ids is not None:
             _check_unique_ids(self.ids, self.images)
@@ -122,7 +122,7 @@ class Predictions:
             table,
             -1 if unknown_classes.n_predictions else 0,
             limit,
-            what="class id",
+            value_name="class id",
             where=lambda row, column: _locate_row(row, images) + (f", column {column}" if table.shape[1] > 1 else ""),
         )
         return cls(
@@ -256,7 +256,7 @@ class Predictions:
             return self
         class_ids = self.output_classes
         if self.classes.texts:
-            check_range(class_ids, 0, self.classes.largest_id, what="class id")
+            check_range(class_ids, 0, self.classes.largest_id, value_name="class id")
         new_ids, classes = self.classes.convert_ids(class_ids, classes)
         result = copy(self)  # image names are not checked again
         object.__setattr__(result, "classes", classes)
@@ -311,14 +311,14 @@ def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> N
 def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     if images is None:
         return None
-    check_collection(images, what="names of images")
+    check_is_collection(images, value_name="names of images")
     return tuple(images)
 
 
 def _check_columns(columns: npt.NDArray[np.int64], n_outputs: int | None) -> None:
     """Raise unless there is one class id per output, at least one class, and no class twice."""
     check_shape(
-        columns, ("outputs" if n_outputs is None else n_outputs,), what="the classes of outputs", kind="integers"
+        columns, ("outputs" if n_outputs is None else n_outputs,), value_name="the classes of outputs", kind="integers"
     )
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
-from reassess.core.checks import check_collection, check_known, check_shape
+from reassess.core.checks import check_is_collection, check_known, check_shape
 from reassess.core.labels import LabelSets
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
@@ -47,13 +47,13 @@ class ProposalResult(Printable):
     is_sent: npt.NDArray[np.bool_]
     n_unseen: int  # known images that no model predicts; they are not used
     # Images without an original label, where no model's top-1 is a class of the benchmark; they are not used.
-    without_class: int
-    without_original: int  # images that go to raters without an original label
+    n_without_class: int
+    n_without_original: int  # images that go to raters without an original label
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
-        check_shape(self.is_predicted, (images + len(self.set_aside), models), what="is_predicted")
-        check_shape(self.is_sent, (images, models), what="is_sent")
+        check_shape(self.is_predicted, (images + len(self.set_aside), models), value_name="is_predicted")
+        check_shape(self.is_sent, (images, models), value_name="is_sent")
         freeze(self, "is_predicted", "is_sent")
 
     @property
@@ -90,7 +90,7 @@ class ProposalResult(Printable):
 
     def of_models(self, models: Iterable[str]) -> Candidates:
         """Return the candidates of a subset of models with the same N, on images that they send to raters."""
-        check_collection(models, what="models")
+        check_is_collection(models, value_name="models")
         subset = set(models)
         check_known(sorted(subset), self.names, thing="model")
         candidates = self.candidates
@@ -105,9 +105,9 @@ class ProposalResult(Printable):
             "images": self.images,
             "set_aside": len(self.set_aside),
             "to_raters": len(self.candidates.questions.images),
-            "without_original": self.without_original,
+            "without_original": self.n_without_original,
             "unseen": self.n_unseen,
-            "without_class": self.without_class,
+            "without_class": self.n_without_class,
             "candidates": len(self.candidates),
             "per_image": self.mean_per_image,
             "per_image_allowed": self.per_image,

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_collection, check_length, check_range, check_shape
+from reassess.core.checks import check_is_collection, check_length, check_range, check_shape
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
-from reassess.core.image_names import check_image_names, join
+from reassess.core.image_names import check_image_names, match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
@@ -76,13 +76,13 @@ class Questions:
     ) -> "Questions":
         """Create questions from an image name and a class id per question."""
         classes = classes or ID_ONLY_CLASSES
-        check_collection(images, what="names of images")
+        check_is_collection(images, value_name="names of images")
         class_ids = np.asarray(class_ids, None if len(images) else np.int32)
-        check_shape(class_ids, ("questions",), what="class ids", kind="integers")
-        check_length(len(class_ids), len(images), things="class ids", each="name of an image")
+        check_shape(class_ids, ("questions",), value_name="class ids", kind="integers")
+        check_length(len(class_ids), len(images), things_name="class ids", item_name="name of an image")
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
-        check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[row]}")
+        check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: f"image {images[row]}")
         return cls(images=tuple(position), image_ids=ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class Questions:
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the position of each image in `self.images`, -1 if it has no question."""
-        return join(images, self.images, known_where="the questions")
+        return match_images(images, self.images, known_place="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Return the position of each (image, class) question, -1 if missing; all arrays have shape (n,).
@@ -133,7 +133,7 @@ class Questions:
             self.class_ids,
             0,
             self.classes.largest_id,
-            what="class id",
+            value_name="class id",
             where=lambda row: f"image {self.images[self.image_ids[row]]}",
         )
 
@@ -159,7 +159,7 @@ class StopRule:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
             raise _invalid_rule(f"{self.low},{self.high}")
-        check_range(self.at_least, 1, what="least number of votes")
+        check_range(self.at_least, 1, value_name="least number of votes")
 
     @classmethod
     def parse(cls, text: str) -> "StopRule":

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_distribution, check_known, check_shape, check_unique
 from reassess.core.classes import Classes
-from reassess.core.items import Id, Items, as_questions
+from reassess.core.items import Id, Items, require_questions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
@@ -39,8 +39,8 @@ class RaterModel:
             ("fallback_matrix", shape),
             ("prior", shape[:1]),
         ):
-            check_shape(getattr(self, name), allowed, what=name)
-            check_distribution(getattr(self, name), what=f"a row of {name}", where=_locate_row)
+            check_shape(getattr(self, name), allowed, value_name=name)
+            check_distribution(getattr(self, name), value_name=f"a row of {name}", where=_locate_row)
         freeze(self, "matrices", "fallback_matrix", "prior")
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class Posterior:
             raise DataError("not-classes", "truths are not classes", found=join_first(self.truths))
         is_included = self.values >= _MIN_PROBABILITY
         if is_always_asked is not None:
-            check_shape(is_always_asked, self.values.shape, what="classes to include")
+            check_shape(is_always_asked, self.values.shape, value_name="classes to include")
             is_included |= is_always_asked
         image_ids, truth_ids = np.nonzero(is_included)
         questions = Questions(
@@ -119,4 +119,4 @@ class Posterior:
         """Return scores of (image, class) questions: the probability of a truth, or of each class of an image."""
         if self.classes is not None:
             return self.to_questions().to_scores()
-        return Scores(as_questions(self.items), self.probabilities_of(truth), exclusive=self.exclusive)
+        return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.exclusive)

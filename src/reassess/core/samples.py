@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text
-from reassess.core.image_names import check_image_names, join
+from reassess.core.image_names import check_image_names, match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import count_noun
@@ -52,11 +52,11 @@ class Sample:
 
     def __post_init__(self) -> None:
         check_image_names(self.images, "the sample")
-        check_text(self.strata, what="the name of a stratum")
+        check_text(self.strata, value_name="the name of a stratum")
         for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
-            check_length(len(values), len(self.images), things=things, each="image")
+            check_length(len(values), len(self.images), things_name=things, item_name="image")
         where = self._locate
-        check_range(self.probabilities, 0, 1, what="probability of being drawn", where=where)
+        check_range(self.probabilities, 0, 1, value_name="probability of being drawn", where=where)
         if not self.probabilities.all():
             raise DataError(
                 "out-of-range",
@@ -80,7 +80,7 @@ class Sample:
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the position of each image in the sample, -1 if it was not drawn."""
-        return join(images, self.images, known_where="the sample")
+        return match_images(images, self.images, known_place="the sample")
 
     def with_images(self, images: Sequence[str]) -> "Sample":
         """Replace the names of all images."""

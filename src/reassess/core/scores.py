@@ -27,10 +27,10 @@ class Scores:
         The scored questions; images without questions are unrated.
     values
         float64, shape (questions,), in [0, 1].
-    exclusive
+    is_exclusive
         Whether raters chose one class per image. Then the scores of an image add up to 1, and other classes of a rated
         image have score 0.
-    golden
+    is_golden
         bool, shape (questions,): whether golden answers to the question, or on its image, were used for the scores;
         None if unknown.
     method
@@ -55,18 +55,18 @@ class Scores:
 
     questions: Questions
     values: npt.NDArray[np.float64]
-    exclusive: bool = False
-    golden: npt.NDArray[np.bool_] | None = None
+    is_exclusive: bool = False
+    is_golden: npt.NDArray[np.bool_] | None = None
     method: str = UNKNOWN_METHOD
 
     def __post_init__(self) -> None:
-        check_shape(self.values, (len(self.questions),), what="the scores")
-        check_range(self.values, 0, 1, what="score", where=self.questions.describe_question)
-        if self.golden is not None:
-            check_shape(self.golden, (len(self.questions),), what="golden")
-        if self.exclusive:
+        check_shape(self.values, (len(self.questions),), value_name="the scores")
+        check_range(self.values, 0, 1, value_name="score", where=self.questions.describe_question)
+        if self.is_golden is not None:
+            check_shape(self.is_golden, (len(self.questions),), value_name="golden")
+        if self.is_exclusive:
             self._check_sums()
-        freeze(self, "values", "golden")
+        freeze(self, "values", "is_golden")
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -95,7 +95,7 @@ class Scores:
         If they chose one of all classes, they were asked about all. Image rows are as in `Questions.find`. Class id -1
         is not a class, so it is not asked about.
         """
-        if self.exclusive:
+        if self.is_exclusive:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
         return self.questions.find(image_rows, class_ids) >= 0
 

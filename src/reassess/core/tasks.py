@@ -78,10 +78,10 @@ class Tasks:
     sample: Sample | None = None
 
     def __post_init__(self) -> None:
-        check_length(len(self.reasons), len(self), things="reasons", each="task")
-        check_length(self.indptr.size - 1, len(self), things="tasks in indptr", each="number")
-        check_text(self.reasons, what="the reason of a task")
-        check_range(self.numbers, 0, what="number of a task")
+        check_length(len(self.reasons), len(self), things_name="reasons", item_name="task")
+        check_length(self.indptr.size - 1, len(self), things_name="tasks in indptr", item_name="number")
+        check_text(self.reasons, value_name="the reason of a task")
+        check_range(self.numbers, 0, value_name="number of a task")
         check_unique(self.numbers.tolist(), thing="a task")
         if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
             raise DataError(
@@ -101,7 +101,7 @@ class Tasks:
             task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
             raise DataError("mixed-task", "task has questions on two images", where=f"task {self.numbers[task]}")
         if self.is_golden is not None:
-            check_length(len(self.is_golden), len(self), things="values of is_golden", each="task")
+            check_length(len(self.is_golden), len(self), things_name="values of is_golden", item_name="task")
         freeze(self, "indptr", "numbers", *([] if self.is_golden is None else ["is_golden"]))
 
     def __len__(self) -> int:
@@ -125,7 +125,7 @@ class Tasks:
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
     @property
-    def golden_rows(self) -> npt.NDArray[np.bool_]:
+    def golden_mask(self) -> npt.NDArray[np.bool_]:
         """Whether each task is golden; bool, shape (tasks,)."""
         return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
 
@@ -144,13 +144,13 @@ class Tasks:
         """Mark the tasks about the images of a sample as golden."""
         is_drawn = sample.rows_of(self.questions.images) >= 0
         golden = is_drawn[self.questions.image_ids[self.indptr[:-1]]]
-        return replace(self, is_golden=golden | self.golden_rows, sample=sample)
+        return replace(self, is_golden=golden | self.golden_mask, sample=sample)
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
         """Estimate the work; votes per question may be a mean."""
-        check_range(votes_per_question, 1, what="number of votes per question")
+        check_range(votes_per_question, 1, value_name="number of votes per question")
         if seconds_per_vote is not None:
-            check_range(seconds_per_vote, 0, what="number of seconds per vote")
+            check_range(seconds_per_vote, 0, value_name="number of seconds per vote")
         questions = len(self.questions)
         return Effort(
             images=len(self.questions.images),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import (
-    check_collection,
+    check_is_collection,
     check_known,
     check_length,
     check_number,
@@ -80,15 +80,15 @@ class TrainingTargets:
 
     def __post_init__(self) -> None:
         for images in (self.images, self.without_target):
-            check_collection(images, what="names of images")
+            check_is_collection(images, value_name="names of images")
         check_image_names((*self.images, *self.without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
-            check_type(np.ndarray, getattr(self, name), what=f"{name} of targets", fix="np.array(...)")
-            check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
-        check_number(self.classes, 1, what="number of classes", whole=True)
+            check_type(np.ndarray, getattr(self, name), value_name=f"{name} of targets", fix="np.array(...)")
+            check_shape(getattr(self, name), (name,), value_name=f"the {name} of targets", kind=kind)
+        check_number(self.classes, 1, value_name="number of classes", is_whole=True)
         check_known([self.loss], get_args(Loss), thing="loss")
-        check_length(self.indptr.size - 1, len(self.images), things="rows of targets", each="image")
-        check_length(self.values.size, self.indices.size, things="values of targets", each="class id")
+        check_length(self.indptr.size - 1, len(self.images), things_name="rows of targets", item_name="image")
+        check_length(self.values.size, self.indices.size, things_name="values of targets", item_name="class id")
         if self.indptr[0] or self.indptr[-1] != self.indices.size or (np.diff(self.indptr) < 0).any():
             raise DataError(
                 "wrong-indptr",
@@ -96,9 +96,9 @@ class TrainingTargets:
                 allowed=f"numbers that rise from 0 to {self.indices.size:,}",
                 found=join_first(self.indptr.tolist(), most=5),
             )
-        check_range(self.indices, 0, self.classes - 1, what="class id", where="the targets")
-        check_range(self.values, 0, 1, what="value of a target", where="the targets")
-        check_number(self.background, 0, 1, what="number of the other classes")
+        check_range(self.indices, 0, self.classes - 1, value_name="class id", where="the targets")
+        check_range(self.values, 0, 1, value_name="value of a target", where="the targets")
+        check_number(self.background, 0, 1, value_name="number of the other classes")
         freeze(self, "indptr", "indices", "values")
 
     def __len__(self) -> int:
@@ -116,8 +116,8 @@ class TrainingTargets:
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Return the targets of images by position; float32, shape (rows, classes)."""
         rows = np.asarray(rows)
-        check_shape(rows, ("rows",), what="the positions of images", kind="integers")
-        check_range(rows, 0, len(self) - 1, what="position of an image")
+        check_shape(rows, ("rows",), value_name="the positions of images", kind="integers")
+        check_range(rows, 0, len(self) - 1, value_name="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
         positions = concatenate_runs(starts, sizes)
@@ -140,7 +140,7 @@ class TrainingTargets:
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """Iterate over all targets in blocks of rows; float32, shape (rows or fewer, classes)."""
         rows = max(1, _BLOCK_BYTES // (4 * self.classes)) if rows is None else rows
-        check_number(rows, 1, what="number of rows", whole=True)
+        check_number(rows, 1, value_name="number of rows", is_whole=True)
         for start in range(0, len(self), rows):
             yield self.of_rows(np.arange(start, min(start + rows, len(self))))
 
@@ -152,7 +152,7 @@ class TrainingTargets:
 
 def check_array_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
     """Raise `DataError` if the array of all targets is larger than `max_bytes`."""
-    check_number(max_bytes, 0, what="allowed number of bytes")
+    check_number(max_bytes, 0, value_name="allowed number of bytes")
     size = 4 * len(targets) * targets.classes
     if size > max_bytes:
         raise DataError(

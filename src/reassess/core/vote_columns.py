@@ -31,10 +31,10 @@ def check_columns(
         )
     for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids), ("seconds", seconds)):
         if column is not None:
-            check_shape(column, (int(indptr[-1]),), what=name)
+            check_shape(column, (int(indptr[-1]),), value_name=name)
     if seconds is not None:
         known = np.where(np.isnan(seconds), 0, seconds)
-        check_range(known, 0, what="seconds of a vote", where=lambda vote: f"vote {vote}")
+        check_range(known, 0, value_name="seconds of a vote", where=lambda vote: f"vote {vote}")
 
 
 def check_ids(
@@ -45,8 +45,8 @@ def check_ids(
     locate: Callable[[int], str],
 ) -> None:
     """Raise `DataError` if a vote's rater id or answer id is not below the number of raters or answers."""
-    check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, what="rater of a vote", where=locate)
-    check_range(answer_ids, 0, n_answers - 1, what="answer of a vote", where=locate)
+    check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, value_name="rater of a vote", where=locate)
+    check_range(answer_ids, 0, n_answers - 1, value_name="answer of a vote", where=locate)
 
 
 def group_columns(
@@ -60,13 +60,13 @@ def group_columns(
 ) -> dict[str, Any]:
     """Check columns of votes in any order, and group them by item: `indptr` and the columns of `Votes`."""
     item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
-    check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
+    check_shape(item_ids, ("votes",), value_name="item_ids", kind="integers")
     for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
-        check_shape(column, item_ids.shape, what=name, kind="integers")
+        check_shape(column, item_ids.shape, value_name=name, kind="integers")
     seconds = None if seconds is None else np.asarray(seconds)
     if seconds is not None:
-        check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
-    check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
+        check_shape(seconds, item_ids.shape, value_name="seconds", kind="numbers")
+    check_range(item_ids, 0, len(items) - 1, value_name="item of a vote", where="vote {}".format)
     # Check before the cast, which could turn an invalid id into a valid one.
     check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe_item(items, int(item_ids[vote])))
     indptr, order = _group_by_item(item_ids, len(items))

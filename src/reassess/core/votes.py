@@ -18,9 +18,9 @@ from reassess.core.answers import (
     scale_weights,
     top_answer,
 )
-from reassess.core.checks import check_collection, check_known, check_unique
+from reassess.core.checks import check_is_collection, check_known, check_unique
 from reassess.core.classes import Classes
-from reassess.core.image_names import check_image_names, join
+from reassess.core.image_names import check_image_names, match_images
 from reassess.core.items import Id, Items, describe_item, find_items, merge_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_columns, join_seconds
@@ -129,7 +129,7 @@ class Votes:
         The columns are the position of each vote's item, rater and answer, and its seconds.
         """
         if not isinstance(items, Questions | range):
-            check_collection(items, what="items")
+            check_is_collection(items, value_name="items")
             items = tuple(items)
         columns = group_columns(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
         return cls(items, raters=tuple(raters), answers=tuple(answers), classes=classes, **columns)
@@ -257,7 +257,9 @@ class Votes:
                 "votes for one class per image and votes on (image, class) questions cannot be joined",
                 fix="add the column class to both tables, or remove it from both",
             )
-        return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
+        return match_images(
+            [str(item) for item in items], self.images, where="the other items", known_place="the votes"
+        )
 
     def count_support(self) -> npt.NDArray[np.int64]:
         """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reassess.core import Id, Match, StopRule
-from reassess.core.checks import check_collection, check_known, check_range, check_text, check_type, check_unique
+from reassess.core.checks import check_is_collection, check_known, check_range, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
 from reassess.formats.file_lock import lock_folder
-from reassess.formats.files import exists, writing
+from reassess.formats.files import exists, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 
 SETTINGS_FILE = "benchmark.json"
@@ -106,9 +106,9 @@ def update_benchmark(
       "method": "em"
     }
     """
-    check_type(StopRule, stop, what="stop rule", optional=True)
+    check_type(StopRule, stop, value_name="stop rule", is_optional=True)
     if answers is not None:
-        check_collection(answers, what="answers")
+        check_is_collection(answers, value_name="answers")
     path = Path(folder) / SETTINGS_FILE
     with lock_folder(Path(folder)):
         before = read_settings(Path(folder))
@@ -128,13 +128,13 @@ def update_benchmark(
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
     """Write the settings of a benchmark, named and typed as in benchmark.json."""
     _check_settings(path, settings)
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _FORMS if key in settings}
         temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    check_text([json.dumps(settings, ensure_ascii=False, default=str)], what="a setting", where=path)
+    check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
     check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
         form = _FORMS[key]
@@ -180,7 +180,7 @@ _FORMS: Mapping[str, _Form] = {
     "threshold": _Form(
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "threshold is not a number",
-        check=lambda value: check_range(value, 0, 1, what="threshold"),
+        check=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
     "method": _Form(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
     "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),

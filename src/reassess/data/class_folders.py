@@ -46,7 +46,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     example_at_depth = {name.count("/"): name for name in reversed(images)}
     if len(example_at_depth) != 1 or 0 in example_at_depth:
         raise DataError(

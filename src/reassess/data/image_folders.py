@@ -18,7 +18,7 @@ from reassess.core.image_names import image_keys
 from reassess.data.image_archives import TarImages, ZipImages
 from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.files import check_input, suffix_of
+from reassess.formats.files import check_input, check_suffix
 from reassess.text import count_noun, join_first
 
 SPLIT = "val"
@@ -108,7 +108,7 @@ def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages 
         is_folder = place.is_dir()
     if is_folder:
         return FolderImages(place, tuple(sorted(filter(is_image, _walk(place)))))
-    suffix = suffix_of(place, (".zip", ".tar"), "a set of images")
+    suffix = check_suffix(place, (".zip", ".tar"), "a set of images")
     check_input(place)
     return (ZipImages if suffix == ".zip" else TarImages).from_file(place, is_image)
 

@@ -7,12 +7,12 @@ from io import BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reassess.core.checks import check_collection, check_text
+from reassess.core.checks import check_is_collection, check_text
 from reassess.core.image_names import check_image_names
 from reassess.data.image_decoding import describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages, escape_non_utf8, find_image_files, image_names
 from reassess.errors import DataError
-from reassess.formats.files import as_path, exists, read_lines, suffix_of
+from reassess.formats.files import as_path, check_suffix, exists, read_lines
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import count_noun, join_first
@@ -101,7 +101,7 @@ def open_images(place: str | Path) -> ImageSource:
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
-    if suffix_of(place, (*_ARCHIVES, *_LISTS), "a set of images") != ".txt":
+    if check_suffix(place, (*_ARCHIVES, *_LISTS), "a set of images") != ".txt":
         return read_image_names(place)
     lines = read_lines(place)
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
@@ -131,7 +131,7 @@ def _check_path(line: str, place: Path, number: int) -> None:
 
 def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     """Open several sets of images; return them by name, see `names_of_sets`, and sorted by it."""
-    check_collection(places, what="places of images")
+    check_is_collection(places, value_name="places of images")
     if not places:
         raise DataError(
             "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"
@@ -139,7 +139,7 @@ def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     _refuse_overlap([Path(place) for place in places])
     # Use the name of a symlink, not of its target.
     names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
-    check_text(names, what="the name of a set")
+    check_text(names, value_name="the name of a set")
     return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
-from reassess.core.image_names import image_keys, join, suggest_match
+from reassess.core.image_names import image_keys, match_images, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.text import count_noun, join_first
@@ -36,7 +36,7 @@ def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, .
     if match == "path":
         return names
     known = benchmark.images
-    rows = join(names, known, match=match, where=None, known_where="the benchmark's images").tolist()
+    rows = match_images(names, known, match=match, where=None, known_place="the benchmark's images").tolist()
     keys = image_keys(names, match)
     return tuple(known[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 

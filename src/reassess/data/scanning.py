@@ -133,8 +133,8 @@ def scan_images(
     """
     with importing("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
-    check_range(smallest_side, 1, what="smallest side of an image")
-    check_range(workers, 0, _MOST_WORKERS, what="number of workers")
+    check_range(smallest_side, 1, value_name="smallest side of an image")
+    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
     sources = open_sets(places)
     images = _read_images(sources, near, workers, progress)
     readable = [image for image in images if isinstance(image.content, Fingerprint)]

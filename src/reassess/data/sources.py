@@ -16,7 +16,7 @@ from pathlib import Path
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_member
 from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
-from reassess.formats.files import as_path, exists, sha256, writing
+from reassess.formats.files import as_path, exists, sha256, write_to_temporary
 from reassess.text import suggest_name
 
 
@@ -201,7 +201,7 @@ def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Calla
 def _download_to_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
     """Download a file under a temporary name, check and rename it; safe with several processes at once."""
     folder = _make_cache()
-    with writing(folder / file.name, force=True) as temporary:
+    with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
             get(temporary)
         except OSError as error:  # a SourceError, so that the next place is tried
@@ -267,7 +267,7 @@ def _record_hash(file: KnownFile, path: Path) -> None:
         if content.read(1) in (b"", b"<"):
             raise SourceError("download", "sent an empty file or a web page instead")
     digest = sha256(path)
-    with writing(_recorded_hash_path(file), force=True) as temporary:
+    with write_to_temporary(_recorded_hash_path(file), force=True) as temporary:
         temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")
     _warn(
         f"{file.name} has no published hash: the hash of this download, {digest}, is recorded in "

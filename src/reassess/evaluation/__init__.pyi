@@ -3,9 +3,10 @@ from .batch_targets import padded_ids as padded_ids
 from .class_list import ClassList as ClassList
 from .class_list_search import find_class_list as find_class_list
 from .class_ranks import top1_hits as top1_hits
+from .evaluation_words import rated_images_in_words as rated_images_in_words
 from .exclusion import Exclusion as Exclusion
-from .exclusion import exclusions as exclusions
-from .exclusion import set_of_images as set_of_images
+from .exclusion import compare_exclusions as compare_exclusions
+from .exclusion import find_image_set as find_image_set
 from .image_sheet import Candidate as Candidate
 from .image_sheet import ImageSheet as ImageSheet
 from .image_sheet import image_sheet as image_sheet
@@ -27,7 +28,7 @@ from .per_class import PerClass as PerClass
 from .result import BySize as BySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
-from .result import Soft as Soft
+from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_of as ranks_of
 from .result import sort_by_accuracy as sort_by_accuracy
 from .streaming import RealAccuracy as RealAccuracy

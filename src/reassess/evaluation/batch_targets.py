@@ -50,7 +50,7 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
             "missing-class-count", "label sets do not declare the number of classes", fix="pass the number of classes"
         )
     ids, sizes = _labels_of_rows(labels, rows)
-    check_range(ids, 0, classes - 1, what="class id")
+    check_range(ids, 0, classes - 1, value_name="class id")
     hot = np.zeros((len(rows), classes), bool)
     hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
     return hot
@@ -77,7 +77,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     """
     ids, sizes = _labels_of_rows(labels, rows)
     width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
-    check_range(width, int(sizes.max(initial=0)), what="width")
+    check_range(width, int(sizes.max(initial=0)), value_name="width")
     padded = np.full((len(rows), width), PADDING, np.int64)
     padded[np.arange(width) < sizes[:, None]] = ids
     return padded
@@ -86,9 +86,9 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 def _labels_of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Return class ids and set sizes of the rows; raise if a row is not in the label sets."""
     check_type(LabelSets, labels)
-    check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
-    check_range(rows, 0, len(labels) - 1, what="row", fix="remove the images that are not in the label sets (-1)")
-    return labels.of_rows(rows)
+    check_shape(np.asarray(rows), ("rows",), value_name="rows", kind="integers")
+    check_range(rows, 0, len(labels) - 1, value_name="row", fix="remove the images that are not in the label sets (-1)")
+    return labels.classes_of_rows(rows)
 
 
 def pad_lists(target: Any) -> Any:

@@ -71,7 +71,7 @@ class ClassList:
         if predictions.columns is not None:
             ids = predictions.columns
         elif predictions.ids is not None:
-            check_range(predictions.ids, -1, _MAX_OUTPUTS - 1, what="class id", where="row {}, column {}".format)
+            check_range(predictions.ids, -1, _MAX_OUTPUTS - 1, value_name="class id", where="row {}, column {}".format)
             ids = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
         else:
             ids = np.arange(predictions.depth)

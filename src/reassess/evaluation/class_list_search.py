@@ -46,11 +46,11 @@ import numpy.typing as npt
 from reassess.core import Classes, LabelSets
 from reassess.core.checks import check_all_valid, check_range, check_shape, check_type
 from reassess.core.image_names import image_keys
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST, mcnemar_p_value
+from reassess.numeric.proportions import SMALLEST_P_VALUE, mcnemar_p_value
 
 MAX_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
@@ -145,29 +145,31 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
 def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
     """Raise unless the outcomes are from these labels."""
-    check_type(Outcomes, outcomes, what="outcomes", fix=_SAME_LABELS_FIX)
+    check_type(Outcomes, outcomes, value_name="outcomes", fix=_SAME_LABELS_FIX)
     for field in ("top1", "state", "label_rows", "original_rows"):
         what = f"the outcomes' {field}"
-        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_SAME_LABELS_FIX)
+        check_shape(getattr(outcomes, field), (len(outcomes),), value_name=what, kind="integers", fix=_SAME_LABELS_FIX)
     _check_label_rows(labels, outcomes.label_rows, outcomes, "labels")
     check_range(
-        outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, fix=_SAME_LABELS_FIX
+        outcomes.top1, -1, labels.classes.largest_id, value_name="class id", where="row {}".format, fix=_SAME_LABELS_FIX
     )
     if original is not None:
         _check_label_rows(original, outcomes.original_rows, outcomes, "original labels")
-        check_original(original)
+        check_one_label_each(original)
 
 
 def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels_name: str) -> None:
     """Raise unless each outcome and its row in the labels have the same image."""
-    check_type(LabelSets, labels, what=labels_name, fix=_SAME_LABELS_FIX)
+    check_type(LabelSets, labels, value_name=labels_name, fix=_SAME_LABELS_FIX)
     label_keys, keys = (
         np.array(image_keys(images, outcomes.match), object) for images in (labels.images, outcomes.images)
     )
     is_equal, is_joined = rows < len(label_keys), (rows >= 0) & (rows < len(label_keys))
     is_equal[is_joined] = label_keys[rows[is_joined]] == keys[is_joined]
     name_of = outcomes.images.__getitem__
-    check_all_valid(is_equal, what=f"outcomes are from other {labels_name}", name_of=name_of, fix=_SAME_LABELS_FIX)
+    check_all_valid(
+        is_equal, value_name=f"outcomes are from other {labels_name}", name_of=name_of, fix=_SAME_LABELS_FIX
+    )
 
 
 def _find_known_order(pairs: _LabelledPredictions, classes: Classes) -> ClassList | None:
@@ -201,7 +203,7 @@ def _confirm_class_list(
         order_name=order_name,
         correct_as_given=Proportion(int(against[0].sum()), after.size),
         correct_by_list=Proportion(int(after.sum()), after.size),
-        p_value=max(SMALLEST, p_value),
+        p_value=max(SMALLEST_P_VALUE, p_value),
         undecided=(),
     )
 

@@ -48,11 +48,11 @@ def best_ranks_of_scores(
     scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, get_image: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
-    from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
+    from reassess.numeric.rank_kernels import rank_best_of_bits, rank_best_targets
 
     ranks = np.empty(len(scores), np.int32)
     if scores.dtype.itemsize > 2:
-        failed = rank_best(scores, starts, ends, targets, ranks)
+        failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
         failed = rank_best_of_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
@@ -75,7 +75,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
         top_k,
         1,
         math.inf if depth is None else depth,
-        what="k",
+        value_name="k",
         high_meaning="the number of classes that the predictions contain for each image",
     )
     return tuple(sorted(set(top_k)))
@@ -116,7 +116,7 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
            [ True,  True]])
     """
     top1, targets, sizes = np.asarray(top1), np.asarray(targets), np.diff(indptr)
-    check_shape(top1, (*["models"] * (top1.ndim - 1), sizes.size), what="top1")
+    check_shape(top1, (*["models"] * (top1.ndim - 1), sizes.size), value_name="top1")
     has_targets = np.flatnonzero(sizes)
     # The type must be wide enough for both, so that no id wraps around to another class.
     dtype = np.result_type(top1.dtype, targets.dtype, np.int8)

@@ -4,14 +4,17 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 
-from reassess.core import Benchmark, Classes, LabelSets
+import numpy as np
+
+from reassess.core import Benchmark, Classes, LabelSets, Match, Scores
+from reassess.core.image_names import match_images
 from reassess.errors import Fix, ReassessWarning
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MAX_SEARCHED_CLASSES, labelled_predictions
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST
+from reassess.numeric.proportions import SMALLEST_P_VALUE
 from reassess.text import (
     count_noun,
     escape_controls,
@@ -31,7 +34,7 @@ _MAX_LETTERS_WITH_THRESHOLD = 8  # letters before a threshold
 _NAME_WITH_THRESHOLD = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
 FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
-MISTAKES_IN_WORDS = {
+MISTAKE_NAMES = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",
     "rejected_by_experts": "rejected by experts",
@@ -40,7 +43,7 @@ MISTAKES_IN_WORDS = {
     "never_rated": "on unrated images",
 }
 # The words for one prediction on one image.
-PREDICTIONS_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
+PREDICTION_NAMES = MISTAKE_NAMES | {"no_class": "no class", "never_rated": "image is unrated"}
 _RARE_KINDS = ("no_class", "expert_valid")
 
 
@@ -50,7 +53,7 @@ def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mappin
     return ", ".join(f"{n:,} {kind_names[kind]}" for kind, n in shown_counts.items())
 
 
-def heading(label_set: str) -> str:
+def label_set_heading(label_set: str) -> str:
     """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
     title = escape_controls(label_set)
     cut = _NAME_WITH_THRESHOLD.fullmatch(title)
@@ -59,7 +62,7 @@ def heading(label_set: str) -> str:
     )
 
 
-def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
+def class_names_hint(benchmark: Benchmark, classes: Classes) -> str | None:
     """Return a note on how to get a benchmark's class names; None if they are known."""
     source = benchmark.sources.get("classes")
     if benchmark.folder is not None or source is None or classes.names:
@@ -67,14 +70,14 @@ def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
     return f"class names are missing: reassess fetch {source}"
 
 
-def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
+def format_score(score: float, threshold: float, *, digits: int = 2) -> str:
     """Format a score with enough digits to show whether it reaches the threshold."""
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text
 
 
-def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
+def missing_parts_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
@@ -84,7 +87,7 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         yield f"no {part}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
-def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
+def warn_if_other_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
     if class_list is not None:
         words = f"{model}: {class_list_in_words(class_list, classes)}"
@@ -99,7 +102,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     )
     lines = [f"the {noun} are from another class list{order}"]
     half = "" if class_list.order_name else " not used to choose it"
-    p_value = f"p {'<' if class_list.p_value == SMALLEST else '='} {class_list.p_value:.1g}"
+    p_value = f"p {'<' if class_list.p_value == SMALLEST_P_VALUE else '='} {class_list.p_value:.1g}"
     lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
     lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
@@ -110,7 +113,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     return "\n  ".join(lines)
 
 
-def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+def no_class_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
     """State which class lists the images rule out, if `find_class_list` returns None."""
     pairs, _, _ = labelled_predictions(outcomes, labels, original)
     images = pairs.label_ids.size
@@ -131,3 +134,20 @@ def _format_share(proportion: Proportion) -> str:
     assert proportion.interval is not None
     share = format_percent(proportion.hits / proportion.n)
     return f"{share} % ({format_percent_interval(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"
+
+
+def rated_images_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
+    """State how many images were rated, if all others keep their original label; else return an empty text."""
+    if original is None or scores is None:
+        return ""
+    unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)
+    originals = match_images([labels.images[row] for row in unrated.tolist()], original.images, match=match)
+    ids, sizes = labels.classes_of_rows(unrated)
+    if not unrated.size or (originals < 0).any() or (sizes != 1).any() or (ids != original.indices[originals]).any():
+        return ""
+    count = len(labels) - unrated.size
+    others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
+    return (
+        f"{count:,} of {count_noun(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
+        f"the other {others} original label, unchecked; this favours models that chose the images to rate"
+    )

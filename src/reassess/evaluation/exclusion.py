@@ -60,12 +60,12 @@ class Exclusion(Printable):
         }
 
 
-def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
+def compare_exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
     return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
 
 
-def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
+def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
     """Return the name of the set that contains the images."""
     keys = set(image_keys(tuple(images), match))
     common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}

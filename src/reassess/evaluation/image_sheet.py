@@ -12,7 +12,7 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
-from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS
+from reassess.evaluation.evaluation_words import PREDICTION_NAMES
 from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Printable
@@ -86,7 +86,7 @@ class ImageSheet(Printable):
         """Return "valid" or the kind of mistake in brackets; empty if it is unknown."""
         if class_id in (self.valid or ()):
             return " (valid)"
-        return f" ({PREDICTIONS_IN_WORDS[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
+        return f" ({PREDICTION_NAMES[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
 
     @staticmethod
     def _format_answer_counts(answers: _Answers, n_choosers: int | None) -> str:
@@ -168,9 +168,9 @@ def image_sheet(
     original label   1
     valid            1; 3
     """
-    check_type(LabelSets, labels, original, optional=True)
-    check_type(Scores, scores, optional=True)
-    check_type(Votes, votes, experts, optional=True)
+    check_type(LabelSets, labels, original, is_optional=True)
+    check_type(Scores, scores, is_optional=True)
+    check_type(Votes, votes, experts, is_optional=True)
     parts: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     parts = {name: part for name, part in (parts | {"the experts' votes": experts}).items() if part is not None}
     models = dict(predictions or {})
@@ -222,7 +222,7 @@ def _list_candidates(
     if not class_ids:
         return None if scores is None and votes is None else ()
     is_chosen = votes is not None and votes.classes is not None
-    if (scores is not None and scores.exclusive and score_row) or (is_chosen and rater_answers):
+    if (scores is not None and scores.is_exclusive and score_row) or (is_chosen and rater_answers):
         class_ids |= label_ids
     candidates = [
         Candidate(
@@ -299,4 +299,4 @@ def _first_classes(
 def _check_class_ids(class_ids: Sequence[int], classes: Classes, where: str) -> None:
     """Raise if a class id is not below the number of classes."""
     if classes.count is not None:
-        check_range(class_ids, 0, classes.count - 1, what="class id", where=where)
+        check_range(class_ids, 0, classes.count - 1, value_name="class id", where=where)

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
+from reassess.evaluation.result import BySize, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
@@ -133,9 +133,9 @@ def find_outcomes(
     """
     model = _as_predictions(predictions)
     check_type(LabelSets, labels)
-    check_type(LabelSets, original, optional=True)
-    check_type(Scores, scores, optional=True)
-    check_type(Benchmark, benchmark, optional=True)
+    check_type(LabelSets, original, is_optional=True)
+    check_type(Scores, scores, is_optional=True)
+    check_type(Benchmark, benchmark, is_optional=True)
     with at("the predictions"):
         model = model.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
@@ -164,8 +164,8 @@ def summarize(
 ) -> Evaluation:
     """Evaluate outcomes: the second half of `evaluate`, with the same parameters and errors."""
     check_type(LabelSets, labels)
-    check_type(Scores, scores, optional=True)
-    check_type(Votes, experts, optional=True)
+    check_type(Scores, scores, is_optional=True)
+    check_type(Votes, experts, is_optional=True)
     ks = _choose_top_k(top_k, outcomes.depth, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
@@ -210,7 +210,7 @@ def _count_label_errors(outcomes: Outcomes) -> Proportion:
 def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
     """Count the excluded images that have a valid class."""
     excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
-    rows = join(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
+    rows = match_images(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
     return int(np.count_nonzero(labels.sizes[rows[rows >= 0]]))
 
 
@@ -262,7 +262,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
     }
 
 
-def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> SoftAccuracy | None:
     """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, highest = (part[scored] for part in validity(outcomes, scores))
@@ -271,7 +271,7 @@ def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str
         image = outcomes.images[scored[int(np.argmax(unknown))]]
         reasons["soft"] = f"image {image} is unrated, and its original label is missing"
         return None
-    return Soft(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
+    return SoftAccuracy(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 
 def _count_mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:

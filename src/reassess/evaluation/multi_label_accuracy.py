@@ -15,7 +15,7 @@ from reassess.core.multi_labels import label_keys
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import pair_keys
+from reassess.numeric.arrays import encode_pairs
 from reassess.text import Printable
 
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that applies
@@ -152,7 +152,7 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     The result is an index of `VERDICTS`: int8, shape (images,).
     The outcomes must be from the label sets `labels.evaluation_labels`.
     """
-    rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
+    rows, predicted = outcomes.label_rows, encode_pairs(outcomes.label_rows, outcomes.top1)
     conditions = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
     conditions += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)

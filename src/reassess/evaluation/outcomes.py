@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
-from reassess.core.checks import check_collection
-from reassess.core.image_names import image_keys, join, suggest_match, suggest_numbering_fix
-from reassess.core.labels import UNNAMED, check_original
+from reassess.core.checks import check_is_collection
+from reassess.core.image_names import image_keys, match_images, suggest_match, suggest_numbering_fix
+from reassess.core.labels import DEFAULT_LABEL_SET_NAME, check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import concatenate_runs
@@ -41,7 +41,7 @@ class Outcomes(Printable):
     depth: int  # number of known classes of each row; rank `depth` means that the class comes later
     match: Match  # how images were joined
     detected: str  # how the predictions were read and joined, as text
-    label_set: str = UNNAMED  # name of the label sets
+    label_set: str = DEFAULT_LABEL_SET_NAME  # name of the label sets
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)  # predictions with unknown class names
     has_class_names: bool = False  # whether the predictions name their classes
 
@@ -62,7 +62,7 @@ class Outcomes(Printable):
 
     def mark_excluded(self, images: Sequence[str]) -> "Outcomes":
         """Return outcomes with some images marked as excluded; names without a row are ignored."""
-        check_collection(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
+        check_is_collection(images, value_name="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         if hasattr(images, "columns"):  # iteration over a table gives the names of its columns
             raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
@@ -85,11 +85,11 @@ def join_and_rank(
 ) -> Outcomes:
     """Join a model's predictions with the labels, and rank the labels of each image in one pass."""
     if original is not None:
-        check_original(original)
+        check_one_label_each(original)
     images, label_rows, joined = _join_labels(predictions, labels, match)
     original_rows = np.full(len(images), -1)
     if original is not None:
-        original_rows = join(images, original.images, match=match, known_where="the original labels")
+        original_rows = match_images(images, original.images, match=match, known_place="the original labels")
     state = _image_states(labels, label_rows, original_rows >= 0)
     for known in known_images:
         _mark_unrated(state, images, known, match)
@@ -127,8 +127,8 @@ def _mark_unrated(
     """Mark unknown images as unrated if they are among the known images."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
-        rows = join(
-            [images[row] for row in missing.tolist()], known_images, match=match, known_where="the known images"
+        rows = match_images(
+            [images[row] for row in missing.tolist()], known_images, match=match, known_place="the known images"
         )
         state[missing[rows >= 0]] = UNLABELLED
 
@@ -145,7 +145,7 @@ def _join_labels(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
     """Return the image of each row, its position in the label sets, and how they were joined."""
     if predictions.images is not None:
-        rows = join(predictions.images, labels.images, match=match)
+        rows = match_images(predictions.images, labels.images, match=match)
         return predictions.images, rows, f"joined by {match}"
     return (
         images_of_rows(predictions, labels),
@@ -266,7 +266,7 @@ def _rank_labels(
     labelled, with_original = np.flatnonzero(sizes), np.flatnonzero(has_original)
     valid_at = concatenate_runs(indptr[labelled], sizes[labelled])
     original_at = indptr[with_original + 1] - 1
-    targets[valid_at], _ = labels.of_rows(label_rows[labelled])
+    targets[valid_at], _ = labels.classes_of_rows(label_rows[labelled])
     if original is not None:
         targets[original_at] = original.indices[original.indptr[original_rows[with_original]]]
     ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, images)

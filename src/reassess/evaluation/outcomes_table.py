@@ -68,7 +68,7 @@ def outcomes_table(
     >>> outcomes_table({"one": outcomes}, labels).select("file", "image", "state", "top1", "correct", "rank").rows()
     [('one', 'a.png', 'labelled', 1, False, 2), ('one', 'b.png', 'empty', 0, None, None)]
     """
-    check_type(Mapping, models, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
+    check_type(Mapping, models, value_name="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
     import polars as pl
 
     scores = None if scores is None else scores.in_classes(labels.classes)

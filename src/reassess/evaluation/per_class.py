@@ -85,7 +85,7 @@ class PerClass(Printable):
 def count_by_class(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     """Count the outcomes of one model by valid class."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
-    valid, sizes = labels.of_rows(outcomes.label_rows[scored])
+    valid, sizes = labels.classes_of_rows(outcomes.label_rows[scored])
     hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)
     class_ids, places = np.unique(valid, return_inverse=True)
     counts = (np.bincount(places[part], minlength=class_ids.size) for part in (valid >= 0, hit, predicted == valid))

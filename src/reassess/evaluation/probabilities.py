@@ -4,7 +4,7 @@
 add up to 1 within 0.01. This tolerance is larger than the rounding error of float16, of bfloat16, and of three decimals
 for up to 20 classes. All other scores are treated as logits: their softmax gives the probabilities. This includes the
 outputs of sigmoids, which are in [0, 1] but do not add up to 1. Their softmax keeps the order of the classes of an
-image, but is not the probability that the model gives to a class. `kind_of_scores` returns "bounded" for them, and the
+image, but is not the probability that the model gives to a class. `score_kind` returns "bounded" for them, and the
 command line prints a note.
 """
 
@@ -38,19 +38,19 @@ def class_probabilities(
     if predictions.scores is None:
         return np.full(rows.size, np.nan)
     place = np.searchsorted(output_classes(predictions), class_ids)
-    as_they_are = kind_of_scores(predictions) == "probabilities"
+    as_they_are = score_kind(predictions) == "probabilities"
     parts = [
         np.take_along_axis(values, place[part, None], axis=1)[:, 0]
-        for part, values in probability_blocks(predictions, rows, as_they_are=as_they_are)
+        for part, values in probability_blocks(predictions, rows, is_probabilities=as_they_are)
     ]
     return np.concatenate([np.empty(0), *parts])
 
 
-def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> ScoreKind:
+def score_kind(predictions: Predictions, *, raise_if_mixed: bool = False) -> ScoreKind:
     """Return the kind of scores: logits if one is outside [0, 1], bounded if a row does not sum to 1.
 
-    All rows are read, unless a score is outside [0, 1] before any row has added up to 1. With `refuse_odd`, raise if
-    bounded scores have a row that adds up to 1, or if most rows of logits are probabilities.
+    All rows are read, unless a score is outside [0, 1] before any row has added up to 1. With `raise_if_mixed`, raise
+    if bounded scores have a row that adds up to 1, or if most rows of logits are probabilities.
     """
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
@@ -59,7 +59,7 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
         scores = as_floats(predictions.scores[start : start + _BLOCK_ROWS])
         if start % _ROWS_BETWEEN_RELEASES == 0:
             release_memory(predictions.scores)
-        within, fine = rows_of_probabilities(scores)
+        within, fine = probability_row_masks(scores)
         adding_up += int(np.count_nonzero(fine))
         if odd < 0 and not fine.all():
             odd = start + int(np.argmin(fine))
@@ -69,19 +69,19 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
             kind = "bounded"
         if kind == "logits" and not adding_up:
             return kind
-    if refuse_odd and odd >= 0 and adding_up > (0 if kind == "bounded" else len(predictions) / 2):
+    if raise_if_mixed and odd >= 0 and adding_up > (0 if kind == "bounded" else len(predictions) / 2):
         _raise_mixed_kinds(predictions, odd, adding_up)
     return kind
 
 
-def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def probability_row_masks(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which rows are in [0, 1], and which of them add up to 1; bool, shape (rows,)."""
     within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE)
 
 
-def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
+def raise_if_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
     """Raise if scores are outside [0, 1] although those of another image are probabilities."""
     outside = (scores.min(axis=1, initial=0) < -_SUM_TOLERANCE) | (scores.max(axis=1, initial=0) > 1 + _SUM_TOLERANCE)
     if outside.any():
@@ -124,7 +124,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 
 
 def probability_blocks(
-    predictions: Predictions, rows: npt.NDArray[np.integer], *, as_they_are: bool
+    predictions: Predictions, rows: npt.NDArray[np.integer], *, is_probabilities: bool
 ) -> Iterator[tuple[slice, _Floats]]:
     """Yield probabilities block by block: a slice of `rows`, and float64, shape (block, classes)."""
     assert predictions.scores is not None
@@ -139,7 +139,7 @@ def probability_blocks(
             release_memory(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
         values = np.ascontiguousarray(chosen, np.float64)  # then sums do not depend on the memory layout
-        yield part, values if as_they_are else _softmax(values)
+        yield part, values if is_probabilities else _softmax(values)
 
 
 def _softmax(scores: _Floats) -> _Floats:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from reassess.core import UnknownClasses
-from reassess.core.labels import UNNAMED
+from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric import Proportion
-from reassess.numeric.arrays import ranks
+from reassess.numeric.arrays import rank_descending
 from reassess.text import Printable, count_noun
 
 NONE_SCORED = "no image is scored"
@@ -34,7 +34,7 @@ class BySize(Printable):
 
 
 @dataclass(frozen=True)
-class Soft:
+class SoftAccuracy:
     """Soft accuracy, as sums over images with a non-empty label set."""
 
     total: float  # sum of P(top-1 is valid)
@@ -51,8 +51,8 @@ class Soft:
         """Soft accuracy of a model that always predicts the most probable class."""
         return self.ceiling_total / self.n if self.n else None
 
-    def __add__(self, other: "Soft") -> "Soft":
-        return Soft(
+    def __add__(self, other: "SoftAccuracy") -> "SoftAccuracy":
+        return SoftAccuracy(
             total=self.total + other.total, ceiling_total=self.ceiling_total + other.ceiling_total, n=self.n + other.n
         )
 
@@ -122,11 +122,11 @@ class Evaluation(Printable):
     original_scored: dict[int, Proportion] | None
     by_label_count: dict[int, BySize]
     per_class: PerClass
-    soft: Soft | None
+    soft: SoftAccuracy | None
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
     detected: str = ""
-    label_set: str = UNNAMED
+    label_set: str = DEFAULT_LABEL_SET_NAME
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     excluded: int = 0
     label_errors: Proportion | None = None
@@ -241,7 +241,7 @@ def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluat
 def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     """Return the rank of each model: 1 plus the number of more accurate models; ties share a rank."""
     accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
-    return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
+    return dict(zip(evaluations, rank_descending(accuracies).tolist(), strict=True))
 
 
 def not_scored_in_words(evaluation: Evaluation) -> str:

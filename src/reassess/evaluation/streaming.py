@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets
 from reassess.core.checks import check_length, check_type
-from reassess.core.image_names import image_keys, join
+from reassess.core.image_names import image_keys, match_images
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import pad_lists, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, hit_proportions
@@ -74,7 +74,7 @@ class ImageIndex:
     def rank_batch(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Return the positions of a batch's images, and the rank of the best valid class; 0 without one."""
         positions = self.find_positions(target)
-        check_length(len(positions), len(scores), things="images", each="row of scores")
+        check_length(len(positions), len(scores), things_name="images", item_name="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
             scores,
@@ -256,11 +256,11 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
                 "missing-labels", "images is set, but labels is missing", fix="labels=reassess.read_labels()"
             )
         return None
-    check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
+    check_type(LabelSets, labels, value_name="label sets", fix="labels=read_labels(FILE)")
     if images is None:
         return ImageIndex(images=labels.images, labels=labels, label_rows=np.arange(len(labels)), has_positions=False)
     images = tuple(images)
-    rows = join(images, labels.images, where="the images")
+    rows = match_images(images, labels.images, where="the images")
     if not ignore_unknown:
         raise_if_unknown(images, np.flatnonzero(rows < 0), labels.images)
     return ImageIndex(images=images, labels=labels, label_rows=rows, has_positions=True)
@@ -278,5 +278,5 @@ def rank_batch(
         return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))
     indptr, classes = read_targets(as_floats(targets) if are_bits else targets, outputs)
-    check_length(len(targets), len(table), things="targets", each="row of scores")
+    check_length(len(targets), len(table), things_name="targets", item_name="row of scores")
     return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)

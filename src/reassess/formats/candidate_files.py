@@ -11,7 +11,7 @@ from reassess.core import ORIGINAL_SOURCE, Candidates, Classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, suffix_of
+from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
@@ -101,8 +101,8 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     Candidates(2 candidates for 1 image, from original, vit)
     """
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    suffix_of(path, TABLE_SUFFIXES, "candidates")
+    check_type(Classes, classes, is_optional=True)
+    check_suffix(path, TABLE_SUFFIXES, "candidates")
     table = read_table(path, text_columns=_BY_SOURCE.text_columns)
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
     if votes:

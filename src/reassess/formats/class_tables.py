@@ -13,7 +13,7 @@ from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
 from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.files import as_path, read_lines, suffix_of
+from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -37,7 +37,7 @@ _TEXT = ("name", "wnid", "synonyms", "definition")
 def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed`."""
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     first, second = (_find_class_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
     is_same = first == second
     if is_same.any():
@@ -81,8 +81,8 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     {0: 'crockery', 1: 'crockery'}
     """
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
+    check_type(Classes, classes, is_optional=True)
+    is_json = check_suffix(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _read_group_object(path) if is_json else _read_columns(path, "class", "group")
     groups: dict[int, str] = {}
     for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
@@ -104,7 +104,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     If a child has several parents, only the first counts, and a `ReassessWarning` says how many were ignored.
     """
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     children, parents = _read_columns(path, "child", "parent")
     with at(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
@@ -163,7 +163,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     path = as_path(path)
     if words_path is not None:
         return _read_with_words(path, Path(words_path))
-    if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
+    if check_suffix(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
     names = [to_nfc(line.strip()) for line in read_lines(path)]
     _check_names(names, lambda row: f"{path}, line {row + 1}")
@@ -235,7 +235,7 @@ def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
-    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: locate_row(path, row, "id"))
+    check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))
     check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))
     return ids
 

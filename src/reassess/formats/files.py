@@ -126,7 +126,7 @@ def suggest_suffix(path: Path) -> str | None:
     return f"if this is a {kinds[0][1:]} file, {fix}"
 
 
-def suffix_of(path: Path, allowed: Collection[str], thing: str) -> str:
+def check_suffix(path: Path, allowed: Collection[str], thing: str) -> str:
     """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not allowed."""
     suffix = path.suffix.lower()
     if suffix not in allowed:
@@ -170,7 +170,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
+def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
     check_output(path, force=force)
     block, pending = _current_block.get(), None

@@ -6,7 +6,7 @@ from pathlib import Path
 from reassess.core import Cleaning, ImageSelection
 from reassess.core.checks import check_type
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, read_lines, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 
 CLEAN_LIST_SUFFIXES = (".txt",)
 
@@ -33,7 +33,7 @@ def read_clean_list(path: str | Path) -> ImageSelection:
     array([0, 2])
     """
     path = as_path(path)
-    suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
+    check_suffix(path, CLEAN_LIST_SUFFIXES, "a clean list")
     names = tuple(name for line in read_lines(path) if (name := line.removesuffix("\r")))
     with at(path):
         return ImageSelection(names)
@@ -60,9 +60,9 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     """
     path = as_path(path)
     check_type(Cleaning, cleaning)
-    suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
+    check_suffix(path, CLEAN_LIST_SUFFIXES, "a clean list")
     lines = format_name_lines(path, cleaning.kept_images, fix="rename the image: a list has one name per line")
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         temporary.write_text(lines, encoding="utf-8", newline="\n")
 
 

@@ -75,7 +75,7 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
             document = json.loads(line, object_pairs_hook=unique_key_hook(where))
             if b"\\u" in line:
                 texts = _STRING.findall(json.dumps(document, ensure_ascii=False))
-                check_text(texts, what="a text", where=where)
+                check_text(texts, value_name="a text", where=where)
     return table
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, ReassessError, at
-from reassess.formats.files import as_path, read_lines, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
 from reassess.formats.review_files import (
@@ -60,8 +60,8 @@ def read_label_file(
 ) -> LabelSets | MultiLabels:
     """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
+    check_type(Classes, classes, is_optional=True)
+    suffix = check_suffix(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
     if suffix == ".txt":
         return read_original_file(path, classes=classes)
     if suffix == ".json":
@@ -79,8 +79,8 @@ def read_label_file(
 def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
     """Read original labels, one class per image; see `reassess.read_original`."""
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
+    check_type(Classes, classes, is_optional=True)
+    suffix = check_suffix(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
         images, lists = _lists_from_text(path)
     elif suffix == ".json":
@@ -89,7 +89,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
         images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
     with at(path):
-        check_original(original)
+        check_one_label_each(original)
     return original
 
 
@@ -125,7 +125,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     path = as_path(path)
     check_type(LabelSets, labels)
     class_names = labels.classes.names_in_files
-    if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
+    if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)
         return
     lists = ([class_names[i] for i in sorted(ids)] if class_names else sorted(ids) for ids in labels.sets().values())
@@ -136,7 +136,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
         by_key = dict(zip(image_keys(labels.images), by_name.values(), strict=True))
         if by_key.keys() == set(keys):
             document = [by_key[key] for key in keys]
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         temporary.write_text(json.dumps(document))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError, Fix, at
-from reassess.formats.files import as_path, suffix_of
+from reassess.formats.files import as_path, check_suffix
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -70,7 +70,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     Leaderboard(2 rows, 2 models)
     """
     files = [as_path(path) for path in paths]
-    kinds = {path: suffix_of(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
+    kinds = {path: check_suffix(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
     tables = [_ResultTable(path, read_table(path, text_columns=("model",))) for path in files if kinds[path] != ".json"]
     rows = [row for table in tables if table.has_both_accuracies for row in table.leaderboard_rows()]
     halves = [table for table in tables if not table.has_both_accuracies]
@@ -122,7 +122,11 @@ class _ResultTable:
         """Return a column of accuracies in percent."""
         values = to_floats(self.path, self.table[find_column(self.path, self.table, heading)])
         check_range(
-            values.to_numpy(), 0, 100, what="accuracy in percent", where=lambda row: locate_row(self.path, row, heading)
+            values.to_numpy(),
+            0,
+            100,
+            value_name="accuracy in percent",
+            where=lambda row: locate_row(self.path, row, heading),
         )
         if max(values) <= 1:
             raise DataError(

@@ -113,7 +113,7 @@ def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | 
 
     Successive rows are compared as code points, so that each run of rows with one image creates one Python string.
     """
-    check_shape(info, ("questions", 2), what="the questions", kind="text", where=f"{where}, array info")
+    check_shape(info, ("questions", 2), value_name="the questions", kind="text", where=f"{where}, array info")
     width = info.dtype.itemsize // 4
     codes = np.ascontiguousarray(info, info.dtype.newbyteorder("=")).view(np.uint32).reshape(len(info), 2, width)
     starts = np.ones(len(info), bool)
@@ -128,7 +128,9 @@ def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | 
         class_ids = np.array(list(id_of.values()), np.int64)[rows]
     else:
         classes = class_list_for_ids(classes, where=where)
-    check_range(class_ids, 0, MAX_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
+    check_range(
+        class_ids, 0, MAX_CLASSES - 1, value_name="class id", where=lambda row: f"{where}, array info, row {row}"
+    )
     return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 

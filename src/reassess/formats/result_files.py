@@ -4,9 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import check_suffix, write_to_temporary
 from reassess.text import escape_controls
 
 Value = str | int | float | None
@@ -76,9 +76,9 @@ def write_result(
     OutputError
         The file exists, or cannot be written.
     """
-    write = _FORMATS[suffix_of(Path(path), RESULT_SUFFIXES, "a table of results")]
+    write = _FORMATS[check_suffix(Path(path), RESULT_SUFFIXES, "a table of results")]
     text = write(_make_headings_unique(list(headings)), rows, n_text_columns)
-    with writing(Path(path), force=force) as temporary:
+    with write_to_temporary(Path(path), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
@@ -175,3 +175,31 @@ _FORMATS: dict[str, Callable[[list[str], Sequence[Sequence[object]], int], str]]
     ".md": _format_markdown,
 }
 RESULT_SUFFIXES = tuple(_FORMATS)
+
+
+def short_names(files: list[str]) -> dict[str, str]:
+    """Name the model of each file: by the file name without suffix, or by the path if names are equal.
+
+    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
+    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
+    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
+    ['runs/b.npz', 'old/b.npz']
+    """
+    stems = [PurePath(file).stem for file in files]
+    paths = relative_names(files)
+    names = zip(files, stems, paths, strict=True)
+    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in names}
+
+
+def relative_names(files: list[str]) -> list[str]:
+    """Remove common folders from absolute paths.
+
+    >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
+    ['runs/b.npz', 'old/b.npz']
+    """
+    if not files or not all(PurePath(file).is_absolute() for file in files):
+        return files
+    parts = [PurePath(file).parts for file in files]
+    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
+    return [PurePath(*each[shared:]).as_posix() for each in parts]

@@ -198,7 +198,7 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
     refuse_missing_values(path, table[_NUMBER])
     images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in to_integers(path, table[_NUMBER]).to_list()]
     verdicts = to_floats(path, table[_CORRECT]).to_numpy()
-    check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: locate_row(path, row))
+    check_range(verdicts, -1, 1, value_name=_CORRECT, where=lambda row: locate_row(path, row))
     rows = original.find(images)
     if (rows < 0).any():
         row = int(np.argmax(rows < 0))

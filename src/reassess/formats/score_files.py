@@ -13,7 +13,7 @@ from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import at
 from reassess.formats.archives import open_archive
-from reassess.formats.files import as_path, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
@@ -24,8 +24,8 @@ _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
     """Read scores; see `reassess.read_scores`."""
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
+    check_type(Classes, classes, is_optional=True)
+    suffix = check_suffix(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
 
@@ -66,20 +66,20 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     path = as_path(path)
     check_type(Scores, scores)
     if path.suffix.lower() == ".npz":
-        with writing(path, force=force) as temporary:
-            name = _PROBABILITY if scores.exclusive else "tensor"
+        with write_to_temporary(path, force=force) as temporary:
+            name = _PROBABILITY if scores.is_exclusive else "tensor"
             arrays = {name: scores.values, "info": info_from_questions(scores.questions), **_golden_column(scores)}
             if scores.method != UNKNOWN_METHOD:
                 arrays[_METHOD] = np.array(scores.method)
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         return
     metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
-    write_object(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
+    write_object(_TABLES[scores.is_exclusive], path, scores, force=force, metadata=metadata)
 
 
 def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
     """Return the column golden, of 1 and 0, if known."""
-    return {} if scores.golden is None else {_GOLDEN: scores.golden.astype(np.uint8)}
+    return {} if scores.is_golden is None else {_GOLDEN: scores.is_golden.astype(np.uint8)}
 
 
 def _read_npz(path: Path, classes: Classes | None) -> Scores:
@@ -93,21 +93,23 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     check_shape(
         values,
         ("questions",),
-        what="the scores",
+        value_name="the scores",
         kind="floats",
         where=f"{path}, array {name}",
         fix=votes if values.ndim == 3 else None,
     )
     if golden is not None:
-        check_shape(golden, ("questions",), what="the golden flags", kind="integers", where=f"{path}, array {_GOLDEN}")
-        check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
+        check_shape(
+            golden, ("questions",), value_name="the golden flags", kind="integers", where=f"{path}, array {_GOLDEN}"
+        )
+        check_range(golden, 0, 1, value_name="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
     if method is not None:
-        check_shape(method, (), what="the method", kind="text", where=f"{path}, array {_METHOD}")
+        check_shape(method, (), value_name="the method", kind="text", where=f"{path}, array {_METHOD}")
     return Scores(
         questions=questions,
         values=values.astype(np.float64, copy=False),
-        exclusive=name == _PROBABILITY,
-        golden=None if golden is None else golden.astype(bool),
+        is_exclusive=name == _PROBABILITY,
+        is_golden=None if golden is None else golden.astype(bool),
         method=UNKNOWN_METHOD if method is None else str(method),
     )
 
@@ -118,7 +120,7 @@ def _values_of_scores(scores: Scores) -> Mapping[str, Any]:
     return {
         "image": columns["image"],
         "class": classes,
-        _score_heading(scores.exclusive): scores.values,
+        _score_heading(scores.is_exclusive): scores.values,
         **_golden_column(scores),
     }
 
@@ -128,8 +130,8 @@ def _make_scores(cells: Mapping[str, Any]) -> Scores:
     return Scores(
         questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
         values=cells[_score_heading(exclusive)],
-        exclusive=exclusive,
-        golden=None if golden is None else golden.astype(bool),
+        is_exclusive=exclusive,
+        is_golden=None if golden is None else golden.astype(bool),
     )
 
 

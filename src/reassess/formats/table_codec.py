@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import at
-from reassess.formats.files import as_path, suffix_of
+from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import class_ids_from_column
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -91,7 +91,7 @@ class Integer(_Column):
             refuse_missing_values(cells.path, numbers)
         filled = numbers.fill_null(self.minimum).to_numpy()
         what = self.cell_name or self.name
-        check_range(filled, self.minimum, self.maximum, what=what, where=cells.locate)
+        check_range(filled, self.minimum, self.maximum, value_name=what, where=cells.locate)
         return numbers.fill_null(0).to_numpy().astype(np.int64)
 
     def _write_column(self, values: Any) -> "pl.Series":
@@ -122,7 +122,7 @@ class Share(Number):
     def _read_cells(self, cells: _Cells) -> Any:
         values = super()._read_cells(cells)
         filled = np.where(cells.series.is_null().to_numpy(), 0, values)
-        check_range(filled, 0, 1, what=self.cell_name or self.name, where=cells.locate)
+        check_range(filled, 0, 1, value_name=self.cell_name or self.name, where=cells.locate)
         return values
 
 
@@ -172,11 +172,11 @@ class TableFormat(Generic[_Object]):
 def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object:
     """Read an object from a table."""
     path = as_path(path)
-    suffix_of(path, table_format.suffixes, table_format.thing)
+    check_suffix(path, table_format.suffixes, table_format.thing)
     return read_cells(
         table_format,
         path,
-        read_table(path, text_columns=table_format.text_columns, rows_required=table_format.rows_required),
+        read_table(path, text_columns=table_format.text_columns, requires_rows=table_format.rows_required),
         None,
     )
 
@@ -208,7 +208,7 @@ def write_object(
 
     path = as_path(path)
     check_type(table_format.object_type, value)
-    suffix = suffix_of(path, table_format.suffixes, table_format.thing)
+    suffix = check_suffix(path, table_format.suffixes, table_format.thing)
     values = table_format.get_values(value)
     table = pl.DataFrame(
         [column._write_column(values[column.name]) for column in table_format.columns if column.name in values]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
-from reassess.formats.files import check_input, suffix_of, suggest_suffix, utf8_error, writing
+from reassess.formats.files import check_input, check_suffix, suggest_suffix, utf8_error, write_to_temporary
 from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
 from reassess.formats.parquet_pages import find_bad_page
 from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
@@ -62,7 +62,7 @@ _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # approximate memory of a value
 _DATA_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)
 
 
-def read_table(path: Path, *, text_columns: Sequence[str] = (), rows_required: bool = True) -> "pl.DataFrame":
+def read_table(path: Path, *, text_columns: Sequence[str] = (), requires_rows: bool = True) -> "pl.DataFrame":
     """Read a table, by suffix; the columns in `text_columns` are read as text."""
     import polars as pl
 
@@ -74,7 +74,7 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), rows_required: b
     }
     check_input(path)
     refuse_fork()
-    read = readers[suffix_of(path, readers, "a table")]
+    read = readers[check_suffix(path, readers, "a table")]
     try:
         str(path).encode()  # polars cannot open a path that is not valid Unicode
         table = read()
@@ -98,7 +98,7 @@ def read_table(path: Path, *, text_columns: Sequence[str] = (), rows_required: b
             found=join_first(table.columns),
             fix="write the headings above the first row",
         )
-    if rows_required and not table.height:
+    if requires_rows and not table.height:
         raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
@@ -138,9 +138,9 @@ def write_table(
         ".jsonl": table.write_ndjson,
         ".parquet": lambda to: table.write_parquet(to, metadata=dict(metadata) if metadata else None),
     }
-    write = writers[suffix_of(path, writers, "a table")]
+    write = writers[check_suffix(path, writers, "a table")]
     refuse_fork()
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         try:
             write(temporary.absolute())
         except pl.exceptions.PolarsError as error:  # polars also raises this if the disk is full

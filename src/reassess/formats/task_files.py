@@ -12,7 +12,7 @@ from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.core.checks import check_range, check_type, find_first_duplicate
 from reassess.core.class_names import MAX_CLASSES
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, read_lines, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
 from reassess.text import shorten
@@ -68,8 +68,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     Tasks(1 task, 2 questions, 1 image)
     """
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
-    suffix_of(path, TASK_SUFFIXES, "tasks")
+    check_type(Classes, classes, is_optional=True)
+    check_suffix(path, TASK_SUFFIXES, "tasks")
     drawn, lines = _read_tasks(path)
     if not lines:
         raise DataError(
@@ -83,7 +83,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     asked = [line for line in lines for _ in line.classes]
     with at(path):
         class_ids, classes = _find_class_ids(path, lines, classes)
-    check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
+    check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: asked[row].where)
     _check_class_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
     position: dict[str, int] = {}
@@ -332,7 +332,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     """
     check_type(Tasks, tasks)
     path = as_path(path)
-    suffix_of(path, TASK_SUFFIXES, "tasks")
+    check_suffix(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions
     called = questions.classes.to_column(questions.class_ids).to_list()
     classes = [
@@ -340,9 +340,12 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
         for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
     ]
     ends = tasks.indptr.tolist()
-    sample, golden = tasks.sample, tasks.golden_rows.tolist()
+    sample, golden = tasks.sample, tasks.golden_mask.tolist()
     drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
-    with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+    with (
+        write_to_temporary(path, force=force) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
         if sample is not None:
             first = {
                 "for": sample.purpose,

@@ -19,7 +19,7 @@ _Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int] 
 _ImageArrays = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
-def rank_best(scores: jax.Array, target: jax.Array, is_hot: bool) -> _ImageArrays:
+def rank_best_targets(scores: jax.Array, target: jax.Array, is_hot: bool) -> _ImageArrays:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
     best, turn, is_empty, is_ill_formed = (_best_of_multi_hot if is_hot else _best_of_ids)(scores, target)
     keys, is_nan = _order_keys(scores)
@@ -51,7 +51,7 @@ def _best_of_multi_hot(scores: jax.Array, target: jax.Array) -> _ImageArrays:
     """Find each image's best valid class, images without one, and images with a bad target."""
     # First the best score of each block of a row, then the turn in the block with the best of all. Bits have the order
     # of the scores if a score is positive, else the reverse order. Keys of all scores are not computed here and in
-    # `rank_best`, since XLA would write them to memory.
+    # `rank_best_targets`, since XLA would write them to memory.
     images, classes = scores.shape
     blocks = max(n for n in range(1, _MAX_BLOCKS + 1) if classes % n == 0)
     width = classes // blocks

@@ -21,7 +21,7 @@ _MAX_IDS_IN_PAIRS = (
 _Tensor = Any  # a tensor of the backend
 
 
-def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
+def rank_best_targets(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
     best, turn, is_ill_formed = (_best_of_multi_hot if is_hot else _best_of_ids)(scores, target)
     classes = scores.shape[1]
@@ -70,8 +70,8 @@ def _reduce_parts(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
 
 def _best_of_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
     """Find each image's best valid class, and images with a bad target."""
-    # The turn is found by the bits of the best score. Keys of all scores are not computed here and in `rank_best`,
-    # since XLA would write them to memory.
+    # The turn is found by the bits of the best score. Keys of all scores are not computed here and in
+    # `rank_best_targets`, since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
     bits, magnitude, _ = _scores_as_bits(scores)
     best = ~ops.min(~_best_keys_of_parts(bits, is_valid, magnitude), axis=1, keepdims=True)

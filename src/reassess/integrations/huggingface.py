@@ -119,7 +119,7 @@ def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: b
     if not ignore_unknown:
         raise_if_unknown(images, np.flatnonzero(unknown), labels.images, _UNKNOWN_IMAGES_FIX)
     sizes = np.zeros(len(rows), np.int64)
-    ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
+    ids, sizes[~unknown] = labels.classes_of_rows(rows[~unknown])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 

@@ -68,7 +68,7 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)
@@ -127,7 +127,7 @@ def relabel_images(
         )
     known = feature.names if isinstance(feature, datasets.ClassLabel) else []
     selection, new_ids = new_class_ids(classes_of, {name: index for index, name in enumerate(known)})
-    check_range(new_ids, 0, np.iinfo(feature.dtype).max, what="class id", where=f"column {label}")
+    check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label}")
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)
         selection.rows(names, match=match)
@@ -187,7 +187,7 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
-    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):

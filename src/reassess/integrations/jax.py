@@ -15,7 +15,7 @@ with importing("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
     import jax.numpy as jnp
 
-from reassess.integrations._jax_ranks import rank_best
+from reassess.integrations._jax_ranks import rank_best_targets
 
 __all__ = ["Counts", "accuracy", "count_hits"]
 
@@ -112,7 +112,7 @@ def count_hits(
     check_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
-    check_shape(is_image, (images,), what="the mask")
+    check_shape(is_image, (images,), value_name="the mask")
     return _count_images(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
 
 
@@ -140,7 +140,7 @@ def _count_images(
     scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]
 ) -> Counts:
     """Count hits and invalid images of a batch."""
-    rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
+    rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
     flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
     return Counts(top_k, jnp.sum(flags & is_image[:, None], axis=0, dtype=jnp.int32))

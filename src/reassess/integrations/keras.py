@@ -15,7 +15,7 @@ except ImportError as error:
     package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # the backend can be missing too
     raise MissingPackageError(package, extra=package, purpose="RealAccuracyMetric") from error
 
-from reassess.integrations._keras_ranks import rank_best
+from reassess.integrations._keras_ranks import rank_best_targets
 
 __all__ = ["RealAccuracyMetric"]
 
@@ -113,7 +113,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         check_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
-        rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
+        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)
         weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)

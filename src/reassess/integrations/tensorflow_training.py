@@ -57,7 +57,7 @@ def select_images(
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
     [b'c.png', b'a.png']
     """
-    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     find = _make_finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
@@ -146,7 +146,7 @@ def with_targets(
     >>> [target.numpy().tolist() for image, target in with_targets(images, targets)]
     [[0.5, 0.0, 0.5]]
     """
-    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
     find = _make_finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
         raise DataError(

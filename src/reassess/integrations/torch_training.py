@@ -117,7 +117,9 @@ class SelectedImages(Subset):
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+        check_type(
+            ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)"
+        )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
@@ -252,7 +254,7 @@ class TargetImages(SelectedImages):
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
+        check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._all_targets = targets
         names = image_names(dataset)

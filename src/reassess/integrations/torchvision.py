@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import SPLIT, find_validation_images
@@ -135,7 +135,7 @@ class ImageNetReaL(VisionDataset):
         self._files = find_validation_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._find_rows(self.labels, "the labels")
-        ids, sizes = self.labels.of_rows(self._rows)
+        ids, sizes = self.labels.classes_of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
         paths = (f"{self._files.place}/{path}" for path in self._files.paths)
@@ -199,13 +199,13 @@ class ImageNetReaL(VisionDataset):
         return rows
 
     def _set_original(self, original: LabelSets) -> None:
-        check_original(original)
+        check_one_label_each(original)
         self._original_ids = original.indices[self._find_rows(original, "the original labels")]
         if not self.wnids:
             self._set_classes(original.classes)
 
     def _set_scores(self, scores: Scores) -> None:
-        check_range(scores.questions.class_ids, 0, len(self.classes) - 1, what="class id", where="the scores")
+        check_range(scores.questions.class_ids, 0, len(self.classes) - 1, value_name="class id", where="the scores")
         self._scores = scores
         self._score_rows = scores.questions.rows_of(self.images)
 

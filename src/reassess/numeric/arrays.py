@@ -38,7 +38,7 @@ def concatenate_runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
-def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def encode_pairs(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Combine each pair, such as (row, class id), into one sortable number; second: 0 to 2**32 - 1."""
     return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
 
@@ -69,7 +69,7 @@ def _convert_to_numpy(values: Any) -> tuple[npt.NDArray[Any], bool]:
     return (array.view(np.int16), True) if array.dtype.kind == "V" and array.dtype.name == _BFLOAT16 else (array, False)
 
 
-def ranks(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
+def rank_descending(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
     """Rank values from the highest, rank 1; equal values share a rank (1 + the number of higher values)."""
     return values.size - np.searchsorted(np.sort(values), values, side="right") + 1
 

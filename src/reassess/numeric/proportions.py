@@ -11,7 +11,7 @@ from reassess.text import format_percent
 
 _Ints = npt.NDArray[np.int64]
 
-SMALLEST = 1e-300  # floor of exact p-values
+SMALLEST_P_VALUE = 1e-300  # floor of exact p-values
 _Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
@@ -179,7 +179,7 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
         )
     else:
         tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in images.items()])
-    return min(1.0, max(SMALLEST, 2 * tail))
+    return min(1.0, max(SMALLEST_P_VALUE, 2 * tail))
 
 
 def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]]) -> float:
@@ -194,7 +194,7 @@ def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]
     return float(total.sum())
 
 
-def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def adjust_p_values(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Correct p-values by Holm's method, so that the family-wise error rate is at most the level.
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6.

@@ -108,7 +108,7 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
+def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
     """Rank the best target of each row; return -1, or the first row with a NaN.
 
     The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`.
@@ -124,7 +124,7 @@ def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-
 def rank_best_of_bits(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, starts, ends, targets, ranks, keys
 ):
-    """Rank as `rank_best` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
+    """Rank as `rank_best_targets` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
     for i in range(bits.shape[0]):
         low, top = _write_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
         if low < -infinity or top > infinity:

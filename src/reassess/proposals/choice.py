@@ -84,11 +84,11 @@ def choose_models(
     """
     check_type(ProposalResult, result)
     check_type(Golden, golden)
-    check_number(seed, 0, what="seed", whole=True)
+    check_number(seed, 0, value_name="seed", is_whole=True)
     if not 0 < recall <= 1:
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(result.candidates):
-        set_aside, without_class = len(result.set_aside), result.without_class
+        set_aside, without_class = len(result.set_aside), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = golden_pairs(result, golden)

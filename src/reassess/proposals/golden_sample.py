@@ -9,7 +9,7 @@ from reassess.core import Candidates, LabelSets
 from reassess.core.candidates import ORIGINAL_SOURCE
 from reassess.core.checks import check_number, check_type
 from reassess.core.image_names import image_keys
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.core.samples import Sample
 from reassess.errors import DataError
 from reassess.text import count_noun
@@ -67,9 +67,9 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     (Sample(6 images for about 9), ['suspicion high', 'suspicion low', 'suspicion middle'])
     """
     check_type(Candidates, candidates)
-    check_number(count, 1, whole=True, what="number of golden questions")
+    check_number(count, 1, is_whole=True, value_name="number of golden questions")
     if original is not None:
-        check_original(original)
+        check_one_label_each(original)
     sizes = np.bincount(candidates.questions.image_ids, minlength=len(candidates.questions.images))
     suspicion, class_ids = _suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)

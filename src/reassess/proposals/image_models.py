@@ -103,7 +103,7 @@ class ImageModel:
         """
         with at(self.name):
             scores = as_floats(as_scores(self._call(pixels)))
-            check_length(len(scores), len(pixels), things="rows of scores", each="image")
+            check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
         return scores
 
     def _call(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
-from reassess.core.checks import check_collection, check_range
+from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
 from reassess.errors import DataError, Fix, ReassessWarning, importing
 from reassess.formats.files import write_atomically
@@ -92,9 +92,9 @@ def predict(
     """
     with importing("pillow", extra="onnx", purpose="reading images"):
         import PIL
-    check_range(batch_size, 1, what="batch size")
-    check_range(workers, 0, _MOST_WORKERS, what="number of workers")
-    check_collection(models, what="models")
+    check_range(batch_size, 1, value_name="batch size")
+    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
+    check_is_collection(models, value_name="models")
     unfinished = UnfinishedRun(Path(output))
     files = files_of([name_of(source) for source in models], unfinished.output)
     image_source = open_images(_place(images, benchmark))

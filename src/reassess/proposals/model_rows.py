@@ -11,7 +11,7 @@ from reassess.core.image_names import image_keys, suggest_match
 from reassess.errors import DataError, at
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
-from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
+from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
 from reassess.numeric.arrays import DescendingValues, LargestValues
 from reassess.text import join_first
 
@@ -60,7 +60,7 @@ class JoinedModel:
     name: str
     images: _Ints  # the number of the image of each row; -1 for an unknown image
     top1: npt.NDArray[np.int32]  # the first class of each row; -1 if it is not a class
-    kind: str  # the kind of its scores, see `kind_of_scores`; "ids" without scores
+    kind: str  # the kind of its scores, see `score_kind`; "ids" without scores
 
     def renumbered(self, places: _Ints) -> "JoinedModel":
         """Return a copy with other numbers of the images."""
@@ -92,7 +92,7 @@ def join_model(
             raise _no_image(outcomes.images, index)
         images = np.full(len(outcomes), -1)
         images[rows] = index.numbers([outcomes.images[row] for row in rows.tolist()])
-        kind = "ids" if predictions.scores is None else kind_of_scores(predictions)
+        kind = "ids" if predictions.scores is None else score_kind(predictions)
     return JoinedModel(name=name, images=images, top1=outcomes.top1, kind=kind)
 
 
@@ -136,7 +136,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
     as_they_are = model.kind == "probabilities"
 
     largest = LargestValues(limit)
-    for part, values in probability_blocks(predictions, rows[goes_to_raters], as_they_are=as_they_are):
+    for part, values in probability_blocks(predictions, rows[goes_to_raters], is_probabilities=as_they_are):
         of_part = rows[goes_to_raters][part]
         first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
         at = np.flatnonzero(values > largest.above)
@@ -149,7 +149,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
         DescendingValues(probabilities, positions, to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
-    for part, values in probability_blocks(predictions, rows[~goes_to_raters], as_they_are=as_they_are):
+    for part, values in probability_blocks(predictions, rows[~goes_to_raters], is_probabilities=as_they_are):
         at = np.flatnonzero(values >= lowest)
         row, column = np.divmod(at, classes.size)
         other_positions = model.images[rows[~goes_to_raters][part]][row] * width + classes[column]

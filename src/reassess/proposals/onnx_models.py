@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, Fix, importing
-from reassess.formats.files import check_input, sha256, suffix_of
+from reassess.formats.files import check_input, check_suffix, sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import join_first
@@ -34,7 +34,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     import onnxruntime
 
     path = Path(name)
-    suffix_of(path, (".onnx",), "an ONNX model")
+    check_suffix(path, (".onnx",), "an ONNX model")
     check_input(path)
     if source.transform is None:
         raise DataError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.core.class_names import are_wnids
 from reassess.errors import DataError, Fix
-from reassess.evaluation.probabilities import ScoreKind, refuse_out_of_range, rows_of_probabilities
+from reassess.evaluation.probabilities import ScoreKind, probability_row_masks, raise_if_out_of_range
 from reassess.formats.predictions.output_lists import (
     LIST_OUTPUTS,
     OUTPUT_LIST,
@@ -61,7 +61,7 @@ class OutputClasses:
             return cls(classes, None)
         if classes.count is None:
             return cls(_named(outputs, names), None)
-        (within,), (adding_up,) = rows_of_probabilities(first)
+        (within,), (adding_up,) = probability_row_masks(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
         columns = map_outputs(classes, names, where=OUTPUT_LIST, is_summed=True, requires_known=not is_table)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
@@ -151,7 +151,7 @@ class OutputClasses:
     def check_kind(self, scores: npt.NDArray[Any], names: Sequence[str]) -> None:
         """Refuse scores that are not probabilities, if outputs are summed and those of the first image are."""
         if self.are_summed and self.kind == "probabilities":
-            refuse_out_of_range(scores, names)
+            raise_if_out_of_range(scores, names)
 
     def of_classes(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The scores that are kept: without probabilities of outputs that are not classes, and summed by class.
@@ -192,7 +192,7 @@ class OutputClasses:
 
     def _shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         rows = (
-            np.flatnonzero(rows_of_probabilities(scores)[1]) if self.without_class and len(scores) else np.empty(0, int)
+            np.flatnonzero(probability_row_masks(scores)[1]) if self.without_class and len(scores) else np.empty(0, int)
         )
         if not rows.size:
             return scores

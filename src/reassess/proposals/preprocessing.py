@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_known, check_range
 from reassess.data.image_decoding import MOST_PIXELS
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, read_lines, suffix_of
+from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -57,10 +57,10 @@ class Transform:
 
     def __post_init__(self) -> None:
         for name, sides in (("size", self.size), ("crop", self.crop)):
-            check_range(sides, 1, _MAX_SIDE, what=name)
+            check_range(sides, 1, _MAX_SIDE, value_name=name)
         scale = "if the value is for pixels from 0 to 255, divide it by 255"
-        check_range(self.mean, -1, 1, what="mean", fix=scale)
-        check_range(self.deviation, 1 / 1024, 1, what="deviation", fix=scale)
+        check_range(self.mean, -1, 1, value_name="mean", fix=scale)
+        check_range(self.deviation, 1 / 1024, 1, value_name="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
     def cut(self, image: Any) -> npt.NDArray[np.uint8]:
@@ -112,7 +112,7 @@ def read_transform(path: str | Path) -> Transform:
     and ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
     """
     path = as_path(path)
-    suffix = suffix_of(path, (".json", ".toml"), "a transform")
+    suffix = check_suffix(path, (".json", ".toml"), "a transform")
     with at(path):
         values = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]

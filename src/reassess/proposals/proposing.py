@@ -26,9 +26,9 @@ from reassess.core import (
     ProposingModel,
 )
 from reassess.core.checks import check_number, check_type, check_unique
-from reassess.core.labels import check_original
+from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
-from reassess.numeric.arrays import pair_keys
+from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, best_pairs, join_model
 
 _Bools = npt.NDArray[np.bool_]
@@ -149,12 +149,12 @@ def propose(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_number(per_image, 1, what="number of candidates per image")
+    check_number(per_image, 1, value_name="number of candidates per image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
-    check_original(labels)
+    check_one_label_each(labels)
     index = ImageNumbers(match, labels.images, benchmark.images)
     unordered = [
         join_model(name, predictions, index, labels, ignore_unknown, benchmark)
@@ -182,14 +182,14 @@ def propose(
         is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
         is_sent=images.sends[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
-        without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
-        without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
+        n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
+        n_without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
     )
 
 
 def _pairs_of(models: _Models) -> Iterable[tuple[str, Predictions]]:
     for pair in models.items() if isinstance(models, Mapping) else models:
-        check_type(tuple, pair, what="a model with its name", fix="{NAME: PREDICTIONS}")
+        check_type(tuple, pair, value_name="a model with its name", fix="{NAME: PREDICTIONS}")
         check_type(Predictions, pair[1])
         yield pair
 
@@ -222,10 +222,10 @@ def _first_pairs(model: JoinedModel, images: _ImageTable) -> _Ints:
 def _fixed_pairs(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
     """Return the keys of pairs that are candidates for every N: original labels and first classes."""
     labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
-    keys = [pair_keys(labelled, images.original[labelled])]
+    keys = [encode_pairs(labelled, images.original[labelled])]
     for model in models:
         rows = _first_pairs(model, images)
-        keys.append(pair_keys(model.images[rows], model.top1[rows]))
+        keys.append(encode_pairs(model.images[rows], model.top1[rows]))
     return np.unique(np.concatenate(keys))
 
 
@@ -249,7 +249,7 @@ def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
     best = list(best)
     if not best:
         return 0
-    keys = np.concatenate([pair_keys(pairs.images, pairs.class_ids) for pairs in best])
+    keys = np.concatenate([encode_pairs(pairs.images, pairs.class_ids) for pairs in best])
     places = np.concatenate([pairs.places for pairs in best])
     new = ~np.isin(keys, fixed)
     keys, places = keys[new], places[new]
@@ -291,7 +291,7 @@ def _proposed_by(
     if best is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
     further = np.flatnonzero(best.places <= most_probable)
-    is_first = np.isin(pair_keys(best.images[further], best.class_ids[further]), pair_keys(image_ids, class_ids))
+    is_first = np.isin(encode_pairs(best.images[further], best.class_ids[further]), encode_pairs(image_ids, class_ids))
     further = further[~is_first]
     image_ids = np.concatenate([image_ids, best.images[further]])
     class_ids = np.concatenate([class_ids, best.class_ids[further]])

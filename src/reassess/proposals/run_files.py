@@ -15,7 +15,7 @@ from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.data import ImageSource, check_place
 from reassess.errors import DataError, OutputError
 from reassess.formats import write_predictions
-from reassess.formats.files import check_output, exists, suffix_of, writing
+from reassess.formats.files import check_output, check_suffix, exists, write_to_temporary
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
@@ -49,7 +49,7 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
     if output.name in ("", ".."):  # then the folder beside it has no name either
         raise OutputError("invalid-name", "output has no file name", where=output, fix="name a file or a folder in it")
     if len(names) == 1:
-        suffix_of(output, _SUFFIXES, "predictions of images")
+        check_suffix(output, _SUFFIXES, "predictions of images")
         return [output]
     if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
         fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
@@ -133,10 +133,10 @@ def write_shards(
     if is_array(file):
         empty = 0.0 if are_probabilities else -np.inf
         ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
-        with writing(file, force=may_replace(file)) as temporary:
+        with write_to_temporary(file, force=may_replace(file)) as temporary:
             _save(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
-        with writing(names_file, force=may_replace(names_file)) as temporary:
+        with write_to_temporary(names_file, force=may_replace(names_file)) as temporary:
             temporary.write_text(format_name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"

@@ -120,7 +120,7 @@ def _score_batch(
     scores = model.scores(pixels) if pixels else np.empty((0, width))
     names = [images.names[row] for row in read]
     with at(model.name):
-        check_shape(scores, (len(read), width), what="the scores, which was another one before")
+        check_shape(scores, (len(read), width), value_name="the scores, which was another one before")
         _refuse_nan(scores, names)
         outputs.check_kind(scores, names)
         kept = outputs.of_classes(scores)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError
-from reassess.formats.files import writing
+from reassess.formats.files import write_to_temporary
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Shards:
 
     def write(self, number: int, shard: Shard) -> None:
         """Write a shard, completely or not at all."""
-        with writing(self._path(number), force=True) as temporary:
+        with write_to_temporary(self._path(number), force=True) as temporary:
             np.savez(
                 temporary,
                 rows=shard.rows,

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from reassess.aggregation import replay_stops
 from reassess.core import Hierarchy, Questions, RaterModel, StopRule, Tasks, Votes, classes_of
 from reassess.core.checks import check_number, check_type
-from reassess.core.image_names import join
-from reassess.core.items import as_questions, take_items
+from reassess.core.image_names import match_images
+from reassess.core.items import require_questions, take_items
 from reassess.errors import DataError
 
 USUAL_SIZE = 8  # classes per task
@@ -85,7 +85,7 @@ def make_tasks(
     [1, 2]
     """
     check_type(Questions, questions)
-    check_number(size, 1, what="number of classes per task", whole=True)
+    check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
         questions = _without_golden(questions, golden)
     distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
@@ -107,9 +107,9 @@ def make_tasks(
 def _without_golden(questions: Questions, golden: Votes) -> Questions:
     classes = questions.classes.merge(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
-    image_rows = join(questions.images, golden.images)[questions.image_ids]
+    image_rows = match_images(questions.images, golden.images)[questions.image_ids]
     rows = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))
-    return as_questions(take_items(questions, rows))
+    return require_questions(take_items(questions, rows))
 
 
 def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.data.sources import is_offline
 from reassess.errors import DataError, Fix, SourceError, importing
-from reassess.formats.files import check_input, suffix_of
+from reassess.formats.files import check_input, check_suffix
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -53,7 +53,7 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
 
 def _load_weights(path: Path) -> dict[str, Any]:
     """Load the weights in a file by name; no other Python object is loaded."""
-    suffix = suffix_of(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
+    suffix = check_suffix(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
     check_input(path)
     try:
         if suffix == ".safetensors":

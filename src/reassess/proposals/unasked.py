@@ -9,13 +9,13 @@ import numpy.typing as npt
 from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Predictions, Questions, Scores
 from reassess.core.candidates import sort_sources
 from reassess.core.checks import check_unique
-from reassess.core.image_names import join
+from reassess.core.image_names import match_images
 from reassess.errors import at
 from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
-from reassess.numeric.arrays import pair_keys
+from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import ImageNumbers
 
 # A predicted class that raters were not asked about; rank 0 is the first class of the model.
@@ -91,12 +91,14 @@ def _unasked(
     best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
     place, ranks = np.nonzero(best >= 0)
     rows, class_ids = known_rows[place], best[place, ranks]
-    settled = np.isin(pair_keys(outcomes.label_rows[rows], class_ids), pair_keys(labels.image_ids, labels.indices))
+    settled = np.isin(
+        encode_pairs(outcomes.label_rows[rows], class_ids), encode_pairs(labels.image_ids, labels.indices)
+    )
     rated = outcomes.label_rows[rows] >= 0
     if scores is not None:
-        score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[
-            rows
-        ]
+        score_rows = match_images(
+            outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores"
+        )[rows]
         settled |= scores.is_asked(score_rows, class_ids)
         rated = score_rows >= 0
     new = np.flatnonzero(~settled)
@@ -108,7 +110,7 @@ def _unasked(
 
 def _sort(models: list[str], pairs: npt.NDArray[np.void], images: ImageNumbers, classes: Classes) -> Candidates:
     """Join equal pairs, and sort them, most informative first."""
-    _, start, pair = np.unique(pair_keys(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
+    _, start, pair = np.unique(encode_pairs(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
     image, class_id = pairs["image"][start], pairs["class"][start]
     model_count = np.bincount(pair, minlength=start.size)
     mean_rank = np.bincount(pair, pairs["rank"], start.size) / model_count

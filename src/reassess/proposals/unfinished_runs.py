@@ -17,7 +17,7 @@ from reassess.core.checks import check_shape
 from reassess.data import ImageSource
 from reassess.errors import DataError
 from reassess.formats.file_lock import LockedError, take_lock
-from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256, writing
+from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256, write_to_temporary
 from reassess.formats.tables import read_table, write_table
 from reassess.proposals.shards import Shards
 from reassess.text import count_noun, join_first
@@ -78,7 +78,7 @@ def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
     try:
         table = read_table(path, text_columns=("image",))
         stamps = table.drop("image").to_numpy()
-        check_shape(stamps, ("images", 2), what="the stamps", kind="integers")
+        check_shape(stamps, ("images", 2), value_name="the stamps", kind="integers")
         return dict(zip(table["image"].to_list(), map(tuple, stamps.tolist()), strict=True))
     except (DataError, pl.exceptions.PolarsError) as error:
         raise DataError(
@@ -228,7 +228,7 @@ def _find_renewed(
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    with writing(path, force=True) as temporary:
+    with write_to_temporary(path, force=True) as temporary:
         temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 

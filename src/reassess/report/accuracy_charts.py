@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
-from reassess.comparison import Comparison, Difference, Findings, Paired
-from reassess.core.labels import UNNAMED
+from reassess.comparison import Comparison, Difference, Findings, PairedHits
+from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import Missing
 from reassess.evaluation import BySize
-from reassess.evaluation.evaluation_words import heading
+from reassess.evaluation.evaluation_words import label_set_heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, ModelPoint, plot_leaderboard, plot_scatter
@@ -50,7 +50,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             rows.append([model, *cells(original), *cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
-    judge = heading(findings.labels.title)
+    judge = label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
@@ -64,7 +64,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
 
 def _capitalize(judge: str) -> str:
     """Capitalize the word for label sets without a name."""
-    return judge.capitalize() if judge == UNNAMED else judge
+    return judge.capitalize() if judge == DEFAULT_LABEL_SET_NAME else judge
 
 
 def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
@@ -81,7 +81,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, judge = [], heading(findings.labels.title)
+    rows, judge = [], label_set_heading(findings.labels.title)
     series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MOST_DRAWN:
@@ -107,7 +107,7 @@ def _minus(a: str, b: str) -> str:
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
     """Yield a row for the difference over images, and one with raters resampled, if available."""
-    only = [part.n_only_a, part.n_only_b] if isinstance(part, Paired) else [None, None]
+    only = [part.n_only_a, part.n_only_b] if isinstance(part, PairedHits) else [None, None]
     yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
     if part.standard_deviation is not None:
         with_raters = bounds_in_percent(part.raters_interval), part.raters_p_value
@@ -132,7 +132,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     pools = _pool_sizes(sizes, drawn)
     groups = [_describe_pool(pool, drawn) for pool in pools]
     series = {model: [mark(_sum_hits(parts, pool)) for pool in pools] for model, parts in drawn.items()}
-    judge = heading(findings.labels.title)
+    judge = label_set_heading(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table(
         "label-count", f"{_capitalize(judge)} accuracy by number of valid classes", columns | {"images": COUNT}, rows
@@ -183,9 +183,9 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         rows.append([entry.model, *ranks, *expectation])
     # Not a dictionary: label sets named 95 have a column "95 %", and so does the interval.
     columns = (
-        *(Column("model"), Column(f"{heading(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
+        *(Column("model"), Column(f"{label_set_heading(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
         *(Column("original %", PERCENT), Column("original rank", COUNT), Column("of", COUNT)),
-        *(Column(f"expected {heading(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
+        *(Column(f"expected {label_set_heading(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
         Column("above expected, points", POINTS),
     )
     numbers = Table("leaderboard", "Models of this report among published models", columns, rows)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from reassess.comparison import Findings, PreferenceCounts
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
 from reassess.evaluation.result import NONE_SCORED
@@ -42,13 +42,13 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
-        [taxonomy.model, KINDS_IN_WORDS[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
+        [taxonomy.model, ERROR_KIND_NAMES[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
         for taxonomy in taxonomies
         for kind in ERROR_KINDS
         if (n := taxonomy.counts[kind]) is not None
     ]
     drawn = taxonomies[:MOST_DRAWN]
-    parts = {KINDS_IN_WORDS[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
+    parts = {ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
     numbers = table("taxonomy", "Kinds of mistakes", columns, rows)
     stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], parts=parts, axis="mistakes (images)")
@@ -175,7 +175,7 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, value_name="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     check_known([kind], CHARTS, thing="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):

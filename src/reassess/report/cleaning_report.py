@@ -9,7 +9,7 @@ import numpy as np
 from reassess.core import Cleaning, Match
 from reassess.core.checks import check_range
 from reassess.errors import DataError
-from reassess.formats.files import as_path, suffix_of
+from reassess.formats.files import as_path, check_suffix
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, make_thumbnails
 from reassess.report.page import Page
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
@@ -34,8 +34,8 @@ def write_wrong_labels(
 ) -> ShownMistakes:
     """Write a page of the wrong labels with their images, the least likely label first."""
     path = as_path(path)
-    suffix_of(path, REPORT_SUFFIXES, "a page")
-    check_range(most, 1, what="number of images to show")
+    check_suffix(path, REPORT_SUFFIXES, "a page")
+    check_range(most, 1, value_name="number of images to show")
     rows = cleaning.dropped_rows[:most]
     if not rows.size:
         raise DataError("nothing-to-show", "no label is wrong, so the page would be empty", fix="write no page")

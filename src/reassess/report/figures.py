@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import ReassessWarning, importing
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import check_suffix, write_to_temporary
 from reassess.report.label_placing import Label, place_labels
 from reassess.text import escape_controls, join_first
 
@@ -143,11 +143,11 @@ def check_packages(suffix: str) -> None:
 
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
     """Draw a figure into a file; the same input always gives the same bytes."""
-    suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
+    suffix = check_suffix(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
     with _render_figure(draw, size, title=title) as (figure, description):
         figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, description))
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         temporary.write_bytes(file.getvalue())
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison import Findings
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes
 from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, invalid_kinds
-from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
+from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
@@ -164,7 +164,7 @@ def mistake_gallery(
         cards=[_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
         models=tuple(choice.shown),
-        kinds=KINDS_IN_WORDS,
+        kinds=ERROR_KIND_NAMES,
         about={_error_key(model): f"label errors of {model}" for model in choice.label_errors} | ABOUT_LABELS,
         has_votes=True,
     )
@@ -203,7 +203,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
 
     def describe(class_id: int) -> str:
         """Describe the raters' answers about a predicted class, or its kind; empty for an unknown class."""
-        kind = PREDICTIONS_IN_WORDS.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
+        kind = PREDICTION_NAMES.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
     entries = [CardEntry(label(class_id), descriptions.get(class_id, "")) for class_id in valid]
@@ -228,7 +228,7 @@ def _describe_votes(sheet: ImageSheet, threshold: float) -> dict[int, str]:
     """Describe the score and the votes of each candidate class; scores near the threshold have more digits."""
     descriptions = {}
     for candidate in sheet.candidates or ():
-        parts = [] if candidate.score is None else [f"score {score_in_words(candidate.score, threshold)}"]
+        parts = [] if candidate.score is None else [f"score {format_score(candidate.score, threshold)}"]
         of_raters, of_experts = (
             ("", candidate.votes, sheet.n_raters),
             ("experts ", candidate.expert_votes, sheet.n_experts),

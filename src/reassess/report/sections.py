@@ -6,26 +6,26 @@ from dataclasses import replace
 
 from reassess.comparison import Comparison, Findings
 from reassess.comparison.comparison_words import (
-    DIFFERENCE_EXPLAINED,
-    HOLM_EXPLAINED,
+    DIFFERENCE_EXPLANATION,
+    HOLM_EXPLANATION,
+    different_images_in_words,
+    explain_label_uncertainty,
+    explain_rank_intervals,
     gaps_in_words,
-    largest_in_words,
+    largest_difference_in_words,
+    lead_probability_in_words,
     not_shared_in_words,
-    probability_in_words,
-    ranks_explained,
-    uncertainty_explained,
-    unlike_images,
 )
-from reassess.comparison.taxonomy import KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import (
     FIX_CLASS_LIST,
-    MISTAKES_IN_WORDS,
+    MISTAKE_NAMES,
     class_list_in_words,
-    class_names_missing,
-    heading,
-    missing_in_words,
+    class_names_hint,
+    label_set_heading,
+    missing_parts_in_words,
 )
 from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from reassess.report.chart import (
@@ -88,7 +88,7 @@ _CHART_SECTIONS = {
 
 def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
     """Make the section with the accuracies of all models, images not scored, and reasons for missing numbers."""
-    uncertainty, judge = findings.uncertainty, heading(findings.labels.title)
+    uncertainty, judge = findings.uncertainty, label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
@@ -108,12 +108,16 @@ def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
             ' The intervals "true labels" are for accuracy by labels without raters\' errors, if these are independent;'
             " they cover the choice of images and of raters."
         )
-    notes = [*map(as_sentence, unlike_images(findings.panel)), *_other_class_lists(findings), *_not_scored(findings)]
+    notes = [
+        *map(as_sentence, different_images_in_words(findings.panel)),
+        *_other_class_lists(findings),
+        *_not_scored(findings),
+    ]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
-    notes += map(as_sentence, missing_in_words(findings.evaluations))
-    notes.append(" ".join(map(as_sentence, uncertainty_explained(uncertainty))))
-    if missing_names := class_names_missing(findings.benchmark, findings.classes):
+    notes += map(as_sentence, missing_parts_in_words(findings.evaluations))
+    notes.append(" ".join(map(as_sentence, explain_label_uncertainty(uncertainty))))
+    if missing_names := class_names_hint(findings.benchmark, findings.classes):
         notes.append(as_sentence(missing_names))
     if isinstance(scatter, Missing):
         notes.append(f"No chart of both accuracies: {scatter}.")
@@ -168,18 +172,19 @@ def _comparison(findings: Findings, chart: Chart | Missing) -> Section:
         pairs = count_noun(more, "more pair of neighbours is", "more pairs of neighbours are")
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
-        paragraphs.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
+        paragraphs.append(f"{largest_difference_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
         paragraphs += map(as_sentence, gaps_in_words(ranking, max_pairs=1))
     notes = [
-        f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLAINED}. A difference is "
+        f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLANATION}. A difference "
+        "is "
         "significant if its interval (with raters resampled, if available) excludes 0, and its p-value, corrected by "
         "Holm for all pairs of models, is below 0.05."
     ]
     notes += [f"{text}." for text in not_shared_in_words(findings.panel)]
     if len(findings.models) == 2:
         return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], notes=notes)
-    notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")
+    notes.append(f"Rank, 95 %: {explain_rank_intervals(ranking)}. {HOLM_EXPLANATION}.")
     tables = [_ranks(findings)]
     return Section(key=key, title=title, paragraphs=paragraphs, charts=[chart], tables=tables, notes=notes)
 
@@ -189,7 +194,7 @@ def _verdict(pair: Comparison, findings: Findings) -> str:
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, Missing):
         return f"{verdict}."
-    return f"{verdict}; {probability_in_words(pair, findings.uncertainty)}."
+    return f"{verdict}; {lead_probability_in_words(pair, findings.uncertainty)}."
 
 
 def _ranks(findings: Findings) -> Table:
@@ -204,7 +209,7 @@ def _ranks(findings: Findings) -> Table:
         by_original,
         [*(pair.real.holm_p_value for pair in ranking.neighbours), None],
     )
-    rank = f"rank by {heading(findings.labels.title)}"
+    rank = f"rank by {label_set_heading(findings.labels.title)}"
     forms = {"model": TEXT, rank: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
     return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
 
@@ -242,11 +247,11 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     )
     reasons = {kind: why for taxonomy in findings.taxonomies for kind, why in taxonomy.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models share."]
-    notes += [f"Not counted: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
+    notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {why}." for kind, why in reasons.items()]
     evaluations = findings.evaluations.items()
     mistakes = [(model, result.mistakes) for model, result in evaluations if result.mistakes is not None]
-    rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in mistakes]
-    columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
+    rows = [[model, *(getattr(part, name) for name in MISTAKE_NAMES)] for model, part in mistakes]
+    columns = {"model": TEXT} | dict.fromkeys(MISTAKE_NAMES.values(), COUNT)
     table_title = "All mistakes, by the raters' answers about the predicted class"
     tables = [table("known", table_title, columns, rows)] if rows else []
     if isinstance(chart, Missing):
@@ -258,7 +263,7 @@ def _label_errors(findings: Findings) -> Section:
     """Make the section with mistakes by original labels that are correct by the label sets."""
     if not findings.panel.is_scored.any():
         return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
-    judge = heading(findings.labels.title)
+    judge = label_set_heading(findings.labels.title)
     text = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
         "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED, unlike_images
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, different_images_in_words
 from reassess.comparison.differences import Difference
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.evaluation_words import heading, missing_in_words
+from reassess.evaluation.evaluation_words import label_set_heading, missing_parts_in_words
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
 from reassess.numeric.bootstrap import LOWEST_NORMAL_P
 from reassess.report.accuracy_charts import select_pairs
@@ -85,7 +85,7 @@ def _short_name(findings: Findings, model: str) -> str:
 
 
 def _accuracy(findings: Findings) -> Table:
-    judge, uncertainty = heading(findings.labels.title), findings.uncertainty
+    judge, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{judge} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
@@ -113,7 +113,7 @@ def _differences(findings: Findings) -> Table | None:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
-    judge = heading(findings.labels.title)
+    judge = label_set_heading(findings.labels.title)
     columns = {"difference, points": TEXT}
     for name in (judge, "original", "change"):
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
@@ -138,9 +138,9 @@ def _mistakes(findings: Findings) -> Table | None:
     models = findings.models[:_MOST_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
-    judge = heading(findings.labels.title)
+    judge = label_set_heading(findings.labels.title)
     columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
-    columns |= {f"mistakes by {judge}": COUNT} | {KINDS_IN_WORDS[kind]: COUNT for kind in kinds}
+    columns |= {f"mistakes by {judge}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
     for model in models:
         errors = findings.evaluations[model].label_errors
@@ -155,7 +155,7 @@ def _notes(findings: Findings) -> Iterator[str]:
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
     if (hidden := len(findings.models) - _MOST_MODELS) > 0:
         yield f"The {_MOST_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
-    judge = heading(labels.title)
+    judge = label_set_heading(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
@@ -168,7 +168,7 @@ def _notes(findings: Findings) -> Iterator[str]:
         )
     if len(findings.models) > 1:
         yield (
-            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less the difference by original labels, both "
+            f"{DIFFERENCE_EXPLANATION}. Change: the difference by {judge} less the difference by original labels, both "
             "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
             f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
@@ -180,10 +180,10 @@ def _notes(findings: Findings) -> Iterator[str]:
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
-    yield from map(as_sentence, unlike_images(panel))
+    yield from map(as_sentence, different_images_in_words(panel))
     not_scored = merge_equal(
         {_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
         yield f"{text}."
-    yield from map(as_sentence, missing_in_words(evaluations))
+    yield from map(as_sentence, missing_parts_in_words(evaluations))

@@ -11,10 +11,10 @@ from typing import Any
 
 from reassess import __version__
 from reassess.comparison import Findings
-from reassess.comparison.summary import summary
+from reassess.comparison.summary import summarize_findings
 from reassess.core.checks import check_type
 from reassess.errors import DataError
-from reassess.formats.files import as_path, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.report.chart import Chart
 from reassess.report.gallery import make_thumbnails
 from reassess.report.mistake_gallery import draw_images, make_cards, mistake_gallery
@@ -106,15 +106,17 @@ def write_report(
     >>> "one, reassessed" in path.read_text()
     True
     """
-    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, value_name="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     path = as_path(path)
-    suffix_of(path, REPORT_SUFFIXES, "a report")
+    check_suffix(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
         raise DataError("missing-models", "findings have no evaluations", fix="use Findings.from_predictions")
     title = title or _title(findings)
     if short:
         _write_html(
-            path, render_short(findings, title, summary(findings), report_sources(command, inputs)), force=force
+            path,
+            render_short(findings, title, summarize_findings(findings), report_sources(command, inputs)),
+            force=force,
         )
         return None
     gallery = None
@@ -128,7 +130,7 @@ def write_report(
             track=lambda names: track(names, "reading images"),
         )
         gallery = mistake_gallery(findings, choice, mistake_cards, pictures)
-    sentences = summary(findings)  # resamples raters, and shows its own progress
+    sentences = summarize_findings(findings)  # resamples raters, and shows its own progress
     count = len(findings.panel.images)
     file_of = files or {}
     page = Page(
@@ -177,7 +179,7 @@ def write_page(
 
 
 def _write_html(path: Path, html: str, *, force: bool) -> None:
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
 
 

@@ -27,7 +27,7 @@ from reassess.annotation.store.database import (
 from reassess.annotation.store.schema import check_form, form_of, metadata, note_form
 from reassess.errors import DataError, OutputError, importing
 from reassess.formats.file_lock import LockedError, take_lock
-from reassess.formats.files import exists, writing
+from reassess.formats.files import exists, write_to_temporary
 from reassess.text import count_noun
 
 _ENDINGS = ("-wal", "-shm", "-journal", ".lock")
@@ -92,12 +92,12 @@ def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> in
 
 @contextmanager
 def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Write a campaign file atomically, like `writing`; raise if a log is beside the old file.
+    """Write a campaign file atomically, like `write_to_temporary`; raise if a log is beside the old file.
 
     An open campaign has its newest answers in a log beside its file. SQLite would use that log for the new file.
     """
     _check_place(path)
-    with writing(path, force=force) as temporary:
+    with write_to_temporary(path, force=force) as temporary:
         side_files = [Path(f"{temporary}{ending}") for ending in _ENDINGS]
         try:
             yield temporary

@@ -33,9 +33,9 @@ class GivenAnswer:
 
     def __post_init__(self) -> None:
         if not (0 <= self.answer < len(KNOWN_ANSWERS) and self.revision >= 0 and (self.seconds or 0.0) >= 0):
-            check_range(self.answer, 0, len(KNOWN_ANSWERS) - 1, what="answer")
-            check_range(self.revision, 0, what="revision")
-            check_range(self.seconds or 0.0, 0, what="seconds")
+            check_range(self.answer, 0, len(KNOWN_ANSWERS) - 1, value_name="answer")
+            check_range(self.revision, 0, value_name="revision")
+            check_range(self.seconds or 0.0, 0, value_name="seconds")
 
 
 def save_answers(
@@ -88,7 +88,7 @@ class _AnswersToTask:
         for row in answered:
             limit = (row.revision or 0) + _MAX_CHANGES
             if latest[row.id].revision > limit:
-                check_range(latest[row.id].revision, 0, limit, what="revision", where=f"question {row.id}")
+                check_range(latest[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}")
         self.new = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and latest[row.id].revision > row.revision]
         self.changed = [] if _is_revealed(person, turn) else later

@@ -24,7 +24,7 @@ from reassess.cli.options import (
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
-from reassess.formats.files import suffix_of, write_atomically
+from reassess.formats.files import check_suffix, write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import count_noun, join_first
 
@@ -102,7 +102,7 @@ def aggregate(
 def _check_output(output: Path, votes: Votes) -> None:
     """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
-        suffix_of(output, TABLE_SUFFIXES, "a table")
+        check_suffix(output, TABLE_SUFFIXES, "a table")
 
 
 def _report(call: Call, computed: ComputedScores, output: Path) -> None:

@@ -7,9 +7,8 @@ import click
 from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, reject_repeated, with_progress
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Command
-from reassess.cli.options import join_options, label_options, prediction_options
+from reassess.cli.options import join_options, label_options, prediction_options, table_option
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
-from reassess.cli.result_table import table_option
 from reassess.cli.tables.compare_table import comparison_table, print_comparison, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark

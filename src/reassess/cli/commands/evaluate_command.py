@@ -10,9 +10,8 @@ from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, rejec
 from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
 from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import join_options, label_options, part_option, prediction_options
+from reassess.cli.options import join_options, label_options, part_option, prediction_options, table_option
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments
-from reassess.cli.result_table import table_option
 from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
     Evaluations,
@@ -21,21 +20,22 @@ from reassess.cli.tables.evaluate_table import (
     print_results,
     to_json,
 )
-from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
+from reassess.comparison import ModelOrders, compare_orders, select_common_images
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
     ClassList,
     Exclusion,
     Outcomes,
-    exclusions,
+    compare_exclusions,
     find_class_list,
     outcomes_table,
+    rated_images_in_words,
     sort_by_accuracy,
     summarize,
     summarize_verdicts,
 )
-from reassess.evaluation.evaluation_words import warn_of_class_list
+from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -149,7 +149,9 @@ def evaluate(
         return
     print_results(call, results, by)
     match = inputs.benchmark.match or "path"
-    if len(labels) < 2 and (unrated := unrated_in_words(inputs.labels, inputs.original, inputs.scores, match=match)):
+    if len(labels) < 2 and (
+        unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
+    ):
         call.info(unrated)
     if excluded is not None:
         call.info(str(excluded))
@@ -193,9 +195,9 @@ def _measure(
                 outcomes[key][file] = remaining
                 results[key][file] = judge(remaining)
                 if excluded is not None:
-                    effects[key][file] = exclusions(judge(outcome), results[key][file])
+                    effects[key][file] = compare_exclusions(judge(outcome), results[key][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
-        warn_of_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
+        warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _rank_on_common_images(outcomes, inputs, top_k)
     reviewed = inputs.reviewed
@@ -225,7 +227,7 @@ def _rank_on_common_images(
         return None
     rankings: dict[LabelSetKey, Evaluations] = {}
     for key, of_models in outcomes.items():
-        common = on_common_images(of_models)
+        common = select_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)

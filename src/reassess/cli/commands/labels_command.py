@@ -135,7 +135,7 @@ def labels(
 
 def _count_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
     """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
-    questions, golden = scores.questions, scores.golden
+    questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
     rows = table.select("image", "votes", "new_votes").iter_rows()
     return sum(image in decided and old is None and new is None for image, old, new in rows)

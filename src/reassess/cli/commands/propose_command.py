@@ -26,7 +26,7 @@ from reassess.cli.options import (
     prediction_options,
 )
 from reassess.cli.part_inputs import NONE, with_match
-from reassess.cli.prediction_inputs import iter_predictions, short_names
+from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
     print_choice,
     print_result,
@@ -40,10 +40,11 @@ from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predicti
 from reassess.data import part_path
 from reassess.errors import DataError, at
 from reassess.evaluation import Outcomes, find_class_list
-from reassess.evaluation.evaluation_words import warn_of_class_list
+from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
+from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import USUAL_PER_IMAGE, choose_models, unasked_candidates
 from reassess.proposals import propose as propose_classes
@@ -342,6 +343,6 @@ def _iter_outcomes(
         with at(file):
             outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
-        warn_of_class_list(file, class_list, inputs.labels.classes, depth=2)
+        warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

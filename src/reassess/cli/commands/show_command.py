@@ -17,7 +17,7 @@ from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
 from reassess.data import benchmark_names, part_path
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
-from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
+from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.text import join_and, join_first
 
 _MOST_CLASSES, _MOST_RATERS = 10, 5  # classes, and raters per class, without --verbose
@@ -83,7 +83,7 @@ def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     if sheet.candidates is None:
         print_text("Candidate classes are unknown, because scores and votes are missing.")
     elif sheet.candidates:
-        score = "probability" if inputs.scores is not None and inputs.scores.exclusive else "score"
+        score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
         candidates = sheet.candidates[: call.row_limit(len(sheet.candidates), _MOST_CLASSES, "classes")]
         most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MOST_RATERS
@@ -118,22 +118,22 @@ def _format_valid(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
     texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid]
-    return "; ".join(texts) or PREDICTIONS_IN_WORDS["no_class"]
+    return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
 def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     """Format the predicted classes of a model, with the votes' result for each."""
     if class_ids is None:
         return "the image is not in this file"
-    descriptions = {class_id: PREDICTIONS_IN_WORDS[kind] for class_id, kind in sheet.mistake_kinds.items()}
+    descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
     descriptions |= dict.fromkeys(sheet.valid or (), "valid")
     texts = (
-        PREDICTIONS_IN_WORDS["no_class"]
+        PREDICTION_NAMES["no_class"]
         if class_id is None
         else _format_class(classes, class_id) + (f" ({descriptions[class_id]})" if class_id in descriptions else "")
         for class_id in class_ids
     )
-    return "; ".join(texts) or PREDICTIONS_IN_WORDS["no_class"]
+    return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
 def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most_raters: int) -> list[str | None]:
@@ -144,7 +144,7 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
     return [
         str(candidate.class_id),
         inputs.labels.classes.label(candidate.class_id),
-        None if candidate.score is None else score_in_words(candidate.score, inputs.threshold, digits=4),
+        None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
         _vote_counts(candidate.votes, sheet.n_raters),
         join_first(raters, most=most_raters),

@@ -17,7 +17,7 @@ from reassess.cli.options import STOP, ParsedType, benchmark_option, output_opti
 from reassess.cli.part_inputs import PartReader, find_part
 from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
-from reassess.core.items import as_questions
+from reassess.core.items import require_questions
 from reassess.data import read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
@@ -136,12 +136,12 @@ def tasks(
         sample = draw_golden(candidates_read, golden, original=original, seed=seed)
         sample = replace(sample, predictions=(sha256(candidates),))
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
-        items = as_questions(experts.items)
+        items = require_questions(experts.items)
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     tasks_made = make_tasks(questions, size=per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
     tasks_made = tasks_made if sample is None else tasks_made.with_golden(sample)
-    golden_drawn = tasks_made.select(tasks_made.golden_rows)
+    golden_drawn = tasks_made.select(tasks_made.golden_mask)
     if golden_count and not len(tasks_made):
         raise DataError(
             "all-golden",
@@ -158,7 +158,7 @@ def tasks(
         with at(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
     write_tasks(output, tasks_made, force=call.force)
-    tasks_made = tasks_made.select(~tasks_made.golden_rows)
+    tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
     call.suggest("annotate", "create", free_name("campaign.db"), output, *benchmark_arguments(benchmark))

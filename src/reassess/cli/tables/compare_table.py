@@ -8,34 +8,32 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.call import Call, interval_cell, percent_cell
-from reassess.cli.prediction_inputs import short_names
-from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, print_text
+from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import (
     AccuracyChange,
     Comparison,
     Findings,
     LabellingBias,
     LabelUncertainty,
-    Paired,
+    PairedHits,
     Preference,
     PreferenceCounts,
     Ranking,
 )
 from reassess.comparison.comparison_words import (
-    DIFFERENCE_EXPLAINED,
-    HOLM_EXPLAINED,
+    DIFFERENCE_EXPLANATION,
+    HOLM_EXPLANATION,
+    explain_label_uncertainty,
+    explain_rank_intervals,
     gaps_in_words,
+    lead_probability_in_words,
     not_shared_in_words,
-    probability_in_words,
-    ranks_explained,
-    uncertainty_explained,
 )
-from reassess.comparison.differences import p_text
-from reassess.comparison.pairs import NO_ORIGINAL
+from reassess.comparison.differences import format_p_value
+from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import heading
-from reassess.formats.result_files import PrintedNumber, format_count
+from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.formats.result_files import PrintedNumber, format_count, short_names
 from reassess.numeric import Proportion
 from reassess.text import join_first, merge_equal
 
@@ -84,7 +82,7 @@ def print_comparison(call: Call, findings: Findings) -> None:
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
-        _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
+        _print_ranking(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
         _print_preferences(findings.preferences)
     if not isinstance(findings.biases, Missing):
@@ -104,13 +102,13 @@ def comparison_table(findings: Findings) -> ResultTable:
         return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
-    return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
+    return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
-        print_text(probability_in_words(pair, uncertainty))
+        print_text(lead_probability_in_words(pair, uncertainty))
     print_text(f"a: {pair.a}\nb: {pair.b}\n")
     _pair_table(pair).print()
 
@@ -126,7 +124,7 @@ def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
     return ResultTable(headings, rows)
 
 
-def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
+def _difference(name: str, part: PairedHits | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
@@ -136,7 +134,7 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     return [name, format_count(part.n), *shares, *test_cells, *unique_hits]
 
 
-def _difference_in_points(part: Paired | AccuracyChange) -> PrintedNumber | None:
+def _difference_in_points(part: PairedHits | AccuracyChange) -> PrintedNumber | None:
     return None if part.difference is None else PrintedNumber(f"{100 * part.difference:+.2f}", 100 * part.difference)
 
 
@@ -211,7 +209,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
             percent_cell(part.by_model),
             interval_cell(part.by_model),
             percent_cell(part.chance_share),
-            None if part.p_value is None else _p_cell(p_text(part.p_value)),
+            None if part.p_value is None else _p_cell(format_p_value(part.p_value)),
             percent_cell(part.raters_favourite),
         ]
         for bias in biases
@@ -225,7 +223,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
 def _footnotes(findings: Findings) -> Iterator[str]:
     """Explain the numbers, and why parts are missing."""
     panel, ranking = findings.panel, findings.ranking
-    yield DIFFERENCE_EXPLAINED
+    yield DIFFERENCE_EXPLANATION
     if not isinstance(findings.preferences, Missing):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
     if not isinstance(findings.biases, Missing):
@@ -234,12 +232,12 @@ def _footnotes(findings: Findings) -> Iterator[str]:
             "raters %: how often raters prefer the original label to all other classes"
         )
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
-        yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
-        yield HOLM_EXPLAINED
-    for line in uncertainty_explained(findings.uncertainty):
+        yield f"95 % of an accuracy: Wilson; of a rank: {explain_rank_intervals(ranking)}"
+        yield HOLM_EXPLANATION
+    for line in explain_label_uncertainty(findings.uncertainty):
         yield f"{line}{_how_to_measure(findings)}"
     if not panel.has_original.any():
-        yield f"no comparison by original labels: {NO_ORIGINAL}"
+        yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
         for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
             if isinstance(part, Missing):
@@ -273,7 +271,7 @@ def _interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber |
     return PrintedNumber(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _p_value(part: Paired | AccuracyChange, attribute: str) -> PrintedNumber | None:
+def _p_value(part: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
     text = _p_cell(part.p_value_texts().get(attribute))
     return None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(part, attribute))

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reassess.cli.call import Call, interval_cell, percent_cell
-from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, print_text
+from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, missing_in_words
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_heading, missing_parts_in_words
 from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
@@ -160,7 +159,7 @@ def _common_to_json(
 
 def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
-    labels_name = heading(next(iter(ranking.values())).label_set)
+    labels_name = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{labels_name} top-{k} %", "95 %"]
@@ -212,7 +211,7 @@ def _footnotes(ranking: Evaluations) -> Iterator[str]:
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
         )
-    yield from missing_in_words(ranking)
+    yield from missing_parts_in_words(ranking)
 
 
 def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
@@ -226,11 +225,11 @@ def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
 def _print_mistakes(ranking: Evaluations) -> None:
     """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
-        file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
+        file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
         for file, result in ranking.items()
         if result.mistakes is not None
     }
-    kinds = [kind for kind in MISTAKES_IN_WORDS if any(counts_of_file[kind] for counts_of_file in counts.values())]
+    kinds = [kind for kind in MISTAKE_NAMES if any(counts_of_file[kind] for counts_of_file in counts.values())]
     if not kinds:
         return
     rows = [
@@ -242,7 +241,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
         for file, counts_of_file in counts.items()
     ]
     print_text("")
-    print_table(["file", "mistakes", *(MISTAKES_IN_WORDS[kind] for kind in kinds)], rows)
+    print_table(["file", "mistakes", *(MISTAKE_NAMES[kind] for kind in kinds)], rows)
 
 
 def _count(count: int | None) -> str | None:
@@ -257,7 +256,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (percent_cell(count), interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    labels_name = heading(result.label_set)
+    labels_name = label_set_heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
@@ -273,7 +272,14 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = percent_cell(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
-    headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
+    headings = [
+        "class",
+        "name",
+        "most often instead",
+        "images",
+        f"{label_set_heading(result.label_set)} top-1 %",
+        "predicted",
+    ]
     print_table(headings, rows, title=file, text_columns=3)
     call.note(
         "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"

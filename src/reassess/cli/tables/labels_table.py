@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess.cli.call import Call, interval_cell, percent_cell
-from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, print_text
-from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff, ModelOrders
+from reassess.cli.screen import ResultTable, print_table, print_text
+from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.result import not_scored_in_words
@@ -117,8 +116,10 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
 def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
-    rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
-    words = [name.replace("_", " ") for name in CROSSTAB]
+    rows, columns = (
+        [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
+    )
+    words = [name.replace("_", " ") for name in VERDICT_NAMES]
     print_text(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],

@@ -40,12 +40,12 @@ def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str]
 def _print_images(call: Call, result: ProposalResult) -> None:
     images_text = count_noun(len(result.set_aside), "image needs", "images need")
     call.info(f"{images_text} no question: all models agree with the original label")
-    if result.without_original:
-        call.info(f"{count_noun(result.without_original, 'image')} without an original label")
+    if result.n_without_original:
+        call.info(f"{count_noun(result.n_without_original, 'image')} without an original label")
     if result.n_unseen:
         call.info(f"{count_noun(result.n_unseen, 'known image')} not predicted by any model")
-    if result.without_class:
-        images = count_noun(result.without_class, "image")
+    if result.n_without_class:
+        images = count_noun(result.n_without_class, "image")
         call.info(f"{images} without a candidate: no original label, and only unknown classes predicted")
     call.info(
         f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "

@@ -7,8 +7,7 @@ import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotes, Reliability
 from reassess.cli.call import Call
-from reassess.cli.result_table import ResultTable
-from reassess.cli.screen import print_table, print_text
+from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import count_noun, join_first

@@ -14,7 +14,15 @@ from reassess.core.checks import check_known, check_type
 from reassess.core.classes import class_list_for_ids
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, ReassessError, ReassessWarning
-from reassess.formats.files import as_path, check_output, exists, read_lines, suffix_of, write_atomically, writing
+from reassess.formats.files import (
+    as_path,
+    check_output,
+    check_suffix,
+    exists,
+    read_lines,
+    write_atomically,
+    write_to_temporary,
+)
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
@@ -129,10 +137,10 @@ def read_predictions(
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
-    read = READERS[suffix_of(path, READERS, "predictions")]
+    read = READERS[check_suffix(path, READERS, "predictions")]
     columns, class_of = None, None
     if outputs is not None:
         columns, class_of = classes_of_outputs(path, outputs, classes, unknown_class)
@@ -228,10 +236,10 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         check_output(path.with_suffix(".txt"), force=force)
         names = format_name_lines(path, predictions.images)
     with write_atomically():
-        with writing(path, force=force) as temporary:
+        with write_to_temporary(path, force=force) as temporary:
             _save_array(temporary, predictions)
         if names is not None:
-            with writing(path.with_suffix(".txt"), force=force) as temporary:
+            with write_to_temporary(path.with_suffix(".txt"), force=force) as temporary:
                 temporary.write_text(names, encoding="utf-8")
 
 

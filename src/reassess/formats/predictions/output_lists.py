@@ -230,7 +230,7 @@ def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray
     is_exchange = np.isin(old, new) & np.isin(new, old) & (old >= 0)
     check_all_valid(
         is_exchange,
-        what="list of names does not exchange classes",
+        value_name="list of names does not exchange classes",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
         where=OUTPUT_LIST,
         fix="name each class once before a tab and once after a tab",

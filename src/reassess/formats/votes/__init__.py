@@ -6,7 +6,7 @@ from pathlib import Path
 from reassess.core import Classes, Id, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.errors import at
-from reassess.formats.files import as_path, suffix_of, writing
+from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.sample_files import sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
@@ -22,7 +22,7 @@ def read_vote_file(
 ) -> Votes:
     """Read votes; see `reassess.read_votes`. With `one_answer_only`, refuse contradictory answers."""
     path = as_path(path)
-    check_type(Classes, classes, optional=True)
+    check_type(Classes, classes, is_optional=True)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes),
         **dict.fromkeys(
@@ -30,7 +30,7 @@ def read_vote_file(
             lambda: read_vote_table(path, answers, classes, one_answer_only=one_answer_only),
         ),
     }
-    read = readers[suffix_of(path, readers, "votes")]
+    read = readers[check_suffix(path, readers, "votes")]
     with at(path):
         return read()
 
@@ -68,7 +68,7 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     check_type(Votes, votes)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
-        with writing(path, force=force) as temporary:
+        with write_to_temporary(path, force=force) as temporary:
             write_archive(temporary, votes)
         return
     table = make_vote_table(votes)

@@ -82,7 +82,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
 
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
     ids = archive[archive.find_name(name)]
-    check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
+    check_shape(ids, (_SHAPES[name],), value_name=name, kind="integers or text", where=f"{path}, array {name}")
     return tuple(parse_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
 
@@ -145,7 +145,7 @@ def _read_nonzero(
 def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if names is None:
         return KNOWN_ANSWERS if n_answers == len(KNOWN_ANSWERS) else tuple(range(n_answers))
-    check_length(len(names), n_answers, things="names of answers", each="answer in the tensor", where=path)
+    check_length(len(names), n_answers, things_name="names of answers", item_name="answer in the tensor", where=path)
     return tuple(names)
 
 

@@ -159,7 +159,7 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     counts = to_integers(path, series)
     refuse_missing_values(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, what="count", where=lambda row: locate_row(path, row, series.name))
+    check_range(values, 0, value_name="count", where=lambda row: locate_row(path, row, series.name))
     return values
 
 
@@ -173,7 +173,7 @@ def class_vote_fields(
 ) -> dict[str, Any]:
     """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
     candidate_ids = class_ids if candidate_ids is None else candidate_ids
-    check_range(candidate_ids, 0, classes.largest_id, what="class id", where=path)
+    check_range(candidate_ids, 0, classes.largest_id, value_name="class id", where=path)
     if answers:
         order = np.array(
             list(class_ids_from_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64

@@ -58,6 +58,8 @@ class ComputedScores:
     @property
     def decided_by_golden_votes(self) -> int:
         """Number of golden items without votes, where raters' golden votes are used."""
+        if self.all_votes is self.votes:
+            return 0
         has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
         return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
@@ -91,8 +93,10 @@ def compute_scores(
     is_separate = name == "em" or (is_default and options["original"] is None)
     is_separate = is_separate and has_separate_golden(reader)
     parts = reader.join(share_images=not is_separate)
-    no_votes = parts["votes"].restrict(np.zeros(0, np.int64)) if is_separate else None
-    all_votes = with_golden_votes(parts["votes"], parts.get("rater-golden", no_votes), parts.get("golden"))
+    all_votes = parts["votes"]
+    rater_golden = parts.get("rater-golden", all_votes.restrict(np.zeros(0, np.int64)) if is_separate else None)
+    if rater_golden is not None:
+        all_votes = with_golden_votes(all_votes, rater_golden, parts.get("golden"))
     check(all_votes)
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]

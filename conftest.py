@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
-from tests.helpers import Run, print_fitting
+from tests.helpers import Run, chromium, print_fitting
 
 # Doctests of these modules are not collected if the package is missing; their other tests are skipped with a reason.
 _NEEDED_PACKAGES = {
@@ -139,6 +139,15 @@ def needs() -> Callable[[str], None]:
             pytest.skip(f"{package} is not installed: make test EXTRAS=all")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def browser(needs: Callable[[str], None]) -> Iterator[Any]:
+    """A browser for all tests of a process, which can have only one."""
+    for package in ("playwright", "axe_playwright_python"):
+        needs(package)
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

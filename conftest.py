@@ -1,5 +1,6 @@
 """Shared fixtures: real data, and the command line in this process. Skips may count as failures."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Generator, Hashable, Iterator
@@ -61,6 +62,12 @@ _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest tests first, so that no worker has them left at the end."""
     items.sort(key=lambda item: item.path.name != "test_examples.py")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage less often: the objects of modules and tests are many, and stay until the end."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.hookimpl(hookwrapper=True)

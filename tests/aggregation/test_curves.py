@@ -116,6 +116,6 @@ def test_intervals_do_not_depend_on_block_size(monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(3)
     pairs = [(f"{i % 31}", bool(rng.integers(2)), float(rng.random())) for i in range(120)]
     whole = curve_of(pairs).bands(np.array([0.2, 0.5, 0.9]), replicates=500)
-    monkeypatch.setattr("reassess.aggregation.curves._BLOCK", 31 * 7)
+    monkeypatch.setattr("reassess.aggregation.curves._IMAGES_PER_BLOCK", 31 * 7)
     parts = curve_of(pairs).bands(np.array([0.2, 0.5, 0.9]), replicates=500)
     assert (whole.precision, whole.recall) == (parts.precision, parts.recall)

@@ -9,10 +9,10 @@ from reassess.aggregation import (
     Golden,
     GoldenVotes,
     golden_answers,
-    golden_part,
     golden_truth,
     golden_votes,
     rater_reliability,
+    select_golden_votes,
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
@@ -64,12 +64,12 @@ def test_golden_part_defaults_to_golden_items_among_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
     expert = votes_of([(0, 0, 2), (1, 0, 2), (2, 0, 2)], ("z", "y", "w", "open"))
     with pytest.warns(ReassessWarning, match="^1 of 4 golden items have no votes and are not used: item w$"):
-        golden = golden_part(votes, expert)
+        golden = select_golden_votes(votes, expert)
     assert [(golden.items[row], golden.votes_on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),
         ("y", (("bo", "yes"),)),
     ]
-    assert golden_part(votes, expert, expert) is expert
+    assert select_golden_votes(votes, expert, expert) is expert
 
 
 def test_rater_golden_votes_of_benchmark_need_its_own_experts() -> None:

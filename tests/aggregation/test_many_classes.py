@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
+from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.em import row_shares
 from reassess.aggregation.em_inputs import has_many_classes
@@ -71,7 +71,7 @@ def test_fit_equals_full_model_if_every_class_is_a_candidate(
         votes,
         smoothing=smoothing,
         pooling=pooling,
-        pinned=Pinned.to_truths(np.arange(60), pinned, truths=3) if pin else None,
+        pinned=PinnedItems.to_truths(np.arange(60), pinned, truths=3) if pin else None,
     )
     many = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling)
     np.testing.assert_allclose(many.of(votes).values, few.posterior.values, atol=1e-5)

@@ -21,7 +21,7 @@ from reassess.aggregation import (
     measure_curves,
     operating_point,
 )
-from reassess.aggregation.golden_items import image_folds
+from reassess.aggregation.golden_items import split_into_folds
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
@@ -158,7 +158,7 @@ def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name
         return numbers
 
     parts = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
-    for leave_out, fold_of in (("image", np.arange(9)), (3, image_folds(9, 3))):
+    for leave_out, fold_of in (("image", np.arange(9)), (3, split_into_folds(9, 3))):
         folds.clear()
         first, *second = measure_curves("mine", scores, golden, leave_out=leave_out, **parts)
         if name not in BY_GOLDEN:
@@ -230,6 +230,6 @@ def test_class_named_only_by_left_out_expert_stays_a_class() -> None:
 
 
 def test_folds_are_even_and_seeded() -> None:
-    folds = image_folds(155, 10)
+    folds = split_into_folds(155, 10)
     assert sorted(np.bincount(folds).tolist()) == [15] * 5 + [16] * 5
-    assert (folds != image_folds(155, 10, seed=1)).any()
+    assert (folds != split_into_folds(155, 10, seed=1)).any()

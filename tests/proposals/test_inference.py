@@ -23,8 +23,8 @@ from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import files
 from reassess.proposals import ImagePredictions
-from reassess.proposals.model_runs import Opener
-from reassess.proposals.run_files import files_of
+from reassess.proposals.model_runs import ModelOpener
+from reassess.proposals.run_files import list_output_files
 from tests.helpers import code_of, fault_of, message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -79,7 +79,7 @@ def test_images_have_their_own_scores(
 
 def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
-    monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._IMAGES_PER_PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
@@ -228,7 +228,7 @@ def test_output_list_is_part_of_interrupted_run(images: Path, tmp_path: Path, mo
         if done > 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 1)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", 1)
     of: dict[str, Any] = {"benchmark": Benchmark(classes=CLASSES), "batch_size": 1}
     with pytest.raises(KeyboardInterrupt):
         run(images, tmp_path / "out.npy", tiled([1, 2, 3], outputs=["cat", "cat", "dog"]), progress=stop, **of)
@@ -388,7 +388,7 @@ def test_device_is_for_models_that_take_one(monkeypatch: pytest.MonkeyPatch, mod
     monkeypatch.setattr(
         "reassess.proposals.model_runs.open_model", lambda source, *, device: devices.update({source: device})
     )
-    opener = Opener([*models, MODEL], device="cuda")
+    opener = ModelOpener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
     assert devices == {model: "cuda" if model == takes else None for model in models}
@@ -421,7 +421,7 @@ def test_output_without_name_raises(images: Path, output: str, models: list[Imag
 
 def test_onnx_files_with_same_name_have_separate_outputs(tmp_path: Path) -> None:
     def named(*models: str) -> list[str]:
-        return [path.name for path in files_of(models, tmp_path / "out")]
+        return [path.name for path in list_output_files(models, tmp_path / "out")]
 
     assert named("onnx:a/m.onnx", "onnx:b/m.onnx") == ["onnx-a-m.npy", "onnx-b-m.npy"]
     assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m.a1") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.a1.npy"]
@@ -435,14 +435,14 @@ def test_two_paths_of_onnx_file_are_one_model(tmp_path: Path, monkeypatch: pytes
     write_files(tmp_path, {"a/m.onnx": b""})
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
-        found = fault_of(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
+        found = fault_of(list_output_files, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
         assert found == ("two-outputs-one-file", f"onnx:a/m.onnx and onnx:{other}")
 
 
 @pytest.fixture
 def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Interrupt a run after this number of shards of two images."""
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", 2)
 
     def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
         def progress(_: str, done: int, total: int) -> None:
@@ -482,7 +482,7 @@ def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, in
 def test_batches_do_not_depend_on_interruption(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", shard)
+    monkeypatch.setattr("reassess.proposals.model_runs._IMAGES_PER_SHARD", shard)
     seen: list[list[int]] = []
 
     def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
@@ -552,7 +552,7 @@ def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrup
 def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that one model cannot crop can have scores of another model."""
     write_files(images, {"a/1.jpg": b""})
-    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    monkeypatch.setattr("reassess.proposals.model_runs.write_output_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         predict(TWO, tmp_path / "out", images=images, batch_size=2)
     (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
@@ -571,7 +571,7 @@ def test_image_fixed_and_changed_again_raises(
     output = interrupted(1)
     write_files(images, {"a/2.jpg": picture(2)})
     with monkeypatch.context() as patched:
-        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+        patched.setattr("reassess.proposals.model_runs.write_output_file", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(images, output, batch_size=2)
     write_files(images, {"a/2.jpg": picture(7)})

@@ -10,21 +10,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baselines import by_majority, by_mean
+from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em_inputs import POOLING, default_truths
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_truths
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe, prepare
-from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
+from reassess.aggregation.methods import (
+    Aggregation,
+    aggregate_by_calibration,
+    aggregate_by_em,
+    aggregate_by_real_recipe,
+    align_with_golden,
+)
+from reassess.aggregation.support import GoldenCrossValidation, cross_validate_on_golden, warn_if_unreliable
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
 from reassess.text import count_noun, join_first
 
 AUTO = "auto"
-_GOLDEN = ("experts", "rater_golden", "at_least")
-_MATRICES = ("smoothing", "pooling")
-_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}  # they depend on the files, see `_record`
+_GOLDEN_OPTIONS = ("experts", "rater_golden", "at_least")
+_MATRIX_OPTIONS = ("smoothing", "pooling")
+_OPTIONS_WITHOUT_DEFAULT = {
+    "experts",
+    "rater_golden",
+    "truths_are_answers",
+}  # they depend on the files, see `_format_method`
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Method:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if the recorded method would not reproduce the scores."""
-        missing = set(self.options) - set(self.defaults) - _WITHOUT_DEFAULT
+        missing = set(self.options) - set(self.defaults) - _OPTIONS_WITHOUT_DEFAULT
         if missing:
             raise ValueError(f"options without a default cannot be recorded: {', '.join(sorted(missing))}")
         arguments = {name: each.default for name, each in signature(self.compute).parameters.items()}
@@ -58,29 +68,33 @@ class Method:
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
         "raters measured on golden answers",
-        by_calibration,
+        aggregate_by_calibration,
         uses_all_votes=False,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
+        options=(*_GOLDEN_OPTIONS, "original", "truths_are_answers", *_MATRIX_OPTIONS),
         needs=("experts",),
-        defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
+        defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "em": Method(
         "Dawid and Skene's EM",
-        by_em,
+        aggregate_by_em,
         uses_all_votes=True,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
-        defaults={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
-    "mean": Method("average of no 0, maybe 0.5, yes 1", by_mean, uses_all_votes=False, is_biased_by_stop=True),
-    "majority": Method("share of each answer, or class", by_majority, uses_all_votes=False, is_biased_by_stop=True),
+    "mean": Method(
+        "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_stop=True
+    ),
+    "majority": Method(
+        "share of each answer, or class", aggregate_by_majority, uses_all_votes=False, is_biased_by_stop=True
+    ),
     "imagenet-real": Method(
         "the recipe of the ReaL scores",
-        by_real_recipe,
+        aggregate_by_real_recipe,
         uses_all_votes=False,
         is_biased_by_stop=False,
-        options=(*_GOLDEN, "original", *_MATRICES),
+        options=(*_GOLDEN_OPTIONS, "original", *_MATRIX_OPTIONS),
         needs=("experts",),
         defaults={
             "original": True,
@@ -195,7 +209,7 @@ def aggregate(
             "original labels, votes on golden items and a number of experts need golden answers",
             fix="give the experts' votes, or remove the other options",
         )
-    result = _run_auto(votes, **options) if method == AUTO else _run(method, votes, options)
+    result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
     result.check()
     return result
 
@@ -218,7 +232,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def _record(name: str, options: Mapping[str, Any], votes: Votes) -> str:
+def _format_method(name: str, options: Mapping[str, Any], votes: Votes) -> str:
     """Record a method and its non-default options, as `parse_method` reads them."""
     values = {**options, "original": "original" in options}
     defaults = {**METHODS[name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
@@ -229,7 +243,7 @@ def _record(name: str, options: Mapping[str, Any], votes: Votes) -> str:
 # --- the default method -----------------------------------------------------------------------------------------------
 
 
-def _run_auto(
+def _run_default_method(
     votes: Votes,
     *,
     experts: Votes | None = None,
@@ -244,38 +258,40 @@ def _run_auto(
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
     if experts is None:
-        return _run("majority", votes, {}) if votes.is_anonymous else _run("em", votes, options)
+        return _run_method("majority", votes, {}) if votes.is_anonymous else _run_method("em", votes, options)
     votes.require_raters("a rater model")
-    votes, experts, golden, are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+    votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     options |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": are_answers}
     if original is not None:
         reason = "only calibrated takes original labels as votes"
-        return _run("calibrated", votes, options | {"experts": experts, "original": original}, reason)
+        return _run_method("calibrated", votes, options | {"experts": experts, "original": original}, reason)
     if not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
         reason = "all items with votes are golden, and em would repeat the golden answers"
-        return _run("calibrated", votes, options | {"experts": experts}, reason)
+        return _run_method("calibrated", votes, options | {"experts": experts}, reason)
     truths = votes.answers if are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least).values
     methods: dict[str, Callable[[Votes, Votes], Posterior]] = {
-        "em": lambda _, others: by_em(votes, experts=others, **options).posterior,
-        "calibrated": lambda fold, others: by_calibration(fold, experts=others, **options).posterior,
+        "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
+        "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
     }
-    trial = try_on_golden(votes, experts, golden, truths, truth, methods)
+    trial = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
     method = "calibrated" if trial.is_better("calibrated", "em", errors=1) else "em"
-    result = _run(method, votes, options | {"experts": experts}, _reason(trial, method))
+    result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(trial, method))
     if method == "em":
         return replace(result, check=partial(result.check, lambda: trial))
     item_truth = np.append(truth, -1)[experts.find(votes.items)]
-    return replace(result, check=partial(_check_calibrated, result, votes, item_truth, trial))
+    return replace(result, check=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, trial))
 
 
-def _run(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
+def _run_method(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
     result = METHODS[name].compute(votes, **options)
     facts = {"choice": f"{name}: {reason}"} if reason else {}
-    return replace(result, method=_record(name, options, votes), facts=facts | result.facts)
+    return replace(result, method=_format_method(name, options, votes), facts=facts | result.facts)
 
 
-def _check_calibrated(result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenTrial) -> None:
+def _warn_if_calibrated_is_unreliable(
+    result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenCrossValidation
+) -> None:
     """Warn as calibrated does, and also if it decides against the majority without support."""
     result.check()
     if result.model is not None:
@@ -284,10 +300,10 @@ def _check_calibrated(result: Aggregation, votes: Votes, item_truth: npt.NDArray
         def apply(votes: Votes) -> tuple[RaterModel, Posterior]:
             return model, posterior(votes, model)
 
-        warn_of_doubt(votes, apply(votes)[1], item_truth, apply, method="calibrated", trial=lambda: trial)
+        warn_if_unreliable(votes, apply(votes)[1], item_truth, apply, method="calibrated", trial=lambda: trial)
 
 
-def _reason(trial: GoldenTrial, method: str) -> str:
+def _explain_choice(trial: GoldenCrossValidation, method: str) -> str:
     """Explain why ``auto`` chose this method."""
     if not trial.folds:
         noun = "golden image" if trial.has_images else "golden item"

@@ -54,18 +54,18 @@ def simple_rules(
     """Measure every rule that the votes and labels allow."""
     rules: list[tuple[str, Rule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
-        pair_votes = _on_golden_pairs(rater_golden, golden)
-        rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
+        pair_votes = _select_golden_pairs(rater_golden, golden)
+        rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
         if pair_votes.counts_by_rater()[:, 1:-1].any():
-            rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
+            rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
     if votes is not None:
-        rules.append(("votes", share_rule(golden, votes)))
+        rules.append(("votes", measure_share_rule(golden, votes)))
     if original is not None:
-        rules.append(("original", original_rule(golden, original)))
+        rules.append(("original", measure_original_rule(golden, original)))
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
-def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
+def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
@@ -75,7 +75,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     return votes.with_full_scale()
 
 
-def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
+def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     """Measure the rule that keeps a pair if one rater gave one of `answers`; one point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     judged = rows >= 0
@@ -99,7 +99,7 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     )
 
 
-def share_curve(golden: Golden, votes: Votes) -> Curve:
+def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
     """Measure the curve of the share of yes votes (or of the last answer, or for a class) as a score.
 
     Raises `DataError` if a golden pair has no votes.
@@ -113,9 +113,9 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
     return Curve(golden=golden, values=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
-def share_rule(golden: Golden, votes: Votes) -> Rule:
+def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
     """Measure the rule that keeps a pair above a share of yes votes; one point per observed share above 0."""
-    curve = share_curve(golden, votes)
+    curve = measure_share_curve(golden, votes)
     points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
@@ -128,7 +128,7 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
     return Rule(name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision)
 
 
-def original_rule(golden: Golden, original: LabelSets) -> Rule:
+def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
     """Measure the rule that keeps a pair if its class is the image's original label."""
     votes = original_votes(golden.questions, original)
     check_all_valid(

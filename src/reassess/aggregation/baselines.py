@@ -25,11 +25,11 @@ def class_shares(votes: Votes) -> tuple[Scores, int]:
     )
 
 
-def by_majority(votes: Votes) -> Aggregation:
+def aggregate_by_majority(votes: Votes) -> Aggregation:
     """Compute the share of each answer, and count items with a tie."""
     check_type(Votes, votes)
     if votes.classes is not None:
-        return _by_share(votes)
+        return _aggregate_class_votes(votes)
     votes = votes.with_full_scale()
     voted = np.flatnonzero(votes.sizes)
     counts = votes.counts()[voted]
@@ -39,17 +39,17 @@ def by_majority(votes: Votes) -> Aggregation:
     return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted.size})
 
 
-def by_mean(votes: Votes) -> Aggregation:
+def aggregate_by_mean(votes: Votes) -> Aggregation:
     """Compute the mean answer: no 0, maybe 0.5, yes 1; a vote for a class is 1 for it, and 0 for other classes.
 
     Other answers to questions have weights from 0 to 1 too: numbers are scaled, words are evenly spaced.
     """
     check_type(Votes, votes)
     if votes.classes is not None:
-        return _by_share(votes)
+        return _aggregate_class_votes(votes)
     voted = np.flatnonzero(votes.sizes)
     kept = votes.restrict(voted)
-    values = kept.counts() @ _weights(kept) / kept.sizes
+    values = kept.counts() @ _answer_weights(kept) / kept.sizes
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
             "no-mean",
@@ -62,7 +62,7 @@ def by_mean(votes: Votes) -> Aggregation:
     return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
 
 
-def _weights(votes: Votes) -> npt.NDArray[np.float64]:
+def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
     """The weight of each answer: the known weight, or the answer itself if it is a number."""
     weights = votes.weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
@@ -76,7 +76,7 @@ def _weights(votes: Votes) -> npt.NDArray[np.float64]:
     return np.array(votes.answers if weights is None else weights, np.float64)
 
 
-def _by_share(votes: Votes) -> Aggregation:
+def _aggregate_class_votes(votes: Votes) -> Aggregation:
     """The share of each class with a vote."""
     scores, ties = class_shares(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import code_table, fallback_of, row_shares, typical_matrix, vote_codes
+from reassess.aggregation.em import fallback_matrix, row_shares, to_kernel_layout, typical_matrix, vote_codes
 from reassess.aggregation.em_inputs import (
-    POOLING,
+    DEFAULT_POOLING,
     Floats,
-    as_prior,
+    check_prior,
     check_pseudo_votes,
-    check_truths,
+    check_truth_count,
     default_answer_weights,
-    no_golden_votes,
+    no_golden_votes_error,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
@@ -27,7 +27,7 @@ def calibrate(
     *,
     truths: Sequence[Id] = VALIDITY,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
     """Estimate each rater's confusion matrix on golden items.
 
@@ -47,8 +47,8 @@ def calibrate(
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
-        raise no_golden_votes()
-    return model_of_counts(
+        raise no_golden_votes_error()
+    return model_from_counts(
         counts,
         np.bincount(truth[known], minlength=len(truths)),
         raters=golden_votes.raters,
@@ -60,7 +60,7 @@ def calibrate(
     )
 
 
-def model_of_counts(
+def model_from_counts(
     counts: npt.NDArray[np.integer],
     items: npt.NDArray[np.integer],
     *,
@@ -69,7 +69,7 @@ def model_of_counts(
     answers: Sequence[Id],
     typical: Floats,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
     """Estimate the rater model of `calibrate` from counts, shape (raters, truths, answers)."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
@@ -82,7 +82,7 @@ def model_of_counts(
         truths=tuple(truths),
         answers=tuple(answers),
         matrices=matrices,
-        fallback_matrix=fallback_of(matrices, pseudo_votes, is_pooled=pooling > 0),
+        fallback_matrix=fallback_matrix(matrices, pseudo_votes, is_pooled=pooling > 0),
         prior=row_shares(items, pooling / len(truths)),
     )
 
@@ -133,8 +133,8 @@ def posterior(
     """
     check_type(Votes, votes)
     check_type(RaterModel, model)
-    check_truths(model.truths)
-    start = as_prior(model.prior if prior is None else prior, len(model.truths))
+    check_truth_count(model.truths)
+    start = check_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start, (len(votes.items), 1))
     for rater_votes, rater_model in ((votes, model), *((extra,) if extra else ())):
         rows = np.arange(len(votes.items))
@@ -147,15 +147,15 @@ def posterior(
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )
-        _multiply(values, rater_votes.with_answers(rater_model.answers), rater_model)
+        _multiply_by_likelihood(values, rater_votes.with_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
     return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
 
 
-def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
+def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     from reassess.numeric.em_kernels import multiply_by_likelihood, truth_zeros
 
-    table = code_table(model.matrices_of(votes.raters))
+    table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
     row = multiply_by_likelihood(votes.indptr, vote_codes(votes), table, values, np.empty(truths), truth_zeros(truths))
     if row >= 0:

@@ -17,12 +17,12 @@ from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
     ExpectedCounts,
-    iterate,
     row_shares,
+    run_em,
     typical_matrix,
     warn_unless_converged,
 )
-from reassess.aggregation.em_inputs import Floats, check_fit, no_golden_votes
+from reassess.aggregation.em_inputs import Floats, check_em_inputs, no_golden_votes_error
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError
@@ -82,15 +82,15 @@ class CandidateVotes:
     def shares(self) -> Floats:
         """Compute the share of the item's votes for the class of each pair, 1 if pinned; shape (P,)."""
         agree = self.cells // self.answers % self.answers == self.cells % self.answers
-        votes = _sums(self.pair, agree[self.cell], len(self.items))
+        votes = _sum_by_id(self.pair, agree[self.cell], len(self.items))
         votes[self.spread(self._sizes) == 1] = 1
         shares: Floats = votes / self.spread(np.add.reduceat(votes, self.starts))
         return shares
 
     def counts(self, posterior: Floats) -> ExpectedCounts:
         """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sums(self.cell, posterior[self.pair], len(self.cells))
-        items = _sums(self.classes, posterior, self.answers)
+        votes = _sum_by_id(self.cell, posterior[self.pair], len(self.cells))
+        items = _sum_by_id(self.classes, posterior, self.answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
     def highest(self, values: Floats) -> Floats:
@@ -117,7 +117,7 @@ class _CellParameters:
 
 
 @dataclass(frozen=True, eq=False)
-class CellSteps:
+class CandidateSteps:
     """The EM steps for cells; the only block is the posterior of each pair, shape (P,)."""
 
     pairs: CandidateVotes
@@ -161,7 +161,7 @@ class CellSteps:
         pairs = self.pairs
         with np.errstate(divide="ignore"):
             weights = np.log(parameters.prior)[pairs.classes]
-        weights += _sums(pairs.pair, parameters.logs[pairs.cell], len(pairs.items))
+        weights += _sum_by_id(pairs.pair, parameters.logs[pairs.cell], len(pairs.items))
         highest = np.maximum.reduceat(weights, pairs.starts)
         weights = np.exp(weights - pairs.spread(highest))
         totals = np.add.reduceat(weights, pairs.starts)
@@ -170,12 +170,12 @@ class CellSteps:
     def mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
         counts = self.pairs.counts(posterior).votes[0]
-        totals = _sums(self.pairs.cells % self.pairs.answers**2, counts, self.pairs.answers**2)
+        totals = _sum_by_id(self.pairs.cells % self.pairs.answers**2, counts, self.pairs.answers**2)
         return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
     def _row_counts(self, counts: Floats) -> Floats:
         """Expected votes of each row, as the sum over its cells."""
-        return _sums(self.pairs.row, counts, len(self.pairs.rows))
+        return _sum_by_id(self.pairs.row, counts, len(self.pairs.rows))
 
     @cached_property
     def _added(self) -> tuple[Floats, Floats]:
@@ -217,26 +217,28 @@ def fit_many_classes(
     votes: Votes, pinned: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
 ) -> CandidateFit:
     """Fit Dawid and Skene's model as `fit_dawid_skene` does, with the candidates of each item as its truths."""
-    check_fit(votes, smoothing, pooling)
+    check_em_inputs(votes, smoothing, pooling)
     answers = len(votes.answers)
     added, start = np.full((answers, answers), float(smoothing)), None
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
         typical = added + pooling * typical_matrix(np.eye(answers))
-        mean_steps = CellSteps(CandidateVotes.of(one_rater, pinned), typical, pooling / answers)
-        start = _fit(mean_steps, None, max_iterations).posterior
+        mean_steps = CandidateSteps(CandidateVotes.of(one_rater, pinned), typical, pooling / answers)
+        start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.mean_matrix(start)
-    fit = _fit(CellSteps(CandidateVotes.of(votes, pinned), added, pooling / answers), start, max_iterations)
+    fit = _run_em_on_candidates(
+        CandidateSteps(CandidateVotes.of(votes, pinned), added, pooling / answers), start, max_iterations
+    )
     warn_unless_converged(fit.converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
 
-def _fit(steps: CellSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
+def _run_em_on_candidates(steps: CandidateSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
     """Run EM from a posterior, by default from the shares of the votes."""
     posterior = steps.pairs.shares() if start is None else start.copy()
     first = steps.pairs.counts(posterior)
     parameters = steps.maximize(first.votes[0], first.items[0])
-    parameters, _, history, converged = iterate(steps, [posterior], parameters, max_iterations=max_iterations)
+    parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
     return CandidateFit(steps.pairs, posterior, parameters.prior, history, converged)
 
 
@@ -254,7 +256,7 @@ def calibrate_on_candidates(
         )
     answers, has_truth = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not has_truth.any():
-        raise no_golden_votes()
+        raise no_golden_votes_error()
     row_of = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([row_of.get(name, -1) for name in golden_votes.raters], np.int64)
     raters = raters[golden_votes.rater_ids[has_truth]]
@@ -264,18 +266,20 @@ def calibrate_on_candidates(
     pairs = CandidateVotes.of(votes, np.full(len(votes.items), -1))
     own = (raters * answers**2 + cells)[raters >= 0]
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
-    steps = CellSteps(pairs, added, 0.0)
-    parameters = steps.parameters(_count_each(pairs.cells, own), _count_each(pairs.rows, own // answers), prior)
+    steps = CandidateSteps(pairs, added, 0.0)
+    parameters = steps.parameters(
+        _count_occurrences(pairs.cells, own), _count_occurrences(pairs.rows, own // answers), prior
+    )
     values, likelihood = steps.posterior(parameters)
     return CandidateFit(pairs, values, prior, np.array([likelihood]), converged=True)
 
 
-def _count_each(ids: Ints, values: Ints) -> Floats:
+def _count_occurrences(ids: Ints, values: Ints) -> Floats:
     """How often each id occurs in `values`."""
     unique, counts = np.unique(values, return_counts=True)
     rows = np.searchsorted(unique, ids)
     return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
 
 
-def _sums(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], size: int) -> Floats:
+def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], size: int) -> Floats:
     return np.bincount(ids, weights, size).astype(np.float64, copy=False)

@@ -18,8 +18,8 @@ from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
 from reassess.text import Printable
 
-REPLICATES = 10_000
-_BLOCK = 1 << 20  # number of images drawn at a time
+N_REPLICATES = 10_000
+_IMAGES_PER_BLOCK = 1 << 20  # number of images drawn at a time
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,13 @@ class Curve:
         The lowest threshold keeps everything, so such a point always exists.
         """
         check_range(least, 0, 1, value_name="recall to reach")
-        return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
+        return self.point(_last_argmax(np.where(self.recall >= least, self.precision, -1.0)))
 
     def best_by_f1(self) -> Point:
         """Find the point of highest F1 = 2 hits / (kept + valid); ties go to the higher recall."""
-        return self.point(_last_best(2 * self.hits / (self.kept + self.golden.positives)))
+        return self.point(_last_argmax(2 * self.hits / (self.kept + self.golden.positives)))
 
-    def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = REPLICATES, seed: int = 0) -> Bands:
+    def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = N_REPLICATES, seed: int = 0) -> Bands:
         """Compute 95 % intervals by percentile bootstrap over images; all pairs of an image are drawn together.
 
         Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
@@ -150,10 +150,10 @@ class Curve:
         keeps = self.values >= levels[:, None]
         pairs = np.concatenate([keeps, keeps & self.golden.valid, self.golden.valid[None]])
         counts = [np.bincount(questions.image_ids, of_pairs, len(questions.images)) for of_pairs in pairs]
-        sums = _resampled_sums(np.array(counts), replicates, seed)
+        sums = _resample_sums(np.array(counts), replicates, seed)
         kept, hits = sums[: levels.size], sums[levels.size : -1]
         valid = np.broadcast_to(sums[-1], (levels.size, replicates))
-        return Bands(thresholds=levels, precision=_intervals(hits, kept), recall=_intervals(hits, valid))
+        return Bands(thresholds=levels, precision=_share_intervals(hits, kept), recall=_share_intervals(hits, valid))
 
     @cached_property
     def _steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -184,16 +184,16 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 
-def _last_best(values: npt.NDArray[np.float64]) -> int:
+def _last_argmax(values: npt.NDArray[np.float64]) -> int:
     return values.size - 1 - int(np.argmax(values[::-1]))
 
 
-def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int) -> npt.NDArray[np.float64]:
+def _resample_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int) -> npt.NDArray[np.float64]:
     """Sum counts (rows, images) over images drawn with replacement; shape (rows, replicates)."""
     images = counts.shape[1]
     rng = np.random.default_rng(seed)
     sums = np.empty((len(counts), replicates))
-    step = max(1, _BLOCK // images)
+    step = max(1, _IMAGES_PER_BLOCK // images)
     for start in range(0, replicates, step):
         part = sums[:, start : start + step]
         # Counts are whole numbers, so the products are exact, whatever the order of summation.
@@ -201,7 +201,9 @@ def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int)
     return sums
 
 
-def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
+def _share_intervals(
+    hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
+) -> tuple[tuple[float, float] | None, ...]:
     """Percentile interval of hits / n over replicates (columns) for each threshold (row)."""
     intervals: list[tuple[float, float] | None] = []
     for hits_at, n_at in zip(hits, n, strict=True):

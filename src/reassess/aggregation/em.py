@@ -38,14 +38,14 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_inputs import Floats, Pinned
+from reassess.aggregation.em_inputs import Floats, PinnedItems
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
 
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
-_MOST_PARTS = 64
-_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
+_MAX_PARTS = 64
+_MIN_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
 
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
@@ -78,7 +78,7 @@ class Steps(Protocol[_Block, Parameters]):
         """Compute the log density of the priors, which the objective adds to the log likelihood."""
 
 
-def sum_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
+def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
     """Sum the parts in their order, so that the result does not depend on threads or the machine."""
     columns = zip(*((each.votes, each.items, each.log_likelihood, each.change) for each in counts), strict=True)
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
@@ -86,7 +86,7 @@ def sum_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, floa
     return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
 
 
-def iterate(
+def run_em(
     steps: Steps[Block, Parameters],
     blocks: Sequence[Block],
     parameters: Parameters,
@@ -102,7 +102,7 @@ def iterate(
     history: list[float] = []
     while True:
         counts = run(partial(steps.expect, parameters=parameters), blocks)
-        votes, items, log_likelihood, change = sum_in_order(counts)
+        votes, items, log_likelihood, change = sum_parts_in_order(counts)
         history.append(log_likelihood + steps.bound(parameters))
         if change < tolerance or len(history) == max_iterations:
             return parameters, votes, np.array(history), change < tolerance
@@ -144,12 +144,12 @@ def typical_matrix(shares: Floats) -> Floats:
     return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
 
 
-def fallback_of(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
+def fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
     """Return the matrix of a rater without votes: from pseudo-votes with pooling, else the mean of the matrices."""
     return row_shares(pseudo_votes, 0.0) if is_pooled else matrices.mean(axis=0)
 
 
-def code_table(matrices: Floats) -> Floats:
+def to_kernel_layout(matrices: Floats) -> Floats:
     """Convert matrices (raters, truths, answers) to the layout of the kernels, (raters * answers, truths)."""
     return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
 
@@ -176,8 +176,8 @@ class MatrixBlock:
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixTable:
-    """The parameters: pi in the layout of `code_table`, and p."""
+class MatrixParameters:
+    """The parameters: pi in the layout of `to_kernel_layout`, and p."""
 
     cells: Floats
     prior: Floats
@@ -185,7 +185,7 @@ class MatrixTable:
 
 @dataclass(frozen=True, eq=False)
 class MatrixSteps:
-    """The EM steps for full matrices, or with one accuracy per rater, see `_share_accuracy`."""
+    """The EM steps for full matrices, or with one accuracy per rater, see `_pool_over_truths`."""
 
     raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
@@ -194,7 +194,7 @@ class MatrixSteps:
     has_one_accuracy: bool
     is_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
-    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
+    def expect(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
         """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
         from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
 
@@ -228,16 +228,16 @@ class MatrixSteps:
         )
         return counts
 
-    def maximize(self, votes: Floats, items: Floats) -> MatrixTable:
+    def maximize(self, votes: Floats, items: Floats) -> MatrixParameters:
         """Run the M-step."""
         truths, answers = self.pseudo_votes.shape
         expected = votes.reshape(self.raters, answers, truths)
         if self.has_one_accuracy:
-            expected = _share_accuracy(expected, is_scale=self.is_scale)
-        cells = code_table(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
-        return MatrixTable(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
+            expected = _pool_over_truths(expected, is_scale=self.is_scale)
+        cells = to_kernel_layout(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
+        return MatrixParameters(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
 
-    def bound(self, parameters: MatrixTable) -> float:
+    def bound(self, parameters: MatrixParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():
@@ -253,7 +253,7 @@ class MatrixSteps:
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
-def _share_accuracy(counts: Floats, *, is_scale: bool) -> Floats:
+def _pool_over_truths(counts: Floats, *, is_scale: bool) -> Floats:
     """Pool counts (raters, answers, truths) over truths, so that a rater has the same accuracy for each truth.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
@@ -267,7 +267,9 @@ def _share_accuracy(counts: Floats, *, is_scale: bool) -> Floats:
     return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
 
 
-def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, threads: int | None) -> list[MatrixBlock]:
+def split_into_blocks(
+    votes: Votes, posterior: Floats, pinned: PinnedItems | None, threads: int | None
+) -> list[MatrixBlock]:
     """Split the items into one block per thread; pinned items get their fixed posterior."""
     from reassess.numeric.jit import thread_count
 
@@ -276,7 +278,10 @@ def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, thread
         pinned.check(votes, posterior.shape[1])
         is_pinned[pinned.rows] = True
         posterior[pinned.rows] = pinned.values
-    codes, edges = vote_codes(votes), _part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1])
+    codes, edges = (
+        vote_codes(votes),
+        _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
+    )
     parts = edges.size - 1
     threads = min(threads or thread_count(), parts)
     bounds = [parts * thread // threads for thread in range(threads + 1)]
@@ -286,16 +291,16 @@ def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, thread
     ]
 
 
-def _part_edges(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
+def _find_part_edges(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
     """Edges of the parts. They depend only on the votes, so the results do not depend on threads."""
-    parts = int(np.clip(len(votes) // (_VOTES_PER_SUM * sums), 1, _MOST_PARTS))
+    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * sums), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges
 
 
 @contextmanager
-def in_threads(threads: int) -> Iterator[Any]:
+def open_thread_map(threads: int) -> Iterator[Any]:
     """Yield a function like `map` that runs in a pool of threads."""
     if threads == 1:
         yield map

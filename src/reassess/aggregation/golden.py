@@ -17,8 +17,8 @@ from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import Printable, count_noun, join_first
 
-_MOST_NAMED = 3
-_VALID = "valid: "  # the start of a rule for questions
+_MAX_NAMED_ITEMS = 3
+_VALIDITY_RULE_START = "valid: "  # the start of a rule for questions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,8 +38,8 @@ class ExpertTruth(Printable):
         if not self.undecided:
             return None
         count = count_noun(len(self.undecided), "golden item")
-        why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
-        return f"{count} undecided ({why}): {join_first(self.undecided, most=_MOST_NAMED)}"
+        why = "too few experts" if self.rule.startswith(_VALIDITY_RULE_START) else f"no {self.rule}"
+        return f"{count} undecided ({why}): {join_first(self.undecided, most=_MAX_NAMED_ITEMS)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -57,9 +57,9 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     if tuple(truths) == VALIDITY:
         yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
         rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
-        values, rule = expert_validity(experts, at_least=at_least), f"{_VALID}{rule} said {yes}"
+        values, rule = expert_validity(experts, at_least=at_least), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
-        values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
+        values = expert_answers(experts.with_answers(tuple(truths)), at_least=at_least)
         majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
         rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
@@ -68,19 +68,19 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items with too few experts."""
-    is_valid = _is_enough(experts.count_support(), experts, at_least)
+    is_valid = _has_enough_experts(experts.count_support(), experts, at_least)
     return np.where(experts.sizes >= (at_least or 1), is_valid.astype(np.int64), -1)
 
 
-def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
+def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return the position of each item's most frequent answer; -1 for a tie, or without enough experts."""
     counts = experts.counts()
     most = counts.max(axis=1, initial=0)
     is_unique = np.count_nonzero(counts == most[:, None], axis=1) == 1
-    return np.where(is_unique & _is_enough(most, experts, at_least), np.argmax(counts, axis=1), -1)
+    return np.where(is_unique & _has_enough_experts(most, experts, at_least), np.argmax(counts, axis=1), -1)
 
 
-def _is_enough(counts: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
+def _has_enough_experts(counts: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
     """Whether the number of experts who agree on each item is high enough."""
     if at_least is None:
         return np.asarray(2 * counts > experts.sizes)
@@ -260,13 +260,13 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if not len(experts):
         raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
-        return _golden_classes(experts, among, at_least)
+        return _golden_from_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)
     rows = np.flatnonzero(truth.values >= 0)
     return Golden(require_questions(take_items(experts.items, rows)), truth.values[rows] == 1, by_experts=truth)
 
 
-def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
+def _golden_from_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
     """Each golden image with every class; only the class that the experts chose is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
     rows = np.flatnonzero(truth.values >= 0)

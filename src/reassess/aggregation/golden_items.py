@@ -78,7 +78,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     return extend_to_full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
 
 
-def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
+def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
     """Return the raters' votes on golden items: `rater_golden`, or the golden items among `votes`."""
     if rater_golden is not None:
         return rater_golden
@@ -140,19 +140,19 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
-        incomplete = _incomplete_images(votes, rater_golden, experts)
+        incomplete = _find_incomplete_images(votes, rater_golden, experts)
         if unrated := sorted(set(incomplete).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
                 f"({len(unrated):,}): {join_first(unrated, most=3)}"
             )
             warnings.warn(text, ReassessWarning, stacklevel=2)
-        votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))
-    is_new = (votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+        votes, rater_golden = (_remove_images(each, incomplete) for each in (votes, rater_golden))
+    is_new = (count_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
-def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
+def add_golden_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
     """Add golden votes on the items at `rows`, by raters without another vote on the item."""
     if golden.is_anonymous or not len(golden):
         return votes
@@ -169,21 +169,21 @@ def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) 
     return votes.append(more.restrict(np.flatnonzero(more.sizes)))
 
 
-def votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
+def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     """Count the votes on each item."""
     return np.append(votes.sizes, 0)[votes.find(items)]
 
 
-def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
+def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
     """Images with an unanswered golden question, and without golden questions in the main job."""
     questions = require_questions(experts.items)
-    is_in_main = votes_on(questions, votes) > 0
-    is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0)
+    is_in_main = count_votes_on(questions, votes) > 0
+    is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)
     image_ids = np.setdiff1d(questions.image_ids[is_unanswered], questions.image_ids[is_in_main])
     return [questions.images[image] for image in image_ids.tolist()]
 
 
-def _without_images(votes: Votes, images: list[str]) -> Votes:
+def _remove_images(votes: Votes, images: list[str]) -> Votes:
     """Remove the votes on some images."""
     questions = require_questions(votes.items)
     is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
@@ -201,7 +201,7 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
     return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}
 
 
-def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+def split_into_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """Split images into random folds of equal size, or sizes that differ by one."""
     check_range(folds, 2, images, value_name="number of folds", high_meaning="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

@@ -12,7 +12,7 @@ from reassess.aggregation.aggregate import METHODS, parse_method
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
-from reassess.aggregation.golden_items import golden_part, image_folds
+from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
 from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
@@ -23,7 +23,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first
 
-_TYPES = {
+_COLUMN_TYPES = {
     "file": object,
     "rule": object,
     "variant": object,
@@ -170,10 +170,10 @@ def out_of_sample_scores(
         return None
     images = len(experts.images)
     check_range(images, 2, value_name="number of golden images, or folds")
-    fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
+    fold_of = np.arange(images) if leave_out == "image" else split_into_folds(images, leave_out)
     # The warning of golden items without votes was shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-        votes_on_golden = golden_part(votes, experts)
+        votes_on_golden = select_golden_votes(votes, experts)
     items = experts.items
     golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
@@ -183,14 +183,14 @@ def out_of_sample_scores(
     parts = []
     for number in track(np.unique(fold_of).tolist()):
         out = np.flatnonzero(fold == number)
-        of_fold = remake(
+        of_fold = recompute(
             scores, votes, experts=experts.without_items(out), rater_golden=golden, original=original
         ).scores
-        parts.append(_scores_of(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
-    return _concatenate(parts, experts.images)
+        parts.append(_select_scores(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
+    return _concatenate_scores(parts, experts.images)
 
 
-def _scores_of(scores: Scores, items: Items) -> Scores:
+def _select_scores(scores: Scores, items: Items) -> Scores:
     """The scores of some questions, or of all questions about some images."""
     questions = scores.questions
     if isinstance(items, Questions):
@@ -200,7 +200,7 @@ def _scores_of(scores: Scores, items: Items) -> Scores:
     return Scores(require_questions(take_items(questions, rows)), scores.values[rows], is_exclusive=scores.is_exclusive)
 
 
-def _concatenate(parts: list[Scores], images: Sequence[str]) -> Scores:
+def _concatenate_scores(parts: list[Scores], images: Sequence[str]) -> Scores:
     """Concatenate scores of different images, in the order of `images`."""
     names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
     class_ids = np.concatenate([part.questions.class_ids for part in parts])
@@ -216,15 +216,15 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
     Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
     not the score of a golden question. Unknown values are None or NaN.
     """
-    rows = [row for curve in curves for row in _rows_of_curve(curve)]
+    rows = [row for curve in curves for row in _curve_rows(curve)]
     for rule in rules:
         columns = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
         points = zip(rule.variants, rule.points, strict=True)
-        rows += [columns | {"variant": str(variant)} | _counts_of(point) for variant, point in points]
-    return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _TYPES.items()}
+        rows += [columns | {"variant": str(variant)} | _point_columns(point) for variant, point in points]
+    return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _COLUMN_TYPES.items()}
 
 
-def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
+def _curve_rows(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
     curve = measured.curve
     points = [curve.point(row) for row in range(curve.thresholds.size)]
     chosen = None if measured.chosen is None else measured.chosen.point
@@ -232,10 +232,10 @@ def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
         row = {"file": measured.file, "left_out": measured.left_out, "in_sample": curve.in_sample}
-        yield row | {"chosen": point == chosen} | _counts_of(point)
+        yield row | {"chosen": point == chosen} | _point_columns(point)
 
 
-def _counts_of(point: Point) -> dict[str, Any]:
+def _point_columns(point: Point) -> dict[str, Any]:
     return point.to_json() | {"hits": point.hits, "kept": point.kept, "valid": point.valid}
 
 
@@ -250,7 +250,7 @@ def _uses_golden(scores: Scores) -> bool:
     return "experts" in method.needs or ("experts" in method.options and scores.is_golden is not None)
 
 
-def remake(
+def recompute(
     scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
     """Compute scores again by their recorded method, without warnings, for example with fewer golden answers."""

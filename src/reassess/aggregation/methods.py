@@ -15,11 +15,16 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import POOLING, Pinned, default_truths, has_many_classes
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, PinnedItems, default_truths, has_many_classes
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import golden_part, with_more_votes
+from reassess.aggregation.golden_items import add_golden_votes, select_golden_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
-from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
+from reassess.aggregation.support import (
+    GoldenCrossValidation,
+    cross_validate_on_golden,
+    warn_if_unreliable,
+    warn_unless_better_on_golden,
+)
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
@@ -29,14 +34,14 @@ from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
-_CONTRADICTED = 0.2  # warn if em decides against this share of the clear majorities, with many classes
-_CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # for fits that only check the result
-_HALF_ITEM = 0.5  # EM has dropped a truth if it expects fewer items with it
+_MIN_CONTRADICTED_SHARE = 0.2  # warn if em decides against this share of the clear majorities, with many classes
+_CHECK_TOLERANCE, _CHECK_MAX_ITERATIONS = 1e-4, 300  # for fits that only check the result
+_MIN_EXPECTED_ITEMS = 0.5  # EM has dropped a truth if it expects fewer items with it
 
-Trial = Callable[[], GoldenTrial]
+CrossValidate = Callable[[], GoldenCrossValidation]
 
 
-def _check_nothing(_: Trial | None = None) -> None:
+def _warn_of_nothing(_: CrossValidate | None = None) -> None:
     """The check of a method without warnings."""
 
 
@@ -57,7 +62,7 @@ class Aggregation(Printable):
     method: str = UNKNOWN_METHOD  # as `Scores.method`
     # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument is a trial on golden
     # items, if there is one already.
-    check: Callable[..., None] = _check_nothing
+    check: Callable[..., None] = _warn_of_nothing
 
     @property
     def _headline(self) -> str:
@@ -106,18 +111,18 @@ class Aggregation(Printable):
 # --- with golden answers ----------------------------------------------------------------------------------------------
 
 
-def prepare(
+def align_with_golden(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
 ) -> tuple[Votes, Votes, Votes, bool]:
     """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = golden_part(votes, experts, rater_golden).with_full_scale()
+    golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
     votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
     return votes, experts, golden, are_answers
 
 
-def by_real_recipe(
+def aggregate_by_real_recipe(
     votes: Votes,
     *,
     experts: Votes,
@@ -129,10 +134,10 @@ def by_real_recipe(
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
     recipe = replace(REAL_RECIPE, experts_at_least=at_least, smoothing=smoothing, pooling=pooling)
-    return _by_recipe(votes, experts, golden_part(votes, experts, rater_golden), original, recipe)
+    return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
 
 
-def _by_recipe(
+def _aggregate_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
 ) -> Aggregation:
     check_type(Votes, votes, experts, rater_golden)
@@ -140,11 +145,11 @@ def _by_recipe(
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
     truth = expert_truth(experts, at_least=recipe.experts_at_least)
-    check = partial(_warn_of_one_truth, truth)
+    check = partial(_warn_if_one_truth, truth)
     return Aggregation(result, model, golden=experts, by_experts=truth, label_votes=label_votes, check=check)
 
 
-def by_calibration(
+def aggregate_by_calibration(
     votes: Votes,
     *,
     experts: Votes,
@@ -153,13 +158,13 @@ def by_calibration(
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
-    votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+    votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
-        return _by_recipe(votes, experts, golden, original, recipe)
+        return _aggregate_by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
             "not-on-questions", "original labels can vote only on (image, class) questions", fix="remove them"
@@ -170,18 +175,18 @@ def by_calibration(
     item_truth = np.where(rows >= 0, truth.values[rows], -1)
     if truths_are_answers and has_many_classes(votes):
         fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _count_without_votes(votes, fit)
+        facts = _count_images_without_votes(votes, fit)
         return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
-    values, facts = _by_class(votes, posterior(votes, model))
+    values, facts = _convert_to_questions(votes, posterior(votes, model))
     result = Aggregation(posterior=values, model=model, facts=facts, golden=experts, by_experts=truth)
-    return replace(result, check=partial(_warn_of_one_truth, truth)) if truths == VALIDITY else result
+    return replace(result, check=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
 
 # --- em ---------------------------------------------------------------------------------------------------------------
 
 
-def by_em(
+def aggregate_by_em(
     votes: Votes,
     *,
     experts: Votes | None = None,
@@ -189,7 +194,7 @@ def by_em(
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
-    pooling: float = POOLING,
+    pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
     """Estimate matrices, prior and posteriors from the votes by EM; golden items keep the experts' truth.
 
@@ -201,62 +206,70 @@ def by_em(
         if truths_are_answers is None:
             truths_are_answers = default_truths(votes) != VALIDITY
     else:
-        votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+        votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
         item_truth[rows[rows >= 0]] = truth.values[rows >= 0]
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
-        em = partial(by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
+        em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
-        try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, methods)
-        votes = with_more_votes(votes, golden, np.flatnonzero(item_truth >= 0))
+        try_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.values, methods)
+        votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _facts(candidate_fit.history, candidate_fit.converged) | _count_without_votes(votes, candidate_fit)
-        check_candidates = partial(_check_candidates, votes, candidate_fit, item_truth, try_em)
+        facts = _em_facts(candidate_fit.history, candidate_fit.converged) | _count_images_without_votes(
+            votes, candidate_fit
+        )
+        check_candidates = partial(_warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, try_em)
         return Aggregation(
             candidate_fit.of(votes), facts=facts, golden=experts, by_experts=truth, check=check_candidates
         )
-    pinned = None if experts is None else Pinned.to_truths(np.arange(item_truth.size), item_truth, truths=len(truths))
+    pinned = (
+        None if experts is None else PinnedItems.to_truths(np.arange(item_truth.size), item_truth, truths=len(truths))
+    )
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
-    values, counts = _by_class(votes, fit.posterior, experts)
-    facts = _facts(fit.history, fit.converged) | counts
+    values, counts = _convert_to_questions(votes, fit.posterior, experts)
+    facts = _em_facts(fit.history, fit.converged) | counts
 
-    def check(trial: Trial | None = None) -> None:
+    def check(trial: CrossValidate | None = None) -> None:
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
-            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
+            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
             return coarse.model, coarse.posterior
 
-        warn_of_doubt(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
+        warn_if_unreliable(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
 
     return Aggregation(values, fit.model, facts, golden=experts, by_experts=truth, check=check)
 
 
-def _check_candidates(
-    votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64], try_em: Trial | None, trial: Trial | None = None
+def _warn_if_candidates_are_unreliable(
+    votes: Votes,
+    fit: CandidateFit,
+    item_truth: npt.NDArray[np.int64],
+    try_em: CrossValidate | None,
+    trial: CrossValidate | None = None,
 ) -> None:
     classes = np.unique(fit.candidates.classes)
     names = [votes.answers[i] for i in classes.tolist()]
     _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][classes])
     against, clear = _count_contradictions(votes, fit, item_truth)
-    if against and against >= _CONTRADICTED * clear:
+    if against and against >= _MIN_CONTRADICTED_SHARE * clear:
         doubt = (
             f"em decides against more than half of the votes on {against:,} of the {clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_clear(doubt, "em", trial or try_em)
+        warn_unless_better_on_golden(doubt, "em", trial or try_em)
 
 
-def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
+def _em_facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
     return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
 
 
-def _count_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     """Count the images without candidates."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
 
@@ -264,7 +277,9 @@ def _count_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:
+def _convert_to_questions(
+    votes: Votes, result: Posterior, golden: Votes | None = None
+) -> tuple[Posterior, dict[str, int]]:
     """Convert a posterior over classes to questions, without unrated images; and count these images."""
     if result.classes is None:
         return result, {}
@@ -277,7 +292,7 @@ def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> t
     return rated.to_questions(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
 
 
-def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:
+def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
     values = np.unique(truth.values[truth.values >= 0])
     if values.size == 1:
         present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
@@ -291,7 +306,7 @@ def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:
 
 def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:
     """Warn of truths with almost no expected items."""
-    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _HALF_ITEM]
+    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS]
     if lost:
         warnings.warn(
             f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "

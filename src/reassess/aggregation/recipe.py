@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.em import row_shares
-from reassess.aggregation.em_inputs import POOLING
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.golden import expert_validity
 from reassess.core import (
     KNOWN_ANSWERS,
@@ -55,7 +55,9 @@ def score_by_recipe(
     return scores, measured.model, label
 
 
-def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
+def calibrated_recipe(
+    *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = DEFAULT_POOLING
+) -> Recipe:
     """Return the recipe of the method calibrated, for (image, class) questions."""
     return Recipe(
         experts_at_least=at_least,

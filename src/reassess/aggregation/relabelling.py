@@ -20,7 +20,7 @@ from reassess.text import Printable
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-9  # tolerance for log odds
+_LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,9 +173,9 @@ def relabel(
     check_range(threshold, 0, 1, value_name="threshold")
     labels = labels.in_classes(require_questions(votes.items).classes)
     differing = []
-    for recipe, original_labels in _candidates(recipes, experts, original):
-        relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
-        differing.append(_count_differing(labels, relabelling))
+    for recipe, original_labels in _applicable_recipes(recipes, experts, original):
+        relabelling = _make_relabelling(votes, experts, rater_golden, original_labels, recipe, threshold)
+        differing.append(_count_differing_images(labels, relabelling))
         if not differing[-1]:
             return relabelling
     raise DataError(
@@ -200,7 +200,7 @@ def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD
     return tuple(dict.fromkeys([*recipes, calibrated_recipe()]))
 
 
-def _candidates(
+def _applicable_recipes(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
     """Each recipe with enough experts, with and without original labels; all recipes if none has enough."""
@@ -211,7 +211,7 @@ def _candidates(
         yield recipe, None
 
 
-def _prepare(
+def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
     questions = require_questions(votes.items)
@@ -236,11 +236,13 @@ def _prepare(
     )
 
 
-def _count_differing(labels: LabelSets, relabelling: Relabelling) -> int:
+def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
     """Count rated images whose label set is missing, or differs from the votes' at equal weights."""
     once, questions = np.ones((1, relabelling.raters), np.int64), relabelling.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
-    shifted = (replace(relabelling, base=relabelling.base + shift) for shift in (-_ROUNDING, _ROUNDING))
+    shifted = (
+        replace(relabelling, base=relabelling.base + shift) for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
+    )
     (is_certain,), (is_possible,) = (each.reweight(once).T for each in shifted)
     rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0

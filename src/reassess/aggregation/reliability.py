@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, default_metric, dependence
+from reassess.aggregation.agreement import (
+    Dependence,
+    cluster_ids,
+    default_metric,
+    find_dependent_raters,
+    krippendorff_alpha,
+)
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import default_truths
@@ -22,13 +28,13 @@ from reassess.numeric import Information, Proportion
 from reassess.numeric.information import draw_resamples, measure_information
 from reassess.text import join_first
 
-_ONE_ANSWER = 0.99  # a rater with this share of one answer is flagged
-_FEW = 20  # with fewer votes on a truth, or fewer images, bootstrap intervals are too narrow
-_FEWEST_VOTES = 20  # fewer votes are often all the same answer, also by a good rater
-_HALF_ITEM = 0.5  # EM has dropped a truth if it expects fewer items with it
-_MOST_GROUPS = 400  # groups per resample; more do not improve the intervals
-_MOST_CELLS = 1 << 24
-_MOST_NAMED = 3
+_MIN_ONE_ANSWER_SHARE = 0.99  # a rater with this share of one answer is flagged
+_MIN_FOR_BOOTSTRAP = 20  # with fewer votes on a truth, or fewer images, bootstrap intervals are too narrow
+_MIN_VOTES_FOR_FLAG = 20  # fewer votes are often all the same answer, also by a good rater
+_MIN_EXPECTED_ITEMS = 0.5  # EM has dropped a truth if it expects fewer items with it
+_MAX_GROUPS = 400  # groups per resample; more do not improve the intervals
+_MAX_CELLS = 1 << 24
+_MAX_NAMED_PAIRS = 3
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,8 +76,8 @@ def rater_reliability(
 
     Notes
     -----
-    Sources: Krippendorff (2011) for alpha, see `alpha`; Dawid and Skene (1979) for EM, see `fit_dawid_skene`; for the
-    test of dependent raters, see `dependence`.
+    Sources: Krippendorff (2011) for alpha, see `krippendorff_alpha`; Dawid and Skene (1979) for EM, see `fit_dawid_skene`; for the
+    test of dependent raters, see `find_dependent_raters`.
 
     Examples
     --------
@@ -99,25 +105,29 @@ def rater_reliability(
     is_subset = set(measured.answers) <= set(votes.answers)
     answers = votes.answers if is_subset else merge_answers(votes.answers, measured.answers)
     votes, measured = votes.with_answers(answers), measured.with_answers(answers)
-    weights = _em_weights(votes, names) if golden is None else _golden_weights(measured, golden.truth, names)
+    weights = (
+        _em_truth_probabilities(votes, names)
+        if golden is None
+        else _golden_truth_probabilities(measured, golden.truth, names)
+    )
     is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
     measures = dict(_measure_raters(measured, weights, resamples, seed))
-    self_agreement = _self_agreement(votes, measured) if has_own_golden else {}
+    self_agreement = _measure_self_agreement(votes, measured) if has_own_golden else {}
     metric = default_metric(votes)
     result = Reliability(
-        raters=tuple(_raters(votes, len(names), measures, is_correct, self_agreement)),
+        raters=tuple(_make_raters(votes, len(names), measures, is_correct, self_agreement)),
         truths=names,
         answers=answers,
         prior=weights.sum(axis=0) / weights.sum(),
         golden=golden is not None,
         metric=metric,
-        alpha=alpha(votes, metric=metric),
-        dependence=dependence(votes),
-        golden_dependence=dependence(measured) if has_own_golden else None,
+        alpha=krippendorff_alpha(votes, metric=metric),
+        dependence=find_dependent_raters(votes),
+        golden_dependence=find_dependent_raters(measured) if has_own_golden else None,
     )
     for test, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
         if test is not None and test.pairs:
-            warnings.warn(_describe(test, where), DependenceWarning, stacklevel=2)
+            warnings.warn(_describe_dependence(test, where), DependenceWarning, stacklevel=2)
     return result
 
 
@@ -125,14 +135,14 @@ def rater_flags(
     golden: GoldenVotes | None, answers: Mapping[Id, npt.NDArray[np.integer]], *, resamples: int = 1_000, seed: int = 0
 ) -> dict[Id, tuple[str, ...]]:
     """Return only the flags of `rater_reliability`; `answers` counts each rater's answers."""
-    measures: dict[Id, _Measure] = {}
+    measures: dict[Id, _RaterMeasure] = {}
     if golden is not None:
         truths = tuple(golden.truths or default_truths(golden.votes))
-        weights = _golden_weights(golden.votes, golden.truth, truths)
+        weights = _golden_truth_probabilities(golden.votes, golden.truth, truths)
         measures = dict(_measure_raters(golden.votes, weights, resamples, seed))
     none = np.zeros(0, np.int64)
     return {
-        name: tuple(_flags(answers.get(name, none), measures.get(name)))
+        name: tuple(_find_flags(answers.get(name, none), measures.get(name)))
         for name in dict.fromkeys((*answers, *measures))
     }
 
@@ -154,7 +164,7 @@ def correct_answers(
 
 
 @dataclass(frozen=True, eq=False)
-class _Measure:
+class _RaterMeasure:
     """Results of a rater on items whose truth is known."""
 
     confusion: Floats
@@ -162,10 +172,10 @@ class _Measure:
     has_few: bool  # too few votes on a truth, or too few images
 
 
-def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
+def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     """The probability of each truth by EM on the votes, shape (items, truths)."""
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
-    if weights.sum(axis=0).max() <= _HALF_ITEM:
+    if weights.sum(axis=0).max() <= _MIN_EXPECTED_ITEMS:
         raise DataError(
             "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
@@ -176,7 +186,7 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     return weights
 
 
-def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
+def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
     """1 for the truth of each golden item, shape (items, truths); 0 everywhere if the truth is unknown."""
     prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
@@ -191,32 +201,32 @@ def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple
     return one_hot
 
 
-def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) -> Iterator[tuple[Id, _Measure]]:
+def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) -> Iterator[tuple[Id, _RaterMeasure]]:
     """Measure raters with votes on items of known truth; `weights` are P(truth), shape (items, truths)."""
-    group_of, groups = _groups(votes, weights, seed)
+    group_of, groups = _draw_bootstrap_groups(votes, weights, seed)
     has_truth = group_of >= 0
     columns = [np.bincount(group_of[has_truth], column, groups) for column in weights[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
     draws = draw_resamples(groups, n_resamples=resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
-    for row, of_rater in enumerate(_rows_by_rater(votes)):
+    for row, of_rater in enumerate(_vote_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
         if not rows.size:
             continue
         on = item_ids[rows]
-        counts = _counts(group_of[on], votes.answer_ids[rows], weights[on], (groups, len(votes.answers)))
-        votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _HALF_ITEM]
-        has_few = bool(votes_on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
+        counts = _count_votes_by_group(group_of[on], votes.answer_ids[rows], weights[on], (groups, len(votes.answers)))
+        votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _MIN_EXPECTED_ITEMS]
+        has_few = bool(votes_on_truth.min() < _MIN_FOR_BOOTSTRAP) or np.unique(clusters[on]).size < _MIN_FOR_BOOTSTRAP
         information = measure_information(counts, items, draws)
-        yield votes.raters[row], _Measure(confusion=counts.sum(axis=0), information=information, has_few=has_few)
+        yield votes.raters[row], _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few=has_few)
 
 
-def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+def _draw_bootstrap_groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """The bootstrap group of each item (an image, or several), -1 if its truth is unknown; and their number."""
     has_truth = weights.any(axis=1)
     clusters, cluster = np.unique(cluster_ids(votes)[has_truth], return_inverse=True)
     cells = weights.shape[1] * len(votes.answers)
-    most = int(np.clip(_MOST_CELLS // cells, _FEW, _MOST_GROUPS))
+    most = int(np.clip(_MAX_CELLS // cells, _MIN_FOR_BOOTSTRAP, _MAX_GROUPS))
     group_of = np.full(has_truth.size, -1)
     shuffled = (
         np.random.default_rng(seed).permutation(clusters.size) if clusters.size > most else np.arange(clusters.size)
@@ -225,14 +235,14 @@ def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.in
     return group_of, min(clusters.size, most)
 
 
-def _rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
+def _vote_rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
     """Positions of the votes of each rater."""
     order = np.argsort(votes.rater_ids, kind="stable")
     ends = np.cumsum(np.bincount(votes.rater_ids, minlength=len(votes.raters)))
     return np.split(order, ends[:-1])
 
 
-def _counts(
+def _count_votes_by_group(
     group_ids: npt.NDArray[np.int64],
     answer_ids: npt.NDArray[np.unsignedinteger],
     weights: Floats,
@@ -244,7 +254,7 @@ def _counts(
     return np.stack(parts, axis=1)
 
 
-def _self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
+def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
     """How often a rater's first golden vote on an item equals the first vote in the main job."""
     position = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
@@ -259,16 +269,16 @@ def _self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
     return {name: Proportion(hits=int(hits[row]), n=int(n[row])) for name, row in position.items() if n[row]}
 
 
-def _raters(
+def _make_raters(
     votes: Votes,
     truths: int,
-    measures: dict[Id, _Measure],
+    measures: dict[Id, _RaterMeasure],
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
     """The raters of the main votes, then raters with only golden votes."""
     position = {name: row for row, name in enumerate(votes.raters)}
-    counts, votes_of = votes.counts_by_rater(), _rows_by_rater(votes)
+    counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
     empty = np.zeros((truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
         row, measure = position.get(name), measures.get(name)
@@ -282,33 +292,33 @@ def _raters(
             else Proportion(hits=round(measure.confusion[is_correct].sum()), n=round(measure.confusion.sum())),
             information=None if measure is None else measure.information,
             self_agreement=self_agreement.get(name),
-            seconds=None if row is None or votes.seconds is None else _seconds(votes.seconds[votes_of[row]]),
-            flags=tuple(_flags(answers, measure)),
+            seconds=None if row is None or votes.seconds is None else _mean_and_median(votes.seconds[votes_of[row]]),
+            flags=tuple(_find_flags(answers, measure)),
         )
 
 
-def _seconds(seconds: Floats) -> tuple[float, float] | None:
+def _mean_and_median(seconds: Floats) -> tuple[float, float] | None:
     """Mean and median of the known times."""
     times = seconds[~np.isnan(seconds)]
     return (float(times.mean()), float(np.median(times))) if times.size else None
 
 
-def _flags(answers: npt.NDArray[np.integer], measure: _Measure | None) -> Iterator[str]:
+def _find_flags(answers: npt.NDArray[np.integer], measure: _RaterMeasure | None) -> Iterator[str]:
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.low > 0:
         yield uninformative
-    if answers.sum() >= _FEWEST_VOTES and answers.max() >= _ONE_ANSWER * answers.sum():
+    if answers.sum() >= _MIN_VOTES_FOR_FLAG and answers.max() >= _MIN_ONE_ANSWER_SHARE * answers.sum():
         yield one_answer
     if measure is not None and measure.has_few:
         yield few
 
 
-def _describe(test: Dependence, where: str) -> str:
+def _describe_dependence(test: Dependence, where: str) -> str:
     pairs = [
         f"{pair.raters[0]} and {pair.raters[1]} ({pair.agreed:,} of {pair.common:,}, {pair.expected:,.0f} expected)"
         for pair in test.pairs
     ]
     return (
         f"raters are not independent given the truth: in the {where}, {len(pairs):,} of {test.tested:,} pairs agree "
-        f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MOST_NAMED)}"
+        f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MAX_NAMED_PAIRS)}"
     )

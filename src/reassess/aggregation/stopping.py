@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em import code_table, vote_codes
+from reassess.aggregation.em import to_kernel_layout, vote_codes
 from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import require_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
-DEFAULT_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
-_ORDERS = 10
+DEFAULT_STOP_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
+_N_ORDERS = 10
 _Counts = npt.NDArray[np.int64]
 
 
@@ -60,7 +60,7 @@ class StopReplay(Printable):
         }
 
 
-def warn_of_stop(rule: StopRule, consequence: str) -> None:
+def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
     """Warn that voting stopped early, and name the consequence.
 
     The bias: questions where the first raters agreed have few votes, and questions where they disagreed have many.
@@ -75,12 +75,12 @@ def warn_of_stop(rule: StopRule, consequence: str) -> None:
 def replay_stops(
     votes: Votes,
     model: RaterModel,
-    rules: Sequence[StopRule] = DEFAULT_RULES,
+    rules: Sequence[StopRule] = DEFAULT_STOP_RULES,
     *,
     threshold: float,
     first: Votes | None = None,
     at_most: int | None = None,
-    orders: int = _ORDERS,
+    orders: int = _N_ORDERS,
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
@@ -136,7 +136,7 @@ def replay_stops(
         else posterior(first, model).probabilities_of(VALIDITY[1])
     )
     cast = votes.with_answers(model.answers)
-    codes, table = vote_codes(cast), code_table(model.matrices_of(cast.raters))
+    codes, table = vote_codes(cast), to_kernel_layout(model.matrices_of(cast.raters))
     by_all = posterior(votes, model, extra=None if first is None else (first, model)).probabilities_of(VALIDITY[1])
     path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
     counts = np.empty((len(rules), 4, orders), np.int64)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_of_counts
+from reassess.aggregation.calibration import model_from_counts
 from reassess.aggregation.em import typical_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
@@ -25,7 +25,7 @@ def current_model(
     table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in counts:
         table[row_of[rater], truth, answer] += n
-    return model_of_counts(
+    return model_from_counts(
         table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
     )
 
@@ -40,7 +40,7 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
         if truth is not None and label is not None:
             table[0, truth, label] += 1
     typical = typical_matrix(np.eye(2))
-    model = model_of_counts(
+    model = model_from_counts(
         table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]

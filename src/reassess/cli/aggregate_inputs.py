@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import votes_on
+from reassess.aggregation.golden_items import count_votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
@@ -60,7 +60,7 @@ class ComputedScores:
         """Number of golden items without votes, where raters' golden votes are used."""
         if self.all_votes is self.votes:
             return 0
-        has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
+        has_other_votes = count_votes_on(self.all_votes.items, self.votes) > 0
         return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
 
@@ -121,7 +121,7 @@ def has_separate_golden(reader: PartReader) -> bool:
         return False
     if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
         return False
-    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
+    if any((count_votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images

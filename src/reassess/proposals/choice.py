@@ -14,17 +14,17 @@ from reassess.core import ModelChoice, ProposalResult
 from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.subset_search import SubsetMeasure, find_subsets
+from reassess.proposals.proposed_pairs import find_golden_pairs
+from reassess.proposals.subset_search import SubsetMeter, find_subsets
 from reassess.text import count_noun
 
-USUAL_RECALL = 0.97
+DEFAULT_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a one-sided bound
-_SEARCH_PART = 3  # one in three golden images finds subsets, the others check them
+_SEARCH_DIVISOR = 3  # one in three golden images finds subsets, the others check them
 
 
 def choose_models(
-    result: ProposalResult, golden: Golden, *, recall: float = USUAL_RECALL, seed: int = 0
+    result: ProposalResult, golden: Golden, *, recall: float = DEFAULT_RECALL, seed: int = 0
 ) -> ModelChoice:
     """Choose a few models whose candidates still reach a target recall of golden labels.
 
@@ -91,8 +91,8 @@ def choose_models(
         set_aside, without_class = len(result.set_aside), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
-    pairs = golden_pairs(result, golden)
-    is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_PART
+    pairs = find_golden_pairs(result, golden)
+    is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_DIVISOR
     check_pairs = pairs.of_images(~is_searched)
     all_models = np.ones(len(result.models), bool)
     search = find_subsets(result, pairs.of_images(is_searched))
@@ -104,7 +104,7 @@ def choose_models(
         if subset_bound < recall:
             break
         chosen, bound = subset, subset_bound
-    measure, is_reached = SubsetMeasure(result, check_pairs), highest >= recall
+    measure, is_reached = SubsetMeter(result, check_pairs), highest >= recall
     proposed = pairs.pairs.proposed_by(all_models) & pairs.valid
     return ModelChoice(
         target_recall=recall,

@@ -14,14 +14,14 @@ from reassess.core.samples import Sample
 from reassess.errors import DataError
 from reassess.text import count_noun
 
-_LEVELS = {
+_STRATUM_NAMES = {
     1: ("all",),
     2: ("suspicion low", "suspicion high"),
     3: ("suspicion low", "suspicion middle", "suspicion high"),
 }
-_MIN_DRAWN = 2  # images per stratum: one image does not show a variance
-_FLOOR = 0.1  # weight of an image without suspicion, relative to the most suspicious image
-_UNKNOWN = 0.5  # suspicion of an image without any information
+_MIN_IMAGES_PER_STRATUM = 2  # images per stratum: one image does not show a variance
+_BASE_WEIGHT = 0.1  # weight of an image without suspicion, relative to the most suspicious image
+_UNKNOWN_SUSPICION = 0.5  # suspicion of an image without any information
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
@@ -71,10 +71,10 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     if original is not None:
         check_one_label_each(original)
     sizes = np.bincount(candidates.questions.image_ids, minlength=len(candidates.questions.images))
-    suspicion, class_ids = _suspicion(candidates, original)
+    suspicion, class_ids = _measure_suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
-    strata, counts = _allocate(suspicion[rows], sizes[rows], count)
+    strata, counts = _allocate_to_strata(suspicion[rows], sizes[rows], count)
     if count >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
@@ -93,7 +93,7 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
         probabilities.append(np.full(n, n / max(members.size, 1)))
     images, values = np.concatenate(chosen), np.concatenate(probabilities)
     by_name = np.argsort(images)
-    names = _LEVELS[counts.size]
+    names = _STRATUM_NAMES[counts.size]
     return Sample(
         images=tuple(candidates.questions.images[row] for row in rows[images[by_name]].tolist()),
         probabilities=values[by_name],
@@ -103,12 +103,12 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     )
 
 
-def _suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
+def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
     """Compute how doubtful the label of each image is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, valid = questions.image_ids, candidates.mean_probabilities
     first = candidates.rank_one_counts / max(1, len(candidates.models))
-    is_label = _are_labels(candidates, original)
+    is_label = _are_original_labels(candidates, original)
     value = np.where(np.isnan(valid), first if candidates.rank_one_counts.any() else np.nan, valid)
     has_value = ~np.isnan(value)
 
@@ -125,10 +125,10 @@ def _suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Flo
     order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
     class_ids = np.zeros(images, np.int64)
     class_ids[image_ids[order[::-1]]] = questions.class_ids[order[::-1]]
-    return np.where(doubt >= 0, doubt, _UNKNOWN), class_ids
+    return np.where(doubt >= 0, doubt, _UNKNOWN_SUSPICION), class_ids
 
 
-def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
+def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArray[np.bool_]:
     """Return whether each candidate is the original label of its image."""
     if ORIGINAL_SOURCE in candidates.sources:
         return np.asarray(candidates.by_source[:, candidates.sources.index(ORIGINAL_SOURCE)])
@@ -141,41 +141,41 @@ def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArr
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))
 
 
-def _allocate(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Ints]:
+def _allocate_to_strata(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Ints]:
     """Return the stratum of each image, and the number of images to draw from each stratum."""
     strata, counts = np.zeros(0, np.int64), np.zeros(1, np.int64)
     for levels in (3, 2, 1) if sizes.size else ():
-        strata = _strata(suspicion, levels)
+        strata = _assign_strata(suspicion, levels)
         members = np.bincount(strata)
-        counts = _nearest_spread(count, members, np.bincount(strata, sizes) / members)
-        if levels == 1 or min(counts) >= _MIN_DRAWN:
+        counts = _choose_image_counts(count, members, np.bincount(strata, sizes) / members)
+        if levels == 1 or min(counts) >= _MIN_IMAGES_PER_STRATUM:
             break
     return strata, counts
 
 
-def _strata(suspicion: _Floats, levels: int) -> _Ints:
+def _assign_strata(suspicion: _Floats, levels: int) -> _Ints:
     """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
     values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
-    mass = counts * (np.sqrt(values) + _FLOOR)
+    mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
     _, strata = np.unique(np.minimum((levels * middle).astype(np.int64), levels - 1)[place], return_inverse=True)
     return np.asarray(strata, np.int64)
 
 
-def _nearest_spread(count: int, members: _Ints, questions: _Floats) -> _Ints:
+def _choose_image_counts(count: int, members: _Ints, questions: _Floats) -> _Ints:
     """Draw so many images that about `count` questions are expected, given those per image, but not all images."""
     totals = range(1, max(2, int(members.sum())))
 
     def missing(total: int) -> float:
-        return count - float(_spread(total, members) @ questions)
+        return count - float(_spread_evenly(total, members) @ questions)
 
     enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
-    return _spread(
+    return _spread_evenly(
         min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), members
     )
 
 
-def _spread(total: int, members: _Ints) -> _Ints:
+def _spread_evenly(total: int, members: _Ints) -> _Ints:
     """Spread a total evenly over strata, up to their sizes; the most suspicious strata get the remainder."""
     counts = np.zeros(members.size, np.int64)
     while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < members)).size:

@@ -14,7 +14,7 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
-_OPTIONS = {  # that each kind of model has
+_OPTIONS_BY_KIND = {  # that each kind of model has
     "timm": ("checkpoint", "transform", "device"),
     "torchvision": ("checkpoint", "transform", "device"),
     "onnx": ("transform", "device"),
@@ -56,7 +56,7 @@ class ModelSource:
         >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
         (True, False)
         """
-        return option in _OPTIONS.get(self.name.partition(":")[0], ())
+        return option in _OPTIONS_BY_KIND.get(self.name.partition(":")[0], ())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,14 +10,14 @@ from reassess.data import ImageSource, benchmark_classes, open_images, part_path
 from reassess.errors import DataError, Fix, ReassessWarning, importing
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
-from reassess.proposals.run_files import check_files, files_of
+from reassess.proposals.model_runs import ImagePredictions, ModelOpener, ModelRun, check_disk_space, model_name
+from reassess.proposals.run_files import check_output_files, list_output_files
 from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import count_noun, join_first
 
-_MOST_WORKERS = 1000
-_BOUNDED = (
+_MAX_WORKERS = 1000
+_BOUNDED_SCORES_WARNING = (
     "scores are in [0, 1] and do not add up to 1, as of sigmoids; they are taken as logits, so the sums of outputs are "
     "not the model's probabilities"
 )
@@ -93,27 +93,27 @@ def predict(
     with importing("pillow", extra="onnx", purpose="reading images"):
         import PIL
     check_range(batch_size, 1, value_name="batch size")
-    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
+    check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
     check_is_collection(models, value_name="models")
     unfinished = UnfinishedRun(Path(output))
-    files = files_of([name_of(source) for source in models], unfinished.output)
-    image_source = open_images(_place(images, benchmark))
+    files = list_output_files([model_name(source) for source in models], unfinished.output)
+    image_source = open_images(_choose_images_path(images, benchmark))
 
     def may_replace(path: Path) -> bool:
         return force or unfinished.has_written(path)
 
-    check_files(files, unfinished.output, image_source, benchmark, may_replace)
-    opener = Opener(models, device=device)
+    check_output_files(files, unfinished.output, image_source, benchmark, may_replace)
+    opener = ModelOpener(models, device=device)
     runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
-    check_room(runs, unfinished, tell)
+    check_disk_space(runs, unfinished, tell)
     for run in runs:
         if run.outputs.unknown:
             tell(f"{run.name}: {run.outputs.unknown_in_words()}")
         if run.outputs.are_summed and run.outputs.kind == "bounded":
-            warnings.warn(f"{run.name}: {_BOUNDED}", ReassessWarning, stacklevel=2)
+            warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
     record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
     with unfinished.begin(record, image_source, [run.shards for run in runs]):
-        _tell_progress(runs, unfinished, tell)
+        _report_finished_shards(runs, unfinished, tell)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
             if run.shards.pending():
@@ -133,7 +133,7 @@ def predict(
     return results
 
 
-def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
+def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) -> Path:
     if images is not None:
         return Path(images)
     if benchmark is None:
@@ -146,7 +146,7 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
 def _prepare_runs(
     models: Sequence[str | ModelSource | ImageModel],
     files: Sequence[Path],
-    opener: Opener,
+    opener: ModelOpener,
     images: ImageSource,
     benchmark: Benchmark | None,
     unfinished: UnfinishedRun,
@@ -161,7 +161,7 @@ def _prepare_runs(
     return runs
 
 
-def _tell_progress(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+def _report_finished_shards(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
     """Remove damaged shards, and tell how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:

@@ -89,14 +89,14 @@ def join_model(
         )
         rows = np.flatnonzero(outcomes.state != UNKNOWN)
         if not rows.size:
-            raise _no_image(outcomes.images, index)
+            raise _no_known_image_error(outcomes.images, index)
         images = np.full(len(outcomes), -1)
         images[rows] = index.numbers([outcomes.images[row] for row in rows.tolist()])
         kind = "ids" if predictions.scores is None else score_kind(predictions)
     return JoinedModel(name=name, images=images, top1=outcomes.top1, kind=kind)
 
 
-def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
+def _no_known_image_error(images: Sequence[str], index: ImageNumbers) -> DataError:
     """Create the error for a model without a known image."""
     return DataError(
         "nothing-in-common",
@@ -121,7 +121,9 @@ class BestPairs:
     pairs: int  # number of all pairs of known images and classes with an output
 
 
-def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDArray[np.bool_], limit: int) -> BestPairs:
+def find_best_pairs(
+    predictions: Predictions, model: JoinedModel, to_raters: npt.NDArray[np.bool_], limit: int
+) -> BestPairs:
     """Find the `limit` most probable pairs on images that go to raters, in one pass over the scores.
 
     The images that go to raters are read first, which sets the lowest probability. The other images are read only to

@@ -15,7 +15,7 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.python_models import open_python
-from reassess.proposals.run_files import is_array, write_shards
+from reassess.proposals.run_files import is_array, write_output_file
 from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
 from reassess.proposals.torch_models import open_timm, open_torchvision
@@ -23,8 +23,8 @@ from reassess.proposals.unfinished_runs import UnfinishedRun
 from reassess.text import ListTable, Printable, count_noun, format_bytes, join_first
 
 _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
-_SHARD = 256  # images, rounded down to whole batches
-_BYTES = 2  # per score
+_IMAGES_PER_SHARD = 256  # images, rounded down to whole batches
+_BYTES_PER_SCORE = 2  # per score
 AnyModel = str | ModelSource | ImageModel
 
 
@@ -57,7 +57,7 @@ class ImagePredictions(Printable):
         )
 
 
-def name_of(source: AnyModel) -> str:
+def model_name(source: AnyModel) -> str:
     """Return the name of a model."""
     return source if isinstance(source, str) else source.name
 
@@ -67,7 +67,7 @@ def models_with_option(models: Sequence[str], option: str) -> list[str]:
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
-def _likely_name(name: str) -> str | None:
+def _suggest_full_name(name: str) -> str | None:
     """Suggest the name of a model with its library."""
     if not name or ":" in name:
         return None
@@ -90,13 +90,13 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
             "not a model",
             where=source.name,
             allowed="timm:NAME, torchvision:NAME, onnx:FILE or python:module:function",
-            fix=_likely_name(source.name),
+            fix=_suggest_full_name(source.name),
         )
     with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
         return _OPENERS[kind](source, name, device)
 
 
-class Opener:
+class ModelOpener:
     """An opener of the models of a run; only the models that take a device get it."""
 
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
@@ -105,14 +105,14 @@ class Opener:
             raise DataError(
                 "unused-option", "a loaded model takes no device", where=join_first(ready, most=3), found=device
             )
-        self._with_device = models_with_option([name_of(model) for model in models], "device")
+        self._with_device = models_with_option([model_name(model) for model in models], "device")
         self._device = device
 
     def __call__(self, source: AnyModel) -> ImageModel:
         """Open a model, unless it is ready to run."""
         if isinstance(source, ImageModel):
             return source
-        device = self._device if name_of(source) in self._with_device else None
+        device = self._device if model_name(source) in self._with_device else None
         return open_model(source, device=device)
 
 
@@ -138,7 +138,7 @@ class ModelRun:
         classes: Classes,
     ) -> "ModelRun":
         """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
-        first = model.scores([_first_image(Decoder(images, model.transform))])
+        first = model.scores([_decode_first_image(Decoder(images, model.transform))])
         width = first.shape[1]
         with at(model.name):
             outputs = OutputClasses.of(first, model.outputs, classes)
@@ -146,7 +146,9 @@ class ModelRun:
         return cls(
             source=source,
             file=file,
-            shards=Shards(folder, len(images), max(_SHARD // batch_size, 1) * batch_size, outputs.width(width)),
+            shards=Shards(
+                folder, len(images), max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size, outputs.width(width)
+            ),
             outputs=outputs,
             facts={**model.facts, "transform": transform, "outputs": width, **outputs.facts},
         )
@@ -154,18 +156,18 @@ class ModelRun:
     @property
     def name(self) -> str:
         """Name of the model."""
-        return name_of(self.source)
+        return model_name(self.source)
 
     @property
     def bytes(self) -> int:
         """Disk space of its shards and its file, in bytes."""
         width = self.shards.outputs
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
-        return self.shards.images * columns * _BYTES
+        return self.shards.images * columns * _BYTES_PER_SCORE
 
     def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
         """Write the file of predictions from its complete shards."""
-        count, reasons, moved = write_shards(self.file, self.shards, self.outputs, images.names, may_replace)
+        count, reasons, moved = write_output_file(self.file, self.shards, self.outputs, images.names, may_replace)
         return ImagePredictions(
             model=self.name,
             file=self.file,
@@ -182,7 +184,7 @@ class ModelRun:
         )
 
 
-def _first_image(decode: Decoder) -> Any:
+def _decode_first_image(decode: Decoder) -> Any:
     images = decode.images
     results = map(decode, range(len(images)))
     first = next((result for result in results if not isinstance(result, str)), None)
@@ -192,7 +194,7 @@ def _first_image(decode: Decoder) -> Any:
     return first
 
 
-def check_room(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
     """Tell how much disk space shards and files need together; raise if the disk has less."""
     used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
     needed = sum(run.bytes for run in runs)

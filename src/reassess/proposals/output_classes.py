@@ -22,8 +22,8 @@ from reassess.formats.predictions.output_lists import (
 )
 from reassess.text import count_noun, join_first, shorten, suggest_name
 
-_EXAMPLES, _LONG = 3, 60  # names in a message, and letters of each
-_LOWEST = -1000.0  # its exponential is 0 in float32
+_MAX_NAMES, _MAX_NAME_LENGTH = 3, 60  # names in a message, and letters of each
+_MIN_EXPONENT = -1000.0  # its exponential is 0 in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class OutputClasses:
         if names is None:
             return cls(classes, None)
         if classes.count is None:
-            return cls(_named(outputs, names), None)
+            return cls(_make_class_list(outputs, names), None)
         (within,), (adding_up,) = probability_row_masks(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
         columns = map_outputs(classes, names, where=OUTPUT_LIST, is_summed=True, requires_known=not is_table)
@@ -80,9 +80,11 @@ class OutputClasses:
     def _unknown_names(self) -> str:
         """Names of outputs that no class has, the first with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
-        near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
-        shown = [repr(shorten(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
-        return join_first([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
+        near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_MAX_NAMES]]
+        shown = [
+            repr(shorten(name, _MAX_NAME_LENGTH)) + (f" ({question})" if question else "") for name, question in near
+        ]
+        return join_first([*shown, *self.unknown[_MAX_NAMES:]], most=_MAX_NAMES)
 
     def _refuse_misspelt_names(self) -> None:
         """Refuse a name that is spelt like a class without an output, or like any class if outputs are summed."""
@@ -105,7 +107,7 @@ class OutputClasses:
         """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
         without = np.setdiff1d(np.arange(self.classes.count or 0), self._with_output).tolist()
         found = [f"not a class: {self._unknown_names()}"] if self.unknown else []
-        found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_EXAMPLES)}"] * bool(
+        found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_MAX_NAMES)}"] * bool(
             without
         )
         if found:
@@ -170,7 +172,7 @@ class OutputClasses:
         """
         assert self.columns is not None
         are_probabilities = self.kind == "probabilities"
-        values = scores.astype(np.float32) if are_probabilities else _exponentials(scores, self._are_classes)
+        values = scores.astype(np.float32) if are_probabilities else _softmax_numerators(scores, self._are_classes)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
         for outputs in self._rounds:
             sums[:, self.columns[outputs]] += values[:, outputs]
@@ -236,7 +238,7 @@ class OutputClasses:
         return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
 
 
-def _named(outputs: int, names: Sequence[str]) -> Classes:
+def _make_class_list(outputs: int, names: Sequence[str]) -> Classes:
     """Make a class list from the names of outputs."""
     if len(set(names)) < len(names):
         repeated = next(name for row, name in enumerate(names) if name in names[:row])
@@ -250,10 +252,10 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
     return Classes(outputs, names=tuple(names))
 
 
-def _exponentials(scores: npt.NDArray[Any], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def _softmax_numerators(scores: npt.NDArray[Any], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """Compute numbers proportional to the softmax, 1 for the best class; 0 if all logits are -inf."""
     logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
     best = logits[:, are_classes].max(axis=1, keepdims=True, initial=-np.inf)
     # The difference of equal infinite logits is 0 here, not NaN.
     difference = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
-    return np.where(np.isneginf(best), 0, np.exp(np.clip(difference, _LOWEST, 0).astype(np.float32)))
+    return np.where(np.isneginf(best), 0, np.exp(np.clip(difference, _MIN_EXPONENT, 0).astype(np.float32)))

@@ -80,7 +80,7 @@ class Transform:
             )
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        left, top = _offset(width, self.crop[1]), _offset(height, self.crop[0])
+        left, top = _crop_offset(width, self.crop[1]), _crop_offset(height, self.crop[0])
         return np.asarray(image.crop((left, top, left + self.crop[1], top + self.crop[0])))
 
     def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -100,7 +100,7 @@ class Transform:
         return (self.size, longer) if width <= height else (longer, self.size)
 
 
-def _offset(side: int, crop: int) -> int:
+def _crop_offset(side: int, crop: int) -> int:
     """Return where the central part of a side begins; below 0 if the side is shorter."""
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
@@ -126,10 +126,10 @@ def read_transform(path: str | Path) -> Transform:
             )
         size = values["size"]
         return Transform(
-            size=_side(size, "size") if not isinstance(size, list) else _sides(size, "size"),
-            crop=_sides(values["crop"], "crop"),
-            mean=_colours(values["mean"], "mean"),
-            deviation=_colours(values["deviation"], "deviation"),
+            size=_read_side(size, "size") if not isinstance(size, list) else _read_sides(size, "size"),
+            crop=_read_sides(values["crop"], "crop"),
+            mean=_read_channels(values["mean"], "mean"),
+            deviation=_read_channels(values["deviation"], "deviation"),
             interpolation=values.get("interpolation", Transform.interpolation),
         )
 
@@ -142,7 +142,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DataError("unreadable-file", "file is not TOML", found=str(error)) from error
 
 
-def _side(value: object, name: str) -> int:
+def _read_side(value: object, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(
             "not-a-number", f"{name} is not a whole number", allowed="a side, or [height, width]", found=repr(value)
@@ -150,8 +150,8 @@ def _side(value: object, name: str) -> int:
     return value
 
 
-def _sides(value: object, name: str) -> tuple[int, int]:
-    sides = [_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
+def _read_sides(value: object, name: str) -> tuple[int, int]:
+    sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
             "wrong-shape", f"{name} does not have two sides", allowed="a side, or [height, width]", found=repr(value)
@@ -159,7 +159,7 @@ def _sides(value: object, name: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _colours(value: object, name: str) -> tuple[float, float, float]:
+def _read_channels(value: object, name: str) -> tuple[float, float, float]:
     if not (isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)):
         raise DataError(
             "wrong-shape",

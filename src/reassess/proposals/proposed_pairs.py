@@ -27,7 +27,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ProposedPairs:
     """Pairs of an image and a class.
 
     S proposes a pair if a model of S proposes it and a model of S sends its image.
@@ -39,9 +39,9 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.members)
 
-    def take(self, rows: npt.NDArray[np.generic]) -> "Pairs":
+    def take(self, rows: npt.NDArray[np.generic]) -> "ProposedPairs":
         """Select some of the pairs."""
-        return Pairs(self.members[rows], self.sends[rows])
+        return ProposedPairs(self.members[rows], self.sends[rows])
 
     def proposed_by(self, subset: _Bools) -> _Bools:
         """Return whether a subset, bool of shape (K,), proposes each pair."""
@@ -65,11 +65,11 @@ class GoldenPairs:
 
     # The golden questions. Every model that predicts an image counts as proposing its original label, since the image
     # keeps that label if it is not sent to raters.
-    pairs: Pairs
+    pairs: ProposedPairs
     valid: _Bools  # whether each pair is valid
     images: _Ints  # image number of each pair
     # Candidates without a golden answer on golden images, and original labels that these images keep.
-    without_golden: Pairs
+    without_golden: ProposedPairs
     without_golden_images: _Ints  # image number of each of these pairs
     not_candidates: int  # this and the next two counts as in `ModelChoice`
     set_aside: int
@@ -101,13 +101,13 @@ class GoldenPairs:
         return share_lower_bound(*counts, confidence=confidence)
 
 
-def sent_pairs(result: ProposalResult) -> Pairs:
+def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
     """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
     sends = result.is_sent[result.candidates.questions.image_ids]
-    return Pairs(result.proposes | result.is_original[:, None], sends)
+    return ProposedPairs(result.proposes | result.is_original[:, None], sends)
 
 
-def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
+def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     """Find the pairs on golden images that a model predicts, with images numbered by key."""
     questions, pairs = _pairs_with_original(result)
     golden_questions = golden.questions.in_classes(questions.classes)
@@ -118,7 +118,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     number[predicted[np.argsort(keys[predicted], kind="stable")]] = np.arange(predicted.size)
     used = np.flatnonzero(number[golden_questions.image_ids] >= 0)
     valid, image = golden.valid[used], golden_questions.image_ids[used]
-    _check(valid, len(golden_questions.images))
+    _check_has_valid(valid, len(golden_questions.images))
 
     pair_rows = questions.find(rows[image], golden_questions.class_ids[used])
     number_of = np.full(len(questions.images), -1)
@@ -126,7 +126,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     without_golden = number_of[questions.image_ids] >= 0
     without_golden[pair_rows[pair_rows >= 0]] = False
     return GoldenPairs(
-        pairs=_take_or_empty(pairs, pair_rows),
+        pairs=_take_pairs(pairs, pair_rows),
         valid=valid,
         images=number[image],
         without_golden=pairs.take(without_golden),
@@ -137,7 +137,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     )
 
 
-def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
+def _pairs_with_original(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
     """Return all pairs that a subset may propose, with the original labels of all images."""
     proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
@@ -152,16 +152,16 @@ def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
     members, sends = predicts.copy(), predicts.copy()
     members[candidates] = np.where(original, predicts[candidates], result.proposes)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
-    return questions, Pairs(members, sends)
+    return questions, ProposedPairs(members, sends)
 
 
-def _take_or_empty(pairs: Pairs, rows: _Ints) -> Pairs:
+def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
     """Select the pairs at some rows; row -1 gives a pair that no model proposes."""
     is_pair = (rows >= 0)[:, None]
-    return Pairs(pairs.members[rows] & is_pair, pairs.sends[rows] & is_pair)
+    return ProposedPairs(pairs.members[rows] & is_pair, pairs.sends[rows] & is_pair)
 
 
-def _check(valid: _Bools, images: int) -> None:
+def _check_has_valid(valid: _Bools, images: int) -> None:
     if not valid.size:
         raise DataError(
             "missing-golden",

@@ -29,10 +29,10 @@ from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import encode_pairs
-from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, best_pairs, join_model
+from reassess.proposals.model_rows import BestPairs, ImageNumbers, JoinedModel, find_best_pairs, join_model
 
 _Bools = npt.NDArray[np.bool_]
-USUAL_PER_IMAGE = 7.4  # as in the votes of ReaL
+DEFAULT_PER_IMAGE = 7.4  # as in the votes of ReaL
 _Ints = npt.NDArray[np.int64]
 _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
@@ -94,7 +94,7 @@ def propose(
     models: _Models,
     original: LabelSets | None = None,
     *,
-    per_image: float = USUAL_PER_IMAGE,
+    per_image: float = DEFAULT_PER_IMAGE,
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
@@ -158,27 +158,27 @@ def propose(
     index = ImageNumbers(match, labels.images, benchmark.images)
     unordered = [
         join_model(name, predictions, index, labels, ignore_unknown, benchmark)
-        for name, predictions in _pairs_of(models)
+        for name, predictions in _iterate_models(models)
     ]
-    _check_names([model.name for model in unordered])
+    _check_model_names([model.name for model in unordered])
     places = index.places
     joined = {model.name: model.renumbered(places) for model in sorted(unordered, key=lambda model: model.name)}
     images = _ImageTable.of(list(joined.values()), index, labels)
     to_raters, is_set_aside, is_predicted = images.to_raters, images.is_set_aside, images.is_predicted
-    fixed = _fixed_pairs(joined.values(), images)
-    limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
+    fixed = _fixed_pair_keys(joined.values(), images)
+    limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed.size)
     best = {
-        name: best_pairs(predictions.in_classes(labels.classes), joined[name], to_raters, limit + 1)
-        for name, predictions in _pairs_of(models)
+        name: find_best_pairs(predictions.in_classes(labels.classes), joined[name], to_raters, limit + 1)
+        for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
-    most_probable = _most_probable(best.values(), fixed, limit)
+    most_probable = _choose_most_probable(best.values(), fixed, limit)
     return ProposalResult(
-        candidates=_candidates(joined, images, best, most_probable, labels.classes),
+        candidates=_make_candidates(joined, images, best, most_probable, labels.classes),
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(_proposing_model(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
+        models=tuple(_count_model_images(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
         is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
         is_sent=images.sends[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
@@ -187,14 +187,14 @@ def propose(
     )
 
 
-def _pairs_of(models: _Models) -> Iterable[tuple[str, Predictions]]:
+def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
     for pair in models.items() if isinstance(models, Mapping) else models:
         check_type(tuple, pair, value_name="a model with its name", fix="{NAME: PREDICTIONS}")
         check_type(Predictions, pair[1])
         yield pair
 
 
-def _check_names(names: list[str]) -> None:
+def _check_model_names(names: list[str]) -> None:
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
     check_unique(names, thing="a model")
@@ -207,29 +207,29 @@ def _check_names(names: list[str]) -> None:
         )
 
 
-def _proposing_model(model: JoinedModel, images: int) -> ProposingModel:
+def _count_model_images(model: JoinedModel, images: int) -> ProposingModel:
     """Count the images that a model misses, of all models' images, and its unknown images."""
     known = int(np.count_nonzero(model.images >= 0))
     return ProposingModel(name=model.name, kind=model.kind, missing=images - known, unknown=model.images.size - known)
 
 
-def _first_pairs(model: JoinedModel, images: _ImageTable) -> _Ints:
+def _find_first_candidates(model: JoinedModel, images: _ImageTable) -> _Ints:
     """Find the rows of a model whose first class is a candidate."""
     is_known = (model.images >= 0) & (model.top1 >= 0)
     return np.flatnonzero(is_known & images.to_raters[model.images])
 
 
-def _fixed_pairs(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
+def _fixed_pair_keys(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
     """Return the keys of pairs that are candidates for every N: original labels and first classes."""
     labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
     keys = [encode_pairs(labelled, images.original[labelled])]
     for model in models:
-        rows = _first_pairs(model, images)
+        rows = _find_first_candidates(model, images)
         keys.append(encode_pairs(model.images[rows], model.top1[rows]))
     return np.unique(np.concatenate(keys))
 
 
-def _limit(per_image: float, images: int, fixed: int) -> int:
+def _max_candidates(per_image: float, images: int, fixed: int) -> int:
     """Compute the largest number of candidates with a mean of at most `per_image` per image."""
     limit = math.floor(per_image * images)
     limit += (limit + 1) / images <= per_image if images else 0  # the product may be rounded down
@@ -244,7 +244,7 @@ def _limit(per_image: float, images: int, fixed: int) -> int:
     return limit
 
 
-def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
+def _choose_most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
     """Compute N, the number of most probable pairs of each model that can be candidates."""
     best = list(best)
     if not best:
@@ -261,7 +261,7 @@ def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
     return int(appears[further]) - 1 if appears.size > further else max(pairs.pairs for pairs in best)
 
 
-def _candidates(
+def _make_candidates(
     models: Mapping[str, JoinedModel],
     images: _ImageTable,
     best: Mapping[str, BestPairs],
@@ -272,7 +272,9 @@ def _candidates(
     zeros = np.zeros(labelled.size, np.int64)
     parts = [(labelled, images.original[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
     for source, name in enumerate(models, 1):
-        image_ids, class_ids, ranks, probabilities = _proposed_by(models[name], images, best.get(name), most_probable)
+        image_ids, class_ids, ranks, probabilities = _list_model_candidates(
+            models[name], images, best.get(name), most_probable
+        )
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
@@ -282,11 +284,11 @@ def _candidates(
     )
 
 
-def _proposed_by(
+def _list_model_candidates(
     model: JoinedModel, images: _ImageTable, best: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Return the images, classes, ranks and probabilities of the candidates of a model."""
-    rows = _first_pairs(model, images)
+    rows = _find_first_candidates(model, images)
     image_ids, class_ids = model.images[rows], model.top1[rows].astype(np.int64)
     if best is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)

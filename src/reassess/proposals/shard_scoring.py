@@ -22,8 +22,8 @@ from reassess.proposals.preprocessing import Transform
 from reassess.proposals.shards import Shard, Shards
 
 Pixels = npt.NDArray[np.uint8]
-_PART = 8  # images that a process decodes at a time
-_AHEAD = 2  # batches to decode ahead
+_IMAGES_PER_PART = 8  # images that a process decodes at a time
+_BATCHES_AHEAD = 2  # batches to decode ahead
 _MIN_SECONDS = 5  # estimated decoding time to start processes, whose start takes one or two seconds
 _Batches = Generator[list[Pixels | str], None, None]
 
@@ -45,7 +45,7 @@ def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _
     if workers == 0 or not batches:
         yield from _decode_ahead(decode, batches, 0)
         return
-    sample = batches[0][:_PART]
+    sample = batches[0][:_IMAGES_PER_PART]
     start = time.perf_counter()
     first = [decode(row) for row in sample]
     seconds = (time.perf_counter() - start) / len(sample)
@@ -58,16 +58,16 @@ def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _
 
 def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
     """Decode batches in other processes, some batches ahead; without workers, in this process."""
-    parts = [list(_parts(batch)) for batch in batches]
-    ahead = _AHEAD * max(map(len, parts), default=1)
+    parts = [list(_split_batch(batch)) for batch in batches]
+    ahead = _BATCHES_AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
     with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
         for of_batch in parts:
             yield [pixels for _ in of_batch for pixels in next(results)]
 
 
-def _parts(batch: range) -> Iterable[range]:
-    return (batch[at : at + _PART] for at in range(0, len(batch), _PART))
+def _split_batch(batch: range) -> Iterable[range]:
+    return (batch[at : at + _IMAGES_PER_PART] for at in range(0, len(batch), _IMAGES_PER_PART))
 
 
 def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
@@ -124,7 +124,7 @@ def _score_batch(
         _refuse_nan(scores, names)
         outputs.check_kind(scores, names)
         kept = outputs.of_classes(scores)
-        halves = _as_float16(kept, names)
+        halves = _to_float16(kept, names)
     moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(kept)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
@@ -142,7 +142,7 @@ def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
         )
 
 
-def _as_float16(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
+def _to_float16(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
     """Convert scores to float16; `DataError` if a score is larger than any float16."""
     with np.errstate(over="ignore"):
         halves = scores.astype(np.float16)

@@ -116,7 +116,7 @@ class Shards:
         with path.open("rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
-                    shard = _shard_of(arrays)
+                    shard = _make_shard(arrays)
                 fits = shard.is_of(self.rows(number), self.outputs)
             except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
                 raise self._damaged(path) from error
@@ -133,7 +133,7 @@ class Shards:
         return self.folder / f"{number:06d}.npz"
 
 
-def _shard_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
+def _make_shard(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
     rows, unreadable = (arrays[name].astype(np.int64, casting="safe") for name in ("rows", "unreadable"))
     reasons = dict(zip(unreadable.tolist(), arrays["reasons"].astype(str).tolist(), strict=True))
     return Shard(rows=rows, scores=arrays["scores"], reasons=reasons, moved=int(arrays["moved"]))

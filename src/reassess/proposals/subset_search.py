@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from reassess.core import ModelSubset, ProposalResult
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, sent_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, ProposedPairs, find_sent_pairs
 
-MOST_EXACT = 20  # models; each further model doubles time and memory, half a second and 50 MiB here
-_SMALL = 0.01  # hits added to each model, so that of models without hits, the one with the fewest candidates is first
-_INFINITE = np.iinfo(np.int64).max
+MAX_EXACT_MODELS = 20  # models; each further model doubles time and memory, half a second and 50 MiB here
+_PSEUDO_HITS = (
+    0.01  # hits added to each model, so that of models without hits, the one with the fewest candidates is first
+)
+_MAX_INT64 = np.iinfo(np.int64).max
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
@@ -47,9 +49,11 @@ class SubsetSearch:
 
         Of subsets with equal hits and candidates, the one with the fewest models is used, then the first.
         """
-        fewest = np.full(int(self.hits.max()) + 1, _INFINITE)
+        fewest = np.full(int(self.hits.max()) + 1, _MAX_INT64)
         np.minimum.at(fewest, self.hits, self.candidates)  # per number of hits
-        beyond = np.minimum.accumulate(np.append(fewest[1:], _INFINITE)[::-1])[::-1]  # fewest candidates with more hits
+        beyond = np.minimum.accumulate(np.append(fewest[1:], _MAX_INT64)[::-1])[
+            ::-1
+        ]  # fewest candidates with more hits
         rows = np.flatnonzero((self.candidates == fewest[self.hits]) & (fewest < beyond)[self.hits])
         order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
         return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
@@ -57,11 +61,15 @@ class SubsetSearch:
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
     """Measure subsets on golden pairs: all subsets of up to 20 models, or a greedy order of more models."""
-    pairs, valid = sent_pairs(result), golden.pairs.take(golden.valid)
-    return _measure_all(pairs, valid) if len(result.models) <= MOST_EXACT else _measure_greedy(pairs, valid)
+    pairs, valid = find_sent_pairs(result), golden.pairs.take(golden.valid)
+    return (
+        _measure_all_subsets(pairs, valid)
+        if len(result.models) <= MAX_EXACT_MODELS
+        else _measure_greedy_search(pairs, valid)
+    )
 
 
-def _measure_all(pairs: Pairs, valid: Pairs) -> SubsetSearch:
+def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
     models = pairs.members.shape[1]
     return SubsetSearch(
         models=models,
@@ -72,7 +80,7 @@ def _measure_all(pairs: Pairs, valid: Pairs) -> SubsetSearch:
     )
 
 
-def count_by_subset(pairs: Pairs) -> _Ints:
+def count_by_subset(pairs: ProposedPairs) -> _Ints:
     """Count the pairs that each subset except the empty one proposes; int64 of shape (2 ** K - 1,).
 
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The
@@ -84,11 +92,11 @@ def count_by_subset(pairs: Pairs) -> _Ints:
     counts = np.zeros(2**models, np.int64)
     for masks, weight in ((members, 1), (sends, 1), (members | sends, -1)):
         np.add.at(counts, masks, weight)
-    missed = subset_sums(counts)[::-1]  # over the masks that are subsets of the complement of each subset
+    missed = sum_over_subsets(counts)[::-1]  # over the masks that are subsets of the complement of each subset
     return len(pairs) - missed[1:]
 
 
-def subset_sums(counts: _Ints) -> _Ints:
+def sum_over_subsets(counts: _Ints) -> _Ints:
     """Sum, for each subset, the counts of all its subsets; int64 of shape (2 ** K,).
 
     Source: Yates (1937), The Design and Analysis of Factorial Experiments; one pass per model.
@@ -102,7 +110,7 @@ def subset_sums(counts: _Ints) -> _Ints:
     return sums
 
 
-def _measure_greedy(pairs: Pairs, valid: Pairs) -> SubsetSearch:
+def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
     """Measure a greedy order: each step adds the model with the most further hits per further candidate."""
     models = pairs.members.shape[1]
     growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid)
@@ -111,7 +119,7 @@ def _measure_greedy(pairs: Pairs, valid: Pairs) -> SubsetSearch:
     for _ in range(models):
         remaining = np.flatnonzero(~subset)
         counts = [(growing_hits.count_with(model), growing.count_with(model)) for model in remaining.tolist()]
-        gains = [(new_hits - hits + _SMALL) / (count - candidates + 1) for new_hits, count in counts]
+        gains = [(new_hits - hits + _PSEUDO_HITS) / (count - candidates + 1) for new_hits, count in counts]
         best = int(np.argmax(gains))
         hits, candidates = counts[best]
         subset[remaining[best]] = True
@@ -127,7 +135,7 @@ def _measure_greedy(pairs: Pairs, valid: Pairs) -> SubsetSearch:
 class _GrowingSubset:
     """A growing subset, and counts of the pairs that it proposes; equal pairs are counted together."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: ProposedPairs) -> None:
         models = pairs.members.shape[1]
         packed = np.packbits(np.concatenate([pairs.members, pairs.sends], axis=1), axis=1)
         rows, self._counts = np.unique(packed, axis=0, return_counts=True)
@@ -146,14 +154,16 @@ class _GrowingSubset:
         self._is_sent |= self._sends[model]
 
 
-class SubsetMeasure:
+class SubsetMeter:
     """A measure of single subsets, for the result of a choice."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
         self._names = result.names
         self._golden = golden
-        self._pairs = sent_pairs(result)
-        self._sent, self._predicted = (Pairs(images, images) for images in (result.is_sent, result.is_predicted))
+        self._pairs = find_sent_pairs(result)
+        self._sent, self._predicted = (
+            ProposedPairs(images, images) for images in (result.is_sent, result.is_predicted)
+        )
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """Measure a subset, bool of shape (K,)."""

@@ -19,19 +19,24 @@ from reassess.core.image_names import match_images
 from reassess.core.items import require_questions, take_items
 from reassess.errors import DataError
 
-USUAL_SIZE = 8  # classes per task
-_WHOLE, _REST, _UNDER, _NO_PARENT = "all of the image", "the rest of the image", "under", "no common parent"
-_TOGETHER, _ALONE = "any two together on", "some two together on no other image"
-TASKS_WITH = {  # description of tasks, by the beginning of their reason
-    _WHOLE: "all classes of their image",
-    _REST: "the last class of their image",
-    _UNDER: "classes under a common parent",
+DEFAULT_TASK_SIZE = 8  # classes per task
+_WHOLE_IMAGE, _REST_OF_IMAGE, _UNDER_PARENT, _NO_PARENT = (
+    "all of the image",
+    "the rest of the image",
+    "under",
+    "no common parent",
+)
+_SHARED_IMAGES, _NO_SHARED_IMAGE = "any two together on", "some two together on no other image"
+TASK_DESCRIPTIONS = {  # description of tasks, by the beginning of their reason
+    _WHOLE_IMAGE: "all classes of their image",
+    _REST_OF_IMAGE: "the last class of their image",
+    _UNDER_PARENT: "classes under a common parent",
     _NO_PARENT: "classes without a common parent",
-    _TOGETHER: "classes together on several images",
-    _ALONE: "two classes together on no other image",
+    _SHARED_IMAGES: "classes together on several images",
+    _NO_SHARED_IMAGE: "two classes together on no other image",
 }
-_LONGEST = 0.99  # quantile of the times of votes; longer times count as this quantile
-_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
+_MAX_SECONDS_QUANTILE = 0.99  # quantile of the times of votes; longer times count as this quantile
+_MAX_DENSE_CLASSES = 4_000  # up to this number of classes, a dense table is used
 _MIN_GAIN = 1e-9  # of an exchange
 _Ints = npt.NDArray[np.int64]
 
@@ -41,7 +46,11 @@ _Explain = Callable[[_Ints], str]
 
 
 def make_tasks(
-    questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hierarchy | None = None, golden: Votes | None = None
+    questions: Questions,
+    *,
+    size: int = DEFAULT_TASK_SIZE,
+    hierarchy: Hierarchy | None = None,
+    golden: Votes | None = None,
 ) -> Tasks:
     """Group questions into tasks: a few similar classes of one image per task.
 
@@ -87,8 +96,8 @@ def make_tasks(
     check_type(Questions, questions)
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
-        questions = _without_golden(questions, golden)
-    distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
+        questions = _remove_golden(questions, golden)
+    distances, explain = _image_distances(questions) if hierarchy is None else _hierarchy_distances(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -96,15 +105,15 @@ def make_tasks(
     for image in range(len(questions.images)):
         classes = class_ids[starts[image] : starts[image + 1]]
         if classes.size <= size:
-            groups += [(image, classes, _WHOLE)] if classes.size else []
+            groups += [(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
-        parts = _group(classes, distances(classes), size)
+        parts = _split_into_tasks(classes, distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
-        groups += [(image, part, explain(part) if part.size > 1 else _REST) for part in parts]
-    return _tasks(questions, groups)
+        groups += [(image, part, explain(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
+    return _tasks_from_groups(questions, groups)
 
 
-def _without_golden(questions: Questions, golden: Votes) -> Questions:
+def _remove_golden(questions: Questions, golden: Votes) -> Questions:
     classes = questions.classes.merge(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = match_images(questions.images, golden.images)[questions.image_ids]
@@ -112,7 +121,7 @@ def _without_golden(questions: Questions, golden: Votes) -> Questions:
     return require_questions(take_items(questions, rows))
 
 
-def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
+def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
     sizes = np.array([part.size for _, part, _ in groups], np.int64)
     none = np.empty(0, np.int64)
     return Tasks(
@@ -128,7 +137,7 @@ def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Ta
     )
 
 
-def _group(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
     """Split the classes of an image into tasks, with ascending class ids in each task."""
     from scipy.cluster.hierarchy import average, cophenet, leaves_list
     from scipy.spatial.distance import squareform
@@ -138,11 +147,11 @@ def _group(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> l
     task = np.empty(class_ids.size, np.int64)
     for number, part in enumerate(_split_leaves(leaves, squareform(cophenet(tree))[leaves[:-1], leaves[1:]], size)):
         task[part] = number
-    _exchange(task, distances)
+    _exchange_classes(task, distances)
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
 
 
-def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
+def _exchange_classes(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
     """Exchange classes of two tasks, the best pair first, while this reduces the distances within tasks."""
     rows = np.arange(task.size)
     while True:
@@ -177,7 +186,7 @@ def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> li
     return np.split(leaves, best[large][1][:-1])
 
 
-def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
+def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
     """Return distances of classes by the shared beginning of their paths from the root."""
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
@@ -188,7 +197,7 @@ def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
 
     def explain(class_ids: _Ints) -> str:
         common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
-        return f"{_UNDER} {common[-1]}" if common else _NO_PARENT
+        return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
     return distances, explain
 
@@ -200,7 +209,7 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
+def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
     """Return the Jaccard distances of classes by their images."""
     from scipy.sparse import csr_array
 
@@ -208,7 +217,7 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
     incidence = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
     together = csr_array(incidence.T @ incidence)
-    table = together.toarray() if classes.size <= _DENSE_CLASSES else None  # much faster to index
+    table = together.toarray() if classes.size <= _MAX_DENSE_CLASSES else None  # much faster to index
 
     def count_common(class_ids: _Ints) -> _Ints:
         at = np.searchsorted(classes, class_ids)
@@ -221,7 +230,7 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
 
     def explain(class_ids: _Ints) -> str:
         images = int(count_common(class_ids).min())
-        return _ALONE if images == 1 else f"{_TOGETHER} {images} images or more"
+        return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
     return distances, explain
 
@@ -276,4 +285,4 @@ def seconds_per_vote(votes: Votes) -> float:
             "no vote has a time",
             fix="use votes with a column seconds, or a number of seconds per vote",
         )
-    return float(np.minimum(seconds, np.quantile(seconds, _LONGEST)).mean())
+    return float(np.minimum(seconds, np.quantile(seconds, _MAX_SECONDS_QUANTILE)).mean())

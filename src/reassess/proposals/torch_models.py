@@ -21,11 +21,11 @@ from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import join_first
 
 _WEIGHT_KEYS = ("state_dict", "model", "model_state_dict")  # of the weights in checkpoints of training scripts
-_PARALLEL = "module."  # prefix of each name if the model was trained on several devices
+_PARALLEL_PREFIX = "module."  # prefix of each name if the model was trained on several devices
 _HUB_TIMEOUT = 10  # seconds
 
 
-def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
+def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) -> Any:
     """Build a model with the weights in a file, and with their number of outputs."""
     weights = _load_weights(path)
     model = build(False, None)
@@ -77,11 +77,11 @@ def _load_weights(path: Path) -> dict[str, Any]:
             found=type(content).__name__,
             fix="torch.save(model.state_dict(), path)",
         )
-    return {name.removeprefix(_PARALLEL): tensor for name, tensor in content.items()}
+    return {name.removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in content.items()}
 
 
 @contextmanager
-def downloads_of(library: str) -> Iterator[None]:
+def download_if_online(library: str) -> Iterator[None]:
     """Let a library download weights in a block, or use only cached weights.
 
     Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
@@ -91,7 +91,7 @@ def downloads_of(library: str) -> Iterator[None]:
         if is_offline():
             import torch.hub
 
-            changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse))
+            changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse_download))
             changes.enter_context(redirect_stderr(StringIO()))
             changes.enter_context(redirect_stdout(StringIO()))
         try:
@@ -104,7 +104,7 @@ def downloads_of(library: str) -> Iterator[None]:
         yield
 
 
-def _refuse(*_: object, **__: object) -> None:
+def _refuse_download(*_: object, **__: object) -> None:
     raise OSError("weights are not in the cache, and the network is not used")
 
 
@@ -124,12 +124,12 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
     with importing("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
-        raise _unknown_model(source, name, timm.list_models())
+        raise _unknown_model_error(source, name, timm.list_models())
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
 
-    model = _build_with_weights(source, build)
+    model = _build_from_source(source, build)
     transform = None if source.transform else _timm_transform(source, timm.data.resolve_model_data_config(model))
     return _make_model(source, model, transform, device, f"timm {timm.__version__}")
 
@@ -140,14 +140,14 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:
-        raise _unknown_model(source, name, models)
+        raise _unknown_model_error(source, name, models)
     weights = torchvision.models.get_model_weights(name).DEFAULT
 
     def build(pretrained: bool, outputs: int | None) -> Any:
         options = {} if outputs is None else {"num_classes": outputs}
         return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
 
-    model = _build_with_weights(source, build)
+    model = _build_from_source(source, build)
     preset = weights.transforms()
     transform = Transform(
         size=preset.resize_size[0],
@@ -159,7 +159,7 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
     return _make_model(source, model, transform, device, f"torchvision {torchvision.__version__}")
 
 
-def _unknown_model(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
+def _unknown_model_error(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
     near = get_close_matches(name, names, n=3)
     library = source.name.partition(":")[0]
     fix = f"did you mean {' or '.join(f'{library}:{match}' for match in near)}?" if near else None
@@ -189,12 +189,12 @@ def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
     )
 
 
-def _build_with_weights(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
+def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
     """Build the model with the weights of its source, and with their number of outputs."""
     if source.checkpoint is not None:
-        return with_weights(build, Path(source.checkpoint))
+        return build_with_checkpoint(build, Path(source.checkpoint))
     try:
-        with downloads_of(source.name.partition(":")[0]):
+        with download_if_online(source.name.partition(":")[0]):
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # depends on the library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -233,7 +233,11 @@ def _make_model(
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    facts = {"weights": _hash(model), "library": f"{library}, torch {torch.__version__}", "device": str(torch_device)}
+    facts = {
+        "weights": _hash_weights(model),
+        "library": f"{library}, torch {torch.__version__}",
+        "device": str(torch_device),
+    }
     return ImageModel(source.name, function, transform, source.outputs, facts)
 
 
@@ -251,7 +255,7 @@ def _open_device(name: str | None) -> Any:
     return device
 
 
-def _hash(model: Any) -> str:
+def _hash_weights(model: Any) -> str:
     """Hash the weights and their names with SHA-256."""
     import torch
 

@@ -23,9 +23,15 @@ from reassess.proposals.shards import Shards
 from reassess.text import count_noun, join_first
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_HASH = 12  # digits of a hash to show
-_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
-_VERSION = 3
+_HASH_DIGITS = 12  # digits of a hash to show
+_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER = (
+    "run.json",
+    "images.parquet",
+    "outputs.json",
+    "lock",
+    "shards",
+)
+_RECORD_VERSION = 3
 
 
 def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
@@ -48,12 +54,12 @@ def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
         change = f"without {key} before, with one now" if before is None else f"with {key} before, without one now"
         yield f"{parent}: {change}" if parent else change
     elif before != now:
-        yield f"{name}: {_format(before)} before, {_format(now)} now"
+        yield f"{name}: {_format_value(before)} before, {_format_value(now)} now"
 
 
-def _format(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, str):
-        return value[:_HASH] if _SHA256.fullmatch(value) else value
+        return value[:_HASH_DIGITS] if _SHA256.fullmatch(value) else value
     return "none" if value is None else json.dumps(value)
 
 
@@ -99,14 +105,14 @@ class UnfinishedRun:
 
     def shards(self, file: Path) -> Path:
         """Return the folder of the shards of a file."""
-        return self.folder / _SHARDS / file.stem
+        return self.folder / _SHARDS_FOLDER / file.stem
 
     def has_written(self, path: Path) -> bool:
         """Return whether this run wrote a file before it was stopped."""
-        records = [self.folder / _RECORD, self.folder / _OUTPUTS]
+        records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
         if not all(map(exists, records)) or not exists(path) or not path.is_file():
             return False
-        digest = _read_json(self.folder / _OUTPUTS).get(self._key(path))
+        digest = _read_json(self.folder / _OUTPUTS_FILE).get(self._key(path))
         return digest is not None and digest == sha256(path)
 
     @property
@@ -119,11 +125,11 @@ class UnfinishedRun:
 
         `files` maps final to temporary paths. Remove output files that an interrupted run has written.
         """
-        for key in _read_json(self.folder / _OUTPUTS) if exists(self.folder / _OUTPUTS) else ():
+        for key in _read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
         hashes = {self._key(path): sha256(temporary) for path, temporary in files.items()}
-        _write_json(self.folder / _OUTPUTS, hashes)
+        _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
     def begin(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
@@ -133,11 +139,11 @@ class UnfinishedRun:
         is stopped, the exception has a note about the finished part; without a finished shard, the folder is removed.
         """
         self._refuse_other()
-        with _locked(self.folder / _LOCK):
+        with _lock_run(self.folder / _LOCK_FILE):
             is_ours = False
             try:
-                self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images, shards)
-                (self.folder / _SHARDS).mkdir(exist_ok=True)
+                self._record({"schema": "reassess/predict-run", "version": _RECORD_VERSION, **run}, images, shards)
+                (self.folder / _SHARDS_FOLDER).mkdir(exist_ok=True)
                 is_ours = True
                 yield
             except BaseException as error:
@@ -152,11 +158,11 @@ class UnfinishedRun:
 
     def end(self) -> None:
         """Remove the folder: the record first, since the folder belongs to no run without it."""
-        (self.folder / _RECORD).unlink(missing_ok=True)
+        (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
-            shutil.rmtree(self.folder / _SHARDS)
+            shutil.rmtree(self.folder / _SHARDS_FOLDER)
             temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
-            for path in (*temporary, *(self.folder / name for name in (_IMAGES, _OUTPUTS, _LOCK))):
+            for path in (*temporary, *(self.folder / name for name in (_IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE))):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()
 
@@ -165,10 +171,10 @@ class UnfinishedRun:
 
     def _record(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
         now = {name: images.stamp(row) for row, name in enumerate(images.names)}
-        if (self.folder / _RECORD).exists():
-            before = read_image_record(self.folder / _IMAGES)
-            changes = [*describe_changes(_read_json(self.folder / _RECORD), run)]
-            renewed = [] if changes else _find_renewed(before, now, shards)
+        if (self.folder / _RECORD_FILE).exists():
+            before = read_image_record(self.folder / _IMAGES_FILE)
+            changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), run)]
+            renewed = [] if changes else _find_changed_without_scores(before, now, shards)
             changes += describe_image_changes(
                 before | {images.names[row]: now[images.names[row]] for row in renewed}, now
             )
@@ -187,23 +193,23 @@ class UnfinishedRun:
                     fix=f"use the same settings to continue, or start again: rm -r {self.folder}",
                 )
         # Start a new run, without files of an earlier run.
-        if (self.folder / _SHARDS).is_dir():
-            shutil.rmtree(self.folder / _SHARDS)
-        (self.folder / _OUTPUTS).unlink(missing_ok=True)
+        if (self.folder / _SHARDS_FOLDER).is_dir():
+            shutil.rmtree(self.folder / _SHARDS_FOLDER)
+        (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
         self._write_images(now)
-        _write_json(self.folder / _RECORD, run)
+        _write_json(self.folder / _RECORD_FILE, run)
 
     def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
         import polars as pl
 
         stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
-        write_table(self.folder / _IMAGES, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
+        write_table(self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
 
     def _refuse_other(self) -> None:
         """Raise if the path is a file, or a folder with other files."""
-        own_names = {_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS}
+        own_names = {_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER}
         if self.folder.is_file() or (
-            not (self.folder / _RECORD).exists()
+            not (self.folder / _RECORD_FILE).exists()
             and any(path.name not in own_names for path in self.folder.glob("[!.]*"))
         ):
             raise DataError(
@@ -217,7 +223,7 @@ class UnfinishedRun:
         return path.relative_to(self.output.parent).as_posix()
 
 
-def _find_renewed(
+def _find_changed_without_scores(
     before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
 ) -> list[int]:
     """Find rows of changed images without scores; empty if the runs have different images."""
@@ -244,7 +250,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _locked(path: Path) -> TextIO:
+def _lock_run(path: Path) -> TextIO:
     """Lock a run until the returned file is closed; `DataError` if another process has locked it."""
     path.parent.mkdir(exist_ok=True)
     try:

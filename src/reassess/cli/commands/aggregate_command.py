@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, parse_method
-from reassess.aggregation.em_inputs import POOLING
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
 from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
@@ -55,7 +55,7 @@ from reassess.text import count_noun, join_first
     "--pooling",
     type=Range(0, 1e12),
     metavar="K",
-    help=f"Votes of the average rater added to each rater's.  [default: {POOLING:g}; 0 for imagenet-real]",
+    help=f"Votes of the average rater added to each rater's.  [default: {DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
@@ -84,7 +84,7 @@ def aggregate(
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
-        warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
+        warn_of_early_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=call.force)

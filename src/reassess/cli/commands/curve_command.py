@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from reassess.aggregation import (
-    DEFAULT_RULES,
+    DEFAULT_STOP_RULES,
     METHODS,
     Goal,
     MeasuredCurve,
@@ -16,10 +16,10 @@ from reassess.aggregation import (
     StopReplay,
     measure_curves,
     parse_method,
-    remake,
+    recompute,
     replay_stops,
 )
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
 from reassess.cli.curve_inputs import CurveParts, load_curve_parts
 from reassess.cli.help_pages import Command, in_benchmark
@@ -148,7 +148,7 @@ def curve(
         if stops:
             replays[file] = _replay(call, curves[-1], part, curve_parts, stops)
     if replays and curve_parts.benchmark.stop is not None:
-        warn_of_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
+        warn_of_early_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
         _write(call, output, curves_measured, curve_parts.rules, replays)
     if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
@@ -210,7 +210,7 @@ def _replay(
     with at(curve.file):
         assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
-        recomputed = remake(
+        recomputed = recompute(
             scores,
             answers.all_votes,
             experts=answers.experts,
@@ -227,7 +227,7 @@ def _replay(
         first_votes = recomputed.label_votes
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
-        rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
+        rules = sorted({*stops, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(with_progress, call, what=f"{curve.file}, replaying votes")
         return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
 

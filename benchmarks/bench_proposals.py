@@ -135,7 +135,7 @@ def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> 
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )
-    valid = valid[golden.valid & (valid >= 0)]
+    valid = valid[golden.is_valid & (valid >= 0)]
     measured = []
     for subset in subsets.tolist():
         models = [model for model in range(MODELS) if subset >> model & 1]

@@ -35,10 +35,10 @@ def test_copying_pair_is_reported_with_counts() -> None:
     result = find_dependent_raters(simulate(np.random.default_rng(0), copied=1))
     pair = result.pairs[0]
     assert [pair.raters for pair in result.pairs] == [(18, 19)]
-    assert pair.agreed == pair.common == pair.clusters
-    assert 0.4 * pair.common < pair.expected < 0.8 * pair.common
+    assert pair.n_agreements == pair.n_common == pair.n_clusters
+    assert 0.4 * pair.n_common < pair.expected_agreements < 0.8 * pair.n_common
     assert pair.z > 5
-    assert (result.tested, result.untested) == (190, 0)
+    assert (result.n_tested, result.n_untested) == (190, 0)
 
 
 def test_independent_raters_are_rarely_reported() -> None:
@@ -67,7 +67,7 @@ def test_hard_items_neither_raise_alarms_nor_hide_copiers(
     assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) <= 2
     copied = [find_dependent_raters(hard_items(seed, copied=0.5)) for seed in seeds]
     assert [[pair.raters for pair in result.pairs] for result in copied].count([(13, 14)]) >= 11
-    assert all(result.median > 0.3 for result in copied)
+    assert all(result.median_excess > 0.3 for result in copied)
     monkeypatch.setattr(module, "_empirical_null", lambda _: (0.0, 1.0))
     assert sum(bool(find_dependent_raters(hard_items(seed)).pairs) for seed in seeds) >= 8
 
@@ -114,8 +114,8 @@ def test_pairs_match_loop_over_votes(monkeypatch: pytest.MonkeyPatch, shuffled: 
     spread = 1.4826 * statistics.median(abs(z - median) for z in excesses.values())
     for raters, (common, agreed, e, _, _, clusters) in expected.items():
         pair = pairs[raters]
-        assert (pair.common, pair.agreed, pair.clusters) == (common, agreed, clusters)
-        assert pair.expected == pytest.approx(e)
+        assert (pair.n_common, pair.n_agreements, pair.n_clusters) == (common, agreed, clusters)
+        assert pair.expected_agreements == pytest.approx(e)
         assert pair.z == pytest.approx((excesses[raters] - median) / max(spread, 1))
 
 
@@ -132,7 +132,7 @@ def test_fewer_than_three_pairs_are_not_tested() -> None:
     answers[1] = answers[0]
     raters = np.stack([0 * items, 1 + 0 * items, 2 + items % 30])
     votes = Votes.from_columns(items, np.tile(items, 3), raters.ravel(), answers.ravel(), range(32), ("no", "yes"))
-    assert find_dependent_raters(votes) == Dependence(pairs=(), tested=0, untested=61)
+    assert find_dependent_raters(votes) == Dependence(pairs=(), n_tested=0, n_untested=61)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_few_raters_and_pairs_with_few_common_items_are_not_tested(
     raters: int, items: int, tested: int, untested: int
 ) -> None:
     result = find_dependent_raters(simulate(np.random.default_rng(7), raters=raters, items=items, each=raters))
-    assert (result.tested, result.untested) == (tested, untested)
+    assert (result.n_tested, result.n_untested) == (tested, untested)
 
 
 def test_too_many_raters_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     votes = simulate(np.random.default_rng(0), raters=4, items=100, each=4)
     result = find_dependent_raters(replace(votes, answer_ids=0 * votes.answer_ids))  # all answers are equal
-    assert (result.pairs, result.tested) == ((), 6)
+    assert (result.pairs, result.n_tested) == ((), 6)
     monkeypatch.setattr(module, "_MAX_CELLS", 4**2 * 3 - 1)
-    assert find_dependent_raters(votes).tested == 0
+    assert find_dependent_raters(votes).n_tested == 0

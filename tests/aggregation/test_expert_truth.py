@@ -28,15 +28,15 @@ def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least:
     """The experts' truth, if the experts are the raters too."""
     votes = cast(by_item, items, **options)
     golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
-    assert golden.by_experts.values.tolist() == golden.truth.tolist()
-    return golden.by_experts
+    assert golden.expert_truth.values.tolist() == golden.truth.tolist()
+    return golden.expert_truth
 
 
 @given(ANSWERS)
 def test_question_is_valid_if_more_than_half_of_experts_say_yes(answers: list[list[int]]) -> None:
     expected = [(1 if of_item.count(2) > len(of_item) / 2 else 0) if of_item else -1 for of_item in answers]
     truth = truth_by(answers)
-    assert (truth.values.tolist(), truth.undecided) == (expected, ())
+    assert (truth.values.tolist(), truth.undecided_items) == (expected, ())
 
 
 def test_at_least_applies_to_every_item() -> None:
@@ -66,7 +66,7 @@ def test_answer_needs_most_experts_and_enough(answers: list[list[int]], at_least
         expected.append(counts.index(max(counts)) if of_item and enough and is_unique else -1)
     truth = truth_by(answers, ("x", "y", "z"), at_least)
     assert truth.values.tolist() == expected
-    assert truth.undecided == tuple(
+    assert truth.undecided_items == tuple(
         f"item {name}" for name, value, size in zip("xyz", expected, sizes, strict=True) if size and value < 0
     )
 

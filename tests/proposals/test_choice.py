@@ -337,7 +337,7 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
     monkeypatch.setattr(subset_search, "MAX_EXACT_MODELS", most)
     result, golden = made_of({"one": [1, 0], "two": [1, 1]}, [1, 1])
     pairs = golden.questions
-    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.valid[:images])
+    golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.is_valid[:images])
     choice = choose_models(result, golden, recall=0.05)
     assert (choice.search_images, choice.check_images) == (0, images)
     assert choose_models(result, golden).chosen is None

@@ -46,7 +46,7 @@ class Method:
     uses_all_votes: bool  # whether the scores of a golden image depend on votes on other images
     is_biased_by_stop: bool  # whether the scores are biased if a stop rule ended the voting
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
-    needs: tuple[str, ...] = ()  # required options
+    required_options: tuple[str, ...] = ()  # required options
     defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each recorded option
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ METHODS: Mapping[str, Method] = {
         uses_all_votes=False,
         is_biased_by_stop=False,
         options=(*_GOLDEN_OPTIONS, "original", "truths_are_answers", *_MATRIX_OPTIONS),
-        needs=("experts",),
+        required_options=("experts",),
         defaults={"original": False, "at_least": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "em": Method(
@@ -95,7 +95,7 @@ METHODS: Mapping[str, Method] = {
         uses_all_votes=False,
         is_biased_by_stop=False,
         options=(*_GOLDEN_OPTIONS, "original", *_MATRIX_OPTIONS),
-        needs=("experts",),
+        required_options=("experts",),
         defaults={
             "original": True,
             "at_least": REAL_RECIPE.experts_at_least,
@@ -210,7 +210,7 @@ def aggregate(
             fix="give the experts' votes, or remove the other options",
         )
     result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
-    result.check()
+    result.warn_if_unreliable()
     return result
 
 
@@ -224,7 +224,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
             allowed=join_first(method.options, most=9) or "votes",
             fix=f"remove {unused[0]}, or choose another method",
         )
-    if any(need not in options for need in method.needs):
+    if any(need not in options for need in method.required_options):
         raise DataError(
             "missing-golden",
             f"method {name} needs golden answers",
@@ -275,12 +275,14 @@ def _run_default_method(
         "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
     }
     trial = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
-    method = "calibrated" if trial.is_better("calibrated", "em", errors=1) else "em"
+    method = "calibrated" if trial.is_better("calibrated", "em", n_standard_errors=1) else "em"
     result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(trial, method))
     if method == "em":
-        return replace(result, check=partial(result.check, lambda: trial))
+        return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: trial))
     item_truth = np.append(truth, -1)[experts.find(votes.items)]
-    return replace(result, check=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, trial))
+    return replace(
+        result, warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, trial)
+    )
 
 
 def _run_method(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
@@ -293,7 +295,7 @@ def _warn_if_calibrated_is_unreliable(
     result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenCrossValidation
 ) -> None:
     """Warn as calibrated does, and also if it decides against the majority without support."""
-    result.check()
+    result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
 
@@ -305,16 +307,16 @@ def _warn_if_calibrated_is_unreliable(
 
 def _explain_choice(trial: GoldenCrossValidation, method: str) -> str:
     """Explain why ``auto`` chose this method."""
-    if not trial.folds:
+    if not trial.n_folds:
         noun = "golden image" if trial.has_images else "golden item"
-        return f"{count_noun(np.unique(trial.unit).size, noun)} cannot show which method is better"
+        return f"{count_noun(np.unique(trial.unit_ids).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
-    first, second = (f"{trial.correct[each].sum():,.0f}" for each in (method, loser))
-    setting = f"in {trial.folds}-fold cross-validation on {count_noun(trial.unit.size, 'golden item')}"
+    first, second = (f"{trial.correctness[each].sum():,.0f}" for each in (method, loser))
+    setting = f"in {trial.n_folds}-fold cross-validation on {count_noun(trial.unit_ids.size, 'golden item')}"
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":
         return f"{result}, a difference of more than one standard error"
-    if trial.correct["calibrated"].sum() > trial.correct["em"].sum():
+    if trial.correctness["calibrated"].sum() > trial.correctness["em"].sum():
         return f"{result}, a difference of at most one standard error"
     return result
 

@@ -95,20 +95,20 @@ class RaterPair:
     """A pair of raters, and how often they agree."""
 
     raters: tuple[Id, Id]
-    common: int  # items with votes by both
-    clusters: int  # images of these items; for plain items the same number
-    agreed: int  # items where they agree
-    expected: float  # expected number of agreements, if they were independent given the truth
+    n_common: int  # items with votes by both
+    n_clusters: int  # images of these items; for plain items the same number
+    n_agreements: int  # items where they agree
+    expected_agreements: float  # expected number of agreements, if they were independent given the truth
     z: float  # agreements beyond the expected ones, compared with the other pairs: see `find_dependent_raters`
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
             "raters": list(self.raters),
-            "common": self.common,
-            "images": self.clusters,
-            "agreed": self.agreed,
-            "expected": self.expected,
+            "common": self.n_common,
+            "images": self.n_clusters,
+            "agreed": self.n_agreements,
+            "expected": self.expected_agreements,
             "z": self.z,
         }
 
@@ -120,18 +120,24 @@ class Dependence(Printable):
     pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first
     # Number of tested pairs: pairs with at least 20 common images, if there are at least three such pairs. 0 if there
     # are fewer than three raters, or too many for the test.
-    tested: int
-    untested: int  # number of other pairs with a common item
+    n_tested: int
+    n_untested: int  # number of other pairs with a common item
     # Excess agreement of the median tested pair, in standard errors. All raters share it, for example because some
     # items are hard for everyone.
-    median: float = 0.0
-    spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
+    median_excess: float = 0.0
+    excess_spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         pairs = [pair.to_json() for pair in self.pairs]
-        counts = {"tested": self.tested, "untested": self.untested}
-        return {"level": _SIGNIFICANCE_LEVEL, **counts, "median": self.median, "spread": self.spread, "pairs": pairs}
+        counts = {"tested": self.n_tested, "untested": self.n_untested}
+        return {
+            "level": _SIGNIFICANCE_LEVEL,
+            **counts,
+            "median": self.median_excess,
+            "spread": self.excess_spread,
+            "pairs": pairs,
+        }
 
 
 def find_dependent_raters(votes: Votes) -> Dependence:
@@ -163,7 +169,7 @@ def find_dependent_raters(votes: Votes) -> Dependence:
     """
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _MIN_RATERS or not len(votes) or raters**2 * answers > _MAX_CELLS:
-        return Dependence(pairs=(), tested=0, untested=0)
+        return Dependence(pairs=(), n_tested=0, n_untested=0)
     votes = _keep_first_votes(votes)
     sums = _sum_agreements(votes, _fit_rater_model(votes))
     first, second = np.nonzero(sums[..., 5] >= _MIN_CLUSTERS)
@@ -174,7 +180,11 @@ def find_dependent_raters(votes: Votes) -> Dependence:
     median, spread = _empirical_null([pair.z for pair in excesses])
     pairs = [replace(pair, z=(pair.z - median) / spread) for pair in excesses]
     return Dependence(
-        pairs=_select_significant(pairs), tested=len(pairs), untested=untested, median=median, spread=spread
+        pairs=_select_significant(pairs),
+        n_tested=len(pairs),
+        n_untested=untested,
+        median_excess=median,
+        excess_spread=spread,
     )
 
 
@@ -243,10 +253,10 @@ def _make_rater_pair(votes: Votes, first: int, second: int, sums: Floats) -> Rat
     z = (agreed - expected) / error if error > 0 else 0.0
     return RaterPair(
         raters=(votes.raters[first], votes.raters[second]),
-        common=int(common),
-        clusters=int(clusters),
-        agreed=int(agreed),
-        expected=expected,
+        n_common=int(common),
+        n_clusters=int(clusters),
+        n_agreements=int(agreed),
+        expected_agreements=expected,
         z=z,
     )
 

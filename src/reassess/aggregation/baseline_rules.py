@@ -70,7 +70,7 @@ def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_votes_by_class(on_golden)
-        pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
+        pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
         votes = votes_on_questions(votes, require_questions(pairs))
     return votes.with_full_scale()
 
@@ -79,12 +79,12 @@ def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) ->
     """Measure the rule that keeps a pair if one rater gave one of `answers`; one point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     judged = rows >= 0
-    raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
+    raters, valid = votes.rater_ids[judged], golden.is_valid[rows[judged]]
     kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
 
     counts = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
     points = {
-        rater: Point(threshold=None, hits=n_hits, kept=n_kept, valid=n_valid)
+        rater: Point(threshold=None, n_hits=n_hits, n_kept=n_kept, n_valid=n_valid)
         for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
         if n_kept and n_valid
     }
@@ -110,13 +110,13 @@ def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
     check_all_valid(
         votes.sizes[rows] > 0, value_name="golden questions without votes", name_of=golden.questions.describe_question
     )
-    return Curve(golden=golden, values=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
+    return Curve(golden=golden, golden_scores=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
 def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
     """Measure the rule that keeps a pair above a share of yes votes; one point per observed share above 0."""
     curve = measure_share_curve(golden, votes)
-    points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
+    points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()
     yes = top_answer(votes.answers) if votes.classes is None else "yes"
@@ -140,8 +140,8 @@ def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
     own = votes.count_support() > 0
     point = Point(
         threshold=None,
-        hits=int(np.count_nonzero(own & golden.valid)),
-        kept=int(np.count_nonzero(own)),
-        valid=golden.positives,
+        n_hits=int(np.count_nonzero(own & golden.is_valid)),
+        n_kept=int(np.count_nonzero(own)),
+        n_valid=golden.n_valid,
     )
     return Rule(name="original label", variants=("original label",), points=(point,))

@@ -33,9 +33,9 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
     votes = votes.with_full_scale()
     voted = np.flatnonzero(votes.sizes)
     counts = votes.counts()[voted]
-    is_most = counts == counts.max(axis=1, keepdims=True, initial=0)
+    is_leading = counts == counts.max(axis=1, keepdims=True, initial=0)
     shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=votes.answer_shares()[voted])
-    ties = int(np.count_nonzero(np.count_nonzero(is_most, axis=1) > 1))
+    ties = int(np.count_nonzero(np.count_nonzero(is_leading, axis=1) > 1))
     return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted.size})
 
 

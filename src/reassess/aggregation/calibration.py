@@ -54,7 +54,7 @@ def calibrate(
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        typical=typical_matrix(default_answer_weights(golden_votes, truths)),
+        base_matrix=typical_matrix(default_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )
@@ -62,12 +62,12 @@ def calibrate(
 
 def model_from_counts(
     counts: npt.NDArray[np.integer],
-    items: npt.NDArray[np.integer],
+    item_counts: npt.NDArray[np.integer],
     *,
     raters: Sequence[Id],
     truths: Sequence[Id],
     answers: Sequence[Id],
-    typical: Floats,
+    base_matrix: Floats,
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> RaterModel:
@@ -75,7 +75,7 @@ def model_from_counts(
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
-        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * typical, smoothing)
+        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * base_matrix, smoothing)
     matrices = row_shares(counts[measured], pseudo_votes)
     return RaterModel(
         raters=tuple(raters[row] for row in measured.tolist()),
@@ -83,7 +83,7 @@ def model_from_counts(
         answers=tuple(answers),
         matrices=matrices,
         fallback_matrix=fallback_matrix(matrices, pseudo_votes, is_pooled=pooling > 0),
-        prior=row_shares(items, pooling / len(truths)),
+        prior=row_shares(item_counts, pooling / len(truths)),
     )
 
 

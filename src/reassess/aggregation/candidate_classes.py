@@ -38,19 +38,19 @@ class CandidateVotes:
     each vote and each candidate of its item.
     """
 
-    items: Ints  # item of each pair, shape (P,), ascending
-    classes: Ints  # class of each pair, shape (P,), ascending within an item
-    starts: Ints  # first pair of each item with candidates
-    pair: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
-    cell: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
-    cells: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
-    rows: Ints  # rater * A + class of each matrix row with a cell, ascending
-    row: Ints  # row of each cell, as a position in `rows`, shape (C,)
-    answers: int  # A
-    raters: int
+    pair_items: Ints  # item of each pair, shape (P,), ascending
+    pair_classes: Ints  # class of each pair, shape (P,), ascending within an item
+    item_starts: Ints  # first pair of each item with candidates
+    entry_pairs: npt.NDArray[np.int32]  # pair of each entry, shape (E,)
+    entry_cells: npt.NDArray[np.int32]  # cell of each entry, shape (E,)
+    cell_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
+    row_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
+    cell_rows: Ints  # row of each cell, as a position in `rows`, shape (C,)
+    n_answers: int  # A
+    n_raters: int
 
     @classmethod
-    def of(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
+    def from_votes(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
         """Find the candidates of each item; `pinned`, shape (N,), is the class of a pinned item, or -1."""
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned[item_ids] < 0
@@ -67,52 +67,52 @@ class CandidateVotes:
         cells, cell = np.unique(codes, return_inverse=True)
         rows, row = np.unique(cells // answers, return_inverse=True)
         return cls(
-            items=items,
-            classes=classes,
-            starts=np.flatnonzero(np.diff(items, prepend=-1)),
-            pair=pair,
-            cell=cell.astype(np.int32),
-            cells=cells,
-            rows=rows,
-            row=row,
-            answers=answers,
-            raters=len(votes.raters),
+            pair_items=items,
+            pair_classes=classes,
+            item_starts=np.flatnonzero(np.diff(items, prepend=-1)),
+            entry_pairs=pair,
+            entry_cells=cell.astype(np.int32),
+            cell_codes=cells,
+            row_codes=rows,
+            cell_rows=row,
+            n_answers=answers,
+            n_raters=len(votes.raters),
         )
 
-    def shares(self) -> Floats:
+    def vote_shares(self) -> Floats:
         """Compute the share of the item's votes for the class of each pair, 1 if pinned; shape (P,)."""
-        agree = self.cells // self.answers % self.answers == self.cells % self.answers
-        votes = _sum_by_id(self.pair, agree[self.cell], len(self.items))
-        votes[self.spread(self._sizes) == 1] = 1
-        shares: Floats = votes / self.spread(np.add.reduceat(votes, self.starts))
+        agree = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
+        votes = _sum_by_id(self.entry_pairs, agree[self.entry_cells], len(self.pair_items))
+        votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
+        shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.item_starts))
         return shares
 
-    def counts(self, posterior: Floats) -> ExpectedCounts:
+    def expected_counts(self, posterior: Floats) -> ExpectedCounts:
         """Compute expected votes per cell and expected items per class, from the posterior of each pair."""
-        votes = _sum_by_id(self.cell, posterior[self.pair], len(self.cells))
-        items = _sum_by_id(self.classes, posterior, self.answers)
+        votes = _sum_by_id(self.entry_cells, posterior[self.entry_pairs], len(self.cell_codes))
+        items = _sum_by_id(self.pair_classes, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
-    def highest(self, values: Floats) -> Floats:
+    def item_maximum(self, values: Floats) -> Floats:
         """Return the highest value among the pairs of the same item, for each pair."""
-        return self.spread(np.maximum.reduceat(values, self.starts))
+        return self.repeat_for_pairs(np.maximum.reduceat(values, self.item_starts))
 
-    def spread(self, of_items: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def repeat_for_pairs(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Repeat the value of each item for all its pairs."""
-        return np.repeat(of_items, self._sizes)
+        return np.repeat(item_values, self._pairs_per_item)
 
     @property
-    def _sizes(self) -> Ints:
+    def _pairs_per_item(self) -> Ints:
         """Number of pairs of each item with candidates."""
-        return np.diff(self.starts, append=len(self.items))
+        return np.diff(self.item_starts, append=len(self.pair_items))
 
 
 @dataclass(frozen=True, eq=False)
 class _CellParameters:
     """The parameters: log probability and expected votes of each cell, and the prior."""
 
-    logs: Floats
-    counts: Floats
+    log_probabilities: Floats
+    expected_votes: Floats
     prior: Floats
 
 
@@ -120,69 +120,77 @@ class _CellParameters:
 class CandidateSteps:
     """The EM steps for cells; the only block is the posterior of each pair, shape (P,)."""
 
-    pairs: CandidateVotes
+    candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
     pseudo_items: float
 
-    def expect(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
+    def run_e_step(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
         """Run the E-step."""
         posterior, log_likelihood = self.posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
-        return replace(self.pairs.counts(block), log_likelihood=np.array([log_likelihood]), change=np.array([change]))
+        return replace(
+            self.candidate_votes.expected_counts(block),
+            log_likelihood=np.array([log_likelihood]),
+            largest_change=np.array([change]),
+        )
 
-    def maximize(self, votes: Floats, items: Floats) -> _CellParameters:
+    def run_m_step(self, votes: Floats, items: Floats) -> _CellParameters:
         """Run the M-step."""
-        return self.parameters(votes, self._row_counts(votes), row_shares(items, self.pseudo_items))
+        return self.estimate_parameters(votes, self._sum_by_row(votes), row_shares(items, self.pseudo_items))
 
-    def parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
+    def estimate_parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
         """Estimate parameters from counts per cell and per row; a row may have votes outside these cells."""
-        added, added_to_row = self._added
+        added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.pairs.row]
-        logs[np.isnan(logs)] = -np.log(self.pairs.answers)  # an empty row is uniform
+            logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
+        logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
         return _CellParameters(logs, counts, prior)
 
-    def bound(self, parameters: _CellParameters) -> float:
+    def log_prior_density(self, parameters: _CellParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():  # sum over all raters and cells, also cells without an entry
-            added, added_to_row = self._added
+            added, added_to_row = self._cell_and_row_pseudo_votes
             empty = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
-            of_cells = float((added * np.log1p(parameters.counts / added)).sum())
-            of_rows = float((added_to_row * np.log1p(self._row_counts(parameters.counts) / added_to_row)).sum())
-            density = self.pairs.raters * empty + of_cells - of_rows
+            of_cells = float((added * np.log1p(parameters.expected_votes / added)).sum())
+            of_rows = float((added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum())
+            density = self.candidate_votes.n_raters * empty + of_cells - of_rows
         if self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
     def posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
         """Compute the posterior of each pair, shape (P,), and the log likelihood of the votes."""
-        pairs = self.pairs
+        pairs = self.candidate_votes
         with np.errstate(divide="ignore"):
-            weights = np.log(parameters.prior)[pairs.classes]
-        weights += _sum_by_id(pairs.pair, parameters.logs[pairs.cell], len(pairs.items))
-        highest = np.maximum.reduceat(weights, pairs.starts)
-        weights = np.exp(weights - pairs.spread(highest))
-        totals = np.add.reduceat(weights, pairs.starts)
-        return weights / pairs.spread(totals), float((np.log(totals) + highest).sum())
+            weights = np.log(parameters.prior)[pairs.pair_classes]
+        weights += _sum_by_id(pairs.entry_pairs, parameters.log_probabilities[pairs.entry_cells], len(pairs.pair_items))
+        highest = np.maximum.reduceat(weights, pairs.item_starts)
+        weights = np.exp(weights - pairs.repeat_for_pairs(highest))
+        totals = np.add.reduceat(weights, pairs.item_starts)
+        return weights / pairs.repeat_for_pairs(totals), float((np.log(totals) + highest).sum())
 
     def mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
-        counts = self.pairs.counts(posterior).votes[0]
-        totals = _sum_by_id(self.pairs.cells % self.pairs.answers**2, counts, self.pairs.answers**2)
+        counts = self.candidate_votes.expected_counts(posterior).votes[0]
+        totals = _sum_by_id(
+            self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
+            counts,
+            self.candidate_votes.n_answers**2,
+        )
         return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
-    def _row_counts(self, counts: Floats) -> Floats:
+    def _sum_by_row(self, counts: Floats) -> Floats:
         """Expected votes of each row, as the sum over its cells."""
-        return _sum_by_id(self.pairs.row, counts, len(self.pairs.rows))
+        return _sum_by_id(self.candidate_votes.cell_rows, counts, len(self.candidate_votes.row_codes))
 
     @cached_property
-    def _added(self) -> tuple[Floats, Floats]:
+    def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
         """Pseudo-votes of each cell, and of each row."""
-        answers = self.pairs.answers
-        cells = self.pseudo_votes.ravel()[self.pairs.cells % answers**2]
-        return cells, self.pseudo_votes.sum(axis=1)[self.pairs.rows % answers]
+        answers = self.candidate_votes.n_answers
+        cells = self.pseudo_votes.ravel()[self.candidate_votes.cell_codes % answers**2]
+        return cells, self.pseudo_votes.sum(axis=1)[self.candidate_votes.row_codes % answers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,20 +201,20 @@ class CandidateFit:
     posterior: Floats  # shape (P,)
     prior: Floats  # shape (A,)
     history: Floats  # as for `DawidSkeneFit`
-    converged: bool
+    has_converged: bool
 
-    def of(self, votes: Votes) -> Posterior:
+    def to_posterior(self, votes: Votes) -> Posterior:
         """Return the posterior of each item; for images, the probability that each candidate is valid."""
-        rows = self.candidates.items[self.candidates.starts]
+        rows = self.candidates.pair_items[self.candidates.item_starts]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
             values[rows] = 0
-            values[self.candidates.items, self.candidates.classes] = self.posterior
+            values[self.candidates.pair_items, self.candidates.pair_classes] = self.posterior
             return Posterior(items=votes.items, truths=votes.answers, values=values)
         questions = Questions(
             images=cast("tuple[str, ...]", take_items(votes.items, rows)),
-            image_ids=np.searchsorted(rows, self.candidates.items).astype(np.int32),
-            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.classes].astype(np.int32),
+            image_ids=np.searchsorted(rows, self.candidates.pair_items).astype(np.int32),
+            class_ids=votes.classes.ids_of_answers(votes.answers)[self.candidates.pair_classes].astype(np.int32),
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
@@ -223,23 +231,23 @@ def fit_many_classes(
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
         typical = added + pooling * typical_matrix(np.eye(answers))
-        mean_steps = CandidateSteps(CandidateVotes.of(one_rater, pinned), typical, pooling / answers)
+        mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned), typical, pooling / answers)
         start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.mean_matrix(start)
     fit = _run_em_on_candidates(
-        CandidateSteps(CandidateVotes.of(votes, pinned), added, pooling / answers), start, max_iterations
+        CandidateSteps(CandidateVotes.from_votes(votes, pinned), added, pooling / answers), start, max_iterations
     )
-    warn_unless_converged(fit.converged, max_iterations, TOLERANCE, "use more pooling")
+    warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
 
 def _run_em_on_candidates(steps: CandidateSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
     """Run EM from a posterior, by default from the shares of the votes."""
-    posterior = steps.pairs.shares() if start is None else start.copy()
-    first = steps.pairs.counts(posterior)
-    parameters = steps.maximize(first.votes[0], first.items[0])
+    posterior = steps.candidate_votes.vote_shares() if start is None else start.copy()
+    first = steps.candidate_votes.expected_counts(posterior)
+    parameters = steps.run_m_step(first.votes[0], first.items[0])
     parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
-    return CandidateFit(steps.pairs, posterior, parameters.prior, history, converged)
+    return CandidateFit(steps.candidate_votes, posterior, parameters.prior, history, converged)
 
 
 def calibrate_on_candidates(
@@ -263,15 +271,15 @@ def calibrate_on_candidates(
     cells = truth[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
     added = smoothing + pooling * row_shares(totals + pooling * typical_matrix(np.eye(answers)), smoothing)
-    pairs = CandidateVotes.of(votes, np.full(len(votes.items), -1))
+    pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own = (raters * answers**2 + cells)[raters >= 0]
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
     steps = CandidateSteps(pairs, added, 0.0)
-    parameters = steps.parameters(
-        _count_occurrences(pairs.cells, own), _count_occurrences(pairs.rows, own // answers), prior
+    parameters = steps.estimate_parameters(
+        _count_occurrences(pairs.cell_codes, own), _count_occurrences(pairs.row_codes, own // answers), prior
     )
     values, likelihood = steps.posterior(parameters)
-    return CandidateFit(pairs, values, prior, np.array([likelihood]), converged=True)
+    return CandidateFit(pairs, values, prior, np.array([likelihood]), has_converged=True)
 
 
 def _count_occurrences(ids: Ints, values: Ints) -> Floats:

@@ -50,7 +50,7 @@ class DawidSkeneFit(Printable):
     model: RaterModel  # matrices of the raters with votes, and the prior
     posterior: Posterior  # equals `posterior(votes, model)`, except for pinned items
     history: Floats  # objective at each E-step, shape (iterations,); it never decreases
-    converged: bool  # whether the largest change of a posterior fell below the tolerance
+    has_converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
     def iterations(self) -> int:
@@ -64,7 +64,7 @@ class DawidSkeneFit(Printable):
 
     @property
     def _headline(self) -> str:
-        end = "converged" if self.converged else "not converged"
+        end = "converged" if self.has_converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
     def _list(self) -> ListTable:
@@ -176,8 +176,8 @@ def fit_dawid_skene(
     needs_weights = start is None or weights is not None
     fitting = _Fitter(
         truths=names,
-        shares=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
-        may_swap=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
+        answer_weights=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
+        may_swap_truths=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
         prior=fixed_prior,
         pinned=pinned,
         smoothing=smoothing,
@@ -187,7 +187,7 @@ def fit_dawid_skene(
         threads=threads,
     )
     fit = fitting.fit(votes, start)
-    warn_unless_converged(fit.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
+    warn_unless_converged(fit.has_converged, max_iterations, tolerance, "allow more iterations, or more pooling")
     return fit
 
 
@@ -195,7 +195,7 @@ def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: PinnedItems |
     """Fit the simpler model where each rater has one accuracy for all truths; answers need known weights."""
     fitting = _Fitter(
         truths=truths,
-        shares=answer_weights(votes, truths),
+        answer_weights=answer_weights(votes, truths),
         pinned=pinned,
         tolerance=_ONE_ACCURACY_TOLERANCE,
         max_iterations=_ONE_ACCURACY_MAX_ITERATIONS,
@@ -209,8 +209,8 @@ class _Fitter:
     """The options that two EM runs share: a run for the mean matrix, and a run for all raters."""
 
     truths: tuple[Id, ...]
-    shares: Floats
-    may_swap: bool = False
+    answer_weights: Floats
+    may_swap_truths: bool = False
     prior: Floats | None = None
     pinned: PinnedItems | None = None
     smoothing: float = 0.0
@@ -226,36 +226,41 @@ class _Fitter:
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
             mean_start = None if start is None else _with_one_matrix(start, start.fallback_matrix)
-            mean_model = self._fit(one_rater, self.pooling * typical_matrix(self.shares), mean_start).model
+            mean_model = self._run_em(one_rater, self.pooling * typical_matrix(self.answer_weights), mean_start).model
             mean = mean_model.matrices_of(_POOLED_RATERS)[0]
             pseudo_votes = self.pooling * mean
             start = start or _with_one_matrix(mean_model, mean)
-        fit = self._fit(votes, pseudo_votes, start)
+        fit = self._run_em(votes, pseudo_votes, start)
         # A few pinned items can reverse two truths, and no EM step swaps them back, so the other order is tried too.
-        if self.pinned is not None and self.prior is None and start is not None and self._is_reversed(pseudo_votes):
-            reversed_fit = self._fit(votes, pseudo_votes[::-1].copy(), _swap_truths(start))
+        if (
+            self.pinned is not None
+            and self.prior is None
+            and start is not None
+            and self._are_truths_reversed(pseudo_votes)
+        ):
+            reversed_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start))
             return max(fit, reversed_fit, key=lambda each: each.objective)
         return fit
 
-    def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
+    def _run_em(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """Run EM once, from a model or from the weights; `pseudo_votes` come from pooling only."""
         from reassess.numeric.em_kernels import average_shares
 
         steps = MatrixSteps(
-            raters=len(votes.raters),
+            n_raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
             prior=self.prior,
             has_one_accuracy=self.has_one_accuracy,
-            is_scale=self.truths != votes.answers,
+            has_answer_scale=self.truths != votes.answers,
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
         if start is None:
-            average_shares(votes.indptr, votes.answer_ids, self.shares, posterior)
+            average_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
         if start is None:
-            first_votes, items, *_ = sum_parts_in_order(map(steps.count, blocks))
-            parameters = steps.maximize(first_votes, items)
+            first_votes, items, *_ = sum_parts_in_order(map(steps.count_expected, blocks))
+            parameters = steps.run_m_step(first_votes, items)
         else:
             prior = _raise_low_probabilities(start.prior) if self.prior is None else self.prior
             parameters = MatrixParameters(
@@ -263,7 +268,7 @@ class _Fitter:
             )
         with open_thread_map(len(blocks)) as run:
             parameters, expected, history, converged = run_em(
-                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, run=run
+                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, map_blocks=run
             )
         expected = expected.reshape(len(votes.raters), len(votes.answers), -1)
         measured = np.flatnonzero(expected.any(axis=(1, 2)))
@@ -276,17 +281,17 @@ class _Fitter:
             fallback_matrix=fallback_matrix(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
-        if self.may_swap and _are_truths_swapped(expected, self.shares[:, 1]):
+        if self.may_swap_truths and _are_truths_swapped(expected, self.answer_weights[:, 1]):
             model, posterior = _swap_truths(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
-        return DawidSkeneFit(model=model, posterior=result, history=history, converged=converged)
+        return DawidSkeneFit(model=model, posterior=result, history=history, has_converged=converged)
 
-    def _is_reversed(self, pseudo_votes: Floats) -> bool:
+    def _are_truths_reversed(self, pseudo_votes: Floats) -> bool:
         """Whether there are two truths, and answers for the first are more frequent on the second."""
         if len(self.truths) != len(VALIDITY):
             return False
-        first, second = pseudo_votes @ self.shares[:, 1]
+        first, second = pseudo_votes @ self.answer_weights[:, 1]
         return bool(first > second)
 
 
@@ -308,8 +313,8 @@ def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
-def _raise_low_probabilities(shares: Floats) -> Floats:
+def _raise_low_probabilities(probabilities: Floats) -> Floats:
     """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
-    raised = np.maximum(shares, _MIN_START_PROBABILITY)
+    raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

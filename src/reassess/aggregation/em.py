@@ -62,25 +62,25 @@ class ExpectedCounts:
     votes: Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
     items: Floats  # expected items of each truth, shape (parts, T)
     log_likelihood: Floats  # shape (parts,)
-    change: Floats  # largest change of a posterior, shape (parts,)
+    largest_change: Floats  # largest change of a posterior, shape (parts,)
 
 
 class Steps(Protocol[_Block, Parameters]):
     """The EM steps of a rater model. A block is a run of parts, and parts depend only on the votes."""
 
-    def expect(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
+    def run_e_step(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
         """Run the E-step: replace the posteriors of a block, and return the expected counts."""
 
-    def maximize(self, votes: Floats, items: Floats) -> Parameters:
+    def run_m_step(self, votes: Floats, items: Floats) -> Parameters:
         """Run the M-step: return the parameters that maximize the objective, given expected votes and items."""
 
-    def bound(self, parameters: Parameters) -> float:
+    def log_prior_density(self, parameters: Parameters) -> float:
         """Compute the log density of the priors, which the objective adds to the log likelihood."""
 
 
 def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
     """Sum the parts in their order, so that the result does not depend on threads or the machine."""
-    columns = zip(*((each.votes, each.items, each.log_likelihood, each.change) for each in counts), strict=True)
+    columns = zip(*((each.votes, each.items, each.log_likelihood, each.largest_change) for each in counts), strict=True)
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
     # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
     return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
@@ -93,7 +93,7 @@ def run_em(
     *,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
-    run: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
+    map_blocks: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
 ) -> tuple[Parameters, Floats, Floats, bool]:
     """Run EM; return parameters, expected votes, the objective at each E-step, and whether EM converged.
 
@@ -101,17 +101,17 @@ def run_em(
     """
     history: list[float] = []
     while True:
-        counts = run(partial(steps.expect, parameters=parameters), blocks)
+        counts = map_blocks(partial(steps.run_e_step, parameters=parameters), blocks)
         votes, items, log_likelihood, change = sum_parts_in_order(counts)
-        history.append(log_likelihood + steps.bound(parameters))
+        history.append(log_likelihood + steps.log_prior_density(parameters))
         if change < tolerance or len(history) == max_iterations:
             return parameters, votes, np.array(history), change < tolerance
-        parameters = steps.maximize(votes, items)
+        parameters = steps.run_m_step(votes, items)
 
 
-def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
+def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
     """Warn that EM stopped before it converged; the warning points to the caller of the calling function."""
-    if not converged:
+    if not has_converged:
         warnings.warn(
             f"EM did not converge: after {max_iterations:,} iterations, posteriors still change by {tolerance:g} or "
             f"more: {fix}",
@@ -133,15 +133,15 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
     return shares
 
 
-def typical_matrix(shares: Floats) -> Floats:
+def typical_matrix(answer_weights: Floats) -> Floats:
     """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
 
-    `shares` is the weight of each answer for each truth, shape (answers, truths); the matrix is (truths, answers).
+    `answer_weights` is the weight of each answer for each truth, shape (answers, truths); the matrix is (truths, answers).
 
     >>> typical_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
     """
-    return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
+    return (row_shares(answer_weights.T, 0.0) + 1 / len(answer_weights)) / 2
 
 
 def fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
@@ -168,7 +168,7 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 class MatrixBlock:
     """A run of parts of the items, with their votes and posteriors."""
 
-    edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
+    part_edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]
     codes: npt.NDArray[Any]
     posterior: Floats
@@ -187,23 +187,23 @@ class MatrixParameters:
 class MatrixSteps:
     """The EM steps for full matrices, or with one accuracy per rater, see `_pool_over_truths`."""
 
-    raters: int
+    n_raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
     pseudo_items: float  # K / T
     prior: Floats | None  # None: estimated
     has_one_accuracy: bool
-    is_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
+    has_answer_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
-    def expect(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
+    def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
         """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
         from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
 
-        counts, truths = self._empty(block), parameters.prior.size
+        counts, truths = self._empty_counts(block), parameters.prior.size
         kernel, more = (
             (run_e_step_few_truths, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (run_e_step_many_truths, ())
         )
         kernel(
-            block.edges,
+            block.part_edges,
             block.indptr,
             block.codes,
             parameters.cells,
@@ -213,53 +213,53 @@ class MatrixSteps:
             counts.votes,
             counts.items,
             counts.log_likelihood,
-            counts.change,
+            counts.largest_change,
             *more,
         )
         return counts
 
-    def count(self, block: MatrixBlock) -> ExpectedCounts:
+    def count_expected(self, block: MatrixBlock) -> ExpectedCounts:
         """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
-        counts = self._empty(block)
+        counts = self._empty_counts(block)
         count_expected_votes(
-            block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items
+            block.part_edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items
         )
         return counts
 
-    def maximize(self, votes: Floats, items: Floats) -> MatrixParameters:
+    def run_m_step(self, votes: Floats, items: Floats) -> MatrixParameters:
         """Run the M-step."""
         truths, answers = self.pseudo_votes.shape
-        expected = votes.reshape(self.raters, answers, truths)
+        expected = votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
-            expected = _pool_over_truths(expected, is_scale=self.is_scale)
+            expected = _pool_over_truths(expected, has_answer_scale=self.has_answer_scale)
         cells = to_kernel_layout(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
         return MatrixParameters(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
 
-    def bound(self, parameters: MatrixParameters) -> float:
+    def log_prior_density(self, parameters: MatrixParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():
-            sums = np.log(parameters.cells).reshape(self.raters, *self.pseudo_votes.T.shape).sum(axis=0)
+            sums = np.log(parameters.cells).reshape(self.n_raters, *self.pseudo_votes.T.shape).sum(axis=0)
             density += float((self.pseudo_votes.T * sums).sum())
         if self.prior is None and self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def _empty(self, block: MatrixBlock) -> ExpectedCounts:
-        parts, (truths, answers) = block.edges.size - 1, self.pseudo_votes.shape
-        votes = np.zeros((parts, self.raters * answers, truths))
+    def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
+        parts, (truths, answers) = block.part_edges.size - 1, self.pseudo_votes.shape
+        votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
-def _pool_over_truths(counts: Floats, *, is_scale: bool) -> Floats:
+def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
     """Pool counts (raters, answers, truths) over truths, so that a rater has the same accuracy for each truth.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
     likely. On a scale, a rater answers no to valid items as often as yes to invalid items.
     """
-    if is_scale:
+    if has_answer_scale:
         return np.asarray(counts + counts[:, ::-1, ::-1])
     correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
     wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
@@ -268,7 +268,7 @@ def _pool_over_truths(counts: Floats, *, is_scale: bool) -> Floats:
 
 
 def split_into_blocks(
-    votes: Votes, posterior: Floats, pinned: PinnedItems | None, threads: int | None
+    votes: Votes, posterior: Floats, pinned: PinnedItems | None, n_threads: int | None
 ) -> list[MatrixBlock]:
     """Split the items into one block per thread; pinned items get their fixed posterior."""
     from reassess.numeric.jit import thread_count
@@ -283,27 +283,27 @@ def split_into_blocks(
         _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
     )
     parts = edges.size - 1
-    threads = min(threads or thread_count(), parts)
-    bounds = [parts * thread // threads for thread in range(threads + 1)]
+    n_threads = min(n_threads or thread_count(), parts)
+    bounds = [parts * thread // n_threads for thread in range(n_threads + 1)]
     return [
         MatrixBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
         for first, last in pairwise(bounds)
     ]
 
 
-def _find_part_edges(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
+def _find_part_edges(votes: Votes, n_sums: int) -> npt.NDArray[np.int64]:
     """Edges of the parts. They depend only on the votes, so the results do not depend on threads."""
-    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * sums), 1, _MAX_PARTS))
+    parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * n_sums), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges
 
 
 @contextmanager
-def open_thread_map(threads: int) -> Iterator[Any]:
+def open_thread_map(n_threads: int) -> Iterator[Any]:
     """Yield a function like `map` that runs in a pool of threads."""
-    if threads == 1:
+    if n_threads == 1:
         yield map
         return
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(n_threads) as pool:
         yield pool.map

@@ -36,11 +36,11 @@ def has_many_classes(votes: Votes) -> bool:
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
-def _too_many_error(noun: str, most: int, count: int) -> DataError:
+def _too_many_error(noun: str, limit: int, count: int) -> DataError:
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
-        allowed=f"up to {most:,}",
+        allowed=f"up to {limit:,}",
         found=f"{count:,}",
         fix="use majority, or split the items into groups with fewer answers",
     )
@@ -48,11 +48,11 @@ def _too_many_error(noun: str, most: int, count: int) -> DataError:
 
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
     """Raise `DataError` if a value could underflow or overflow: each is 0, or from 1e-9 to 1e12."""
-    for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
-        check_range(value, 0, _MAX_PSEUDO_VOTES, value_name=what)
+    for value, name in ((smoothing, "smoothing"), (pooling, "pooling")):
+        check_range(value, 0, _MAX_PSEUDO_VOTES, value_name=name)
         if 0 < value < _MIN_PSEUDO_VOTES:
             raise DataError(
-                "out-of-range", f"{what} out of range", allowed=f"0, or {_MIN_PSEUDO_VOTES} or more", found=value
+                "out-of-range", f"{name} out of range", allowed=f"0, or {_MIN_PSEUDO_VOTES} or more", found=value
             )
 
 
@@ -81,16 +81,18 @@ class PinnedItems(Printable):
     values: Floats  # shape (pinned, truths); each row adds up to 1
 
     @classmethod
-    def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "PinnedItems":
+    def from_truths(
+        cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, n_truths: int
+    ) -> "PinnedItems":
         """Pin each item to the truth at position `truth`; an item whose truth is -1 stays free."""
-        check_range(truth, -1, truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
+        check_range(truth, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
         has_truth = np.asarray(truth) >= 0
-        return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(truths)[truth[has_truth]])
+        return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(n_truths)[truth[has_truth]])
 
-    def check(self, votes: Votes, truths: int) -> None:
+    def check(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
         check_shape(self.rows, ("pinned",), value_name="the pinned rows")
-        check_shape(self.values, (self.rows.size, truths), value_name="the pinned values")
+        check_shape(self.values, (self.rows.size, n_truths), value_name="the pinned values")
         check_range(self.rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
         if np.unique(self.rows).size < self.rows.size:
             row = int(np.argmax(np.bincount(self.rows)))
@@ -146,9 +148,9 @@ def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLi
     return votes.weights if len(truths) == len(VALIDITY) else None
 
 
-def check_prior(prior: npt.ArrayLike, truths: int) -> Floats:
+def check_prior(prior: npt.ArrayLike, n_truths: int) -> Floats:
     """Check a prior, and return it as float64, shape (truths,)."""
     values = np.array(prior, np.float64)
-    check_shape(values, (truths,), value_name="the prior")
+    check_shape(values, (n_truths,), value_name="the prior")
     check_distribution(values, value_name="the prior")
     return values

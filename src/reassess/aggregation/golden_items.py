@@ -26,7 +26,7 @@ class GoldenVotes(Printable):
 
     votes: Votes
     truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
-    by_experts: ExpertTruth | None = None  # None if the truth has another source
+    expert_truth: ExpertTruth | None = None  # None if the truth has another source
     truths: tuple[Id, ...] = ()  # the possible truths of an item; empty if the caller chooses them
 
 
@@ -56,7 +56,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.truth, golden.truths, golden.by_experts.rule
+    >>> golden.truth, golden.truths, golden.expert_truth.rule
     (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
     check_type(Votes, experts, raters)
@@ -64,7 +64,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     experts, raters = align_votes(experts, raters)
     truths = default_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
-    return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
+    return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), expert_truth=truth, truths=truths)
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
@@ -201,7 +201,7 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
     return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}
 
 
-def split_into_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+def split_into_folds(n_images: int, n_folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """Split images into random folds of equal size, or sizes that differ by one."""
-    check_range(folds, 2, images, value_name="number of folds", high_meaning="the number of images")
-    return np.random.default_rng(seed).permutation(np.arange(images) % folds)
+    check_range(n_folds, 2, n_images, value_name="number of folds", high_meaning="the number of images")
+    return np.random.default_rng(seed).permutation(np.arange(n_images) % n_folds)

@@ -45,13 +45,13 @@ class MeasuredCurve(Printable):
 
     file: str
     curve: Curve
-    left_out: str | None = None  # how golden answers were left out, for example "each image left out"
-    chosen: OperatingPoint | None = None  # the threshold chosen on the curve
+    held_out_name: str | None = None  # how golden answers were left out, for example "each image left out"
+    operating_point: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property
     def name(self) -> str:
         """The name of the file, and whether the curve is in-sample."""
-        mark = "in-sample" if self.curve.in_sample else self.left_out
+        mark = "in-sample" if self.curve.in_sample else self.held_out_name
         return self.file if mark is None else f"{self.file}, {mark}"
 
     def to_json(self) -> dict[str, Any]:
@@ -61,8 +61,8 @@ class MeasuredCurve(Printable):
             "rule": None,
             "average_precision": self.curve.average_precision,
             "in_sample": self.curve.in_sample,
-            "points": [self.curve.point(row).to_json() for row in range(self.curve.thresholds.size)],
-            "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "points": [self.curve.point_at_row(row).to_json() for row in range(self.curve.thresholds.size)],
+            "chosen": None if self.operating_point is None else self.operating_point.to_json(),
             "golden": self.curve.golden.to_json(),
         }
 
@@ -146,10 +146,12 @@ def measure_curves(
     if out_of_sample is not None:
         left_out = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
         curve = precision_recall(out_of_sample, golden, in_sample=False)
-        curves.append(MeasuredCurve(name, curve, left_out=left_out))
+        curves.append(MeasuredCurve(name, curve, held_out_name=left_out))
     if goal is None:
         return tuple(curves)
-    return tuple(replace(each, chosen=operating_point(each.curve, goal, scores, original=original)) for each in curves)
+    return tuple(
+        replace(each, operating_point=operating_point(each.curve, goal, scores, original=original)) for each in curves
+    )
 
 
 def out_of_sample_scores(
@@ -226,17 +228,17 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
 
 def _curve_rows(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
     curve = measured.curve
-    points = [curve.point(row) for row in range(curve.thresholds.size)]
-    chosen = None if measured.chosen is None else measured.chosen.point
+    points = [curve.point_at_row(row) for row in range(curve.thresholds.size)]
+    chosen = None if measured.operating_point is None else measured.operating_point.point
     if chosen is not None and chosen not in points:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
-        row = {"file": measured.file, "left_out": measured.left_out, "in_sample": curve.in_sample}
+        row = {"file": measured.file, "left_out": measured.held_out_name, "in_sample": curve.in_sample}
         yield row | {"chosen": point == chosen} | _point_columns(point)
 
 
 def _point_columns(point: Point) -> dict[str, Any]:
-    return point.to_json() | {"hits": point.hits, "kept": point.kept, "valid": point.valid}
+    return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept, "valid": point.n_valid}
 
 
 def _is_method_known(scores: Scores) -> bool:
@@ -247,7 +249,7 @@ def _is_method_known(scores: Scores) -> bool:
 def _uses_golden(scores: Scores) -> bool:
     """Return whether the recorded method used experts' answers; the scores must record one."""
     method = METHODS[parse_method(scores.method)[0]]
-    return "experts" in method.needs or ("experts" in method.options and scores.is_golden is not None)
+    return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
 
 
 def recompute(

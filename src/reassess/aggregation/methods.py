@@ -56,13 +56,13 @@ class Aggregation(Printable):
     posterior: Posterior  # probability of each truth, or answer, for each item
     model: RaterModel | None = None  # the raters' matrices and the prior, if the method has them
     facts: dict[str, Any] = field(default_factory=dict)  # other results, by name
-    golden: Votes | None = None  # the experts' answers used
-    by_experts: ExpertTruth | None = None  # the truth of golden items used
+    expert_votes: Votes | None = None  # the experts' answers used
+    expert_truth: ExpertTruth | None = None  # the truth of golden items used
     label_votes: Votes | None = None  # votes of the original labels, on the same items
     method: str = UNKNOWN_METHOD  # as `Scores.method`
     # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument is a trial on golden
     # items, if there is one already.
-    check: Callable[..., None] = _warn_of_nothing
+    warn_if_unreliable: Callable[..., None] = _warn_of_nothing
 
     @property
     def _headline(self) -> str:
@@ -75,11 +75,11 @@ class Aggregation(Printable):
         They record the method, and the questions or images with experts' answers.
         """
         scores = replace(self.posterior.to_scores(self.posterior.truths[-1]), method=self.method)
-        if self.golden is None:
+        if self.expert_votes is None:
             return scores
-        if self.golden.classes is None:
-            return replace(scores, is_golden=self.golden.find(scores.questions) >= 0)
-        on_images = self.golden.find(scores.images) >= 0
+        if self.expert_votes.classes is None:
+            return replace(scores, is_golden=self.expert_votes.find(scores.questions) >= 0)
+        on_images = self.expert_votes.find(scores.images) >= 0
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
@@ -88,7 +88,7 @@ class Aggregation(Printable):
         An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
         `votes` are all votes of the main job, before `with_golden_votes` removes any.
         """
-        scores, experts, truth = self.scores, self.golden, self.by_experts
+        scores, experts, truth = self.scores, self.expert_votes, self.expert_truth
         if experts is None or truth is None or experts.classes is not None:
             return scores
         questions = require_questions(experts.items)
@@ -146,7 +146,9 @@ def _aggregate_by_recipe(
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
     truth = expert_truth(experts, at_least=recipe.experts_at_least)
     check = partial(_warn_if_one_truth, truth)
-    return Aggregation(result, model, golden=experts, by_experts=truth, label_votes=label_votes, check=check)
+    return Aggregation(
+        result, model, expert_votes=experts, expert_truth=truth, label_votes=label_votes, warn_if_unreliable=check
+    )
 
 
 def aggregate_by_calibration(
@@ -176,11 +178,11 @@ def aggregate_by_calibration(
     if truths_are_answers and has_many_classes(votes):
         fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
         facts = _count_images_without_votes(votes, fit)
-        return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
+        return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
     values, facts = _convert_to_questions(votes, posterior(votes, model))
-    result = Aggregation(posterior=values, model=model, facts=facts, golden=experts, by_experts=truth)
-    return replace(result, check=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
+    result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
+    return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
 
 # --- em ---------------------------------------------------------------------------------------------------------------
@@ -219,20 +221,26 @@ def aggregate_by_em(
         votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _em_facts(candidate_fit.history, candidate_fit.converged) | _count_images_without_votes(
+        facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _count_images_without_votes(
             votes, candidate_fit
         )
         check_candidates = partial(_warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, try_em)
         return Aggregation(
-            candidate_fit.of(votes), facts=facts, golden=experts, by_experts=truth, check=check_candidates
+            candidate_fit.to_posterior(votes),
+            facts=facts,
+            expert_votes=experts,
+            expert_truth=truth,
+            warn_if_unreliable=check_candidates,
         )
     pinned = (
-        None if experts is None else PinnedItems.to_truths(np.arange(item_truth.size), item_truth, truths=len(truths))
+        None
+        if experts is None
+        else PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(truths))
     )
     fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fit = fit_votes(votes)
     values, counts = _convert_to_questions(votes, fit.posterior, experts)
-    facts = _em_facts(fit.history, fit.converged) | counts
+    facts = _em_facts(fit.history, fit.has_converged) | counts
 
     def check(trial: CrossValidate | None = None) -> None:
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
@@ -243,7 +251,7 @@ def aggregate_by_em(
 
         warn_if_unreliable(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
 
-    return Aggregation(values, fit.model, facts, golden=experts, by_experts=truth, check=check)
+    return Aggregation(values, fit.model, facts, expert_votes=experts, expert_truth=truth, warn_if_unreliable=check)
 
 
 def _warn_if_candidates_are_unreliable(
@@ -253,9 +261,9 @@ def _warn_if_candidates_are_unreliable(
     try_em: CrossValidate | None,
     trial: CrossValidate | None = None,
 ) -> None:
-    classes = np.unique(fit.candidates.classes)
+    classes = np.unique(fit.candidates.pair_classes)
     names = [votes.answers[i] for i in classes.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][classes])
+    _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).items[0][classes])
     against, clear = _count_contradictions(votes, fit, item_truth)
     if against and against >= _MIN_CONTRADICTED_SHARE * clear:
         doubt = (
@@ -271,7 +279,7 @@ def _em_facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, An
 
 def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     """Count the images without candidates."""
-    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
+    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.item_starts.size}
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -304,9 +312,11 @@ def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> No
         )
 
 
-def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:
+def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:
     """Warn of truths with almost no expected items."""
-    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS]
+    lost = [
+        str(truth) for truth, count in zip(truths, expected_items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS
+    ]
     if lost:
         warnings.warn(
             f"em leaves no item to {join_first(lost)}: it explains all votes for this truth as mistakes. Golden items "
@@ -319,6 +329,6 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
 def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
     """Count items where EM decides against more than half of at least two votes, and items with such a majority."""
     pairs = fit.candidates
-    clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (item_truth[pairs.items] < 0)
-    against = clear & (fit.posterior < pairs.highest(fit.posterior))
+    clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
+    against = clear & (fit.posterior < pairs.item_maximum(fit.posterior))
     return int(np.count_nonzero(against)), int(np.count_nonzero(clear))

@@ -47,12 +47,14 @@ def score_by_recipe(
     """
     measured = measure_by_recipe(experts, rater_golden, original, recipe)
     label, extra = None, None
-    if original is not None and measured.label is not None:
-        answers = measured.raters.answers
-        label = original_votes(require_questions(votes.items), original, below=recipe.original_below, answers=answers)
-        extra = label, measured.label
-    scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).to_scores()
-    return scores, measured.model, label
+    if original is not None and measured.label_model is not None:
+        answers = measured.rater_model.answers
+        label = original_votes(
+            require_questions(votes.items), original, below_class_id=recipe.original_below, answers=answers
+        )
+        extra = label, measured.label_model
+    scores = posterior(votes, measured.rater_model, prior=measured.prior, extra=extra).to_scores()
+    return scores, measured.combined_model, label
 
 
 def calibrated_recipe(
@@ -69,13 +71,17 @@ def calibrated_recipe(
 
 
 def original_votes(
-    questions: Questions, original: LabelSets, *, below: int | None = None, answers: tuple[Id, ...] = KNOWN_ANSWERS
+    questions: Questions,
+    original: LabelSets,
+    *,
+    below_class_id: int | None = None,
+    answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
-    """Return original labels as votes: yes for the label, no for other classes; with `below`, only on lower ids."""
+    """Return original labels as votes: yes for the label, no for other classes; with `below_class_id`, only on lower ids."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_one_label_each(original)
-    has_vote = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
+    has_vote = rows >= 0 if below_class_id is None else (rows >= 0) & (questions.class_ids < below_class_id)
     item_ids = np.flatnonzero(has_vote)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
     answer_ids = np.where(own, len(answers) - 1, 0)
@@ -94,13 +100,13 @@ class RecipeModels:
     """Models measured on golden questions: the prior, the raters' matrices, and the original label's matrix, if any."""
 
     prior: npt.NDArray[np.float64]
-    raters: RaterModel
-    label: RaterModel | None
+    rater_model: RaterModel
+    label_model: RaterModel | None
 
     @property
-    def model(self) -> RaterModel:
+    def combined_model(self) -> RaterModel:
         """A single model, with the original label as the last rater."""
-        raters, label = self.raters, self.label
+        raters, label = self.rater_model, self.label_model
         return replace(
             raters,
             raters=raters.raters if label is None else (*raters.raters, *label.raters),
@@ -123,7 +129,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return RecipeModels(prior, raters, label=None)
+        return RecipeModels(prior, raters, label_model=None)
     label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
     label_votes = original_votes(questions, original, answers=golden.answers)
     return RecipeModels(prior, raters, measure(label_votes, label_truth))

@@ -89,7 +89,7 @@ def rater_reliability(
     >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
-    >>> [(rater.rater, rater.correct.hits, rater.flags) for rater in result.ranked]
+    >>> [(rater.rater, rater.correct.hits, rater.flags) for rater in result.raters_by_information]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
     check_type(GoldenVotes, golden, is_optional=True)
@@ -119,7 +119,7 @@ def rater_reliability(
         truths=names,
         answers=answers,
         prior=weights.sum(axis=0) / weights.sum(),
-        golden=golden is not None,
+        has_golden_truth=golden is not None,
         metric=metric,
         alpha=krippendorff_alpha(votes, metric=metric),
         dependence=find_dependent_raters(votes),
@@ -169,7 +169,7 @@ class _RaterMeasure:
 
     confusion: Floats
     information: Information
-    has_few: bool  # too few votes on a truth, or too few images
+    has_few_votes: bool  # too few votes on a truth, or too few images
 
 
 def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
@@ -201,31 +201,38 @@ def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], t
     return one_hot
 
 
-def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) -> Iterator[tuple[Id, _RaterMeasure]]:
-    """Measure raters with votes on items of known truth; `weights` are P(truth), shape (items, truths)."""
-    group_of, groups = _draw_bootstrap_groups(votes, weights, seed)
+def _measure_raters(
+    votes: Votes, truth_probabilities: Floats, n_resamples: int, seed: int
+) -> Iterator[tuple[Id, _RaterMeasure]]:
+    """Measure raters with votes on items of known truth; `truth_probabilities` are P(truth), shape (items, truths)."""
+    group_of, groups = _draw_bootstrap_groups(votes, truth_probabilities, seed)
     has_truth = group_of >= 0
-    columns = [np.bincount(group_of[has_truth], column, groups) for column in weights[has_truth].T]
+    columns = [np.bincount(group_of[has_truth], column, groups) for column in truth_probabilities[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
-    draws = draw_resamples(groups, n_resamples=resamples, seed=seed)
+    draws = draw_resamples(groups, n_resamples=n_resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_vote_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
         if not rows.size:
             continue
         on = item_ids[rows]
-        counts = _count_votes_by_group(group_of[on], votes.answer_ids[rows], weights[on], (groups, len(votes.answers)))
+        counts = _count_votes_by_group(
+            group_of[on], votes.answer_ids[rows], truth_probabilities[on], (groups, len(votes.answers))
+        )
         votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _MIN_EXPECTED_ITEMS]
         has_few = bool(votes_on_truth.min() < _MIN_FOR_BOOTSTRAP) or np.unique(clusters[on]).size < _MIN_FOR_BOOTSTRAP
         information = measure_information(counts, items, draws)
-        yield votes.raters[row], _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few=has_few)
+        yield (
+            votes.raters[row],
+            _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few_votes=has_few),
+        )
 
 
-def _draw_bootstrap_groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+def _draw_bootstrap_groups(votes: Votes, truth_probabilities: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """The bootstrap group of each item (an image, or several), -1 if its truth is unknown; and their number."""
-    has_truth = weights.any(axis=1)
+    has_truth = truth_probabilities.any(axis=1)
     clusters, cluster = np.unique(cluster_ids(votes)[has_truth], return_inverse=True)
-    cells = weights.shape[1] * len(votes.answers)
+    cells = truth_probabilities.shape[1] * len(votes.answers)
     most = int(np.clip(_MAX_CELLS // cells, _MIN_FOR_BOOTSTRAP, _MAX_GROUPS))
     group_of = np.full(has_truth.size, -1)
     shuffled = (
@@ -271,7 +278,7 @@ def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]
 
 def _make_raters(
     votes: Votes,
-    truths: int,
+    n_truths: int,
     measures: dict[Id, _RaterMeasure],
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
@@ -279,14 +286,14 @@ def _make_raters(
     """The raters of the main votes, then raters with only golden votes."""
     position = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
-    empty = np.zeros((truths, len(votes.answers)))
+    empty = np.zeros((n_truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
         row, measure = position.get(name), measures.get(name)
         answers = np.zeros(len(votes.answers), np.int64) if row is None else counts[row]
         yield Rater(
             rater=name,
-            answers=answers,
-            confusion=empty if measure is None else measure.confusion,
+            answer_counts=answers,
+            confusion_counts=empty if measure is None else measure.confusion,
             correct=None
             if measure is None or is_correct is None
             else Proportion(hits=round(measure.confusion[is_correct].sum()), n=round(measure.confusion.sum())),
@@ -303,22 +310,25 @@ def _mean_and_median(seconds: Floats) -> tuple[float, float] | None:
     return (float(times.mean()), float(np.median(times))) if times.size else None
 
 
-def _find_flags(answers: npt.NDArray[np.integer], measure: _RaterMeasure | None) -> Iterator[str]:
+def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterMeasure | None) -> Iterator[str]:
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.low > 0:
         yield uninformative
-    if answers.sum() >= _MIN_VOTES_FOR_FLAG and answers.max() >= _MIN_ONE_ANSWER_SHARE * answers.sum():
+    if (
+        answer_counts.sum() >= _MIN_VOTES_FOR_FLAG
+        and answer_counts.max() >= _MIN_ONE_ANSWER_SHARE * answer_counts.sum()
+    ):
         yield one_answer
-    if measure is not None and measure.has_few:
+    if measure is not None and measure.has_few_votes:
         yield few
 
 
-def _describe_dependence(test: Dependence, where: str) -> str:
+def _describe_dependence(dependence: Dependence, votes_name: str) -> str:
     pairs = [
-        f"{pair.raters[0]} and {pair.raters[1]} ({pair.agreed:,} of {pair.common:,}, {pair.expected:,.0f} expected)"
-        for pair in test.pairs
+        f"{pair.raters[0]} and {pair.raters[1]} ({pair.n_agreements:,} of {pair.n_common:,}, {pair.expected_agreements:,.0f} expected)"
+        for pair in dependence.pairs
     ]
     return (
-        f"raters are not independent given the truth: in the {where}, {len(pairs):,} of {test.tested:,} pairs agree "
+        f"raters are not independent given the truth: in the {votes_name}, {len(pairs):,} of {dependence.n_tested:,} pairs agree "
         f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MAX_NAMED_PAIRS)}"
     )

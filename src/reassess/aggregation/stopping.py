@@ -27,23 +27,23 @@ class StopReplay(Printable):
 
     rule: StopRule
     threshold: float  # a class with at least this probability is valid
-    votes: int  # all votes
-    questions: int  # questions with votes
-    taken: _Counts  # votes used before the rule stops, shape (orders,)
-    changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
-    kept: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
-    images_changed: _Counts  # images whose label set differs, shape (orders,)
+    n_votes: int  # all votes
+    n_questions: int  # questions with votes
+    n_used_votes: _Counts  # votes used before the rule stops, shape (orders,)
+    n_changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
+    n_labels_in_common: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
+    n_changed_images: _Counts  # images whose label set differs, shape (orders,)
 
     @property
-    def share_taken(self) -> float:
+    def share_of_votes_used(self) -> float:
         """Share of votes used, the mean over orders."""
-        return float(self.taken.mean()) / self.votes
+        return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
     def labels_in_common(self) -> float:
         """Jaccard index of the labels from all votes and from the used votes, the mean over orders."""
-        either = self.kept + self.changed
-        return float(np.divide(self.kept, either, out=np.ones(either.shape), where=either > 0).mean())
+        either = self.n_labels_in_common + self.n_changed
+        return float(np.divide(self.n_labels_in_common, either, out=np.ones(either.shape), where=either > 0).mean())
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -52,11 +52,14 @@ class StopReplay(Printable):
             "high": self.rule.high,
             "at_least": self.rule.at_least,
             "threshold": self.threshold,
-            "votes": self.votes,
-            "questions": self.questions,
-            "share_taken": self.share_taken,
+            "votes": self.n_votes,
+            "questions": self.n_questions,
+            "share_taken": self.share_of_votes_used,
             "labels_in_common": self.labels_in_common,
-            **{name: getattr(self, name).tolist() for name in ("taken", "changed", "kept", "images_changed")},
+            "taken": self.n_used_votes.tolist(),
+            "changed": self.n_changed.tolist(),
+            "kept": self.n_labels_in_common.tolist(),
+            "images_changed": self.n_changed_images.tolist(),
         }
 
 
@@ -78,9 +81,9 @@ def replay_stops(
     rules: Sequence[StopRule] = DEFAULT_STOP_RULES,
     *,
     threshold: float,
-    first: Votes | None = None,
-    at_most: int | None = None,
-    orders: int = _N_ORDERS,
+    initial_votes: Votes | None = None,
+    max_votes: int | None = None,
+    n_orders: int = _N_ORDERS,
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
@@ -113,34 +116,36 @@ def replay_stops(
     >>> questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 0]))
     >>> item, rater, answer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.repeat([1, 0], 4)
     >>> votes = Votes.from_columns(questions, item, rater, answer, ("ann", "bo", "cy", "di"), ("no", "yes"))
-    >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, orders=1)
-    >>> replay.share_taken, replay.changed
+    >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, n_orders=1)
+    >>> replay.share_of_votes_used, replay.n_changed
     (0.5, array([0]))
     """
     from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
 
     questions = require_questions(votes.items)
     check_range(threshold, 0, 1, value_name="threshold")
-    check_range(orders, 1, value_name="number of orders")
+    check_range(n_orders, 1, value_name="number of orders")
     if model.truths != VALIDITY:
         raise DataError(
             "wrong-model", "stop rule needs a model of valid and invalid classes", found=join_first(model.truths)
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
-    most = int(votes.sizes.max()) if at_most is None else at_most
+    most = int(votes.sizes.max()) if max_votes is None else max_votes
     check_range(most, 1, value_name="most votes of a question")
     start = (
         np.full(len(questions), model.prior[1])
-        if first is None
-        else posterior(first, model).probabilities_of(VALIDITY[1])
+        if initial_votes is None
+        else posterior(initial_votes, model).probabilities_of(VALIDITY[1])
     )
     cast = votes.with_answers(model.answers)
     codes, table = vote_codes(cast), to_kernel_layout(model.matrices_of(cast.raters))
-    by_all = posterior(votes, model, extra=None if first is None else (first, model)).probabilities_of(VALIDITY[1])
+    by_all = posterior(votes, model, extra=None if initial_votes is None else (initial_votes, model)).probabilities_of(
+        VALIDITY[1]
+    )
     path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
-    counts = np.empty((len(rules), 4, orders), np.int64)
-    for order in track(range(orders)):
+    counts = np.empty((len(rules), 4, n_orders), np.int64)
+    for order in track(range(n_orders)):
         draws = np.random.default_rng((seed, order)).random(len(cast))
         shuffle_votes(cast.indptr, codes, table, start, draws, path)
         for row, rule in enumerate(rules):

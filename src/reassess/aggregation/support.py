@@ -62,20 +62,23 @@ FitModel = Callable[[Votes], tuple[RaterModel, Posterior]]
 class GoldenCrossValidation:
     """Results of cross-validation on golden items."""
 
-    correct: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
-    unit: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
-    folds: int  # 0 if there are too few images or items
+    correctness: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
+    unit_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
+    n_folds: int  # 0 if there are too few images or items
     has_images: bool
 
-    def is_better(self, method: str, baseline: str, *, errors: int) -> bool:
-        """Return whether a method leads the baseline by more than `errors` standard errors.
+    def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
+        """Return whether a method leads the baseline by more than `n_standard_errors` standard errors.
 
         The lead is the number of correct items, and the standard error is that of paired differences over images.
         """
-        differences = np.bincount(self.unit, self.correct[method] - self.correct[baseline])
+        differences = np.bincount(self.unit_ids, self.correctness[method] - self.correctness[baseline])
         lead, units = differences.sum(), differences.size
         # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
-        return bool(lead > 0 and lead**2 * (units - 1 + errors**2) > errors**2 * units * (differences**2).sum())
+        return bool(
+            lead > 0
+            and lead**2 * (units - 1 + n_standard_errors**2) > n_standard_errors**2 * units * (differences**2).sum()
+        )
 
 
 def cross_validate_on_golden(
@@ -132,7 +135,7 @@ def warn_if_unreliable(
 
 def warn_unless_better_on_golden(doubt: str, method: str, trial: Callable[[], GoldenCrossValidation] | None) -> None:
     """Warn of a doubt, unless it is empty or golden answers clearly show that the method beats the majority."""
-    if doubt and (trial is None or not trial().is_better(method, "majority", errors=_MIN_STANDARD_ERRORS)):
+    if doubt and (trial is None or not trial().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)):
         warnings.warn(doubt, ReassessWarning, stacklevel=5)
 
 
@@ -163,7 +166,7 @@ def _describe_missing_support(
 
 
 def _is_supported_by_others(
-    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, needed: float
+    votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, min_nats: float
 ) -> bool:
     """Whether raters who do not mislead voted on most items, and their votes support the result."""
     is_misleading = _find_misleading_raters(votes, result)
@@ -175,7 +178,7 @@ def _is_supported_by_others(
     if free.size <= _MIN_SHARE_WITH_OTHERS * n_items or against > _MAX_SHARE_AGAINST_OTHERS * free.size:
         return False
     lost, gain = _compare_with_simple_model(others, result, item_truth, fit)
-    return gain >= needed * lost
+    return gain >= min_nats * lost
 
 
 def _count_against_majority(
@@ -193,7 +196,7 @@ def _compare_with_simple_model(
     free, against = _count_against_majority(votes, result, item_truth)
     if against <= _MIN_SHARE_AGAINST * free.size:
         return 0.0, 0.0
-    pinned = PinnedItems.to_truths(np.arange(item_truth.size), item_truth, truths=len(result.truths))
+    pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
 
     def fit_simple(votes: Votes) -> tuple[RaterModel, Posterior]:
         simple = fit_one_accuracy(votes, result.truths, pinned)
@@ -222,21 +225,26 @@ def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.b
 
 
 def _find_misleading_in_block(
-    votes: Votes, result: Posterior, rows: npt.NDArray[np.int64], first: int, raters: int, shares: _Floats
+    votes: Votes,
+    result: Posterior,
+    rows: npt.NDArray[np.int64],
+    first_rater: int,
+    n_raters: int,
+    weights_by_truth: _Floats,
 ) -> npt.NDArray[np.bool_]:
-    """`_find_misleading_raters` for a block of raters from `first` on, whose votes are at `rows`."""
+    """`_find_misleading_raters` for a block of raters from `first_rater` on, whose votes are at `rows`."""
     truths, answers = len(result.truths), len(votes.answers)
-    counts = np.empty((raters, truths, answers))
-    cells = (votes.rater_ids[rows] - np.int64(first)) * answers + votes.answer_ids[rows]
+    counts = np.empty((n_raters, truths, answers))
+    cells = (votes.rater_ids[rows] - np.int64(first_rater)) * answers + votes.answer_ids[rows]
     for truth in range(truths):
         weights = result.values[votes.item_ids[rows], truth]
-        counts[:, truth] = np.bincount(cells, weights, minlength=raters * answers).reshape(raters, answers)
+        counts[:, truth] = np.bincount(cells, weights, minlength=n_raters * answers).reshape(n_raters, answers)
     sizes = counts.sum(axis=(1, 2))
     # Log likelihood of the rater's votes by their own matrix, and by the overall shares of their answers.
     by_matrix = (_sum_n_log_n(counts) - _sum_n_log_n(counts.sum(axis=2)[..., None])).sum(axis=1)
     by_shares = _sum_n_log_n(counts.sum(axis=1)) - _sum_n_log_n(sizes[:, None])
     nats = _NATS_PER_FREE_CELL * (truths - 1) * (answers - 1)
-    correct = (counts * shares.T).sum(axis=(1, 2))
+    correct = (counts * weights_by_truth.T).sum(axis=(1, 2))
     return np.asarray((by_matrix - by_shares < nats) & (correct * truths < sizes - _ROUNDING_TOLERANCE))
 
 

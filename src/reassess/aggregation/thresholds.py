@@ -103,11 +103,15 @@ class Goal:
     def __str__(self) -> str:
         return self.kind if self.value is None else f"{self.kind}={self.value:g}"
 
-    def on(self, curve: Curve) -> Point:
+    def find_point(self, curve: Curve) -> Point:
         """Return the point of a curve that reaches the goal; `DataError` if no point does."""
         if self.value is None:
             return curve.best_by_f1()
-        choose = {"precision": curve.best_at_precision, "recall": curve.best_at_recall, "threshold": curve.at}
+        choose = {
+            "precision": curve.best_at_precision,
+            "recall": curve.best_at_recall,
+            "threshold": curve.point_at_threshold,
+        }
         return choose[self.kind](self.value)
 
 
@@ -119,8 +123,8 @@ class OperatingPoint(Printable):
     # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept
     precision_interval: tuple[float, float] | None
     recall_interval: tuple[float, float] | None
-    labels: int  # number of labels at the threshold
-    empty_images: int  # number of rated images without a label
+    n_labels: int  # number of labels at the threshold
+    n_empty_images: int  # number of rated images without a label
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -128,11 +132,11 @@ class OperatingPoint(Printable):
         return self.point.to_json() | {
             "low": {name: interval[0] for name, interval in bounds.items()},
             "high": {name: interval[1] for name, interval in bounds.items()},
-            "hits": self.point.hits,
-            "kept": self.point.kept,
-            "valid": self.point.valid,
-            "labels": self.labels,
-            "empty_images": self.empty_images,
+            "hits": self.point.n_hits,
+            "kept": self.point.n_kept,
+            "valid": self.point.n_valid,
+            "labels": self.n_labels,
+            "empty_images": self.n_empty_images,
         }
 
 
@@ -143,13 +147,13 @@ def operating_point(
 
     `scores` are the scores of all questions. Unrated images keep their original labels, which are counted too.
     """
-    point = goal.on(curve)
+    point = goal.find_point(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
     labels = label_sets(scores, float(bands.thresholds[0]), original=original)
     return OperatingPoint(
         point=point,
         precision_interval=bands.precision[0],
         recall_interval=bands.recall[0],
-        labels=labels.indices.size,
-        empty_images=labels.empty_images,
+        n_labels=labels.indices.size,
+        n_empty_images=labels.empty_images,
     )

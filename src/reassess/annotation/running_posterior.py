@@ -26,7 +26,12 @@ def current_model(
     for rater, truth, answer, n in counts:
         table[row_of[rater], truth, answer] += n
     return model_from_counts(
-        table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
+        table,
+        np.array(golden),
+        raters=raters,
+        truths=VALIDITY,
+        answers=KNOWN_ANSWERS,
+        base_matrix=typical_matrix(_SHARES),
     )
 
 
@@ -41,7 +46,7 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
             table[0, truth, label] += 1
     typical = typical_matrix(np.eye(2))
     model = model_from_counts(
-        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]
     no, yes = weights[1] / weights.sum(axis=0)

@@ -52,7 +52,7 @@ class ComputedScores:
     @property
     def golden_unrated(self) -> int:
         """Number of golden images without scores."""
-        golden = self.aggregation.golden
+        golden = self.aggregation.expert_votes
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
@@ -101,7 +101,7 @@ def compute_scores(
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
         truth = expert_truth(experts, at_least=options["golden_at_least"])
-        return ComputedScores(parts["votes"], all_votes, replace(result, golden=experts, by_experts=truth))
+        return ComputedScores(parts["votes"], all_votes, replace(result, expert_votes=experts, expert_truth=truth))
     arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -141,7 +141,7 @@ def _other_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str,
     places: dict[str, Path | None] = {}
     if _has_option(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])
-    if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
+    if "experts" in METHODS[name].required_options and "rater-golden" in benchmark.sources:
         places["rater-golden"] = require_part(call, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
@@ -160,5 +160,5 @@ def _reject_unused_options(name: str, options: dict[str, Any], benchmark: Benchm
     unused = [option for option, value in options.items() if value is not None and not _has_option(name, option)]
     if unused:
         raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
-    if "experts" in METHODS[name].needs and options["golden"] is None and "golden" not in benchmark.sources:
+    if "experts" in METHODS[name].required_options and options["golden"] is None and "golden" not in benchmark.sources:
         raise click.UsageError(f"Method {name} measures raters on golden answers: give --golden.")

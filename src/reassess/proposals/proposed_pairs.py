@@ -117,7 +117,7 @@ def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     keys = np.array(image_keys(golden_questions.images), object)
     number[predicted[np.argsort(keys[predicted], kind="stable")]] = np.arange(predicted.size)
     used = np.flatnonzero(number[golden_questions.image_ids] >= 0)
-    valid, image = golden.valid[used], golden_questions.image_ids[used]
+    valid, image = golden.is_valid[used], golden_questions.image_ids[used]
     _check_has_valid(valid, len(golden_questions.images))
 
     pair_rows = questions.find(rows[image], golden_questions.class_ids[used])

@@ -249,8 +249,8 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
             fix="ask for fewer votes, or give other earlier votes",
         )
-    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, at_most=at_most)
-    return float(replay.taken.mean()) / rows.size
+    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, max_votes=at_most)
+    return float(replay.n_used_votes.mean()) / rows.size
 
 
 def seconds_per_vote(votes: Votes) -> float:

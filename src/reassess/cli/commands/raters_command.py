@@ -69,7 +69,7 @@ def raters(
     elif output is not None:
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
-        by_experts = None if golden_data is None else golden_data.by_experts
+        by_experts = None if golden_data is None else golden_data.expert_truth
         call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
     print_reliability(call, result, golden_data)

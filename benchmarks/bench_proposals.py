@@ -122,7 +122,7 @@ def test_choice_of_models_takes_at_most_20_seconds(row: Any, folder: Path) -> No
     row(name, seconds, "20 s", 20, "<= 1")
     sample = np.random.default_rng(0).integers(1, 2**MODELS, 20)
     subsets = find_subsets(result, find_golden_pairs(result, golden))
-    expected = list(zip(subsets.candidates[sample - 1].tolist(), subsets.hits[sample - 1].tolist(), strict=True))
+    expected = list(zip(subsets.n_candidates[sample - 1].tolist(), subsets.n_hits[sample - 1].tolist(), strict=True))
     assert measure_one_by_one(result, golden, sample) == expected
     one_by_one = measure_seconds(measure_one_by_one, result, golden, sample) / sample.size * choice.subsets
     row(name, seconds, "one subset after another, extrapolated", one_by_one, ">= 100")

@@ -55,9 +55,9 @@ def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int)
     golden = valid & (rng.random(images) < 0.5)[image]
     has_question = members.any(axis=1) & sends.any(axis=1)
     original = is_original[:, None]  # an image without questions keeps its original label
-    return ProposedPairs(members, sends).take(has_question), ProposedPairs(members | original, sends | original).take(
-        golden
-    )
+    return ProposedPairs(members, sends).take_rows(has_question), ProposedPairs(
+        members | original, sends | original
+    ).take_rows(golden)
 
 
 def candidate_ratios(case: int) -> list[float]:
@@ -65,8 +65,8 @@ def candidate_ratios(case: int) -> list[float]:
     models = FEWEST_MODELS + case % MODELS_AND_MORE
     pairs, valid = simulate_pairs(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
     best, greedy = _measure_all_subsets(pairs, valid), _measure_greedy_search(pairs, valid)
-    targets = [math.ceil(recall * int(best.hits.max())) for recall in RECALLS]
-    fewest = [[int(search.candidates[search.hits >= hits].min()) for hits in targets] for search in (greedy, best)]
+    targets = [math.ceil(recall * int(best.n_hits.max())) for recall in RECALLS]
+    fewest = [[int(search.n_candidates[search.n_hits >= hits].min()) for hits in targets] for search in (greedy, best)]
     return [greedy_fewest / best_fewest for greedy_fewest, best_fewest in zip(*fewest, strict=True)]
 
 
@@ -114,16 +114,16 @@ class Population:
 
     def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
         """Return the true recall of some models."""
-        return float(all_pairs.pairs.proposed_by(np.isin(self.result.names, models)).mean())
+        return float(all_pairs.pairs.are_proposed_by(np.isin(self.result.names, models)).mean())
 
 
 def choose_without_check(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
     """Return the models with the fewest candidates and the target recall, both on the same golden images."""
     pairs = find_golden_pairs(population.result, golden)
-    needed_hits = math.ceil(target * len(pairs.valid) - 1e-9)
+    needed_hits = math.ceil(target * len(pairs.is_valid) - 1e-9)
     subsets = find_subsets(population.result, pairs)
-    rows = [row for row in subsets.frontier.tolist() if subsets.hits[row] >= needed_hits]
-    return tuple(np.array(population.result.names)[subsets.subset(rows[0])]) if rows else None
+    rows = [row for row in subsets.frontier_rows.tolist() if subsets.n_hits[row] >= needed_hits]
+    return tuple(np.array(population.result.names)[subsets.subset_of_row(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:

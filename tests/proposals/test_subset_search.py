@@ -22,20 +22,23 @@ def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: boo
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
     pairs = ProposedPairs(members, sends)
-    valid = pairs.take(rng.random(60) < 0.5)
+    valid = pairs.take_rows(rng.random(60) < 0.5)
     found = found_in(pairs, valid, exact)
-    assert (len(found.hits), found.exact) == (2**models - 1 if exact else models, exact)
-    for row in range(len(found.hits)):
-        subset = found.subset(row)
-        assert (found.candidates[row], found.hits[row], found.sizes[row]) == (
-            pairs.count(subset),
-            valid.count(subset),
+    assert (len(found.n_hits), found.is_exact) == (2**models - 1 if exact else models, exact)
+    for row in range(len(found.n_hits)):
+        subset = found.subset_of_row(row)
+        assert (found.n_candidates[row], found.n_hits[row], found.sizes[row]) == (
+            pairs.count_proposed_by(subset),
+            valid.count_proposed_by(subset),
             subset.sum(),
         )
-    assert found.subset(len(found.hits) - 1).all()
-    candidates, hits = found.candidates[found.frontier].tolist(), found.hits[found.frontier].tolist()
+    assert found.subset_of_row(len(found.n_hits) - 1).all()
+    candidates, hits = found.n_candidates[found.frontier_rows].tolist(), found.n_hits[found.frontier_rows].tolist()
     assert (candidates, hits) == (sorted(set(candidates)), sorted(set(hits)))
-    assert (candidates[-1], hits[-1]) == (found.candidates[found.hits == found.hits.max()].min(), found.hits.max())
+    assert (candidates[-1], hits[-1]) == (
+        found.n_candidates[found.n_hits == found.n_hits.max()].min(),
+        found.n_hits.max(),
+    )
 
 
 def found_in(pairs: ProposedPairs, valid: ProposedPairs, exact: bool) -> SubsetSearch:
@@ -51,5 +54,5 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     noisy = [rng.random(2_000) < rng.uniform(0.5, 0.9) for _ in range(20)]
     members = np.column_stack([*noisy, *copies, right])
     pairs = ProposedPairs(members, np.ones_like(members))
-    found = found_in(pairs, pairs.take(valid), False)
-    assert np.flatnonzero(found.subset(int(found.frontier[-1]))).tolist() == [23]
+    found = found_in(pairs, pairs.take_rows(valid), False)
+    assert np.flatnonzero(found.subset_of_row(int(found.frontier_rows[-1]))).tolist() == [23]

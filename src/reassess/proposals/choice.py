@@ -92,11 +92,11 @@ def choose_models(
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = find_golden_pairs(result, golden)
-    is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_DIVISOR
-    check_pairs = pairs.of_images(~is_searched)
+    is_searched = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
+    check_pairs = pairs.select_images(~is_searched)
     all_models = np.ones(len(result.models), bool)
-    search = find_subsets(result, pairs.of_images(is_searched))
-    subsets = [subset for subset in map(search.subset, search.frontier.tolist()) if not subset.all()]
+    search = find_subsets(result, pairs.select_images(is_searched))
+    subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
     highest = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
     chosen, bound = all_models, highest
     for subset in reversed(subsets):
@@ -105,17 +105,17 @@ def choose_models(
             break
         chosen, bound = subset, subset_bound
     measure, is_reached = SubsetMeter(result, check_pairs), highest >= recall
-    proposed = pairs.pairs.proposed_by(all_models) & pairs.valid
+    proposed = pairs.pairs.are_proposed_by(all_models) & pairs.is_valid
     return ModelChoice(
         target_recall=recall,
         chosen=measure(chosen) if is_reached else None,
         recall_bound=bound if is_reached else None,
         highest_bound=highest,
-        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.valid))),
+        recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
-        subsets=search.hits.size,
-        exact=search.exact,
+        subsets=search.n_hits.size,
+        exact=search.is_exact,
         search_images=int(np.count_nonzero(is_searched)),
         check_images=int(np.count_nonzero(~is_searched)),
         not_candidates=pairs.not_candidates,

@@ -26,8 +26,10 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | None = None, seed: int = 0) -> Sample:
-    """Draw images with about `count` questions in total, as golden questions for experts.
+def draw_golden(
+    candidates: Candidates, n_questions: int, *, original: LabelSets | None = None, seed: int = 0
+) -> Sample:
+    """Draw images with about `n_questions` questions in total, as golden questions for experts.
 
     Images of similar suspicion form up to three strata. The same number of images is drawn from each stratum, so
     suspicious images are drawn more often. Within a stratum, images have equal probability, and the drawn images are
@@ -67,20 +69,20 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     (Sample(6 images for about 9), ['suspicion high', 'suspicion low', 'suspicion middle'])
     """
     check_type(Candidates, candidates)
-    check_number(count, 1, is_whole=True, value_name="number of golden questions")
+    check_number(n_questions, 1, is_whole=True, value_name="number of golden questions")
     if original is not None:
         check_one_label_each(original)
     sizes = np.bincount(candidates.questions.image_ids, minlength=len(candidates.questions.images))
     suspicion, class_ids = _measure_suspicion(candidates, original)
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
-    strata, counts = _allocate_to_strata(suspicion[rows], sizes[rows], count)
-    if count >= len(candidates) or counts.sum() >= rows.size:
+    strata, counts = _allocate_to_strata(suspicion[rows], sizes[rows], n_questions)
+    if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
             "golden questions would take all tasks",
             allowed=f"under {len(candidates):,}, on at least 2 images",
-            found=f"{count:,}; the candidates are {len(candidates):,} questions on {count_noun(rows.size, 'image')}",
+            found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on {count_noun(rows.size, 'image')}",
             fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
@@ -141,46 +143,46 @@ def _are_original_labels(candidates: Candidates, original: LabelSets | None) -> 
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))
 
 
-def _allocate_to_strata(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Ints]:
+def _allocate_to_strata(suspicion: _Floats, question_counts: _Ints, n_questions: int) -> tuple[_Ints, _Ints]:
     """Return the stratum of each image, and the number of images to draw from each stratum."""
     strata, counts = np.zeros(0, np.int64), np.zeros(1, np.int64)
-    for levels in (3, 2, 1) if sizes.size else ():
+    for levels in (3, 2, 1) if question_counts.size else ():
         strata = _assign_strata(suspicion, levels)
         members = np.bincount(strata)
-        counts = _choose_image_counts(count, members, np.bincount(strata, sizes) / members)
+        counts = _choose_image_counts(n_questions, members, np.bincount(strata, question_counts) / members)
         if levels == 1 or min(counts) >= _MIN_IMAGES_PER_STRATUM:
             break
     return strata, counts
 
 
-def _assign_strata(suspicion: _Floats, levels: int) -> _Ints:
+def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
     """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
     values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    _, strata = np.unique(np.minimum((levels * middle).astype(np.int64), levels - 1)[place], return_inverse=True)
+    _, strata = np.unique(np.minimum((n_strata * middle).astype(np.int64), n_strata - 1)[place], return_inverse=True)
     return np.asarray(strata, np.int64)
 
 
-def _choose_image_counts(count: int, members: _Ints, questions: _Floats) -> _Ints:
-    """Draw so many images that about `count` questions are expected, given those per image, but not all images."""
-    totals = range(1, max(2, int(members.sum())))
+def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_image: _Floats) -> _Ints:
+    """Draw so many images that about `n_questions` questions are expected, given those per image, but not all images."""
+    totals = range(1, max(2, int(stratum_sizes.sum())))
 
     def missing(total: int) -> float:
-        return count - float(_spread_evenly(total, members) @ questions)
+        return n_questions - float(_spread_evenly(total, stratum_sizes) @ questions_per_image)
 
     enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
-        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), members
+        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), stratum_sizes
     )
 
 
-def _spread_evenly(total: int, members: _Ints) -> _Ints:
+def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
     """Spread a total evenly over strata, up to their sizes; the most suspicious strata get the remainder."""
-    counts = np.zeros(members.size, np.int64)
-    while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < members)).size:
-        share = np.zeros(members.size, np.int64)
+    counts = np.zeros(stratum_sizes.size, np.int64)
+    while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < stratum_sizes)).size:
+        share = np.zeros(stratum_sizes.size, np.int64)
         share[open_] = rest // open_.size
         share[open_[::-1][: rest % open_.size]] += 1
-        counts = np.minimum(counts + share, members)
+        counts = np.minimum(counts + share, stratum_sizes)
     return counts

@@ -50,10 +50,10 @@ class ModelSource:
     transform: str | Path | None = None
     outputs: Sequence[str] | Mapping[int, str] | None = None
 
-    def takes(self, option: str) -> bool:
+    def takes_option(self, option: str) -> bool:
         """Return whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
 
-        >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
+        >>> ModelSource("onnx:m.onnx").takes_option("device"), ModelSource("python:m:f").takes_option("device")
         (True, False)
         """
         return option in _OPTIONS_BY_KIND.get(self.name.partition(":")[0], ())
@@ -96,19 +96,19 @@ class ImageModel:
     def __repr__(self) -> str:
         return f"ImageModel({self.name})"
 
-    def scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
+    def compute_scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
         """Compute the scores of images, shape (images, outputs).
 
         `pixels` are images that the transform has cropped, or whole images without a transform.
         """
         with at(self.name):
-            scores = as_floats(as_scores(self._call(pixels)))
+            scores = as_floats(as_scores(self._call_function(pixels)))
             check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
         return scores
 
-    def _call(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+    def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
         try:
-            return self.function(self._batch(pixels))
+            return self.function(self._make_batch(pixels))
         except (ReassessError, MemoryError):
             raise
         except (Exception, SystemExit) as error:  # user code may raise anything
@@ -120,7 +120,7 @@ class ImageModel:
                 fix="a smaller batch needs less memory" if "memory" in str(error) else None,
             ) from error
 
-    def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+    def _make_batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
         if self.transform is not None:
             return np.stack(pixels)
         from PIL import Image

@@ -33,7 +33,7 @@ def predict(
     workers: int = 0,
     device: str | None = None,
     force: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
+    report: Callable[[str], object] = lambda _: None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
     """Run models on images, and write their predictions.
@@ -87,7 +87,7 @@ def predict(
     ...     Image.new("RGB", (8, 8), name).save(folder / f"{name}.png")
     >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean(), 100] for image in images]))
     >>> (run,) = predict([model], folder / "light.npy", images=folder)
-    >>> run.images, np.load(run.file).argmax(axis=1)
+    >>> run.n_images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
     with importing("pillow", extra="onnx", purpose="reading images"):
@@ -105,18 +105,18 @@ def predict(
     check_output_files(files, unfinished.output, image_source, benchmark, may_replace)
     opener = ModelOpener(models, device=device)
     runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
-    check_disk_space(runs, unfinished, tell)
+    check_disk_space(runs, unfinished, report)
     for run in runs:
-        if run.outputs.unknown:
-            tell(f"{run.name}: {run.outputs.unknown_in_words()}")
-        if run.outputs.are_summed and run.outputs.kind == "bounded":
+        if run.outputs.unknown_names:
+            report(f"{run.name}: {run.outputs.describe_unknown_names()}")
+        if run.outputs.has_summed_outputs and run.outputs.score_kind == "bounded":
             warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
     record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
-    with unfinished.begin(record, image_source, [run.shards for run in runs]):
-        _report_finished_shards(runs, unfinished, tell)
+    with unfinished.lock_folder(record, image_source, [run.shards for run in runs]):
+        _report_finished_shards(runs, unfinished, report)
         for run in runs:
             run.shards.folder.mkdir(exist_ok=True)
-            if run.shards.pending():
+            if run.shards.missing_numbers():
                 score_shards(
                     opener(run.source),  # not in a variable, so that its memory is free for the next model
                     image_source,
@@ -127,9 +127,9 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before_move=unfinished.note_outputs, mark=unfinished.mark):
+        with write_atomically(before_move=unfinished.record_outputs, mark=unfinished.temporary_mark):
             results = tuple(run.write(image_source, may_replace) for run in runs)
-        unfinished.end()
+        unfinished.remove_folder()
     return results
 
 
@@ -157,16 +157,20 @@ def _prepare_runs(
     for source, file in zip(models, files, strict=True):
         model = opener(source)
         reusable = model if len(models) == 1 else source  # several models may not fit into memory together
-        runs.append(ModelRun.prepared(reusable, model, images, file, unfinished.shards(file), batch_size, classes))
+        runs.append(
+            ModelRun.from_model(reusable, model, images, file, unfinished.shard_folder(file), batch_size, classes)
+        )
     return runs
 
 
-def _report_finished_shards(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+def _report_finished_shards(
+    runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]
+) -> None:
     """Remove damaged shards, and tell how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
         names = join_first([path.relative_to(unfinished.folder) for path in damaged], most=3)
-        tell(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
-    if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
-        count = count_noun(sum(run.shards.count for run in runs), "shard")
-        tell(f"{unfinished.folder}: continues after {done:,} of {count}")
+        report(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
+    if done := sum(run.shards.n_shards - len(run.shards.missing_numbers()) for run in runs):
+        count = count_noun(sum(run.shards.n_shards for run in runs), "shard")
+        report(f"{unfinished.folder}: continues after {done:,} of {count}")

@@ -34,22 +34,22 @@ class ImagePredictions(Printable):
 
     model: str  # name of the model
     file: Path  # file of its predictions
-    images: int  # number of images in the file
+    n_images: int  # number of images in the file
     unreadable: tuple[tuple[str, str], ...]  # images that could not be read, each with the reason
-    outputs: int  # how many outputs the model has
-    summed: bool  # whether several outputs have the same class, so that their probabilities are summed
-    softmax: bool  # whether these are the softmax of the scores, which are not probabilities
-    without_class: int  # outputs that are not classes of the benchmark
-    without_output: int
-    classes: int  # of the benchmark, or else the outputs
+    n_outputs: int  # how many outputs the model has
+    has_summed_outputs: bool  # whether several outputs have the same class, so that their probabilities are summed
+    has_softmax_sums: bool  # whether these are the softmax of the scores, which are not probabilities
+    n_outputs_without_class: int  # outputs that are not classes of the benchmark
+    n_classes_without_output: int
+    n_classes: int  # of the benchmark, or else the outputs
     # names of outputs that are not classes, except dashes, which stand for no class.
     unknown_outputs: tuple[str, ...]
-    moved: int  # images with another best class once scores are rounded to float16
+    n_changed_by_rounding: int  # images with another best class once scores are rounded to float16
 
     @property
     def _headline(self) -> str:
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
-        return f"ImagePredictions({count_noun(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+        return f"ImagePredictions({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
 
     def _list(self) -> ListTable | None:
         return (
@@ -64,7 +64,7 @@ def model_name(source: AnyModel) -> str:
 
 def models_with_option(models: Sequence[str], option: str) -> list[str]:
     """List the models that take an option; if no model takes it, all models, so that opening one raises."""
-    return [model for model in models if ModelSource(model).takes(option)] or list(models)
+    return [model for model in models if ModelSource(model).takes_option(option)] or list(models)
 
 
 def _suggest_full_name(name: str) -> str | None:
@@ -127,7 +127,7 @@ class ModelRun:
     facts: dict[str, Any]  # everything that its scores depend on
 
     @classmethod
-    def prepared(
+    def from_model(
         cls,
         source: AnyModel,
         model: ImageModel,
@@ -138,16 +138,19 @@ class ModelRun:
         classes: Classes,
     ) -> "ModelRun":
         """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
-        first = model.scores([_decode_first_image(Decoder(images, model.transform))])
+        first = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
         width = first.shape[1]
         with at(model.name):
-            outputs = OutputClasses.of(first, model.outputs, classes)
+            outputs = OutputClasses.from_first_scores(first, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(
             source=source,
             file=file,
             shards=Shards(
-                folder, len(images), max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size, outputs.width(width)
+                folder,
+                len(images),
+                max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
+                outputs.count_stored_scores(width),
             ),
             outputs=outputs,
             facts={**model.facts, "transform": transform, "outputs": width, **outputs.facts},
@@ -159,11 +162,11 @@ class ModelRun:
         return model_name(self.source)
 
     @property
-    def bytes(self) -> int:
+    def n_bytes(self) -> int:
         """Disk space of its shards and its file, in bytes."""
-        width = self.shards.outputs
+        width = self.shards.n_outputs
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
-        return self.shards.images * columns * _BYTES_PER_SCORE
+        return self.shards.n_images * columns * _BYTES_PER_SCORE
 
     def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
         """Write the file of predictions from its complete shards."""
@@ -171,16 +174,16 @@ class ModelRun:
         return ImagePredictions(
             model=self.name,
             file=self.file,
-            images=count,
+            n_images=count,
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
-            outputs=self.facts["outputs"],
-            summed=self.outputs.are_summed,
-            softmax=self.outputs.are_summed and self.outputs.kind != "probabilities",
-            without_class=self.outputs.without_class,
-            without_output=self.outputs.without_output,
-            classes=self.outputs.classes.count or self.facts["outputs"],
-            unknown_outputs=self.outputs.unknown,
-            moved=moved,
+            n_outputs=self.facts["outputs"],
+            has_summed_outputs=self.outputs.has_summed_outputs,
+            has_softmax_sums=self.outputs.has_summed_outputs and self.outputs.score_kind != "probabilities",
+            n_outputs_without_class=self.outputs.n_outputs_without_class,
+            n_classes_without_output=self.outputs.n_classes_without_output,
+            n_classes=self.outputs.classes.count or self.facts["outputs"],
+            unknown_outputs=self.outputs.unknown_names,
+            n_changed_by_rounding=moved,
         )
 
 
@@ -194,14 +197,14 @@ def _decode_first_image(decode: Decoder) -> Any:
     return first
 
 
-def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Callable[[str], object]) -> None:
+def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]) -> None:
     """Tell how much disk space shards and files need together; raise if the disk has less."""
     used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
-    needed = sum(run.bytes for run in runs)
+    needed = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    images = count_noun(runs[0].shards.images, "image")
-    tell(f"{images}; the run needs {format_bytes(needed)} of disk space, with temporary files")
+    images = count_noun(runs[0].shards.n_images, "image")
+    report(f"{images}; the run needs {format_bytes(needed)} of disk space, with temporary files")
     if needed - used > free:
         raise OutputError(
             "disk-full",

@@ -94,7 +94,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
     dtype, name, output = _NUMPY_TYPES[inputs[0].type], inputs[0].name, outputs[0].name
 
     def run(pixels: npt.NDArray[np.uint8]) -> Any:
-        scaled = transform.scaled(pixels).astype(dtype, copy=False)
+        scaled = transform.normalize(pixels).astype(dtype, copy=False)
         batch = scaled if is_channels_last else np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
         return session.run([output], {name: batch})[0]
 

@@ -44,8 +44,8 @@ class Transform:
     --------
     >>> from PIL import Image
     >>> transform = Transform(256, (224, 224), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    >>> pixels = transform.cut(Image.new("RGB", (640, 480), "white"))
-    >>> pixels.shape, transform.scaled(pixels[None]).max()
+    >>> pixels = transform.resize_and_crop(Image.new("RGB", (640, 480), "white"))
+    >>> pixels.shape, transform.normalize(pixels[None]).max()
     ((224, 224, 3), np.float32(2.0))
     """
 
@@ -63,14 +63,14 @@ class Transform:
         check_range(self.deviation, 1 / 1024, 1, value_name="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
-    def cut(self, image: Any) -> npt.NDArray[np.uint8]:
+    def resize_and_crop(self, image: Any) -> npt.NDArray[np.uint8]:
         """Resize and crop an RGB image; return uint8 of shape (height, width, 3).
 
         Sides and offsets are rounded as in torchvision, so that the pixels are the same.
         """
         from PIL import Image
 
-        width, height = self._resized(*image.size)
+        width, height = self._find_resized_size(*image.size)
         if width * height > MOST_PIXELS:
             raise DataError(
                 "too-long",
@@ -83,7 +83,7 @@ class Transform:
         left, top = _crop_offset(width, self.crop[1]), _crop_offset(height, self.crop[0])
         return np.asarray(image.crop((left, top, left + self.crop[1], top + self.crop[0])))
 
-    def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def normalize(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Normalize pixels for the model; return float32 of the same shape (..., 3)."""
         unit = pixels.astype(np.float32) / np.float32(255)
         mean, deviation = (np.array(values, np.float32) for values in (self.mean, self.deviation))
@@ -93,7 +93,7 @@ class Transform:
         """Convert to an object for JSON documents, as in a file of a transform."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _find_resized_size(self, width: int, height: int) -> tuple[int, int]:
         if isinstance(self.size, tuple):
             return self.size[1], self.size[0]
         longer = int(self.size * max(width, height) / min(width, height))

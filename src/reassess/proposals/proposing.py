@@ -45,49 +45,52 @@ class _ImageTable:
     """
 
     names: tuple[str, ...]
-    original: npt.NDArray[np.int64]  # (n,): original label; -1 for none
-    predicts: _Bools  # (n, K): whether each model predicts each image
-    sends: _Bools  # (n, K): whether each model sends each image to raters
+    original_ids: npt.NDArray[np.int64]  # (n,): original label; -1 for none
+    is_predicted_by: _Bools  # (n, K): whether each model predicts each image
+    is_sent_by: _Bools  # (n, K): whether each model sends each image to raters
 
     @classmethod
-    def of(cls, models: Sequence[JoinedModel], index: ImageNumbers, labels: LabelSets) -> "_ImageTable":
+    def from_models(cls, models: Sequence[JoinedModel], numbering: ImageNumbers, labels: LabelSets) -> "_ImageTable":
         """Create the table of numbered images, in the order of the candidates.
 
         A model sends an image if its first class differs from the original label or is not a class. It sends an image
         without an original label if its first class is a class.
         """
-        original = np.full(len(index.names), -1)
-        original[index.places[index.numbers(labels.images)]] = labels.indices
+        original = np.full(len(numbering.names), -1)
+        original[numbering.positions[numbering.number_images(labels.images)]] = labels.indices
         predicts, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
         for column, model in enumerate(models):
-            rows = np.flatnonzero(model.images >= 0)
-            at = model.images[rows]
+            rows = np.flatnonzero(model.image_numbers >= 0)
+            at = model.image_numbers[rows]
             predicts[at, column] = True
-            sends[at, column] = model.top1[rows] != original[at]
+            sends[at, column] = model.top1_ids[rows] != original[at]
         return cls(
-            tuple(index.names[number] for number in np.argsort(index.places).tolist()), original, predicts, sends
+            tuple(numbering.names[number] for number in np.argsort(numbering.positions).tolist()),
+            original,
+            predicts,
+            sends,
         )
 
     @cached_property
     def is_predicted(self) -> _Bools:
         """Whether any model predicts each image."""
-        return np.asarray(self.predicts.any(axis=1))
+        return np.asarray(self.is_predicted_by.any(axis=1))
 
     @cached_property
-    def to_raters(self) -> _Bools:
+    def is_sent_to_raters(self) -> _Bools:
         """Whether raters are asked about each image."""
-        return np.asarray(self.sends.any(axis=1))
+        return np.asarray(self.is_sent_by.any(axis=1))
 
     @cached_property
     def is_set_aside(self) -> _Bools:
         """Whether each image is set aside, since all models that predict it agree with the original label."""
-        return self.is_predicted & ~self.to_raters & (self.original >= 0)
+        return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
-    def set_aside(self, classes: Classes) -> LabelSets:
+    def list_set_aside(self, classes: Classes) -> LabelSets:
         """Return the images that are set aside, with their original labels."""
         rows = np.flatnonzero(self.is_set_aside)
         names = [self.names[row] for row in rows.tolist()]
-        return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
+        return LabelSets.from_pairs(names, np.arange(rows.size), self.original_ids[rows], classes)
 
 
 def propose(
@@ -161,10 +164,10 @@ def propose(
         for name, predictions in _iterate_models(models)
     ]
     _check_model_names([model.name for model in unordered])
-    places = index.places
-    joined = {model.name: model.renumbered(places) for model in sorted(unordered, key=lambda model: model.name)}
-    images = _ImageTable.of(list(joined.values()), index, labels)
-    to_raters, is_set_aside, is_predicted = images.to_raters, images.is_set_aside, images.is_predicted
+    places = index.positions
+    joined = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.from_models(list(joined.values()), index, labels)
+    to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
     fixed = _fixed_pair_keys(joined.values(), images)
     limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed.size)
     best = {
@@ -175,15 +178,15 @@ def propose(
     most_probable = _choose_most_probable(best.values(), fixed, limit)
     return ProposalResult(
         candidates=_make_candidates(joined, images, best, most_probable, labels.classes),
-        set_aside=images.set_aside(labels.classes),
+        set_aside=images.list_set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
         models=tuple(_count_model_images(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
-        is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
-        is_sent=images.sends[to_raters],
+        is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
+        is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
         n_without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
-        n_without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
+        n_without_original=int(np.count_nonzero(to_raters & (images.original_ids < 0))),
     )
 
 
@@ -207,58 +210,62 @@ def _check_model_names(names: list[str]) -> None:
         )
 
 
-def _count_model_images(model: JoinedModel, images: int) -> ProposingModel:
+def _count_model_images(model: JoinedModel, n_images: int) -> ProposingModel:
     """Count the images that a model misses, of all models' images, and its unknown images."""
-    known = int(np.count_nonzero(model.images >= 0))
-    return ProposingModel(name=model.name, kind=model.kind, missing=images - known, unknown=model.images.size - known)
+    known = int(np.count_nonzero(model.image_numbers >= 0))
+    return ProposingModel(
+        name=model.name, kind=model.score_kind, missing=n_images - known, unknown=model.image_numbers.size - known
+    )
 
 
 def _find_first_candidates(model: JoinedModel, images: _ImageTable) -> _Ints:
     """Find the rows of a model whose first class is a candidate."""
-    is_known = (model.images >= 0) & (model.top1 >= 0)
-    return np.flatnonzero(is_known & images.to_raters[model.images])
+    is_known = (model.image_numbers >= 0) & (model.top1_ids >= 0)
+    return np.flatnonzero(is_known & images.is_sent_to_raters[model.image_numbers])
 
 
 def _fixed_pair_keys(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
     """Return the keys of pairs that are candidates for every N: original labels and first classes."""
-    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
-    keys = [encode_pairs(labelled, images.original[labelled])]
+    labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
+    keys = [encode_pairs(labelled, images.original_ids[labelled])]
     for model in models:
         rows = _find_first_candidates(model, images)
-        keys.append(encode_pairs(model.images[rows], model.top1[rows]))
+        keys.append(encode_pairs(model.image_numbers[rows], model.top1_ids[rows]))
     return np.unique(np.concatenate(keys))
 
 
-def _max_candidates(per_image: float, images: int, fixed: int) -> int:
+def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
     """Compute the largest number of candidates with a mean of at most `per_image` per image."""
-    limit = math.floor(per_image * images)
-    limit += (limit + 1) / images <= per_image if images else 0  # the product may be rounded down
-    if fixed > limit:
+    limit = math.floor(per_image * n_images)
+    limit += (limit + 1) / n_images <= per_image if n_images else 0  # the product may be rounded down
+    if n_fixed > limit:
         raise DataError(
             "too-many",
             "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} per image",
-            found=f"{fixed / images:.2f} per image, on {images:,} images that go to raters",
-            fix=Fix("allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * fixed / images) / 100),
+            found=f"{n_fixed / n_images:.2f} per image, on {n_images:,} images that go to raters",
+            fix=Fix(
+                "allow more: {per_image}; or use fewer models", per_image=math.ceil(100 * n_fixed / n_images) / 100
+            ),
         )
     return limit
 
 
-def _choose_most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
+def _choose_most_probable(best: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
     """Compute N, the number of most probable pairs of each model that can be candidates."""
     best = list(best)
     if not best:
         return 0
-    keys = np.concatenate([encode_pairs(pairs.images, pairs.class_ids) for pairs in best])
-    places = np.concatenate([pairs.places for pairs in best])
-    new = ~np.isin(keys, fixed)
+    keys = np.concatenate([encode_pairs(pairs.image_numbers, pairs.class_ids) for pairs in best])
+    places = np.concatenate([pairs.ranks for pairs in best])
+    new = ~np.isin(keys, fixed_keys)
     keys, places = keys[new], places[new]
     order = np.lexsort((places, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
     appears = np.sort(places[order][first])  # the smallest N with each further pair
-    further = limit - fixed.size
-    return int(appears[further]) - 1 if appears.size > further else max(pairs.pairs for pairs in best)
+    further = limit - fixed_keys.size
+    return int(appears[further]) - 1 if appears.size > further else max(pairs.n_pairs for pairs in best)
 
 
 def _make_candidates(
@@ -268,9 +275,9 @@ def _make_candidates(
     most_probable: int,
     classes: Classes,
 ) -> Candidates:
-    labelled = np.flatnonzero(images.to_raters & (images.original >= 0))
+    labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     zeros = np.zeros(labelled.size, np.int64)
-    parts = [(labelled, images.original[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
+    parts = [(labelled, images.original_ids[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
     for source, name in enumerate(models, 1):
         image_ids, class_ids, ranks, probabilities = _list_model_candidates(
             models[name], images, best.get(name), most_probable
@@ -289,13 +296,15 @@ def _list_model_candidates(
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Return the images, classes, ranks and probabilities of the candidates of a model."""
     rows = _find_first_candidates(model, images)
-    image_ids, class_ids = model.images[rows], model.top1[rows].astype(np.int64)
+    image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
     if best is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
-    further = np.flatnonzero(best.places <= most_probable)
-    is_first = np.isin(encode_pairs(best.images[further], best.class_ids[further]), encode_pairs(image_ids, class_ids))
+    further = np.flatnonzero(best.ranks <= most_probable)
+    is_first = np.isin(
+        encode_pairs(best.image_numbers[further], best.class_ids[further]), encode_pairs(image_ids, class_ids)
+    )
     further = further[~is_first]
-    image_ids = np.concatenate([image_ids, best.images[further]])
+    image_ids = np.concatenate([image_ids, best.image_numbers[further]])
     class_ids = np.concatenate([class_ids, best.class_ids[further]])
     probabilities = np.concatenate([best.top1_probabilities[rows], best.probabilities[further]])
     order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability

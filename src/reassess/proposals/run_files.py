@@ -77,12 +77,12 @@ def _make_file_names(models: Sequence[str]) -> list[str]:
     return names
 
 
-def _make_file_name(model: str, parts: int) -> str:
+def _make_file_name(model: str, n_parts: int) -> str:
     """Return the file name of a model, for ONNX files with the last parts of the path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
-        name = "-".join([*path.parent.parts, path.stem][-parts:])
+        name = "-".join([*path.parent.parts, path.stem][-n_parts:])
     safe_name = re.sub(r"[^\w.-]", "-", name)
     return f"{kind}-{safe_name}" if safe_name else kind
 
@@ -125,16 +125,16 @@ def write_output_file(
     reasons: dict[int, str] = {}
     moved = 0
     are_probabilities = True
-    for shard in shards.read():
+    for shard in shards.read_all():
         rows += shard.rows.tolist()
         reasons |= shard.reasons
-        moved += shard.moved
+        moved += shard.n_changed_by_rounding
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
     if is_array(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
+        ordered = (outputs.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
         with write_to_temporary(file, force=may_replace(file)) as temporary:
             _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
@@ -142,16 +142,16 @@ def write_output_file(
             temporary.write_text(format_name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
-        _write_array(path, (shard.scores for shard in shards.read()), len(rows))
-        scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
+        _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
+        scores = outputs.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
     return len(rows), reasons, moved
 
 
-def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:
+def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:
     """Write parts of scores in order, with one part in memory at a time."""
     first = next(parts)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, first.shape[1]))
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(n_rows, first.shape[1]))
     start = 0
     for part in chain([first], parts):
         array[start : start + len(part)] = part

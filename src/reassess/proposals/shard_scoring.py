@@ -37,7 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read."""
-        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.cut)
+        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
 
 
 def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
@@ -79,17 +79,17 @@ def score_shards(
     images: ImageSource,
     shards: Shards,
     outputs: OutputClasses,
-    width: int,
+    n_outputs: int,
     *,
     batch_size: int,
     workers: int,
     progress: Callable[[str, int, int], object],
 ) -> None:
-    """Compute the missing shards of a model with `width` outputs.
+    """Compute the missing shards of a model with `n_outputs` outputs.
 
     Batches do not depend on where a run was interrupted, so that floating-point sums in a batch are the same.
     """
-    pending = shards.pending()
+    pending = shards.missing_numbers()
     spans = [shards.rows(number) for number in pending]
     batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
     total = len(images)
@@ -99,33 +99,33 @@ def score_shards(
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # further results are for later shards
-                parts.append(_score_batch(model, images, rows, result, width, outputs))
+                parts.append(_score_batch(model, images, rows, result, n_outputs, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
-            shards.write(number, Shard.joined(parts))
+            shards.write(number, Shard.from_parts(parts))
 
 
 def _score_batch(
     model: ImageModel,
     images: ImageSource,
     rows: range,
-    result: Sequence[Pixels | str],
-    width: int,
+    decoded_images: Sequence[Pixels | str],
+    n_outputs: int,
     outputs: OutputClasses,
 ) -> Shard:
     """Compute the scores of a batch, as a part of a shard."""
-    reasons = {row: decoded for row, decoded in zip(rows, result, strict=True) if isinstance(decoded, str)}
+    reasons = {row: decoded for row, decoded in zip(rows, decoded_images, strict=True) if isinstance(decoded, str)}
     read = [row for row in rows if row not in reasons]
-    pixels = [decoded for decoded in result if not isinstance(decoded, str)]
-    scores = model.scores(pixels) if pixels else np.empty((0, width))
+    pixels = [decoded for decoded in decoded_images if not isinstance(decoded, str)]
+    scores = model.compute_scores(pixels) if pixels else np.empty((0, n_outputs))
     names = [images.names[row] for row in read]
     with at(model.name):
-        check_shape(scores, (len(read), width), value_name="the scores, which was another one before")
+        check_shape(scores, (len(read), n_outputs), value_name="the scores, which was another one before")
         _refuse_nan(scores, names)
-        outputs.check_kind(scores, names)
-        kept = outputs.of_classes(scores)
+        outputs.check_score_kind(scores, names)
+        kept = outputs.to_stored_scores(scores)
         halves = _to_float16(kept, names)
-    moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(kept)))
+    moved = int(np.count_nonzero(outputs.find_best_columns(halves) != outputs.find_best_columns(kept)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
 

@@ -26,42 +26,42 @@ _Bools = npt.NDArray[np.bool_]
 class SubsetSearch:
     """The result of a search: n subsets with their hits and candidates."""
 
-    models: int  # K
+    n_models: int  # K
     subsets: _Bools | None  # (n, K); None for all subsets except the empty one: row i is the subset number i + 1
-    hits: _Ints  # (n,): valid golden pairs that the subset proposes
-    candidates: _Ints  # (n,): candidates on all images that the subset sends to raters
+    n_hits: _Ints  # (n,): valid golden pairs that the subset proposes
+    n_candidates: _Ints  # (n,): candidates on all images that the subset sends to raters
     sizes: _Ints  # (n,): number of models
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether all subsets were measured."""
         return self.subsets is None
 
-    def subset(self, row: int) -> _Bools:
+    def subset_of_row(self, row: int) -> _Bools:
         """Return the subset of a row, bool of shape (K,)."""
         if self.subsets is not None:
             return np.asarray(self.subsets[row])
-        return np.asarray((row + 1) >> np.arange(self.models) & 1 == 1)
+        return np.asarray((row + 1) >> np.arange(self.n_models) & 1 == 1)
 
     @cached_property
-    def frontier(self) -> _Ints:
+    def frontier_rows(self) -> _Ints:
         """Rows on the Pareto frontier of hits and candidates, from the fewest candidates.
 
         Of subsets with equal hits and candidates, the one with the fewest models is used, then the first.
         """
-        fewest = np.full(int(self.hits.max()) + 1, _MAX_INT64)
-        np.minimum.at(fewest, self.hits, self.candidates)  # per number of hits
+        fewest = np.full(int(self.n_hits.max()) + 1, _MAX_INT64)
+        np.minimum.at(fewest, self.n_hits, self.n_candidates)  # per number of hits
         beyond = np.minimum.accumulate(np.append(fewest[1:], _MAX_INT64)[::-1])[
             ::-1
         ]  # fewest candidates with more hits
-        rows = np.flatnonzero((self.candidates == fewest[self.hits]) & (fewest < beyond)[self.hits])
-        order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
-        return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
+        rows = np.flatnonzero((self.n_candidates == fewest[self.n_hits]) & (fewest < beyond)[self.n_hits])
+        order = rows[np.lexsort((rows, self.sizes[rows], self.n_hits[rows]))]
+        return order[np.flatnonzero(np.diff(self.n_hits[order], prepend=-1))]
 
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
     """Measure subsets on golden pairs: all subsets of up to 20 models, or a greedy order of more models."""
-    pairs, valid = find_sent_pairs(result), golden.pairs.take(golden.valid)
+    pairs, valid = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid)
         if len(result.models) <= MAX_EXACT_MODELS
@@ -70,12 +70,12 @@ def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
 
 
 def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
-    models = pairs.members.shape[1]
+    models = pairs.is_proposed.shape[1]
     return SubsetSearch(
-        models=models,
+        n_models=models,
         subsets=None,
-        hits=count_by_subset(valid),
-        candidates=count_by_subset(pairs),
+        n_hits=count_by_subset(valid),
+        n_candidates=count_by_subset(pairs),
         sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
 
@@ -86,9 +86,9 @@ def count_by_subset(pairs: ProposedPairs) -> _Ints:
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The
     sum counts a pair twice if both are missing, so it is subtracted once.
     """
-    models = pairs.members.shape[1]
+    models = pairs.is_proposed.shape[1]
     bits = 1 << np.arange(models)
-    members, sends = pairs.members @ bits, pairs.sends @ bits
+    members, sends = pairs.is_proposed @ bits, pairs.is_sent @ bits
     counts = np.zeros(2**models, np.int64)
     for masks, weight in ((members, 1), (sends, 1), (members | sends, -1)):
         np.add.at(counts, masks, weight)
@@ -112,7 +112,7 @@ def sum_over_subsets(counts: _Ints) -> _Ints:
 
 def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
     """Measure a greedy order: each step adds the model with the most further hits per further candidate."""
-    models = pairs.members.shape[1]
+    models = pairs.is_proposed.shape[1]
     growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid)
     subset, chain = np.zeros(models, bool), []
     hits = candidates = 0
@@ -136,8 +136,8 @@ class _GrowingSubset:
     """A growing subset, and counts of the pairs that it proposes; equal pairs are counted together."""
 
     def __init__(self, pairs: ProposedPairs) -> None:
-        models = pairs.members.shape[1]
-        packed = np.packbits(np.concatenate([pairs.members, pairs.sends], axis=1), axis=1)
+        models = pairs.is_proposed.shape[1]
+        packed = np.packbits(np.concatenate([pairs.is_proposed, pairs.is_sent], axis=1), axis=1)
         rows, self._counts = np.unique(packed, axis=0, return_counts=True)
         by_model = np.unpackbits(rows, axis=1, count=2 * models).astype(bool).T
         self._members, self._sends = np.ascontiguousarray(by_model[:models]), np.ascontiguousarray(by_model[models:])
@@ -167,14 +167,14 @@ class SubsetMeter:
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """Measure a subset, bool of shape (K,)."""
-        proposed = self._golden.pairs.proposed_by(subset)
-        hits = int(np.count_nonzero(proposed & self._golden.valid))
+        proposed = self._golden.pairs.are_proposed_by(subset)
+        hits = int(np.count_nonzero(proposed & self._golden.is_valid))
         return ModelSubset(
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
-            recall=Proportion(hits, int(np.count_nonzero(self._golden.valid))),
+            recall=Proportion(hits, int(np.count_nonzero(self._golden.is_valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            without_golden=self._golden.without_golden.count(subset),
-            candidates=self._pairs.count(subset),
-            images=self._sent.count(subset),
-            missing=len(self._predicted) - self._predicted.count(subset),
+            without_golden=self._golden.unanswered.count_proposed_by(subset),
+            candidates=self._pairs.count_proposed_by(subset),
+            images=self._sent.count_proposed_by(subset),
+            missing=len(self._predicted) - self._predicted.count_proposed_by(subset),
         )

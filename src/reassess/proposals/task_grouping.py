@@ -151,18 +151,20 @@ def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size
     return [class_ids[task == number] for number in range(int(task.max()) + 1)]
 
 
-def _exchange_classes(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
+def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> None:
     """Exchange classes of two tasks, the best pair first, while this reduces the distances within tasks."""
-    rows = np.arange(task.size)
+    rows = np.arange(task_ids.size)
     while True:
-        to_task = distances @ (task[:, None] == np.arange(task.max() + 1))
-        leaving = to_task[:, task] - to_task[rows, task][:, None]  # change if class i moves to the task of class j
+        to_task = distances @ (task_ids[:, None] == np.arange(task_ids.max() + 1))
+        leaving = (
+            to_task[:, task_ids] - to_task[rows, task_ids][:, None]
+        )  # change if class i moves to the task of class j
         change = leaving + leaving.T - 2 * distances
-        change[task[:, None] == task] = 0
+        change[task_ids[:, None] == task_ids] = 0
         first, second = np.unravel_index(np.argmin(change), change.shape)
         if change[first, second] > -_MIN_GAIN:
             return
-        task[[first, second]] = task[[second, first]]
+        task_ids[[first, second]] = task_ids[[second, first]]
 
 
 def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
@@ -235,21 +237,21 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
     return distances, explain
 
 
-def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
-    """Estimate the mean votes per question under a stop rule, from 1 to `at_most`, from earlier votes.
+def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes: int) -> float:
+    """Estimate the mean votes per question under a stop rule, from 1 to `max_votes`, from earlier votes.
 
-    The earlier votes are replayed in random order; questions with fewer than `at_most` votes do not count.
+    The earlier votes are replayed in random order; questions with fewer than `max_votes` votes do not count.
     """
-    rows = np.flatnonzero(votes.sizes >= at_most)
+    rows = np.flatnonzero(votes.sizes >= max_votes)
     if not rows.size:
         raise DataError(
             "missing-votes",
             "earlier votes are too few to estimate votes per question",
-            allowed=f"a question with {at_most:,} votes or more",
+            allowed=f"a question with {max_votes:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
             fix="ask for fewer votes, or give other earlier votes",
         )
-    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, max_votes=at_most)
+    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, max_votes=max_votes)
     return float(replay.n_used_votes.mean()) / rows.size
 
 

@@ -108,12 +108,12 @@ def _refuse_download(*_: object, **__: object) -> None:
     raise OSError("weights are not in the cache, and the network is not used")
 
 
-def _is_reachable(address: str) -> bool:
+def _is_reachable(url: str) -> bool:
     """Return whether a hub answers a request, with any status."""
     from huggingface_hub.utils import get_session
 
     try:
-        get_session().head(address, timeout=_HUB_TIMEOUT)
+        get_session().head(url, timeout=_HUB_TIMEOUT)
     except Exception:  # the type depends on the HTTP library
         return False
     return True

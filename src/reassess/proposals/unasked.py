@@ -75,7 +75,7 @@ def unasked_candidates(
         rows, pairs = _find_unasked_pairs(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
         image_names = [labels.images[label] if label >= 0 else outcomes.images[row] for row, label in with_labels]
-        pairs["image"] = images.numbers(image_names, outcomes.match)
+        pairs["image"] = images.number_images(image_names, outcomes.match)
         pairs["model"] = len(names)
         parts.append(pairs)
         names.append(name)
@@ -121,7 +121,7 @@ def _merge_and_sort(
     )
     probability = np.nan_to_num(unordered.mean_probabilities, nan=-1)
     order = np.lexsort(
-        (class_id, images.places[image], mean_rank, -probability, -model_count, -unordered.rank_one_counts)
+        (class_id, images.positions[image], mean_rank, -probability, -model_count, -unordered.rank_one_counts)
     )
     place = np.argsort(order)
     questions = Questions(tuple(images.names), _to_int32(image[order]), _to_int32(class_id[order]), classes)

@@ -103,7 +103,7 @@ class UnfinishedRun:
         """Folder of the run."""
         return self.output.with_name(f"{self.output.name}.unfinished")
 
-    def shards(self, file: Path) -> Path:
+    def shard_folder(self, file: Path) -> Path:
         """Return the folder of the shards of a file."""
         return self.folder / _SHARDS_FOLDER / file.stem
 
@@ -112,15 +112,15 @@ class UnfinishedRun:
         records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
         if not all(map(exists, records)) or not exists(path) or not path.is_file():
             return False
-        digest = _read_json(self.folder / _OUTPUTS_FILE).get(self._key(path))
+        digest = _read_json(self.folder / _OUTPUTS_FILE).get(self._relative_path(path))
         return digest is not None and digest == sha256(path)
 
     @property
-    def mark(self) -> str:
+    def temporary_mark(self) -> str:
         """Mark in the names of temporary files of runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def note_outputs(self, files: Mapping[Path, Path]) -> None:
+    def record_outputs(self, files: Mapping[Path, Path]) -> None:
         """Record the hashes of output files before they are moved into place.
 
         `files` maps final to temporary paths. Remove output files that an interrupted run has written.
@@ -128,21 +128,23 @@ class UnfinishedRun:
         for key in _read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
-        hashes = {self._key(path): sha256(temporary) for path, temporary in files.items()}
+        hashes = {self._relative_path(path): sha256(temporary) for path, temporary in files.items()}
         _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
-    def begin(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
+    def lock_folder(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
         """Start a run or continue an interrupted one, and lock its folder for a block.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run
         is stopped, the exception has a note about the finished part; without a finished shard, the folder is removed.
         """
-        self._refuse_other()
+        self._check_folder()
         with _lock_run(self.folder / _LOCK_FILE):
             is_ours = False
             try:
-                self._record({"schema": "reassess/predict-run", "version": _RECORD_VERSION, **run}, images, shards)
+                self._start_or_continue(
+                    {"schema": "reassess/predict-run", "version": _RECORD_VERSION, **settings}, images, shards
+                )
                 (self.folder / _SHARDS_FOLDER).mkdir(exist_ok=True)
                 is_ours = True
                 yield
@@ -153,10 +155,10 @@ class UnfinishedRun:
                     error.add_note(f"{self.folder} contains the finished part; run the same again to continue.")
                 else:
                     with suppress(OSError):
-                        self.end()
+                        self.remove_folder()
                 raise
 
-    def end(self) -> None:
+    def remove_folder(self) -> None:
         """Remove the folder: the record first, since the folder belongs to no run without it."""
         (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
@@ -169,11 +171,11 @@ class UnfinishedRun:
     def _has_shards(self) -> bool:
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _record(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
+    def _start_or_continue(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
         now = {name: images.stamp(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD_FILE).exists():
             before = read_image_record(self.folder / _IMAGES_FILE)
-            changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), run)]
+            changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), settings)]
             renewed = [] if changes else _find_changed_without_scores(before, now, shards)
             changes += describe_image_changes(
                 before | {images.names[row]: now[images.names[row]] for row in renewed}, now
@@ -181,7 +183,7 @@ class UnfinishedRun:
             if not changes:
                 if renewed:
                     for model_shards in shards:
-                        model_shards.remove(renewed)
+                        model_shards.remove_with_rows(renewed)
                     self._write_images(now)
                 return
             if self._has_shards():  # without finished shards, nothing is lost
@@ -197,7 +199,7 @@ class UnfinishedRun:
             shutil.rmtree(self.folder / _SHARDS_FOLDER)
         (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
         self._write_images(now)
-        _write_json(self.folder / _RECORD_FILE, run)
+        _write_json(self.folder / _RECORD_FILE, settings)
 
     def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
         import polars as pl
@@ -205,7 +207,7 @@ class UnfinishedRun:
         stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
         write_table(self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
 
-    def _refuse_other(self) -> None:
+    def _check_folder(self) -> None:
         """Raise if the path is a file, or a folder with other files."""
         own_names = {_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER}
         if self.folder.is_file() or (
@@ -219,7 +221,7 @@ class UnfinishedRun:
                 fix="move it, or choose another name",
             )
 
-    def _key(self, path: Path) -> str:
+    def _relative_path(self, path: Path) -> str:
         return path.relative_to(self.output.parent).as_posix()
 
 
@@ -230,7 +232,7 @@ def _find_changed_without_scores(
     if list(before) != list(now):
         return []
     changed = {row for row, name in enumerate(now) if now[name] != before[name]}
-    return sorted(changed.difference(*(model_shards.with_scores(changed) for model_shards in shards)))
+    return sorted(changed.difference(*(model_shards.find_rows_with_scores(changed) for model_shards in shards)))
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -109,7 +109,8 @@ def test_copying_pair_warns() -> None:
     assert (pair.raters, len(caught)) == (("good 0", "good 11"), 1)
     assert str(caught[0].message) == (
         "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often than their confusion "
-        f"matrices and the other pairs explain: good 0 and good 11 (900 of 900, {pair.expected_agreements:.0f} expected)"
+        "matrices and the other pairs explain: good 0 and good 11 (900 of 900, "
+        f"{pair.expected_agreements:.0f} expected)"
     )
 
 

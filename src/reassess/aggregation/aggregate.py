@@ -39,7 +39,7 @@ _OPTIONS_WITHOUT_DEFAULT = {
 
 @dataclass(frozen=True)
 class Method:
-    """A row of `METHODS`. `Scores.method` records its name, and the options that differ from `defaults`."""
+    """A method that computes scores from votes, with its options; a row of `METHODS`."""
 
     summary: str  # a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options as keywords
@@ -215,6 +215,7 @@ def aggregate(
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise `DataError` if a method does not take an option, or if a required option is missing."""
     method = METHODS[name]
     unused = [option for option in options if option not in method.options]
     if unused:
@@ -233,7 +234,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 def _format_method(name: str, options: Mapping[str, Any], votes: Votes) -> str:
-    """Record a method and its non-default options, as `parse_method` reads them."""
+    """Format a method and its non-default options as the text that `parse_method` reads."""
     values = {**options, "original": "original" in options}
     defaults = {**METHODS[name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
@@ -253,7 +254,7 @@ def _run_default_method(
     at_least: int | None = None,
     **matrices: float,
 ) -> Aggregation:
-    """Choose the method, compute scores, and record the reason."""
+    """Choose the method ``auto``, compute scores with it, and record the reason for the choice."""
     options: dict[str, Any] = matrices | (
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
@@ -286,6 +287,7 @@ def _run_default_method(
 
 
 def _run_method(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
+    """Compute scores with a method, and record the method, its options and the reason."""
     result = METHODS[name].compute(votes, **options)
     facts = {"choice": f"{name}: {reason}"} if reason else {}
     return replace(result, method=_format_method(name, options, votes), facts=facts | result.facts)
@@ -294,19 +296,20 @@ def _run_method(name: str, votes: Votes, options: Mapping[str, Any], reason: str
 def _warn_if_calibrated_is_unreliable(
     result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenCrossValidation
 ) -> None:
-    """Warn as calibrated does, and also if it decides against the majority without support."""
+    """Warn if golden items have one truth, or if scores contradict the majority without support."""
     result.warn_if_unreliable()
     if result.model is not None:
         model = result.model
 
         def apply(votes: Votes) -> tuple[RaterModel, Posterior]:
+            """Compute the posterior of some votes with the fixed rater model."""
             return model, posterior(votes, model)
 
         warn_if_unreliable(votes, apply(votes)[1], item_truth, apply, method="calibrated", trial=lambda: trial)
 
 
 def _explain_choice(trial: GoldenCrossValidation, method: str) -> str:
-    """Explain why ``auto`` chose this method."""
+    """Explain why ``auto`` chose this method, as a sentence with counts of correct golden items."""
     if not trial.n_folds:
         noun = "golden image" if trial.has_images else "golden item"
         return f"{count_noun(np.unique(trial.unit_ids).size, noun)} cannot show which method is better"
@@ -322,7 +325,7 @@ def _explain_choice(trial: GoldenCrossValidation, method: str) -> str:
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Read a recorded method: its name, and the options that differ from the defaults."""
+    """Parse a recorded method into its name and its non-default options."""
     name, *parts = text.split(", ")
     check_known([name], METHODS, thing="method")
     options: dict[str, Any] = {}

@@ -64,7 +64,7 @@ def count_coincidences(votes: Votes) -> Floats:
 
 
 def default_metric(votes: Votes) -> Metric:
-    """Return ordinal for answers to questions, no/maybe/yes, and numbers; nominal otherwise."""
+    """Return the metric for alpha: ordinal for questions, no/maybe/yes and numbers; else nominal."""
     if votes.classes is not None:
         return "nominal"
     if isinstance(votes.items, Questions):
@@ -74,7 +74,7 @@ def default_metric(votes: Votes) -> Metric:
 
 
 def _count_answers(votes: Votes, start: int, stop: int) -> Floats:
-    """Votes per item and answer, as floats: their products are fast, and exact for counts below 2^26."""
+    """Count votes per item and answer for the items from `start` to `stop`, as floats."""
     width = len(votes.answers)
     answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
     cells = np.repeat(np.arange(stop - start) * width, np.diff(votes.indptr[start : stop + 1])) + answer_ids
@@ -82,7 +82,7 @@ def _count_answers(votes: Votes, start: int, stop: int) -> Floats:
 
 
 def _squared_distances(totals: Floats, metric: Metric) -> Floats:
-    """Squared distance between answers; `totals` is the number of votes for each."""
+    """Compute the squared distance of each pair of answers; `totals` counts the votes per answer."""
     if metric == "nominal":
         return 1 - np.eye(totals.size)
     middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
@@ -92,7 +92,7 @@ def _squared_distances(totals: Floats, metric: Metric) -> Floats:
 
 @dataclass(frozen=True)
 class RaterPair:
-    """A pair of raters, and how often they agree."""
+    """How often two raters agree, and how often they were expected to."""
 
     raters: tuple[Id, Id]
     n_common: int  # items with votes by both
@@ -102,7 +102,7 @@ class RaterPair:
     z: float  # agreements beyond the expected ones, compared with the other pairs: see `find_dependent_raters`
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "raters": list(self.raters),
             "common": self.n_common,
@@ -115,7 +115,7 @@ class RaterPair:
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Printable):
-    """Pairs of raters who are not independent."""
+    """Results of the test for dependent raters: pairs that agree too often, and counts of tests."""
 
     pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first
     # Number of tested pairs: pairs with at least 20 common images, if there are at least three such pairs. 0 if there
@@ -128,7 +128,7 @@ class Dependence(Printable):
     excess_spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         pairs = [pair.to_json() for pair in self.pairs]
         counts = {"tested": self.n_tested, "untested": self.n_untested}
         return {
@@ -189,14 +189,14 @@ def find_dependent_raters(votes: Votes) -> Dependence:
 
 
 def cluster_ids(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the independent unit of each item: its image, or the plain item itself; int64, shape (items,)."""
+    """Return the cluster of each item: its image, or the plain item itself; int64, shape (items,)."""
     if isinstance(votes.items, Questions):
         return votes.items.image_ids.astype(np.int64)
     return np.arange(len(votes.items))
 
 
 def _keep_first_votes(votes: Votes) -> Votes:
-    """The first vote of each rater on each item."""
+    """Keep only the first vote of each rater on each item."""
     keys = votes.item_ids * len(votes.raters) + votes.rater_ids
     _, kept = np.unique(keys, return_index=True)
     if kept.size == len(votes):
@@ -214,6 +214,7 @@ def _keep_first_votes(votes: Votes) -> Votes:
 
 def _fit_rater_model(votes: Votes) -> RaterModel:
     # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
+    """Fit confusion matrices by EM, with one truth per answer."""
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
             votes,
@@ -226,6 +227,7 @@ def _fit_rater_model(votes: Votes) -> RaterModel:
 
 
 def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
+    """Sum observed and expected agreements for each pair of raters; shape (raters, raters, 6)."""
     from reassess.numeric.vote_kernels import compare_raters
 
     matrices = model.matrices_of(votes.raters)
@@ -248,6 +250,7 @@ def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
 
 
 def _make_rater_pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
+    """Create a `RaterPair` from its sums; its z is the excess agreement in standard errors."""
     common, agreed, expected, variance, clustered, clusters = sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
@@ -262,7 +265,7 @@ def _make_rater_pair(votes: Votes, first: int, second: int, sums: Floats) -> Rat
 
 
 def _empirical_null(excesses: list[float]) -> tuple[float, float]:
-    """Median and robust standard deviation of the pairs' excesses; the latter is at least 1."""
+    """Compute the median of the excesses, and their robust standard deviation, at least 1."""
     if not excesses:
         return 0.0, 1.0
     median = float(np.median(excesses))
@@ -270,7 +273,7 @@ def _empirical_null(excesses: list[float]) -> tuple[float, float]:
 
 
 def _select_significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
-    """The pairs with a significant z, by Holm's step-down method; the highest z first."""
+    """Select the pairs with a significant z by Holm's method, the highest z first."""
     from scipy.special import ndtr
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)

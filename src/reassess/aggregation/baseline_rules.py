@@ -22,7 +22,7 @@ from reassess.text import Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rule(Printable):
-    """Precision and recall of a rule, in each of its variants."""
+    """Precision and recall of a rule that keeps labels, for each variant of the rule."""
 
     name: str
     variants: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
@@ -31,7 +31,7 @@ class Rule(Printable):
     file: str = ""  # the file of the votes, or of the original labels
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         points = zip(self.variants, self.points, strict=True)
         return {
             "file": self.file,
@@ -51,7 +51,7 @@ def simple_rules(
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
 ) -> tuple[Rule, ...]:
-    """Measure every rule that the votes and labels allow."""
+    """Measure the precision and recall of rules without a rater model."""
     rules: list[tuple[str, Rule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
         pair_votes = _select_golden_pairs(rater_golden, golden)
@@ -66,7 +66,7 @@ def simple_rules(
 
 
 def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
-    """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
+    """Select votes on golden pairs; without invalid pairs that no rater voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))
         voted, _ = count_votes_by_class(on_golden)
@@ -76,7 +76,7 @@ def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
 
 
 def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
-    """Measure the rule that keeps a pair if one rater gave one of `answers`; one point per rater."""
+    """Measure the rule "keep a pair if one rater gave one of `answers`", with a point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     judged = rows >= 0
     raters, valid = votes.rater_ids[judged], golden.is_valid[rows[judged]]
@@ -100,7 +100,7 @@ def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) ->
 
 
 def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
-    """Measure the curve of the share of yes votes (or of the last answer, or for a class) as a score.
+    """Measure the curve whose score of a pair is its share of yes votes (or of the last answer).
 
     Raises `DataError` if a golden pair has no votes.
     """
@@ -114,7 +114,7 @@ def measure_share_curve(golden: Golden, votes: Votes) -> Curve:
 
 
 def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
-    """Measure the rule that keeps a pair above a share of yes votes; one point per observed share above 0."""
+    """Measure the rule "keep a pair from a share of yes votes on", with a point per share above 0."""
     curve = measure_share_curve(golden, votes)
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
@@ -129,7 +129,7 @@ def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
 
 
 def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
-    """Measure the rule that keeps a pair if its class is the image's original label."""
+    """Measure the rule "keep a pair if its class is the image's original label"."""
     votes = original_votes(golden.questions, original)
     check_all_valid(
         votes.sizes > 0,

@@ -13,7 +13,7 @@ from reassess.text import join_first
 
 
 def class_shares(votes: Votes) -> tuple[Scores, int]:
-    """Compute the share of each class that someone chose for an image, and count images with a tie."""
+    """Compute each class's share of the votes on its image; also count images with a tie."""
     questions, counts = count_votes_by_class(votes)
     images = len(questions.images)
     most, totals = np.zeros(images, np.int64), np.zeros(images, np.int64)
@@ -26,7 +26,7 @@ def class_shares(votes: Votes) -> tuple[Scores, int]:
 
 
 def aggregate_by_majority(votes: Votes) -> Aggregation:
-    """Compute the share of each answer, and count items with a tie."""
+    """Compute the share of each answer as its score, and count items with a tie."""
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
@@ -40,7 +40,7 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
 
 
 def aggregate_by_mean(votes: Votes) -> Aggregation:
-    """Compute the mean answer: no 0, maybe 0.5, yes 1; a vote for a class is 1 for it, and 0 for other classes.
+    """Compute the mean answer: no 0, maybe 0.5, yes 1; for votes on classes, each class's share.
 
     Other answers to questions have weights from 0 to 1 too: numbers are scaled, words are evenly spaced.
     """
@@ -63,7 +63,7 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
 
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
-    """The weight of each answer: the known weight, or the answer itself if it is a number."""
+    """Return the weight of each answer: the known weight, or the answer itself if it is a number."""
     weights = votes.weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
@@ -77,7 +77,7 @@ def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
 
 
 def _aggregate_class_votes(votes: Votes) -> Aggregation:
-    """The share of each class with a vote."""
+    """Compute the share of each class that has a vote on an image."""
     scores, ties = class_shares(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)

@@ -94,7 +94,7 @@ def posterior(
     prior: npt.ArrayLike | None = None,
     extra: tuple[Votes, RaterModel] | None = None,
 ) -> Posterior:
-    """Compute the probability of each truth given the votes, by Bayes' rule.
+    """Compute the probability of each truth from the votes, by Bayes' rule.
 
     With posterior q[i, t], prior p[t] and the raters' confusion matrices pi[r, t, a], q[i, t] is p[t] times the product
     of pi[r, t, a] over the votes on item i, normalised over t.
@@ -153,6 +153,7 @@ def posterior(
 
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
+    """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
     from reassess.numeric.em_kernels import multiply_by_likelihood, truth_zeros
 
     table = to_kernel_layout(model.matrices_of(votes.raters))

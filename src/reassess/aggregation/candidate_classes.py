@@ -51,7 +51,7 @@ class CandidateVotes:
 
     @classmethod
     def from_votes(cls, votes: Votes, pinned: Ints) -> "CandidateVotes":
-        """Find the candidates of each item; `pinned`, shape (N,), is the class of a pinned item, or -1."""
+        """Find the candidates of each item; `pinned`, shape (N,), is a pinned item's class, or -1."""
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned[item_ids] < 0
         pinned_items = np.flatnonzero(pinned >= 0)
@@ -80,7 +80,7 @@ class CandidateVotes:
         )
 
     def vote_shares(self) -> Floats:
-        """Compute the share of the item's votes for the class of each pair, 1 if pinned; shape (P,)."""
+        """Compute the share of the item's votes for each pair's class, 1 if pinned; shape (P,)."""
         agree = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
         votes = _sum_by_id(self.entry_pairs, agree[self.entry_cells], len(self.pair_items))
         votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
@@ -94,11 +94,11 @@ class CandidateVotes:
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
     def item_maximum(self, values: Floats) -> Floats:
-        """Return the highest value among the pairs of the same item, for each pair."""
+        """Return, for each pair, the highest value among the pairs of the same item; shape (P,)."""
         return self.repeat_for_pairs(np.maximum.reduceat(values, self.item_starts))
 
     def repeat_for_pairs(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Repeat the value of each item for all its pairs."""
+        """Repeat the value of each item for all pairs of the item; shape (P,)."""
         return np.repeat(item_values, self._pairs_per_item)
 
     @property
@@ -109,7 +109,7 @@ class CandidateVotes:
 
 @dataclass(frozen=True, eq=False)
 class _CellParameters:
-    """The parameters: log probability and expected votes of each cell, and the prior."""
+    """The parameters of EM: log probability and expected votes of each cell, and the prior."""
 
     log_probabilities: Floats
     expected_votes: Floats
@@ -118,14 +118,14 @@ class _CellParameters:
 
 @dataclass(frozen=True, eq=False)
 class CandidateSteps:
-    """The EM steps for cells; the only block is the posterior of each pair, shape (P,)."""
+    """The EM steps for the cells that votes use; the only block is the posterior of each pair."""
 
     candidate_votes: CandidateVotes
     pseudo_votes: Floats  # shape (A, A)
     pseudo_items: float
 
     def run_e_step(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
-        """Run the E-step."""
+        """Run the E-step: update the posterior of each pair, and return the expected counts."""
         posterior, log_likelihood = self.posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
@@ -136,11 +136,11 @@ class CandidateSteps:
         )
 
     def run_m_step(self, votes: Floats, items: Floats) -> _CellParameters:
-        """Run the M-step."""
+        """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
         return self.estimate_parameters(votes, self._sum_by_row(votes), row_shares(items, self.pseudo_items))
 
     def estimate_parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
-        """Estimate parameters from counts per cell and per row; a row may have votes outside these cells."""
+        """Estimate the parameters from counts per cell and per row of the matrices."""
         added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
             logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
@@ -182,7 +182,7 @@ class CandidateSteps:
         return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
     def _sum_by_row(self, counts: Floats) -> Floats:
-        """Expected votes of each row, as the sum over its cells."""
+        """Sum the votes of the cells in each row."""
         return _sum_by_id(self.candidate_votes.cell_rows, counts, len(self.candidate_votes.row_codes))
 
     @cached_property
@@ -195,7 +195,7 @@ class CandidateSteps:
 
 @dataclass(frozen=True, eq=False)
 class CandidateFit:
-    """The final posterior and prior of EM; shapes as for `CandidateVotes`."""
+    """The result of EM: the posterior of each candidate, and the prior."""
 
     candidates: CandidateVotes
     posterior: Floats  # shape (P,)
@@ -204,7 +204,7 @@ class CandidateFit:
     has_converged: bool
 
     def to_posterior(self, votes: Votes) -> Posterior:
-        """Return the posterior of each item; for images, the probability that each candidate is valid."""
+        """Convert to the posterior of each item; for images, P(valid) of each candidate class."""
         rows = self.candidates.pair_items[self.candidates.item_starts]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
@@ -224,7 +224,7 @@ class CandidateFit:
 def fit_many_classes(
     votes: Votes, pinned: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
 ) -> CandidateFit:
-    """Fit Dawid and Skene's model as `fit_dawid_skene` does, with the candidates of each item as its truths."""
+    """Fit Dawid and Skene's model by EM, with only the candidates of an item as its truths."""
     check_em_inputs(votes, smoothing, pooling)
     answers = len(votes.answers)
     added, start = np.full((answers, answers), float(smoothing)), None
@@ -242,7 +242,7 @@ def fit_many_classes(
 
 
 def _run_em_on_candidates(steps: CandidateSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
-    """Run EM from a posterior, by default from the shares of the votes."""
+    """Run EM from a posterior of the pairs, by default from the shares of the votes."""
     posterior = steps.candidate_votes.vote_shares() if start is None else start.copy()
     first = steps.candidate_votes.expected_counts(posterior)
     parameters = steps.run_m_step(first.votes[0], first.items[0])
@@ -253,7 +253,7 @@ def _run_em_on_candidates(steps: CandidateSteps, start: Floats | None, max_itera
 def calibrate_on_candidates(
     votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
 ) -> CandidateFit:
-    """Compute `calibrate` and then `posterior`, with the candidates of each item as its truths."""
+    """Measure raters on golden items, and compute posteriors over the candidates of each item."""
     if not pooling > 0:
         raise DataError(
             "missing-option",
@@ -283,11 +283,12 @@ def calibrate_on_candidates(
 
 
 def _count_occurrences(ids: Ints, values: Ints) -> Floats:
-    """How often each id occurs in `values`."""
+    """Count how often each id occurs in `values`."""
     unique, counts = np.unique(values, return_counts=True)
     rows = np.searchsorted(unique, ids)
     return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
 
 
 def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], size: int) -> Floats:
+    """Sum the weights of each id from 0 to `size`; float64, shape (size,)."""
     return np.bincount(ids, weights, size).astype(np.float64, copy=False)

@@ -24,7 +24,7 @@ _IMAGES_PER_BLOCK = 1 << 20  # number of images drawn at a time
 
 @dataclass(frozen=True)
 class Point:
-    """Counts at one threshold, or of a rule without a threshold: `n_hits` are pairs that are kept and valid."""
+    """Counts and precision and recall at one threshold, or of a rule without a threshold."""
 
     threshold: float | None
     n_hits: int
@@ -33,16 +33,16 @@ class Point:
 
     @property
     def precision(self) -> Proportion:
-        """Hits among kept pairs; without a value if nothing is kept."""
+        """Share of kept pairs that are valid; without a value if nothing is kept."""
         return Proportion(self.n_hits, self.n_kept)
 
     @property
     def recall(self) -> Proportion:
-        """Hits among valid pairs."""
+        """Share of valid pairs that are kept."""
         return Proportion(self.n_hits, self.n_valid)
 
     def to_json(self) -> dict[str, float | None]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {"threshold": self.threshold, "precision": self.precision.value, "recall": self.recall.value}
 
 
@@ -57,7 +57,7 @@ class Bands(Printable):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Precision and recall at every threshold."""
+    """Precision and recall of scores on golden pairs, at every threshold."""
 
     golden: Golden
     golden_scores: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
@@ -82,7 +82,7 @@ class Curve:
 
     @property
     def n_hits(self) -> npt.NDArray[np.int64]:
-        """Number of kept valid pairs at each threshold; int64, shape (points,)."""
+        """Number of kept pairs that are valid, at each threshold; int64, shape (points,)."""
         return self._point_columns[2]
 
     @property
@@ -97,7 +97,7 @@ class Curve:
 
     @property
     def average_precision(self) -> float:
-        """Sum over thresholds of (gain in recall) * precision, without interpolation."""
+        """Average precision: sum over thresholds of (gain in recall) * precision."""
         return float(np.diff(self.recall, prepend=0.0) @ self.precision)
 
     def point_at_row(self, row: int) -> Point:
@@ -106,7 +106,7 @@ class Curve:
         return Point(threshold, hits, kept, n_valid=self.golden.n_valid)
 
     def point_at_threshold(self, threshold: float) -> Point:
-        """Return the point at any threshold in [0, 1]; it may keep nothing."""
+        """Return the point at any threshold in [0, 1]; it may keep no pair."""
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         kept = self.point_at_row(row) if row >= 0 else Point(threshold, n_hits=0, n_kept=0, n_valid=self.golden.n_valid)
@@ -157,6 +157,7 @@ class Curve:
 
     @cached_property
     def _point_columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The threshold, number of kept pairs and number of hits of each point."""
         order = np.argsort(-self.golden_scores, kind="stable")
         ranked = self.golden_scores[order]
         last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # last pair of each run of equal scores
@@ -185,6 +186,7 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
 
 
 def _last_argmax(values: npt.NDArray[np.float64]) -> int:
+    """Return the last position of the highest value."""
     return values.size - 1 - int(np.argmax(values[::-1]))
 
 
@@ -204,7 +206,7 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
 def _share_intervals(
     n_hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
 ) -> tuple[tuple[float, float] | None, ...]:
-    """Percentile interval of hits / n over replicates (columns) for each threshold (row)."""
+    """Compute percentile intervals of `n_hits` / `n` over replicates (columns), one per row."""
     intervals: list[tuple[float, float] | None] = []
     for hits_at, n_at in zip(n_hits, n, strict=True):
         is_defined = n_at > 0

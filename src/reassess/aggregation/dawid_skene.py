@@ -192,7 +192,7 @@ def fit_dawid_skene(
 
 
 def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: PinnedItems | None) -> DawidSkeneFit:
-    """Fit the simpler model where each rater has one accuracy for all truths; answers need known weights."""
+    """Fit the simpler model by EM, where each rater has one accuracy for all truths."""
     fitting = _Fitter(
         truths=truths,
         answer_weights=answer_weights(votes, truths),
@@ -206,7 +206,7 @@ def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: PinnedItems |
 
 @dataclass(frozen=True, eq=False)
 class _Fitter:
-    """The options that two EM runs share: a run for the mean matrix, and a run for all raters."""
+    """EM with its options: a run for the mean matrix, then a run for separate raters."""
 
     truths: tuple[Id, ...]
     answer_weights: Floats
@@ -221,7 +221,7 @@ class _Fitter:
     has_one_accuracy: bool = False
 
     def fit(self, votes: Votes, start: RaterModel | None) -> DawidSkeneFit:
-        """Run EM with all raters as one if there is pooling, then with separate raters."""
+        """Run EM with all raters as one rater if there is pooling, then with separate raters."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
@@ -243,7 +243,7 @@ class _Fitter:
         return fit
 
     def _run_em(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
-        """Run EM once, from a model or from the weights; `pseudo_votes` come from pooling only."""
+        """Run EM once, from a model or from the answers' weights."""
         from reassess.numeric.em_kernels import average_shares
 
         steps = MatrixSteps(
@@ -288,7 +288,7 @@ class _Fitter:
         return DawidSkeneFit(model=model, posterior=result, history=history, has_converged=converged)
 
     def _are_truths_reversed(self, pseudo_votes: Floats) -> bool:
-        """Whether there are two truths, and answers for the first are more frequent on the second."""
+        """Return whether answers for the first of two truths are more frequent on the second."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.answer_weights[:, 1]
@@ -296,7 +296,7 @@ class _Fitter:
 
 
 def _are_truths_swapped(expected: Floats, weights: Floats) -> bool:
-    """Whether the mean weight of votes is higher for the first of two truths."""
+    """Return whether the mean weight of votes is higher for the first of two truths."""
     votes = expected.sum(axis=0)
     first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
@@ -309,12 +309,12 @@ def _swap_truths(model: RaterModel) -> RaterModel:
 
 
 def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
-    """A model where all raters have the same matrix."""
+    """Return a copy of the model where all raters have the same matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
 def _raise_low_probabilities(probabilities: Floats) -> Floats:
-    """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
+    """Raise tiny probabilities to 1e-6, because EM cannot recover from them."""
     raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

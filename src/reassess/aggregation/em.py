@@ -57,7 +57,7 @@ _Block = TypeVar("_Block", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCounts:
-    """Sufficient statistics from an E-step, for each part of a block; the sum over parts is used."""
+    """Results of an E-step, which the M-step needs: expected votes and items, per part of a block."""
 
     votes: Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
     items: Floats  # expected items of each truth, shape (parts, T)
@@ -79,7 +79,7 @@ class Steps(Protocol[_Block, Parameters]):
 
 
 def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
-    """Sum the parts in their order, so that the result does not depend on threads or the machine."""
+    """Sum expected counts over all parts in their order, so that threads do not change the result."""
     columns = zip(*((each.votes, each.items, each.log_likelihood, each.largest_change) for each in counts), strict=True)
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
     # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
@@ -124,7 +124,7 @@ def warn_unless_converged(has_converged: bool, max_iterations: int, tolerance: f
 
 
 def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
-    """Compute shares along the last axis, with `pseudo_votes` added; uniform where all counts are 0."""
+    """Normalize counts with pseudo-votes along the last axis; uniform where all counts are 0."""
     smoothed = counts + pseudo_votes
     sums = smoothed.sum(axis=-1, keepdims=True)
     # A uniform row has no information, and is the limit of equal pseudo-votes that go to 0.
@@ -136,7 +136,8 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
 def typical_matrix(answer_weights: Floats) -> Floats:
     """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
 
-    `answer_weights` is the weight of each answer for each truth, shape (answers, truths); the matrix is (truths, answers).
+    `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
+    (truths, answers).
 
     >>> typical_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
@@ -145,17 +146,17 @@ def typical_matrix(answer_weights: Floats) -> Floats:
 
 
 def fallback_matrix(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
-    """Return the matrix of a rater without votes: from pseudo-votes with pooling, else the mean of the matrices."""
+    """Return the confusion matrix of a rater without votes."""
     return row_shares(pseudo_votes, 0.0) if is_pooled else matrices.mean(axis=0)
 
 
 def to_kernel_layout(matrices: Floats) -> Floats:
-    """Convert matrices (raters, truths, answers) to the layout of the kernels, (raters * answers, truths)."""
+    """Convert matrices (raters, truths, answers) to the kernels' layout (raters * answers, truths)."""
     return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """Return rater * answers + answer for each vote, in the smallest type that fits; votes need raters."""
+    """Return rater * answers + answer for each vote, the row of the vote in `to_kernel_layout`."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
@@ -166,7 +167,7 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class MatrixBlock:
-    """A run of parts of the items, with their votes and posteriors."""
+    """Consecutive parts of the items, with their votes and posteriors; a thread computes one block."""
 
     part_edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]
@@ -177,7 +178,7 @@ class MatrixBlock:
 
 @dataclass(frozen=True, eq=False)
 class MatrixParameters:
-    """The parameters: pi in the layout of `to_kernel_layout`, and p."""
+    """The parameters of EM: confusion matrices in the layout of `to_kernel_layout`, and the prior."""
 
     cells: Floats
     prior: Floats
@@ -185,7 +186,7 @@ class MatrixParameters:
 
 @dataclass(frozen=True, eq=False)
 class MatrixSteps:
-    """The EM steps for full matrices, or with one accuracy per rater, see `_pool_over_truths`."""
+    """The EM steps for full confusion matrices, or for one accuracy per rater."""
 
     n_raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
@@ -195,7 +196,7 @@ class MatrixSteps:
     has_answer_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
     def run_e_step(self, block: MatrixBlock, parameters: MatrixParameters) -> ExpectedCounts:
-        """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
+        """Run the E-step: update the posteriors of a block, and return the expected counts."""
         from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
 
         counts, truths = self._empty_counts(block), parameters.prior.size
@@ -229,7 +230,7 @@ class MatrixSteps:
         return counts
 
     def run_m_step(self, votes: Floats, items: Floats) -> MatrixParameters:
-        """Run the M-step."""
+        """Run the M-step: estimate matrices and prior from expected votes and items."""
         truths, answers = self.pseudo_votes.shape
         expected = votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
@@ -248,13 +249,14 @@ class MatrixSteps:
         return density
 
     def _empty_counts(self, block: MatrixBlock) -> ExpectedCounts:
+        """Create expected counts of 0 for each part of a block."""
         parts, (truths, answers) = block.part_edges.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
 def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
-    """Pool counts (raters, answers, truths) over truths, so that a rater has the same accuracy for each truth.
+    """Pool counts (raters, answers, truths) over truths: each rater then has one accuracy.
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
     likely. On a scale, a rater answers no to valid items as often as yes to invalid items.
@@ -292,7 +294,7 @@ def split_into_blocks(
 
 
 def _find_part_edges(votes: Votes, n_sums: int) -> npt.NDArray[np.int64]:
-    """Edges of the parts. They depend only on the votes, so the results do not depend on threads."""
+    """Return the first item of each part, and the end; they depend only on the votes."""
     parts = int(np.clip(len(votes) // (_MIN_VOTES_PER_SUM * n_sums), 1, _MAX_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1

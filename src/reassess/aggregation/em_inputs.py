@@ -37,6 +37,7 @@ def has_many_classes(votes: Votes) -> bool:
 
 
 def _too_many_error(noun: str, limit: int, count: int) -> DataError:
+    """Create the error for more truths or classes than a rater model takes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
@@ -47,7 +48,7 @@ def _too_many_error(noun: str, limit: int, count: int) -> DataError:
 
 
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
-    """Raise `DataError` if a value could underflow or overflow: each is 0, or from 1e-9 to 1e12."""
+    """Raise `DataError` unless smoothing and pooling are each 0, or from 1e-9 to 1e12."""
     for value, name in ((smoothing, "smoothing"), (pooling, "pooling")):
         check_range(value, 0, _MAX_PSEUDO_VOTES, value_name=name)
         if 0 < value < _MIN_PSEUDO_VOTES:
@@ -75,7 +76,7 @@ def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PinnedItems(Printable):
-    """Items with a fixed truth, or a fixed distribution of it."""
+    """Items whose truth, or whose distribution over truths, is fixed during EM."""
 
     rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
     values: Floats  # shape (pinned, truths); each row adds up to 1
@@ -84,7 +85,7 @@ class PinnedItems(Printable):
     def from_truths(
         cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, n_truths: int
     ) -> "PinnedItems":
-        """Pin each item to the truth at position `truth`; an item whose truth is -1 stays free."""
+        """Pin each item to the truth at position `truth`; an item with truth -1 is not pinned."""
         check_range(truth, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
         has_truth = np.asarray(truth) >= 0
         return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(n_truths)[truth[has_truth]])
@@ -110,7 +111,7 @@ def default_truths(votes: Votes) -> tuple[Id, ...]:
 
 
 def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
-    """Return the weight of each answer for each truth, shape (answers, truths), see `fit_dawid_skene`."""
+    """Return the weight of each answer for each truth, shape (answers, truths)."""
     answers = votes.answers
     if weights is None:
         weights = _default_answer_weights(votes, tuple(truths))
@@ -143,6 +144,7 @@ def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
 
 
 def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    """Return the weights of answers that are the truths, or no, maybe, yes; else None."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.weights if len(truths) == len(VALIDITY) else None

@@ -23,7 +23,7 @@ _VALIDITY_RULE_START = "valid: "  # the start of a rule for questions
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExpertTruth(Printable):
-    """The truth of golden items."""
+    """The truth of golden items, as the experts' votes decide it."""
 
     values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
     rule: str  # how the experts' votes decide the truth
@@ -34,7 +34,7 @@ class ExpertTruth(Printable):
 
     @property
     def note(self) -> str | None:
-        """A sentence about undecided items; None without such items."""
+        """A sentence about undecided items; None if all items are decided."""
         if not self.undecided_items:
             return None
         count = count_noun(len(self.undecided_items), "golden item")
@@ -42,7 +42,7 @@ class ExpertTruth(Printable):
         return f"{count} undecided ({why}): {join_first(self.undecided_items, most=_MAX_NAMED_ITEMS)}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "rule": self.rule,
             "items": int(np.count_nonzero(self.values >= 0)),
@@ -77,7 +77,7 @@ def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArr
 
 
 def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Return the position of each item's most frequent answer; -1 for a tie, or without enough experts."""
+    """Return the position of each item's most frequent answer; -1 for ties or too few experts."""
     counts = experts.counts()
     most = counts.max(axis=1, initial=0)
     is_unique = np.count_nonzero(counts == most[:, None], axis=1) == 1
@@ -87,7 +87,7 @@ def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArra
 def _has_enough_experts(
     n_agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | None
 ) -> npt.NDArray[np.bool_]:
-    """Whether the number of experts who agree on each item is high enough."""
+    """Return whether enough experts agree on each item; bool, shape (items,)."""
     if at_least is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
     most = int(experts.sizes.max(initial=0))
@@ -98,7 +98,7 @@ def _has_enough_experts(
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """The truth of (image, class) questions.
+    """The truth of golden (image, class) questions.
 
     Parameters
     ----------
@@ -162,13 +162,13 @@ class Golden:
         return int(np.count_nonzero(self.is_valid))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         source = {"rule": None, "undecided": 0} if self.expert_truth is None else self.expert_truth.to_json()
         counts = {"questions": len(self), "valid": self.n_valid}
         return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.n_unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """Keep the questions that raters voted on, or that are in all of the scores, but not by experts' answers."""
+        """Keep the questions with raters' votes, or with scores that are not from experts' answers."""
         has_scores = np.logical_and.reduce(
             [self._find_rated(each) & ~self._find_scored_by_experts(each) for each in scores]
         )
@@ -179,7 +179,7 @@ class Golden:
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
     def _find_rated(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Which questions votes or scores contain; if classes are exclusive, which images."""
+        """Return whether votes or scores contain each question (or its image, if exclusive)."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
         rows = match_images(questions.images, data.images)[questions.image_ids]
         return (
@@ -187,7 +187,7 @@ class Golden:
         )
 
     def _find_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
-        """Which questions have a score that was made with experts' answers."""
+        """Return whether each question has a score that was made from experts' answers."""
         rows = find_items(scores.questions, self.questions)
         return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
 
@@ -198,6 +198,7 @@ class Golden:
         return rows
 
     def _check_none_missing(self, is_in: npt.NDArray[np.bool_], items_name: str) -> None:
+        """Raise `DataError` if a golden question is missing from votes or scores."""
         check_all_valid(
             is_in,
             value_name=f"golden questions are not in {items_name}",
@@ -223,7 +224,7 @@ class Golden:
         return np.nan_to_num(values)
 
     def is_in_sample(self, scores: Scores) -> bool | None:
-        """Return whether experts' answers to golden questions made their scores; None if that is not recorded."""
+        """Return whether scores were made from experts' answers to golden questions; None if unknown."""
         if scores.is_golden is None:
             return None
         rows = find_items(scores.questions, self.questions)
@@ -277,7 +278,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
 
 
 def _golden_from_classes(experts: Votes, scored_questions: Sequence[Questions], at_least: int | None) -> Golden:
-    """Each golden image with every class; only the class that the experts chose is valid."""
+    """Create questions of each golden image with every class; the experts' class is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
     rows = np.flatnonzero(truth.values >= 0)
     classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])

@@ -68,7 +68,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """Return the answers that votes on golden items may have, in order: the raters', and all of no, maybe, yes.
+    """Return the answers that golden votes may have: the raters', and all of no, maybe, yes.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
     Votes for classes return None, because an expert may choose a class that no rater chose.
@@ -175,7 +175,7 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 
 
 def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Images with an unanswered golden question, and without golden questions in the main job."""
+    """Find images with an unanswered golden question, and none in the main job."""
     questions = require_questions(experts.items)
     is_in_main = count_votes_on(questions, votes) > 0
     is_unanswered = ~is_in_main & (count_votes_on(questions, rater_golden) == 0)
@@ -184,14 +184,14 @@ def _find_incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -
 
 
 def _remove_images(votes: Votes, images: list[str]) -> Votes:
-    """Remove the votes on some images."""
+    """Remove the votes on questions about some images."""
     questions = require_questions(votes.items)
     is_kept = (match_images(questions.images, images) < 0)[questions.image_ids]
     return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
-    """Return the names or paths of the golden votes, by part as in `Benchmark.sources`.
+    """Return the names or paths of the golden votes, by benchmark part.
 
     The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
     votes are taken from the raters' votes.
@@ -202,6 +202,6 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
 
 
 def split_into_folds(n_images: int, n_folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Split images into random folds of equal size, or sizes that differ by one."""
+    """Split images into random folds of equal size; return the fold of each image."""
     check_range(n_folds, 2, n_images, value_name="number of folds", high_meaning="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(n_images) % n_folds)

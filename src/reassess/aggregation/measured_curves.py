@@ -41,7 +41,7 @@ _COLUMN_TYPES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredCurve(Printable):
-    """The curve of a file of scores."""
+    """The precision-recall curve of a file of scores, and the threshold chosen on it."""
 
     file: str
     curve: Curve
@@ -55,7 +55,7 @@ class MeasuredCurve(Printable):
         return self.file if mark is None else f"{self.file}, {mark}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "file": self.file,
             "rule": None,
@@ -81,7 +81,7 @@ def measure_curves(
     goal: Goal | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
-    """Measure precision and recall of scores, and with `leave_out` of the same scores made out-of-sample.
+    """Measure the precision and recall of scores; with `leave_out`, also out-of-sample.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def out_of_sample_scores(
     *,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Compute the scores of each golden image without its golden answers; None if golden answers made no score.
+    """Compute the scores of each golden image without its golden answers; None if none were used.
 
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
@@ -193,7 +193,7 @@ def out_of_sample_scores(
 
 
 def _select_scores(scores: Scores, items: Items) -> Scores:
-    """The scores of some questions, or of all questions about some images."""
+    """Select the scores of some questions, or of all questions about some images."""
     questions = scores.questions
     if isinstance(items, Questions):
         rows = find_items(questions, items)
@@ -227,6 +227,7 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
 
 
 def _curve_rows(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
+    """Yield a row of columns for each point of a curve, and for the chosen threshold."""
     curve = measured.curve
     points = [curve.point_at_row(row) for row in range(curve.thresholds.size)]
     chosen = None if measured.operating_point is None else measured.operating_point.point
@@ -238,6 +239,7 @@ def _curve_rows(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
 
 
 def _point_columns(point: Point) -> dict[str, Any]:
+    """Return the counts, precision and recall of a point, by column."""
     return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept, "valid": point.n_valid}
 
 
@@ -255,7 +257,7 @@ def _uses_golden(scores: Scores) -> bool:
 def recompute(
     scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
-    """Compute scores again by their recorded method, without warnings, for example with fewer golden answers."""
+    """Compute scores again by their recorded method, without warnings."""
     if not _is_method_known(scores):
         raise DataError(
             "unknown-method",

@@ -42,12 +42,12 @@ CrossValidate = Callable[[], GoldenCrossValidation]
 
 
 def _warn_of_nothing(_: CrossValidate | None = None) -> None:
-    """The check of a method without warnings."""
+    """Do nothing: the warnings of a method that has none."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Aggregation(Printable):
-    """The result of a method.
+    """The scores of a method, with the raters' matrices and other results.
 
     For votes for one class per image, the truths are invalid and valid. The items are the (image, class) questions of
     classes with a vote, or with a probability of at least 1e-6.
@@ -70,7 +70,7 @@ class Aggregation(Printable):
 
     @property
     def scores(self) -> Scores:
-        """Scores: the probability of the last truth, or answer; `DataError` for plain items.
+        """Scores of the questions: the probability of the last truth or answer.
 
         They record the method, and the questions or images with experts' answers.
         """
@@ -83,7 +83,7 @@ class Aggregation(Printable):
         return replace(scores, is_golden=on_images[scores.questions.image_ids])
 
     def scores_with_experts(self, votes: Votes) -> Scores:
-        """Scores, and the experts' truth of golden images without raters' votes: 0 or 1.
+        """Return scores, with the experts' 0 or 1 for golden images without raters' votes.
 
         An image has them only if each of its golden questions is decided: experts who agree on it, or enough of them.
         `votes` are all votes of the main job, before `with_golden_votes` removes any.
@@ -114,7 +114,7 @@ class Aggregation(Printable):
 def align_with_golden(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
 ) -> tuple[Votes, Votes, Votes, bool]:
-    """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
+    """Align the answers and classes of votes, experts and golden votes."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
@@ -140,6 +140,7 @@ def aggregate_by_real_recipe(
 def _aggregate_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
 ) -> Aggregation:
+    """Compute scores by a recipe for (image, class) questions."""
     check_type(Votes, votes, experts, rater_golden)
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
@@ -243,9 +244,11 @@ def aggregate_by_em(
     facts = _em_facts(fit.history, fit.has_converged) | counts
 
     def check(trial: CrossValidate | None = None) -> None:
+        """Warn if EM dropped a truth, or decides against the majority without support."""
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
+            """Fit the model to some of the votes with a coarse tolerance."""
             coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
             return coarse.model, coarse.posterior
 
@@ -261,6 +264,7 @@ def _warn_if_candidates_are_unreliable(
     try_em: CrossValidate | None,
     trial: CrossValidate | None = None,
 ) -> None:
+    """Warn if EM dropped a class, or decides against many clear majorities."""
     classes = np.unique(fit.candidates.pair_classes)
     names = [votes.answers[i] for i in classes.tolist()]
     _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).items[0][classes])
@@ -274,11 +278,12 @@ def _warn_if_candidates_are_unreliable(
 
 
 def _em_facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
+    """Return iterations, convergence and objective of EM as facts."""
     return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
 
 
 def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """Count the images without candidates."""
+    """Count images without votes, as a fact; without this fact for other items."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.item_starts.size}
 
 
@@ -288,7 +293,7 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 def _convert_to_questions(
     votes: Votes, result: Posterior, golden: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
-    """Convert a posterior over classes to questions, without unrated images; and count these images."""
+    """Convert a posterior over classes to (image, class) questions, and count unrated images."""
     if result.classes is None:
         return result, {}
     has_vote = votes.counts() > 0
@@ -301,6 +306,7 @@ def _convert_to_questions(
 
 
 def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
+    """Warn if all golden items have the same truth."""
     values = np.unique(truth.values[truth.values >= 0])
     if values.size == 1:
         present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
@@ -313,7 +319,7 @@ def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> No
 
 
 def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:
-    """Warn of truths with almost no expected items."""
+    """Warn of truths that have almost no expected items."""
     lost = [
         str(truth) for truth, count in zip(truths, expected_items.tolist(), strict=True) if count < _MIN_EXPECTED_ITEMS
     ]
@@ -327,7 +333,7 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
 
 
 def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """Count items where EM decides against more than half of at least two votes, and items with such a majority."""
+    """Count items where EM contradicts a clear majority, and items with a clear majority."""
     pairs = fit.candidates
     clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
     against = clear & (fit.posterior < pairs.item_maximum(fit.posterior))

@@ -77,7 +77,7 @@ def original_votes(
     below_class_id: int | None = None,
     answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
-    """Return original labels as votes: yes for the label, no for other classes; with `below_class_id`, only on lower ids."""
+    """Return original labels as votes of one rater: yes for the label, no for other classes."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_one_label_each(original)
@@ -97,7 +97,7 @@ def original_votes(
 
 @dataclass(frozen=True)
 class RecipeModels:
-    """Models measured on golden questions: the prior, the raters' matrices, and the original label's matrix, if any."""
+    """Models measured on golden questions: the prior, the raters' and the original label's matrix."""
 
     prior: npt.NDArray[np.float64]
     rater_model: RaterModel
@@ -105,7 +105,7 @@ class RecipeModels:
 
     @property
     def combined_model(self) -> RaterModel:
-        """A single model, with the original label as the last rater."""
+        """The rater model with the original label as the last rater."""
         raters, label = self.rater_model, self.label_model
         return replace(
             raters,

@@ -25,7 +25,7 @@ _LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Relabelling(Printable):
-    """Votes on (image, class) questions, the raters' matrices, and the threshold of the label sets.
+    """Votes, raters' matrices and a threshold, to make label sets again with other weights.
 
     Symbols: R raters, A answers.
     """
@@ -47,7 +47,7 @@ class Relabelling(Printable):
         return len(self.matrices)
 
     def reweight_raters(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Return which questions reach the threshold, if each rater's votes count a number of times.
+        """Return which questions reach the threshold if each rater's votes have another weight.
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
@@ -99,7 +99,7 @@ class Relabelling(Printable):
         return kept
 
     def _log_likelihood_ratios(self, rater_weights: npt.NDArray[np.integer]) -> _Floats:
-        """Log likelihood ratio of each rater's answers, shape (R, A)."""
+        """Compute log P(answer | valid) - log P(answer | invalid), shape (R, A)."""
         matrices = self.matrices
         own = rater_weights * self.has_own_matrix
         if own.any() and not self.has_own_matrix.all():
@@ -109,7 +109,7 @@ class Relabelling(Printable):
 
     @cached_property
     def _codes_by_question(self) -> tuple[_Ints, _Ints]:
-        """The codes of votes in order of questions, and where the votes on each question start."""
+        """The positions where the votes on each question start, and their codes in this order."""
         from reassess.numeric.vote_kernels import group_by_id
 
         indptr, order = np.zeros(len(self.base_log_odds) + 1, np.int64), np.empty(len(self.vote_codes), np.int64)
@@ -213,7 +213,7 @@ def relabel(
 
 
 def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD) -> tuple[Recipe, ...]:
-    """Return the recipes that may have made label sets: the published one, and calibrated, as recorded or usual."""
+    """Return the recipes that may have made label sets: the published one, and calibrated."""
     recipes = [] if published is None else [published]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
@@ -224,7 +224,7 @@ def likely_recipes(published: Recipe | None = None, method: str = UNKNOWN_METHOD
 def _applicable_recipes(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
-    """Each recipe with enough experts, with and without original labels; all recipes if none has enough."""
+    """Yield each recipe that has enough experts, with and without original labels."""
     most = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
         if original is not None:
@@ -235,6 +235,7 @@ def _applicable_recipes(
 def _make_relabelling(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
+    """Measure the raters by a recipe, and create the relabelling."""
     questions = require_questions(votes.items)
     model = measure_by_recipe(experts, rater_golden, original, recipe).combined_model
     cast = votes.with_answers(model.answers)
@@ -258,7 +259,7 @@ def _make_relabelling(
 
 
 def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
-    """Count rated images whose label set is missing, or differs from the votes' at equal weights."""
+    """Count rated images whose label set differs from the relabelling with equal weights."""
     once, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
     shifted = (

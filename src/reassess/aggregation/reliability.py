@@ -76,8 +76,8 @@ def rater_reliability(
 
     Notes
     -----
-    Sources: Krippendorff (2011) for alpha, see `krippendorff_alpha`; Dawid and Skene (1979) for EM, see `fit_dawid_skene`; for the
-    test of dependent raters, see `find_dependent_raters`.
+    Sources: Krippendorff (2011) for alpha, see `krippendorff_alpha`; Dawid and Skene (1979) for EM, see
+    `fit_dawid_skene`; for the test of dependent raters, see `find_dependent_raters`.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def rater_reliability(
 def rater_flags(
     golden: GoldenVotes | None, answers: Mapping[Id, npt.NDArray[np.integer]], *, resamples: int = 1_000, seed: int = 0
 ) -> dict[Id, tuple[str, ...]]:
-    """Return only the flags of `rater_reliability`; `answers` counts each rater's answers."""
+    """Find the flags of each rater, such as "one answer"; `answers` counts each rater's answers."""
     measures: dict[Id, _RaterMeasure] = {}
     if golden is not None:
         truths = tuple(golden.truths or default_truths(golden.votes))
@@ -150,7 +150,7 @@ def rater_flags(
 def correct_answers(
     truths: Sequence[Id], answers: Sequence[Id], weights: Sequence[float] | None
 ) -> npt.NDArray[np.bool_] | None:
-    """Return which answers are correct for each truth, bool, shape (truths, answers).
+    """Return which answers are correct for each truth, bool, shape (truths, answers); or None.
 
     For invalid and valid, these are the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is
     always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
@@ -165,7 +165,7 @@ def correct_answers(
 
 @dataclass(frozen=True, eq=False)
 class _RaterMeasure:
-    """Results of a rater on items whose truth is known."""
+    """A rater's confusion counts and information, on items whose truth is known."""
 
     confusion: Floats
     information: Information
@@ -173,7 +173,7 @@ class _RaterMeasure:
 
 
 def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
-    """The probability of each truth by EM on the votes, shape (items, truths)."""
+    """Compute the probability of each truth by EM on the votes, shape (items, truths)."""
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
     if weights.sum(axis=0).max() <= _MIN_EXPECTED_ITEMS:
         raise DataError(
@@ -187,7 +187,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
 
 
 def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
-    """1 for the truth of each golden item, shape (items, truths); 0 everywhere if the truth is unknown."""
+    """Return 1 for the truth of each golden item and 0 otherwise, shape (items, truths)."""
     prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
@@ -204,7 +204,7 @@ def _golden_truth_probabilities(golden: Votes, truth: npt.NDArray[np.integer], t
 def _measure_raters(
     votes: Votes, truth_probabilities: Floats, n_resamples: int, seed: int
 ) -> Iterator[tuple[Id, _RaterMeasure]]:
-    """Measure raters with votes on items of known truth; `truth_probabilities` are P(truth), shape (items, truths)."""
+    """Measure raters on items with known truth; yield each rater's id and measure."""
     group_of, groups = _draw_bootstrap_groups(votes, truth_probabilities, seed)
     has_truth = group_of >= 0
     columns = [np.bincount(group_of[has_truth], column, groups) for column in truth_probabilities[has_truth].T]
@@ -229,7 +229,7 @@ def _measure_raters(
 
 
 def _draw_bootstrap_groups(votes: Votes, truth_probabilities: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
-    """The bootstrap group of each item (an image, or several), -1 if its truth is unknown; and their number."""
+    """Return the bootstrap group of each item, -1 if its truth is unknown; and their number."""
     has_truth = truth_probabilities.any(axis=1)
     clusters, cluster = np.unique(cluster_ids(votes)[has_truth], return_inverse=True)
     cells = truth_probabilities.shape[1] * len(votes.answers)
@@ -243,7 +243,7 @@ def _draw_bootstrap_groups(votes: Votes, truth_probabilities: Floats, seed: int)
 
 
 def _vote_rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
-    """Positions of the votes of each rater."""
+    """List the positions of each rater's votes."""
     order = np.argsort(votes.rater_ids, kind="stable")
     ends = np.cumsum(np.bincount(votes.rater_ids, minlength=len(votes.raters)))
     return np.split(order, ends[:-1])
@@ -255,14 +255,14 @@ def _count_votes_by_group(
     weights: Floats,
     shape: tuple[int, int],
 ) -> Floats:
-    """Votes of a rater by group, truth and answer; each vote has the weights of its item's truths."""
+    """Count a rater's votes by group, truth and answer, with the weights of the items' truths."""
     cells = group_ids * shape[1] + answer_ids
     parts = [np.bincount(cells, column, shape[0] * shape[1]).reshape(shape) for column in weights.T]
     return np.stack(parts, axis=1)
 
 
 def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
-    """How often a rater's first golden vote on an item equals the first vote in the main job."""
+    """Measure how often a rater's golden vote equals their main vote on the item, by rater."""
     position = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
@@ -283,7 +283,7 @@ def _make_raters(
     is_correct: npt.NDArray[np.bool_] | None,
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
-    """The raters of the main votes, then raters with only golden votes."""
+    """Create the results of raters with main votes, then of raters with only golden votes."""
     position = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))
@@ -305,12 +305,13 @@ def _make_raters(
 
 
 def _mean_and_median(seconds: Floats) -> tuple[float, float] | None:
-    """Mean and median of the known times."""
+    """Return the mean and median of the known times; None without known times."""
     times = seconds[~np.isnan(seconds)]
     return (float(times.mean()), float(np.median(times))) if times.size else None
 
 
 def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterMeasure | None) -> Iterator[str]:
+    """Yield the flags of a rater: "uninformative", "one answer" or "few"."""
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.low > 0:
         yield uninformative
@@ -324,11 +325,14 @@ def _find_flags(answer_counts: npt.NDArray[np.integer], measure: _RaterMeasure |
 
 
 def _describe_dependence(dependence: Dependence, votes_name: str) -> str:
+    """Describe the dependent pairs of raters, as the text of a warning."""
     pairs = [
-        f"{pair.raters[0]} and {pair.raters[1]} ({pair.n_agreements:,} of {pair.n_common:,}, {pair.expected_agreements:,.0f} expected)"
+        f"{pair.raters[0]} and {pair.raters[1]} "
+        f"({pair.n_agreements:,} of {pair.n_common:,}, {pair.expected_agreements:,.0f} expected)"
         for pair in dependence.pairs
     ]
     return (
-        f"raters are not independent given the truth: in the {votes_name}, {len(pairs):,} of {dependence.n_tested:,} pairs agree "
-        f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MAX_NAMED_PAIRS)}"
+        f"raters are not independent given the truth: in the {votes_name}, {len(pairs):,} of "
+        f"{dependence.n_tested:,} pairs agree more often than their confusion matrices and the other pairs explain: "
+        f"{join_first(pairs, most=_MAX_NAMED_PAIRS)}"
     )

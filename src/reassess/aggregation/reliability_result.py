@@ -20,7 +20,7 @@ FLAGS = ("uninformative", "one answer", "few")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rater(Printable):
-    """The answers of a rater, and their accuracy and information; an entry of `Reliability.raters`."""
+    """The reliability of one rater: counts of answers, accuracy, information and flags."""
 
     rater: Id
     answer_counts: npt.NDArray[np.int64]  # number of votes for each answer in the main job, shape (answers,)
@@ -41,12 +41,12 @@ class Rater(Printable):
 
     @property
     def n_votes(self) -> int:
-        """Number of votes in the main job."""
+        """Number of the rater's votes in the main job."""
         return int(self.answer_counts.sum())
 
     @property
     def answer_shares(self) -> list[float] | None:
-        """Share of each answer in the main votes; None without votes."""
+        """Share of each answer among the rater's main votes; None without votes."""
         return (self.answer_counts / self.n_votes).tolist() if self.n_votes else None
 
     @property
@@ -55,7 +55,7 @@ class Rater(Printable):
         return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion_counts]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         mean, median = self.seconds or (None, None)
         return {
             "rater": self.rater,
@@ -111,7 +111,7 @@ class Reliability(Printable):
         return sorted(self.raters, key=lambda r: (r.information is None, r.information and r.information.bits))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "truths": list(self.truths),
             "answers": list(self.answers),
@@ -125,7 +125,7 @@ class Reliability(Printable):
 
 
 def reliability_table(result: Reliability) -> "pl.DataFrame":
-    """Create a table with a row per rater, sorted by information, lowest first."""
+    """Create a data frame with a row per rater, sorted by information, lowest first."""
     import polars as pl
 
     rows = []

@@ -36,17 +36,17 @@ class StopReplay(Printable):
 
     @property
     def share_of_votes_used(self) -> float:
-        """Share of votes used, the mean over orders."""
+        """Share of the votes that are used before the rule stops, the mean over orders."""
         return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
     def labels_in_common(self) -> float:
-        """Jaccard index of the labels from all votes and from the used votes, the mean over orders."""
+        """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
         either = self.n_labels_in_common + self.n_changed
         return float(np.divide(self.n_labels_in_common, either, out=np.ones(either.shape), where=either > 0).mean())
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         return {
             "low": self.rule.low,
             "high": self.rule.high,
@@ -64,7 +64,7 @@ class StopReplay(Printable):
 
 
 def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
-    """Warn that voting stopped early, and name the consequence.
+    """Warn that a stop rule ended the voting early, and name the consequence.
 
     The bias: questions where the first raters agreed have few votes, and questions where they disagreed have many.
     """

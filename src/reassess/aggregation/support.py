@@ -60,7 +60,7 @@ FitModel = Callable[[Votes], tuple[RaterModel, Posterior]]
 
 @dataclass(frozen=True)
 class GoldenCrossValidation:
-    """Results of cross-validation on golden items."""
+    """Results of a cross-validation of methods on golden items."""
 
     correctness: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
     unit_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
@@ -68,7 +68,7 @@ class GoldenCrossValidation:
     has_images: bool
 
     def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
-        """Return whether a method leads the baseline by more than `n_standard_errors` standard errors.
+        """Return whether a method leads the baseline by more than some standard errors.
 
         The lead is the number of correct items, and the standard error is that of paired differences over images.
         """
@@ -125,7 +125,7 @@ def warn_if_unreliable(
     method: str,
     trial: Callable[[], GoldenCrossValidation] | None,
 ) -> None:
-    """Warn if a method decides against the majority, and neither votes nor golden answers support this.
+    """Warn if a method contradicts the majority without support by votes or golden answers.
 
     `item_truth`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
     of the votes. `trial` cross-validates it on golden items; it runs only if the votes do not support the method.
@@ -134,7 +134,7 @@ def warn_if_unreliable(
 
 
 def warn_unless_better_on_golden(doubt: str, method: str, trial: Callable[[], GoldenCrossValidation] | None) -> None:
-    """Warn of a doubt, unless it is empty or golden answers clearly show that the method beats the majority."""
+    """Warn with `doubt`, unless it is empty or the method beats the majority on golden items."""
     if doubt and (trial is None or not trial().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)):
         warnings.warn(doubt, ReassessWarning, stacklevel=5)
 
@@ -142,7 +142,7 @@ def warn_unless_better_on_golden(doubt: str, method: str, trial: Callable[[], Go
 def _describe_missing_support(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, method: str
 ) -> str:
-    """The text of the warning; empty if the votes support the method."""
+    """Return the text of the warning; empty if the votes support the method."""
     free, against = _count_against_majority(votes, result, item_truth)
     if against <= _MIN_SHARE_AGAINST * free.size:
         return ""
@@ -168,7 +168,7 @@ def _describe_missing_support(
 def _is_supported_by_others(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, min_nats: float
 ) -> bool:
-    """Whether raters who do not mislead voted on most items, and their votes support the result."""
+    """Return whether the votes of raters who do not mislead support the result."""
     is_misleading = _find_misleading_raters(votes, result)
     if not is_misleading.any():
         return False
@@ -184,7 +184,7 @@ def _is_supported_by_others(
 def _count_against_majority(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """The rows of items that have votes and are not golden, and the number decided against the majority."""
+    """Return the rows of rated items that are not golden, and count those against the majority."""
     free = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
     return free, free.size - float(_majority_truths(votes, result.truths)[free, result.most_likely()[free]].sum())
 
@@ -192,13 +192,14 @@ def _count_against_majority(
 def _compare_with_simple_model(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
-    """The lost items by the simpler model, and the gain in nats over it; both 0 if there is nothing to check."""
+    """Return the lost items by the simpler model, and the gain in nats over it; or 0, 0."""
     free, against = _count_against_majority(votes, result, item_truth)
     if against <= _MIN_SHARE_AGAINST * free.size:
         return 0.0, 0.0
     pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
 
     def fit_simple(votes: Votes) -> tuple[RaterModel, Posterior]:
+        """Fit the model with one accuracy per rater."""
         simple = fit_one_accuracy(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
@@ -211,7 +212,7 @@ def _compare_with_simple_model(
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Whether each rater is misleading: votes independent of the truth, and worse than chance."""
+    """Return whether each rater is misleading: no information, and worse than chance."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
@@ -232,7 +233,7 @@ def _find_misleading_in_block(
     n_raters: int,
     weights_by_truth: _Floats,
 ) -> npt.NDArray[np.bool_]:
-    """`_find_misleading_raters` for a block of raters from `first_rater` on, whose votes are at `rows`."""
+    """Find misleading raters in a block of raters, whose votes are at `rows`."""
     truths, answers = len(result.truths), len(votes.answers)
     counts = np.empty((n_raters, truths, answers))
     cells = (votes.rater_ids[rows] - np.int64(first_rater)) * answers + votes.answer_ids[rows]
@@ -249,7 +250,7 @@ def _find_misleading_in_block(
 
 
 def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
-    """1 for the truth with the most votes on each item, divided equally among ties; shape (items, truths)."""
+    """Return 1 for each item's truth with most votes, shared among ties; shape (items, truths)."""
     from reassess.numeric.em_kernels import average_shares
 
     shares = np.empty((len(votes.items), len(truths)))
@@ -259,18 +260,19 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
 
 
 def _rank_units_by_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """The rank of each item's image (or plain item) by name, so that the order of rows does not matter."""
+    """Return the rank by name of each item's image (or plain item), which ignores row order."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
     return _rank_names(votes.items)
 
 
 def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
+    """Return the rank of each name."""
     return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
 
 
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
-    """The cross-validated log likelihood of the votes, summed over folds."""
+    """Compute the cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
     of_items = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_units_by_name(votes)]
     of_raters = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
@@ -289,7 +291,7 @@ def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
 
 
 def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
-    """Some of the votes, with all items and raters."""
+    """Select some of the votes, and keep all items and raters."""
     return replace(
         votes,
         indptr=np.concatenate([[0], np.cumsum(is_kept)])[votes.indptr],
@@ -300,12 +302,12 @@ def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
 
 
 def _sum_n_log_n(counts: _Floats) -> _Floats:
-    """The sum of n log n over the last axis."""
+    """Compute the sum of n log n over the last axis."""
     return np.asarray((counts * np.log(np.maximum(counts, _TINY))).sum(axis=-1))
 
 
 def _find_correct_items(result: Posterior, votes: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether the most likely truth of each item of `votes` is its truth."""
+    """Return whether the most likely truth of each item is its truth; bool, shape (items,)."""
     if votes.classes is None:
         best = result.most_likely()[find_items(result.items, votes.items)]
         return np.asarray(best == truth)

@@ -13,7 +13,7 @@ from reassess.text import Printable
 
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
-    """Make label sets of the classes whose score reaches a threshold.
+    """Make label sets from the classes whose score reaches a threshold.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
 @dataclass(frozen=True)
 class Goal:
-    """The criterion that chooses a threshold."""
+    """The criterion that chooses a threshold, such as precision=0.9."""
 
     # precision: the highest recall with at least this precision; recall: the reverse; f1: the highest F1; threshold: a
     # fixed threshold
@@ -83,7 +83,7 @@ class Goal:
 
     @classmethod
     def parse(cls, text: str) -> "Goal":
-        """Read a goal, written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
+        """Parse a goal, written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
         kind, sign, number = text.partition("=")
         try:
             value = float(number) if sign else None
@@ -127,7 +127,7 @@ class OperatingPoint(Printable):
     n_empty_images: int  # number of rated images without a label
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return a dict for JSON output."""
         bounds = {"precision": self.precision_interval or (None, None), "recall": self.recall_interval or (None, None)}
         return self.point.to_json() | {
             "low": {name: interval[0] for name, interval in bounds.items()},
@@ -143,7 +143,7 @@ class OperatingPoint(Printable):
 def operating_point(
     curve: Curve, goal: Goal, scores: Scores, *, original: LabelSets | None = None, seed: int = 0
 ) -> OperatingPoint:
-    """Choose the threshold of a curve that reaches a goal, and count the labels it gives on all images.
+    """Choose the threshold of a curve that reaches a goal, and count labels on all images.
 
     `scores` are the scores of all questions. Unrated images keep their original labels, which are counted too.
     """

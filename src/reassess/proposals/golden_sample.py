@@ -82,7 +82,8 @@ def draw_golden(
             "all-golden",
             "golden questions would take all tasks",
             allowed=f"under {len(candidates):,}, on at least 2 images",
-            found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on {count_noun(rows.size, 'image')}",
+            found=f"{n_questions:,}; the candidates are {len(candidates):,} questions on "
+            f"{count_noun(rows.size, 'image')}",
             fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
@@ -106,7 +107,7 @@ def draw_golden(
 
 
 def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
-    """Compute how doubtful the label of each image is, in [0, 1], and the class of each image."""
+    """Compute how doubtful each image's label is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, valid = questions.image_ids, candidates.mean_probabilities
     first = candidates.rank_one_counts / max(1, len(candidates.models))
@@ -115,6 +116,7 @@ def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tu
     has_value = ~np.isnan(value)
 
     def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
+        """Return the highest probability of the selected candidates of each image, -1 without any."""
         best = np.full(images, -1.0)
         np.maximum.at(best, image_ids[mask & has_value], value[mask & has_value])
         return best
@@ -156,7 +158,7 @@ def _allocate_to_strata(suspicion: _Floats, question_counts: _Ints, n_questions:
 
 
 def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
-    """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
+    """Split images into strata with similar sums of sqrt(suspicion); return each image's stratum."""
     values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
@@ -165,10 +167,11 @@ def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
 
 
 def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_image: _Floats) -> _Ints:
-    """Draw so many images that about `n_questions` questions are expected, given those per image, but not all images."""
+    """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
     def missing(total: int) -> float:
+        """Return how many questions are missing if `total` images are drawn."""
         return n_questions - float(_spread_evenly(total, stratum_sizes) @ questions_per_image)
 
     enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
@@ -178,7 +181,7 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
 
 
 def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
-    """Spread a total evenly over strata, up to their sizes; the most suspicious strata get the remainder."""
+    """Spread a total evenly over strata, up to their sizes; the last strata get the remainder."""
     counts = np.zeros(stratum_sizes.size, np.int64)
     while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < stratum_sizes)).size:
         share = np.zeros(stratum_sizes.size, np.int64)

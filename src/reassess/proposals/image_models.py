@@ -23,7 +23,7 @@ _OPTIONS_BY_KIND = {  # that each kind of model has
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model by its name, with its files.
+    """A model's name and files, from which `open_model` opens it.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class ModelSource:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageModel:
-    """A model that is ready to run.
+    """An opened model: a function that computes scores, with its preprocessing.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ class ImageModel:
         return scores
 
     def _call_function(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        """Call the model's function, and raise `DataError` if it fails."""
         try:
             return self.function(self._make_batch(pixels))
         except (ReassessError, MemoryError):
@@ -121,6 +122,7 @@ class ImageModel:
             ) from error
 
     def _make_batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        """Stack cropped pixels to an array, or make a list of Pillow images without a transform."""
         if self.transform is not None:
             return np.stack(pixels)
         from PIL import Image

@@ -36,7 +36,7 @@ def predict(
     report: Callable[[str], object] = lambda _: None,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
-    """Run models on images, and write their predictions.
+    """Run models on images, and write their predictions to files.
 
     An interrupted run continues when you call it again: until the end, the folder ``OUTPUT.unfinished`` beside `output`
     contains the finished part.
@@ -100,6 +100,7 @@ def predict(
     image_source = open_images(_choose_images_path(images, benchmark))
 
     def may_replace(path: Path) -> bool:
+        """Return whether a file may be replaced."""
         return force or unfinished.has_written(path)
 
     check_output_files(files, unfinished.output, image_source, benchmark, may_replace)
@@ -134,6 +135,7 @@ def predict(
 
 
 def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) -> Path:
+    """Return the path of the images: the argument, or the images of the benchmark."""
     if images is not None:
         return Path(images)
     if benchmark is None:
@@ -152,6 +154,7 @@ def _prepare_runs(
     unfinished: UnfinishedRun,
     batch_size: int,
 ) -> list[ModelRun]:
+    """Prepare the run of each model."""
     classes = benchmark_classes(benchmark_of(images.names) if benchmark is None else benchmark)
     runs = []
     for source, file in zip(models, files, strict=True):
@@ -166,7 +169,7 @@ def _prepare_runs(
 def _report_finished_shards(
     runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]
 ) -> None:
-    """Remove damaged shards, and tell how many shards are finished."""
+    """Remove damaged shards, and report how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
         names = join_first([path.relative_to(unfinished.folder) for path in damaged], most=3)

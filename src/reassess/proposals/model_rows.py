@@ -20,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ImageNumbers:
-    """Numbers of the known images in their order, or of all images of the models if none are known."""
+    """Numbers of the known images in their order; of all images of the models if none is known."""
 
     def __init__(self, match: Match = "path", *known_names: Sequence[str]) -> None:
         self.match = match
@@ -46,7 +46,7 @@ class ImageNumbers:
 
     @property
     def positions(self) -> _Ints:
-        """Position of each number in the order of the candidates: by key if the images were not known."""
+        """Position of each number in the order of the candidates; sorted by key if no image is known."""
         places = np.arange(len(self.names))
         if not self.are_known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
@@ -55,7 +55,7 @@ class ImageNumbers:
 
 @dataclass(frozen=True)
 class JoinedModel:
-    """The first classes of a model, joined with the images."""
+    """The image number and the first class of each row of a model's predictions."""
 
     name: str
     image_numbers: _Ints  # the number of the image of each row; -1 for an unknown image
@@ -63,7 +63,7 @@ class JoinedModel:
     score_kind: str  # the kind of its scores, see `score_kind`; "ids" without scores
 
     def renumber(self, positions: _Ints) -> "JoinedModel":
-        """Return a copy with other numbers of the images."""
+        """Return a copy where image number i is replaced by `positions[i]`."""
         return replace(self, image_numbers=np.where(self.image_numbers >= 0, positions[self.image_numbers], -1))
 
 
@@ -75,7 +75,7 @@ def join_model(
     ignore_unknown: bool,
     benchmark: Benchmark,
 ) -> JoinedModel:
-    """Join the predictions of a model with the images, and find its first classes."""
+    """Find the image number and the first class of each row of a model's predictions."""
     with at(name):
         outcomes = find_outcomes(
             predictions,
@@ -124,7 +124,7 @@ class BestPairs:
 def find_best_pairs(
     predictions: Predictions, model: JoinedModel, is_sent_to_raters: npt.NDArray[np.bool_], max_pairs: int
 ) -> BestPairs:
-    """Find the `max_pairs` most probable pairs on images that go to raters, in one pass over the scores.
+    """Find the `max_pairs` most probable (image, class) pairs of a model on images for raters.
 
     The images that go to raters are read first, which sets the lowest probability. The other images are read only to
     count the pairs before each rank.

@@ -30,7 +30,7 @@ AnyModel = str | ModelSource | ImageModel
 
 @dataclass(frozen=True, repr=False)
 class ImagePredictions(Printable):
-    """The result of a model's run."""
+    """The result of running a model on images: its file, and counts of images and outputs."""
 
     model: str  # name of the model
     file: Path  # file of its predictions
@@ -63,12 +63,12 @@ def model_name(source: AnyModel) -> str:
 
 
 def models_with_option(models: Sequence[str], option: str) -> list[str]:
-    """List the models that take an option; if no model takes it, all models, so that opening one raises."""
+    """List the models that take an option; all models if none takes it."""
     return [model for model in models if ModelSource(model).takes_option(option)] or list(models)
 
 
 def _suggest_full_name(name: str) -> str | None:
-    """Suggest the name of a model with its library."""
+    """Suggest the name of a model together with its library, such as timm:resnet18."""
     if not name or ":" in name:
         return None
     library = {".py": f"python:{Path(name).stem}:FUNCTION", ".onnx": f"onnx:{name}"}
@@ -97,7 +97,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
 
 
 class ModelOpener:
-    """An opener of the models of a run; only the models that take a device get it."""
+    """Opens the models of a run, on a device if the model takes one."""
 
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
@@ -118,7 +118,7 @@ class ModelOpener:
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """The run of a model on images, and the files of its scores."""
+    """The run of one model: its files, its output classes, and everything its scores depend on."""
 
     source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
     file: Path  # file of its predictions
@@ -137,7 +137,7 @@ class ModelRun:
         batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
-        """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
+        """Prepare the run of an opened model; its scores of the first image show its outputs."""
         first = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
         width = first.shape[1]
         with at(model.name):
@@ -163,13 +163,13 @@ class ModelRun:
 
     @property
     def n_bytes(self) -> int:
-        """Disk space of its shards and its file, in bytes."""
+        """Number of bytes that the run's shards and file need on disk."""
         width = self.shards.n_outputs
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
         return self.shards.n_images * columns * _BYTES_PER_SCORE
 
     def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
-        """Write the file of predictions from its complete shards."""
+        """Write the file of predictions from the complete shards."""
         count, reasons, moved = write_output_file(self.file, self.shards, self.outputs, images.names, may_replace)
         return ImagePredictions(
             model=self.name,
@@ -188,6 +188,7 @@ class ModelRun:
 
 
 def _decode_first_image(decode: Decoder) -> Any:
+    """Decode the first image that can be read."""
     images = decode.images
     results = map(decode, range(len(images)))
     first = next((result for result in results if not isinstance(result, str)), None)
@@ -198,7 +199,7 @@ def _decode_first_image(decode: Decoder) -> Any:
 
 
 def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]) -> None:
-    """Tell how much disk space shards and files need together; raise if the disk has less."""
+    """Report how much disk space the runs need, and raise `OutputError` if the disk has less."""
     used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
     needed = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent

@@ -20,7 +20,7 @@ _PROVIDERS_BY_DEVICE = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionPro
 
 
 def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a model in an ONNX file, with its transform."""
+    """Open the model in an ONNX file, with its transform."""
     if source.checkpoint is not None:
         raise DataError(
             "unused-option",
@@ -63,7 +63,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 
 def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:
-    """Make the function that computes scores from pixels, in the layout, type and batches of the model."""
+    """Make a function that computes the scores of pixels, in the model's layout and type."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(outputs) != 1:
         raise DataError(
@@ -94,11 +94,13 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
     dtype, name, output = _NUMPY_TYPES[inputs[0].type], inputs[0].name, outputs[0].name
 
     def run(pixels: npt.NDArray[np.uint8]) -> Any:
+        """Run the model on a batch."""
         scaled = transform.normalize(pixels).astype(dtype, copy=False)
         batch = scaled if is_channels_last else np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
         return session.run([output], {name: batch})[0]
 
     def in_fixed_batches(pixels: npt.NDArray[np.uint8]) -> Any:
+        """Run the model on full batches; the last batch is filled up with zeros."""
         assert batch_size is not None
         full = np.concatenate([pixels, np.zeros((-len(pixels) % batch_size, *pixels.shape[1:]), np.uint8)])
         return np.concatenate([run(full[at : at + batch_size]) for at in range(0, len(full), batch_size)])[
@@ -109,7 +111,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
 
 
 def _hash_model_files(path: Path) -> str:
-    """Hash a model's file and the files beside it with its weights."""
+    """Hash a model's file, and the files with its weights."""
     import onnx
 
     tensors = _iterate_tensors(onnx.load(path, load_external_data=False))

@@ -28,7 +28,7 @@ _MIN_EXPONENT = -1000.0  # its exponential is 0 in float32
 
 @dataclass(frozen=True, eq=False)
 class OutputClasses:
-    """The classes of a model's outputs."""
+    """The class of each output of a model, in the benchmark's class list."""
 
     classes: Classes  # the class list of the benchmark, or the outputs themselves
     # (outputs,): the class of each output, -1 for none; None if they are the classes in their order. Of outputs that
@@ -41,7 +41,7 @@ class OutputClasses:
     def from_first_scores(
         cls, first_scores: npt.NDArray[Any], names: Sequence[str] | Mapping[int, str] | None, classes: Classes
     ) -> "OutputClasses":
-        """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
+        """Map the outputs to classes by name; the first image's scores show the number of outputs."""
         outputs = first_scores.shape[1]
         is_table = isinstance(names, Mapping)
         if names is not None:
@@ -73,14 +73,14 @@ class OutputClasses:
         return result
 
     def describe_unknown_names(self) -> str:
-        """Text about the names of outputs that no class has."""
+        """Describe the names of outputs that are not classes, as a sentence."""
         names = count_noun(
             len(self.unknown_names), "name of outputs is not a class", "names of outputs are not classes"
         )
         return f"{names}, so these outputs are not used: {self._format_unknown_names()}"
 
     def _format_unknown_names(self) -> str:
-        """Names of outputs that no class has, the first with the most similar class."""
+        """Format the names of outputs that are not classes, each with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
         near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]]
         shown = [
@@ -89,7 +89,7 @@ class OutputClasses:
         return join_first([*shown, *self.unknown_names[_MAX_NAMES:]], most=_MAX_NAMES)
 
     def _refuse_misspelt_names(self) -> None:
-        """Refuse a name that is spelt like a class without an output, or like any class if outputs are summed."""
+        """Raise `DataError` if the name of an output looks like a misspelt class."""
         # Of two wnids, one is always like the other. Lists of a large model name many classes of no interest.
         is_open = np.full(self.classes.count or 0, self.has_summed_outputs)
         is_open |= ~np.isin(np.arange(is_open.size), self._ids_with_output)
@@ -106,7 +106,7 @@ class OutputClasses:
             )
 
     def _refuse_incomplete_table(self) -> None:
-        """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
+        """Raise `DataError` if a table has an unknown name, or no output for a class."""
         without = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         found = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
         found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_MAX_NAMES)}"] * bool(
@@ -144,24 +144,24 @@ class OutputClasses:
         )
 
     def count_stored_scores(self, n_outputs: int) -> int:
-        """Return the number of scores to store per image: one per output, or one per class if they are summed."""
+        """Return the number of scores to store per image: one per output, or one per class if summed."""
         return self.classes.count or n_outputs if self.has_summed_outputs else n_outputs
 
     @property
     def facts(self) -> dict[str, str]:
-        """What summed scores depend on."""
+        """Hash of the classes of summed outputs, and their kind of scores; empty without summed outputs."""
         if not self.has_summed_outputs:
             return {}
         assert self.output_class_ids is not None
         return {"classes": hashlib.sha256(self.output_class_ids.tobytes()).hexdigest(), "scores": self.score_kind}
 
     def check_score_kind(self, scores: npt.NDArray[Any], names: Sequence[str]) -> None:
-        """Refuse scores that are not probabilities, if outputs are summed and those of the first image are."""
+        """Raise `DataError` if probabilities are expected, and a score is not a probability."""
         if self.has_summed_outputs and self.score_kind == "probabilities":
             raise_if_out_of_range(scores, names)
 
     def to_stored_scores(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The scores that are kept: without probabilities of outputs that are not classes, and summed by class.
+        """Convert the scores of outputs to the scores that are stored.
 
         In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
         become 0. Other scores stay as they are; but if outputs are summed, all rows are probabilities if the first
@@ -170,7 +170,7 @@ class OutputClasses:
         return self._sum_by_class(scores) if self.has_summed_outputs else self._divide_by_class_sum(scores)
 
     def _sum_by_class(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The probability of each class, float32, shape (images, classes); 0 for a class without an output.
+        """Compute the probability of each class, float32, shape (images, classes).
 
         Sums are in float32, over the outputs of a class in their order, then over the classes in their order, so that
         no row depends on its batch.
@@ -187,7 +187,7 @@ class OutputClasses:
 
     @cached_property
     def _outputs_by_round(self) -> list[npt.NDArray[np.int64]]:
-        """Outputs with a class, in rounds: first outputs of all classes, second outputs, and so on."""
+        """Outputs with a class, in rounds: the first output of each class, the second ones, and so on."""
         assert self.output_class_ids is not None
         rest = np.flatnonzero(self._is_class)
         rounds = []
@@ -198,6 +198,7 @@ class OutputClasses:
         return rounds
 
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Normalize probabilities over the outputs with a class; keep other scores as they are."""
         rows = (
             np.flatnonzero(probability_row_masks(scores)[1])
             if self.n_outputs_without_class and len(scores)
@@ -213,7 +214,7 @@ class OutputClasses:
         return shared
 
     def find_best_columns(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Find the best stored score of a class in each row; for equal scores, the lower class id."""
+        """Find the column of the highest stored score of a class, for each row."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.output_class_ids, kind="stable")[self.n_outputs_without_class :]
@@ -221,17 +222,18 @@ class OutputClasses:
 
     @property
     def _is_class(self) -> npt.NDArray[np.bool_]:
+        """Whether each output is a class; bool, shape (outputs,)."""
         assert self.output_class_ids is not None
         return self.output_class_ids >= 0
 
     @cached_property
     def _ids_with_output(self) -> npt.NDArray[np.int64]:
-        """Ids of the classes with an output, ascending."""
+        """Ids of the classes that have an output, ascending."""
         assert self.output_class_ids is not None
         return np.unique(self.output_class_ids[self._is_class])
 
     def sort_by_class(self, scores: npt.NDArray[np.float16], *, missing_score: float) -> npt.NDArray[np.float16]:
-        """Sort stored scores by class, shape (images, classes); a class without an output gets `missing_score`."""
+        """Sort the columns of stored scores by class; a class without an output gets `missing_score`."""
         if self.output_class_ids is None or self.has_summed_outputs:
             return scores
         are_classes = self._is_class
@@ -260,7 +262,7 @@ def _make_class_list(n_outputs: int, names: Sequence[str]) -> Classes:
 
 
 def _softmax_numerators(scores: npt.NDArray[Any], is_class: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Compute numbers proportional to the softmax, 1 for the best class; 0 if all logits are -inf."""
+    """Compute numbers proportional to the softmax over classes, 1 for the best class."""
     logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
     best = logits[:, is_class].max(axis=1, keepdims=True, initial=-np.inf)
     # The difference of equal infinite logits is 0 here, not NaN.

@@ -21,7 +21,7 @@ _MAX_SIDE = 10_000
 
 @dataclass(frozen=True)
 class Transform:
-    """The preprocessing of images for a model.
+    """The preprocessing of images for a model: resize, crop and normalize.
 
     Parameters
     ----------
@@ -90,10 +90,11 @@ class Transform:
         return np.asarray((unit - mean) / deviation, np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents, as in a file of a transform."""
+        """Return a dict for JSON output, as in a file of a transform."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     def _find_resized_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height after resizing."""
         if isinstance(self.size, tuple):
             return self.size[1], self.size[0]
         longer = int(self.size * max(width, height) / min(width, height))
@@ -135,6 +136,7 @@ def read_transform(path: str | Path) -> Transform:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, and raise `DataError` if it is not TOML."""
     text = "\n".join(read_lines(path))
     try:
         return tomllib.loads(text)
@@ -143,6 +145,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _read_side(value: object, name: str) -> int:
+    """Check that a value is a whole number of pixels, and return it."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(
             "not-a-number", f"{name} is not a whole number", allowed="a side, or [height, width]", found=repr(value)
@@ -151,6 +154,7 @@ def _read_side(value: object, name: str) -> int:
 
 
 def _read_sides(value: object, name: str) -> tuple[int, int]:
+    """Read height and width from a list of two sides, or from one side."""
     sides = [_read_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
         raise DataError(
@@ -160,6 +164,7 @@ def _read_sides(value: object, name: str) -> tuple[int, int]:
 
 
 def _read_channels(value: object, name: str) -> tuple[float, float, float]:
+    """Read three numbers: for red, green and blue."""
     if not (isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)):
         raise DataError(
             "wrong-shape",

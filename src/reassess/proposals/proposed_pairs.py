@@ -28,7 +28,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ProposedPairs:
-    """Pairs of an image and a class.
+    """(image, class) pairs, with the models that propose each pair and send its image to raters.
 
     S proposes a pair if a model of S proposes it and a model of S sends its image.
     """
@@ -44,13 +44,13 @@ class ProposedPairs:
         return ProposedPairs(self.is_proposed[rows], self.is_sent[rows])
 
     def are_proposed_by(self, subset: _Bools) -> _Bools:
-        """Return whether a subset, bool of shape (K,), proposes each pair."""
+        """Return whether a subset of models, bool of shape (K,), proposes each pair."""
         bits = np.packbits(subset)
         members, sends = ((packed & bits).any(axis=1) for packed in self._packed_bits)
         return np.asarray(members & sends)
 
     def count_proposed_by(self, subset: _Bools) -> int:
-        """Count the pairs that a subset proposes."""
+        """Count the pairs that a subset of models proposes."""
         return int(np.count_nonzero(self.are_proposed_by(subset)))
 
     @cached_property
@@ -61,7 +61,7 @@ class ProposedPairs:
 
 @dataclass(frozen=True)
 class GoldenPairs:
-    """The pairs on golden images: golden questions, and candidates without a golden answer."""
+    """The (image, class) pairs on golden images: golden questions, and unanswered candidates."""
 
     # The golden questions. Every model that predicts an image counts as proposing its original label, since the image
     # keeps that label if it is not sent to raters.
@@ -81,7 +81,7 @@ class GoldenPairs:
         return 1 + int(self.image_numbers.max(initial=-1))
 
     def select_images(self, is_selected: _Bools) -> "GoldenPairs":
-        """Select the pairs of some images, bool of shape (images,); image numbers stay the same."""
+        """Select the pairs of some images; image numbers stay the same."""
         rows, rows_without = is_selected[self.image_numbers], is_selected[self.unanswered_image_numbers]
         return replace(
             self,
@@ -93,7 +93,7 @@ class GoldenPairs:
         )
 
     def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
-        """Compute a lower confidence bound of the recall of a subset."""
+        """Compute a lower confidence bound for the recall of a subset of models."""
         counts = [
             np.bincount(self.image_numbers[mask], minlength=self.n_images)
             for mask in (self.is_valid & self.pairs.are_proposed_by(subset), self.is_valid)
@@ -102,13 +102,13 @@ class GoldenPairs:
 
 
 def find_sent_pairs(result: ProposalResult) -> ProposedPairs:
-    """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
+    """Return all pairs that go to raters, with the models that propose and send them."""
     sends = result.is_sent[result.candidates.questions.image_ids]
     return ProposedPairs(result.proposes | result.is_original[:, None], sends)
 
 
 def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
-    """Find the pairs on golden images that a model predicts, with images numbered by key."""
+    """Find the pairs on golden images that a model predicts."""
     questions, pairs = _pairs_with_original(result)
     golden_questions = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(golden_questions.images)
@@ -138,7 +138,7 @@ def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
 
 
 def _pairs_with_original(result: ProposalResult) -> tuple[Questions, ProposedPairs]:
-    """Return all pairs that a subset may propose, with the original labels of all images."""
+    """Return all pairs that a subset of models may propose, with the original labels."""
     proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
@@ -162,6 +162,7 @@ def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
 
 
 def _check_has_valid(is_valid: _Bools, n_images: int) -> None:
+    """Raise `DataError` if models predict no golden image, or no golden question is valid."""
     if not is_valid.size:
         raise DataError(
             "missing-golden",

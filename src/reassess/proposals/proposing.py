@@ -39,7 +39,7 @@ _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 @dataclass(frozen=True)
 class _ImageTable:
-    """All images, in the order of the candidates, with the models that predict and send them.
+    """All images in the order of the candidates, with the models that predict and send each image.
 
     Symbols: n images, K models by name.
     """
@@ -78,12 +78,12 @@ class _ImageTable:
 
     @cached_property
     def is_sent_to_raters(self) -> _Bools:
-        """Whether raters are asked about each image."""
+        """Whether any model sends each image to raters."""
         return np.asarray(self.is_sent_by.any(axis=1))
 
     @cached_property
     def is_set_aside(self) -> _Bools:
-        """Whether each image is set aside, since all models that predict it agree with the original label."""
+        """Whether each image is set aside: all models that predict it agree with the original label."""
         return self.is_predicted & ~self.is_sent_to_raters & (self.original_ids >= 0)
 
     def list_set_aside(self, classes: Classes) -> LabelSets:
@@ -102,7 +102,7 @@ def propose(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> ProposalResult:
-    """Choose candidates per image: the original label, first classes, and the most probable of each model.
+    """Choose candidates per image: the original label, and the most probable classes of each model.
 
     Parameters
     ----------
@@ -191,6 +191,7 @@ def propose(
 
 
 def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
+    """Yield the name and predictions of each model, with their types checked."""
     for pair in models.items() if isinstance(models, Mapping) else models:
         check_type(tuple, pair, value_name="a model with its name", fix="{NAME: PREDICTIONS}")
         check_type(Predictions, pair[1])
@@ -198,6 +199,7 @@ def _iterate_models(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 
 def _check_model_names(names: list[str]) -> None:
+    """Raise `DataError` for missing, duplicate or reserved names of models."""
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
     check_unique(names, thing="a model")
@@ -211,7 +213,7 @@ def _check_model_names(names: list[str]) -> None:
 
 
 def _count_model_images(model: JoinedModel, n_images: int) -> ProposingModel:
-    """Count the images that a model misses, of all models' images, and its unknown images."""
+    """Count the images that a model misses, and its unknown images."""
     known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(
         name=model.name, kind=model.score_kind, missing=n_images - known, unknown=model.image_numbers.size - known
@@ -225,7 +227,7 @@ def _find_first_candidates(model: JoinedModel, images: _ImageTable) -> _Ints:
 
 
 def _fixed_pair_keys(models: Iterable[JoinedModel], images: _ImageTable) -> _Ints:
-    """Return the keys of pairs that are candidates for every N: original labels and first classes."""
+    """Return the keys of the pairs that are always candidates: original labels and first classes."""
     labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     keys = [encode_pairs(labelled, images.original_ids[labelled])]
     for model in models:
@@ -252,7 +254,7 @@ def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
 
 
 def _choose_most_probable(best: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
-    """Compute N, the number of most probable pairs of each model that can be candidates."""
+    """Compute N, the largest number of most probable pairs of each model that may be candidates."""
     best = list(best)
     if not best:
         return 0
@@ -275,6 +277,7 @@ def _make_candidates(
     most_probable: int,
     classes: Classes,
 ) -> Candidates:
+    """Create the candidates from the original labels and the candidates of each model."""
     labelled = np.flatnonzero(images.is_sent_to_raters & (images.original_ids >= 0))
     zeros = np.zeros(labelled.size, np.int64)
     parts = [(labelled, images.original_ids[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
@@ -294,7 +297,7 @@ def _make_candidates(
 def _list_model_candidates(
     model: JoinedModel, images: _ImageTable, best: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
-    """Return the images, classes, ranks and probabilities of the candidates of a model."""
+    """Return the image, class, rank and probability of each candidate of a model."""
     rows = _find_first_candidates(model, images)
     image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
     if best is None:

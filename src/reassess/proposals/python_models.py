@@ -18,7 +18,7 @@ _PACKAGES_FOLDER = "site-packages"  # folder of installed modules, which are not
 
 
 def open_python(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open the function of a module. Importing the module, also from the working folder, runs its code."""
+    """Open a Python function as a model; this imports its module, and so runs its code."""
     for option, value in (("transform", source.transform), ("checkpoint", source.checkpoint), ("device", device)):
         if value is not None:
             raise DataError(
@@ -38,6 +38,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         function = _get_function(source.name, module, function_name)
 
     def run(images: Any) -> Any:
+        """Call the function, with imports from the working folder."""
         with _importing_from(folder), redirect_stdout(sys.stderr):  # keep prints of the user's code out of the result
             return function(images)
 
@@ -46,7 +47,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
 
 @contextmanager
 def _importing_from(folder: str) -> Iterator[None]:
-    """Search a folder for modules during a block, as Python does for a script in that folder."""
+    """Let Python import modules from a folder, during a block."""
     sys.path.insert(0, folder)
     try:
         yield
@@ -56,6 +57,7 @@ def _importing_from(folder: str) -> Iterator[None]:
 
 
 def _import_module(model: str, name: str) -> ModuleType:
+    """Import a module, and raise `DataError` if it fails."""
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # user code may raise anything
@@ -71,6 +73,7 @@ def _import_module(model: str, name: str) -> ModuleType:
 
 
 def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]:
+    """Return the function of a module, and raise `DataError` if it is missing."""
     try:
         function = getattr(module, name)
     except AttributeError as error:
@@ -91,6 +94,7 @@ def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], 
 
 
 def _import_error(model: str, name: str, error: BaseException) -> DataError:
+    """Create the error for a module whose code fails."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = "" if isinstance(error, SyntaxError) else f" ({Path(last.filename).name}, line {last.lineno})"
     return DataError(
@@ -103,7 +107,7 @@ def _import_error(model: str, name: str, error: BaseException) -> DataError:
 
 
 def _hash_code(module: ModuleType) -> dict[str, str]:
-    """Hash the module's file, and the other imported modules in its folder."""
+    """Hash the module's file, and the imported modules in its folder."""
     file = getattr(module, "__file__", None)
     if not file or not Path(file).is_file():
         return {}

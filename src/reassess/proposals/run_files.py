@@ -26,12 +26,12 @@ _OUTPUT_SUFFIXES = (_ARRAY_SUFFIX, *TABLE_SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
-    """Return whether a file contains all scores, not only the best classes."""
+    """Return whether a file is an npy array with all scores, and not a table of the best classes."""
     return file.suffix.lower() == _ARRAY_SUFFIX
 
 
 def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
-    """Return the file of each model: the output itself, or an npy file in it for several models."""
+    """List the output file of each model: the output itself, or a file in it for several models."""
     check_unique(names, thing="a model")
     if repeat := find_first_duplicate([_model_key(name) for name in names]):
         raise DataError(
@@ -68,7 +68,7 @@ def _model_key(model: str) -> str:
 
 
 def _make_file_names(models: Sequence[str]) -> list[str]:
-    """Return file names without suffix; names of ONNX files have enough folders to differ."""
+    """Make file names without suffix; names of ONNX files have enough folders to differ."""
     most_parts = max(len(Path(model).parts) for model in models)
     for parts in range(1, most_parts + 1):
         names = [_make_file_name(model, parts) for model in models]
@@ -78,7 +78,7 @@ def _make_file_names(models: Sequence[str]) -> list[str]:
 
 
 def _make_file_name(model: str, n_parts: int) -> str:
-    """Return the file name of a model, for ONNX files with the last parts of the path."""
+    """Make the file name of a model; for ONNX files, from the last parts of the path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
@@ -94,7 +94,7 @@ def check_output_files(
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
-    """Raise before the run if a file cannot be written, or would replace benchmark parts or images."""
+    """Raise an error if an output file cannot be written, or would replace an input."""
     is_folder = output not in files
     all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # txt: image names
     for path in (*([output] if is_folder else []), *all_files):
@@ -116,7 +116,7 @@ def check_output_files(
 def write_output_file(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
-    """Write the scores of a model's shards.
+    """Write the output file of a model from its shards; return counts and unreadable images.
 
     Return the number of images, the reasons of unreadable images by row, and the number of images with another best
     class in float16. The files appear together with the files of other models, see `write_atomically`.
@@ -149,7 +149,7 @@ def write_output_file(
 
 
 def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:
-    """Write parts of scores in order, with one part in memory at a time."""
+    """Write parts of scores to an npy file, with one part in memory at a time."""
     first = next(parts)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(n_rows, first.shape[1]))
     start = 0

@@ -30,7 +30,7 @@ _Batches = Generator[list[Pixels | str], None, None]
 
 @dataclass(frozen=True)
 class Decoder:
-    """A decoder of images by row; it applies a transform, if there is one."""
+    """Decodes images by row, and applies a transform, if there is one."""
 
     images: ImageSource
     transform: Transform | None
@@ -41,7 +41,7 @@ class Decoder:
 
 
 def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
-    """Decode batches of rows, and yield them in order; processes decode if that is worth starting them."""
+    """Decode batches of images and yield them in order, in processes if this is faster."""
     if workers == 0 or not batches:
         yield from _decode_ahead(decode, batches, 0)
         return
@@ -57,7 +57,7 @@ def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _
 
 
 def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
-    """Decode batches in other processes, some batches ahead; without workers, in this process."""
+    """Decode batches in processes, a few batches ahead; without workers, in this process."""
     parts = [list(_split_batch(batch)) for batch in batches]
     ahead = _BATCHES_AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
@@ -67,10 +67,12 @@ def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _B
 
 
 def _split_batch(batch: range) -> Iterable[range]:
+    """Split a batch of rows into the parts that a process decodes."""
     return (batch[at : at + _IMAGES_PER_PART] for at in range(0, len(batch), _IMAGES_PER_PART))
 
 
 def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
+    """Decode some rows."""
     return [decode(row) for row in rows]
 
 
@@ -113,7 +115,7 @@ def _score_batch(
     n_outputs: int,
     outputs: OutputClasses,
 ) -> Shard:
-    """Compute the scores of a batch, as a part of a shard."""
+    """Compute the scores of a decoded batch, as a part of a shard."""
     reasons = {row: decoded for row, decoded in zip(rows, decoded_images, strict=True) if isinstance(decoded, str)}
     read = [row for row in rows if row not in reasons]
     pixels = [decoded for decoded in decoded_images if not isinstance(decoded, str)]
@@ -130,6 +132,7 @@ def _score_batch(
 
 
 def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
+    """Raise `DataError` if a score is NaN."""
     is_nan = np.isnan(scores)
     if is_nan.any():
         row, output = np.argwhere(is_nan)[0].tolist()
@@ -143,7 +146,7 @@ def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
 
 
 def _to_float16(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
-    """Convert scores to float16; `DataError` if a score is larger than any float16."""
+    """Convert scores to float16, and raise `DataError` if a score is too large."""
     with np.errstate(over="ignore"):
         halves = scores.astype(np.float16)
     too_large = (np.isinf(halves) & np.isfinite(scores)).any(axis=1)

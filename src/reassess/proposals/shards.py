@@ -14,7 +14,7 @@ from reassess.formats.files import write_to_temporary
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """The scores of some successive images."""
+    """The scores of some consecutive images, stored in one file."""
 
     rows: npt.NDArray[np.int64]  # (images,): rows of the readable images
     scores: npt.NDArray[np.float16]  # float16, shape (images, outputs)
@@ -23,7 +23,7 @@ class Shard:
 
     @classmethod
     def from_parts(cls, parts: "Sequence[Shard]") -> "Shard":
-        """Join successive parts."""
+        """Join consecutive parts of a shard."""
         return cls(
             rows=np.concatenate([part.rows for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
@@ -32,7 +32,7 @@ class Shard:
         )
 
     def is_complete(self, rows: range, n_outputs: int) -> bool:
-        """Return whether it has each of these images, once and in order, and this number of outputs."""
+        """Return whether the shard has exactly these images, in order, and this number of outputs."""
         return (
             self.scores.dtype == np.float16
             and self.scores.shape == (len(self.rows), n_outputs)
@@ -45,7 +45,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of a model in a folder, by number."""
+    """The files with a model's scores: one numbered file, a shard, for some images each."""
 
     folder: Path  # folder of the files
     n_images: int  # all images
@@ -58,11 +58,11 @@ class Shards:
         return -(-self.n_images // self.shard_size)
 
     def rows(self, number: int) -> range:
-        """Return the rows of the images of a shard."""
+        """Return the rows of the images in a shard."""
         return range(self.n_images)[number * self.shard_size : (number + 1) * self.shard_size]
 
     def missing_numbers(self) -> list[int]:
-        """List the missing shards."""
+        """List the numbers of the shards that are missing."""
         existing = set(self._existing_numbers())
         return [number for number in range(self.n_shards) if number not in existing]
 
@@ -83,25 +83,26 @@ class Shards:
         return map(self._read, range(self.n_shards))
 
     def remove_damaged(self) -> list[Path]:
-        """Remove shards that are damaged, or have other images or outputs; return their paths."""
+        """Remove shards that are damaged or do not fit the run; return their paths."""
         damaged = [self._path(number) for number in self._existing_numbers() if self._read_intact(number) is None]
         for path in damaged:
             path.unlink()
         return damaged
 
     def find_rows_with_scores(self, rows: Iterable[int]) -> set[int]:
-        """Return the given images that have scores in a shard."""
+        """Return the rows that have scores in an intact shard."""
         rows = set(rows)
         numbers = set(self._existing_numbers()) & {image // self.shard_size for image in rows}
         shards = filter(None, map(self._read_intact, numbers))
         return rows.intersection(row for shard in shards for row in shard.rows.tolist())
 
     def remove_with_rows(self, rows: Iterable[int]) -> None:
-        """Remove the shards with some images, so that they are computed again."""
+        """Remove the shards that contain any of these rows, so that they are computed again."""
         for number in {image // self.shard_size for image in rows}:
             self._path(number).unlink(missing_ok=True)
 
     def _existing_numbers(self) -> list[int]:
+        """List the numbers of the shards that exist."""
         return [number for number in range(self.n_shards) if self._path(number).exists()]
 
     def _read_intact(self, number: int) -> Shard | None:
@@ -112,6 +113,7 @@ class Shards:
             return None
 
     def _read(self, number: int) -> Shard:
+        """Read a shard, and raise `DataError` if it is damaged."""
         path = self._path(number)
         with path.open("rb") as file:
             try:
@@ -125,15 +127,18 @@ class Shards:
         return shard
 
     def _damaged_error(self, path: Path) -> DataError:
+        """Create the error for a damaged shard."""
         return DataError(
             "damaged-file", "shard is damaged", where=path, fix="run the command again, which computes the shard again"
         )
 
     def _path(self, number: int) -> Path:
+        """Return the path of a shard."""
         return self.folder / f"{number:06d}.npz"
 
 
 def _make_shard(arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
+    """Create a shard from the arrays of its file."""
     rows, unreadable = (arrays[name].astype(np.int64, casting="safe") for name in ("rows", "unreadable"))
     reasons = dict(zip(unreadable.tolist(), arrays["reasons"].astype(str).tolist(), strict=True))
     return Shard(rows=rows, scores=arrays["scores"], reasons=reasons, n_changed_by_rounding=int(arrays["moved"]))

@@ -24,7 +24,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SubsetSearch:
-    """The result of a search: n subsets with their hits and candidates."""
+    """The measured subsets of models, with their hits and numbers of candidates."""
 
     n_models: int  # K
     subsets: _Bools | None  # (n, K); None for all subsets except the empty one: row i is the subset number i + 1
@@ -38,7 +38,7 @@ class SubsetSearch:
         return self.subsets is None
 
     def subset_of_row(self, row: int) -> _Bools:
-        """Return the subset of a row, bool of shape (K,)."""
+        """Return the subset of models at a row, bool of shape (K,)."""
         if self.subsets is not None:
             return np.asarray(self.subsets[row])
         return np.asarray((row + 1) >> np.arange(self.n_models) & 1 == 1)
@@ -60,7 +60,7 @@ class SubsetSearch:
 
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
-    """Measure subsets on golden pairs: all subsets of up to 20 models, or a greedy order of more models."""
+    """Measure subsets of models: all subsets of up to 20 models, else a greedy order."""
     pairs, valid = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid)
@@ -70,6 +70,7 @@ def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
 
 
 def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
+    """Measure all subsets of the models, except the empty one."""
     models = pairs.is_proposed.shape[1]
     return SubsetSearch(
         n_models=models,
@@ -81,7 +82,7 @@ def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSe
 
 
 def count_by_subset(pairs: ProposedPairs) -> _Ints:
-    """Count the pairs that each subset except the empty one proposes; int64 of shape (2 ** K - 1,).
+    """Count the pairs that each subset except the empty one proposes; shape (2 ** K - 1,).
 
     A subset does not propose a pair if it has no model that proposes the pair, or no model that sends its image. The
     sum counts a pair twice if both are missing, so it is subtracted once.
@@ -111,7 +112,7 @@ def sum_over_subsets(counts: _Ints) -> _Ints:
 
 
 def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSearch:
-    """Measure a greedy order: each step adds the model with the most further hits per further candidate."""
+    """Measure growing subsets: each step adds the model with most new hits per new candidate."""
     models = pairs.is_proposed.shape[1]
     growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid)
     subset, chain = np.zeros(models, bool), []
@@ -133,7 +134,7 @@ def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> Subset
 
 
 class _GrowingSubset:
-    """A growing subset, and counts of the pairs that it proposes; equal pairs are counted together."""
+    """A growing subset of models, which counts the pairs that it proposes."""
 
     def __init__(self, pairs: ProposedPairs) -> None:
         models = pairs.is_proposed.shape[1]
@@ -144,7 +145,7 @@ class _GrowingSubset:
         self._is_member, self._is_sent = np.zeros((2, len(rows)), bool)
 
     def count_with(self, model: int) -> int:
-        """Count the pairs that the subset proposes together with another model."""
+        """Count the pairs that the subset proposes if a model is added."""
         proposed = (self._is_member | self._members[model]) & (self._is_sent | self._sends[model])
         return int(self._counts[proposed].sum())
 
@@ -155,7 +156,7 @@ class _GrowingSubset:
 
 
 class SubsetMeter:
-    """A measure of single subsets, for the result of a choice."""
+    """Measures the recall, precision and candidates of a subset of models."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
         self._names = result.names
@@ -166,7 +167,7 @@ class SubsetMeter:
         )
 
     def __call__(self, subset: _Bools) -> ModelSubset:
-        """Measure a subset, bool of shape (K,)."""
+        """Measure a subset of models, bool of shape (K,)."""
         proposed = self._golden.pairs.are_proposed_by(subset)
         hits = int(np.count_nonzero(proposed & self._golden.is_valid))
         return ModelSubset(

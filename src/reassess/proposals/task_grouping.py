@@ -114,6 +114,7 @@ def make_tasks(
 
 
 def _remove_golden(questions: Questions, golden: Votes) -> Questions:
+    """Remove the questions that have experts' votes."""
     classes = questions.classes.merge(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = match_images(questions.images, golden.images)[questions.image_ids]
@@ -122,6 +123,7 @@ def _remove_golden(questions: Questions, golden: Votes) -> Questions:
 
 
 def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
+    """Create tasks from groups of an image, its class ids, and the reason."""
     sizes = np.array([part.size for _, part, _ in groups], np.int64)
     none = np.empty(0, np.int64)
     return Tasks(
@@ -138,7 +140,7 @@ def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, 
 
 
 def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split the classes of an image into tasks, with ascending class ids in each task."""
+    """Split the classes of an image into tasks of similar classes."""
     from scipy.cluster.hierarchy import average, cophenet, leaves_list
     from scipy.spatial.distance import squareform
 
@@ -152,7 +154,7 @@ def _split_into_tasks(class_ids: _Ints, distances: npt.NDArray[np.float64], size
 
 
 def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> None:
-    """Exchange classes of two tasks, the best pair first, while this reduces the distances within tasks."""
+    """Exchange classes of two tasks while this reduces the distances within tasks."""
     rows = np.arange(task_ids.size)
     while True:
         to_task = distances @ (task_ids[:, None] == np.arange(task_ids.max() + 1))
@@ -168,7 +170,7 @@ def _exchange_classes(task_ids: _Ints, distances: npt.NDArray[np.float64]) -> No
 
 
 def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split leaves into the fewest parts of similar size, with the largest sum of gaps between parts."""
+    """Split the leaves of a cluster tree into the fewest parts, where the gaps are largest."""
     n = leaves.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
@@ -189,15 +191,17 @@ def _split_leaves(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> li
 
 
 def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
-    """Return distances of classes by the shared beginning of their paths from the root."""
+    """Return a function for distances of classes in a hierarchy, and one that explains a task."""
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        """Compute the distance of each pair of classes by their common path."""
         paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
         shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
         np.fill_diagonal(shared, shared.max())
         return np.asarray(shared.max() - shared)
 
     def explain(class_ids: _Ints) -> str:
+        """Name the lowest common parent of the classes."""
         common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
@@ -212,7 +216,7 @@ def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
-    """Return the Jaccard distances of classes by their images."""
+    """Return a function for Jaccard distances of classes by images, and one that explains a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
@@ -222,15 +226,18 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
     table = together.toarray() if classes.size <= _MAX_DENSE_CLASSES else None  # much faster to index
 
     def count_common(class_ids: _Ints) -> _Ints:
+        """Count the images of each pair of classes."""
         at = np.searchsorted(classes, class_ids)
         return np.asarray(together[at][:, at].toarray() if table is None else table[np.ix_(at, at)])
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        """Compute the Jaccard distance of each pair of classes."""
         common = count_common(class_ids)
         images = common.diagonal()
         return np.asarray(1 - common / (images[:, None] + images - common))
 
     def explain(class_ids: _Ints) -> str:
+        """Describe on how many images the classes of a task appear together."""
         images = int(count_common(class_ids).min())
         return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
@@ -238,7 +245,7 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
 
 
 def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes: int) -> float:
-    """Estimate the mean votes per question under a stop rule, from 1 to `max_votes`, from earlier votes.
+    """Estimate the mean votes per question until a stop rule closes it, from earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `max_votes` votes do not count.
     """

@@ -52,7 +52,7 @@ def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) 
 
 
 def _load_weights(path: Path) -> dict[str, Any]:
-    """Load the weights in a file by name; no other Python object is loaded."""
+    """Load the named weights in a checkpoint file, and no other Python objects."""
     suffix = check_suffix(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
     check_input(path)
     try:
@@ -82,7 +82,7 @@ def _load_weights(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def download_if_online(library: str) -> Iterator[None]:
-    """Let a library download weights in a block, or use only cached weights.
+    """Let a library download weights during a block; offline, it uses only cached weights.
 
     Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
     Hugging Face hub. It gets one request first, since its own client would retry for a minute.
@@ -105,11 +105,12 @@ def download_if_online(library: str) -> Iterator[None]:
 
 
 def _refuse_download(*_: object, **__: object) -> None:
+    """Raise an error instead of a download."""
     raise OSError("weights are not in the cache, and the network is not used")
 
 
 def _is_reachable(url: str) -> bool:
-    """Return whether a hub answers a request, with any status."""
+    """Return whether a server answers a request."""
     from huggingface_hub.utils import get_session
 
     try:
@@ -120,7 +121,7 @@ def _is_reachable(url: str) -> bool:
 
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a timm model; its own configuration defines the preprocessing."""
+    """Open a timm model, with the preprocessing of its own configuration."""
     with importing("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
@@ -135,7 +136,7 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """Open a torchvision model with its newest weights, which define the preprocessing."""
+    """Open a torchvision model with its newest weights and their preprocessing."""
     with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
@@ -160,6 +161,7 @@ def open_torchvision(source: ModelSource, name: str, device: str | None) -> Imag
 
 
 def _unknown_model_error(source: ModelSource, name: str, names: Sequence[str]) -> DataError:
+    """Create the error for an unknown model, with similar names."""
     near = get_close_matches(name, names, n=3)
     library = source.name.partition(":")[0]
     fix = f"did you mean {' or '.join(f'{library}:{match}' for match in near)}?" if near else None
@@ -167,7 +169,7 @@ def _unknown_model_error(source: ModelSource, name: str, names: Sequence[str]) -
 
 
 def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
-    """Convert timm's configuration to the transform of its own evaluation."""
+    """Convert the configuration of a timm model to a transform."""
     height, width = config["input_size"][1:]
     scaled = int(height / config["crop_pct"]), int(width / config["crop_pct"])
     squashed = config["crop_mode"] == "squash"
@@ -190,7 +192,7 @@ def _timm_transform(source: ModelSource, config: dict[str, Any]) -> Transform:
 
 
 def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
-    """Build the model with the weights of its source, and with their number of outputs."""
+    """Build a model with the weights of its checkpoint, or with the library's weights."""
     if source.checkpoint is not None:
         return build_with_checkpoint(build, Path(source.checkpoint))
     try:
@@ -212,6 +214,7 @@ def _build_from_source(source: ModelSource, build: Callable[[bool, int | None], 
 def _make_model(
     source: ModelSource, model: Any, transform: Transform | None, device: str | None, library: str
 ) -> ImageModel:
+    """Create the `ImageModel` of a PyTorch model on a device."""
     import torch
 
     if source.transform is not None:
@@ -242,6 +245,7 @@ def _make_model(
 
 
 def _open_device(name: str | None) -> Any:
+    """Open a PyTorch device, and raise `DataError` if it does not work."""
     import torch
 
     try:

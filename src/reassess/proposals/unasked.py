@@ -86,7 +86,7 @@ def unasked_candidates(
 def _find_unasked_pairs(
     predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores | None, top_k: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
-    """Find the pairs of a model that are not valid and that raters were not asked about, with their rows."""
+    """Find a model's predicted classes that raters were not asked about, with their rows."""
     known_rows = np.flatnonzero(outcomes.state != UNKNOWN)
     best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
     place, ranks = np.nonzero(best >= 0)
@@ -111,7 +111,7 @@ def _find_unasked_pairs(
 def _merge_and_sort(
     models: list[str], pairs: npt.NDArray[np.void], images: ImageNumbers, classes: Classes
 ) -> Candidates:
-    """Join equal pairs, and sort them, most informative first."""
+    """Merge equal pairs of several models, and sort them, most informative first."""
     _, start, pair = np.unique(encode_pairs(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
     image, class_id = pairs["image"][start], pairs["class"][start]
     model_count = np.bincount(pair, minlength=start.size)
@@ -132,7 +132,7 @@ def _merge_and_sort(
 def _make_candidates(
     models: list[str], pairs: npt.NDArray[np.void], pair: npt.NDArray[np.int64], questions: Questions
 ) -> Candidates:
-    """Make candidates from pairs; `pair` has the number of each row's question."""
+    """Create candidates from pairs; `pair` is the question of each pair."""
     sources = sort_sources(models)
     source = np.array([sources.index(name) for name in models], np.int64)[pairs["model"]]
     order = np.lexsort((source, pair))
@@ -147,4 +147,5 @@ def _make_candidates(
 
 
 def _to_int32(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """Convert numbers to int32."""
     return numbers.astype(np.int32)

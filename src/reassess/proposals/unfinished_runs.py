@@ -35,7 +35,7 @@ _RECORD_VERSION = 3
 
 
 def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Describe the differences of two JSON objects; objects in only one of them are only named."""
+    """Describe the differences between two JSON objects, one per line."""
     if isinstance(before, dict) and isinstance(now, dict):
         both = [key for key in before if key in now]
         removed, new = (
@@ -58,13 +58,14 @@ def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
 
 
 def _format_value(value: object) -> str:
+    """Format a value; a hash is shortened."""
     if isinstance(value, str):
         return value[:_HASH_DIGITS] if _SHA256.fullmatch(value) else value
     return "none" if value is None else json.dumps(value)
 
 
 def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """Describe the differences of two sets of images, by size and modification time of their files."""
+    """Describe the differences between two sets of images, by size and time of their files."""
     kinds = {
         "changed": [image for image in now if image in before and now[image] != before[image]],
         "new": [image for image in now if image not in before],
@@ -78,7 +79,7 @@ def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[s
 
 
 def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
-    """Read the images of a run from its table, with the size and modification time of each file."""
+    """Read the images of a run, with the size and modification time of each file."""
     import polars as pl
 
     try:
@@ -94,7 +95,7 @@ def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """The folder of an unfinished run: its settings, its images, and its shards."""
+    """The folder of an unfinished run, with its settings, its images and its shards."""
 
     output: Path  # output of the run; the folder is beside it
 
@@ -104,11 +105,11 @@ class UnfinishedRun:
         return self.output.with_name(f"{self.output.name}.unfinished")
 
     def shard_folder(self, file: Path) -> Path:
-        """Return the folder of the shards of a file."""
+        """Return the folder with the shards of an output file."""
         return self.folder / _SHARDS_FOLDER / file.stem
 
     def has_written(self, path: Path) -> bool:
-        """Return whether this run wrote a file before it was stopped."""
+        """Return whether this run wrote a file before it was interrupted."""
         records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
         if not all(map(exists, records)) or not exists(path) or not path.is_file():
             return False
@@ -117,7 +118,7 @@ class UnfinishedRun:
 
     @property
     def temporary_mark(self) -> str:
-        """Mark in the names of temporary files of runs with this output."""
+        """A mark in the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
     def record_outputs(self, files: Mapping[Path, Path]) -> None:
@@ -133,7 +134,7 @@ class UnfinishedRun:
 
     @contextmanager
     def lock_folder(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
-        """Start a run or continue an interrupted one, and lock its folder for a block.
+        """Lock the folder during a block, and start a run in it or continue the interrupted one.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run
         is stopped, the exception has a note about the finished part; without a finished shard, the folder is removed.
@@ -159,7 +160,7 @@ class UnfinishedRun:
                 raise
 
     def remove_folder(self) -> None:
-        """Remove the folder: the record first, since the folder belongs to no run without it."""
+        """Remove the folder of the run."""
         (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
             shutil.rmtree(self.folder / _SHARDS_FOLDER)
@@ -169,9 +170,11 @@ class UnfinishedRun:
             self.folder.rmdir()
 
     def _has_shards(self) -> bool:
+        """Return whether the folder contains shards."""
         return any(self.folder.rglob("[!.]*.npz"))
 
     def _start_or_continue(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
+        """Start a new run, or check that the interrupted run has the same settings and images."""
         now = {name: images.stamp(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD_FILE).exists():
             before = read_image_record(self.folder / _IMAGES_FILE)
@@ -202,13 +205,14 @@ class UnfinishedRun:
         _write_json(self.folder / _RECORD_FILE, settings)
 
     def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
+        """Write the table of images, with the size and time of each file."""
         import polars as pl
 
         stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
         write_table(self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
 
     def _check_folder(self) -> None:
-        """Raise if the path is a file, or a folder with other files."""
+        """Raise `DataError` if the folder is a file, or contains other files."""
         own_names = {_RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER}
         if self.folder.is_file() or (
             not (self.folder / _RECORD_FILE).exists()
@@ -222,13 +226,14 @@ class UnfinishedRun:
             )
 
     def _relative_path(self, path: Path) -> str:
+        """Return a path relative to the folder of the output."""
         return path.relative_to(self.output.parent).as_posix()
 
 
 def _find_changed_without_scores(
     before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
 ) -> list[int]:
-    """Find rows of changed images without scores; empty if the runs have different images."""
+    """Find rows of changed images that have no scores yet."""
     if list(before) != list(now):
         return []
     changed = {row for row, name in enumerate(now) if now[name] != before[name]}
@@ -236,11 +241,13 @@ def _find_changed_without_scores(
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON file."""
     with write_to_temporary(path, force=True) as temporary:
         temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, and raise `DataError` if the file is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
@@ -253,7 +260,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _lock_run(path: Path) -> TextIO:
-    """Lock a run until the returned file is closed; `DataError` if another process has locked it."""
+    """Lock a run until the returned file is closed."""
     path.parent.mkdir(exist_ok=True)
     try:
         return take_lock(path, is_optional=True)

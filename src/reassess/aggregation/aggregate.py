@@ -214,31 +214,31 @@ def aggregate(
     return result
 
 
-def _check_options(name: str, options: Mapping[str, Any]) -> None:
+def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
     """Raise `DataError` if a method does not take an option, or if a required option is missing."""
-    method = METHODS[name]
+    method = METHODS[method_name]
     unused = [option for option in options if option not in method.options]
     if unused:
         raise DataError(
             "unused-option",
-            f"method {name} does not use {unused[0]}",
+            f"method {method_name} does not use {unused[0]}",
             allowed=join_first(method.options, most=9) or "votes",
             fix=f"remove {unused[0]}, or choose another method",
         )
     if any(need not in options for need in method.required_options):
         raise DataError(
             "missing-golden",
-            f"method {name} needs golden answers",
+            f"method {method_name} needs golden answers",
             fix="give the experts' votes on golden items, or choose another method",
         )
 
 
-def _format_method(name: str, options: Mapping[str, Any], votes: Votes) -> str:
+def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
     """Format a method and its non-default options as the text that `parse_method` reads."""
     values = {**options, "original": "original" in options}
-    defaults = {**METHODS[name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
+    defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
-    return ", ".join([name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
+    return ", ".join([method_name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
 
 
 # --- the default method -----------------------------------------------------------------------------------------------
@@ -252,10 +252,10 @@ def _run_default_method(
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
-    **matrices: float,
+    **matrix_options: float,
 ) -> Aggregation:
     """Choose the method ``auto``, compute scores with it, and record the reason for the choice."""
-    options: dict[str, Any] = matrices | (
+    options: dict[str, Any] = matrix_options | (
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
     if experts is None:
@@ -275,26 +275,27 @@ def _run_default_method(
         "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
         "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
     }
-    trial = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
-    method = "calibrated" if trial.is_better("calibrated", "em", n_standard_errors=1) else "em"
-    result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(trial, method))
+    cross_validation = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
+    method = "calibrated" if cross_validation.is_better("calibrated", "em", n_standard_errors=1) else "em"
+    result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(cross_validation, method))
     if method == "em":
-        return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: trial))
+        return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: cross_validation))
     item_truth = np.append(truth, -1)[experts.find(votes.items)]
     return replace(
-        result, warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, trial)
+        result,
+        warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, item_truth, cross_validation),
     )
 
 
-def _run_method(name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
+def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
     """Compute scores with a method, and record the method, its options and the reason."""
-    result = METHODS[name].compute(votes, **options)
-    facts = {"choice": f"{name}: {reason}"} if reason else {}
-    return replace(result, method=_format_method(name, options, votes), facts=facts | result.facts)
+    result = METHODS[method_name].compute(votes, **options)
+    facts = {"choice": f"{method_name}: {reason}"} if reason else {}
+    return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)
 
 
 def _warn_if_calibrated_is_unreliable(
-    result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], trial: GoldenCrossValidation
+    result: Aggregation, votes: Votes, item_truth: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
 ) -> None:
     """Warn if golden items have one truth, or if scores contradict the majority without support."""
     result.warn_if_unreliable()
@@ -305,21 +306,26 @@ def _warn_if_calibrated_is_unreliable(
             """Compute the posterior of some votes with the fixed rater model."""
             return model, posterior(votes, model)
 
-        warn_if_unreliable(votes, apply(votes)[1], item_truth, apply, method="calibrated", trial=lambda: trial)
+        warn_if_unreliable(
+            votes, apply(votes)[1], item_truth, apply, method="calibrated", cross_validate=lambda: cross_validation
+        )
 
 
-def _explain_choice(trial: GoldenCrossValidation, method: str) -> str:
+def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str:
     """Explain why ``auto`` chose this method, as a sentence with counts of correct golden items."""
-    if not trial.n_folds:
-        noun = "golden image" if trial.has_images else "golden item"
-        return f"{count_noun(np.unique(trial.unit_ids).size, noun)} cannot show which method is better"
+    if not cross_validation.n_folds:
+        noun = "golden image" if cross_validation.has_images else "golden item"
+        return f"{count_noun(np.unique(cross_validation.unit_ids).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
-    first, second = (f"{trial.correctness[each].sum():,.0f}" for each in (method, loser))
-    setting = f"in {trial.n_folds}-fold cross-validation on {count_noun(trial.unit_ids.size, 'golden item')}"
+    first, second = (f"{cross_validation.correctness[each].sum():,.0f}" for each in (method, loser))
+    setting = (
+        f"in {cross_validation.n_folds}-fold cross-validation on "
+        f"{count_noun(cross_validation.unit_ids.size, 'golden item')}"
+    )
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":
         return f"{result}, a difference of more than one standard error"
-    if trial.correctness["calibrated"].sum() > trial.correctness["em"].sum():
+    if cross_validation.correctness["calibrated"].sum() > cross_validation.correctness["em"].sum():
         return f"{result}, a difference of at most one standard error"
     return result
 

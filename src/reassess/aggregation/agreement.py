@@ -58,8 +58,8 @@ def count_coincidences(votes: Votes) -> Floats:
         sizes = counts.sum(axis=1)
         for size in np.unique(sizes[sizes > 1]).tolist():
             part = counts[sizes == size]
-            of_part = part.T @ part - np.diag(part.sum(axis=0))  # without pairs of a vote with itself
-            pairs[size] = pairs.get(size, 0) + of_part
+            part_pairs = part.T @ part - np.diag(part.sum(axis=0))  # without pairs of a vote with itself
+            pairs[size] = pairs.get(size, 0) + part_pairs
     return sum((pairs[size] / (size - 1) for size in sorted(pairs)), np.zeros((width, width)))
 
 
@@ -81,11 +81,11 @@ def _count_answers(votes: Votes, start: int, stop: int) -> Floats:
     return np.bincount(cells, minlength=(stop - start) * width).reshape(-1, width).astype(np.float64)
 
 
-def _squared_distances(totals: Floats, metric: Metric) -> Floats:
-    """Compute the squared distance of each pair of answers; `totals` counts the votes per answer."""
+def _squared_distances(vote_counts: Floats, metric: Metric) -> Floats:
+    """Compute the squared distance of each pair of answers; `vote_counts` counts the votes per answer."""
     if metric == "nominal":
-        return 1 - np.eye(totals.size)
-    middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
+        return 1 - np.eye(vote_counts.size)
+    middle = np.cumsum(vote_counts) - vote_counts / 2  # the mean rank of the votes for each answer
     squared: Floats = np.subtract.outer(middle, middle) ** 2
     return squared
 
@@ -249,13 +249,13 @@ def _sum_agreements(votes: Votes, model: RaterModel) -> Floats:
     return sums
 
 
-def _make_rater_pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
+def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, sums: Floats) -> RaterPair:
     """Create a `RaterPair` from its sums; its z is the excess agreement in standard errors."""
     common, agreed, expected, variance, clustered, clusters = sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
     return RaterPair(
-        raters=(votes.raters[first], votes.raters[second]),
+        raters=(votes.raters[first_rater], votes.raters[second_rater]),
         n_common=int(common),
         n_clusters=int(clusters),
         n_agreements=int(agreed),

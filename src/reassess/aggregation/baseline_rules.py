@@ -78,11 +78,14 @@ def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
 def measure_rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     """Measure the rule "keep a pair if one rater gave one of `answers`", with a point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
-    judged = rows >= 0
-    raters, valid = votes.rater_ids[judged], golden.is_valid[rows[judged]]
-    kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
+    is_on_golden = rows >= 0
+    raters, is_valid = votes.rater_ids[is_on_golden], golden.is_valid[rows[is_on_golden]]
+    is_kept = np.isin(votes.answer_ids[is_on_golden], [votes.answer_id(answer) for answer in answers])
 
-    counts = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
+    counts = (
+        np.bincount(raters[part], minlength=len(votes.raters)).tolist()
+        for part in (is_kept & is_valid, is_kept, is_valid)
+    )
     points = {
         rater: Point(threshold=None, n_hits=n_hits, n_kept=n_kept, n_valid=n_valid)
         for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
@@ -121,10 +124,10 @@ def measure_share_rule(golden: Golden, votes: Votes) -> Rule:
     sizes = np.unique(votes.sizes[rows]).tolist()
     yes = top_answer(votes.answers) if votes.classes is None else "yes"
 
-    def variant(share: float) -> str:
+    def describe_share(share: float) -> str:
         return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"
 
-    names = tuple(variant(float(share)) for share in curve.thresholds[: len(points)])
+    names = tuple(describe_share(float(share)) for share in curve.thresholds[: len(points)])
     return Rule(name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision)
 
 
@@ -137,11 +140,11 @@ def measure_original_rule(golden: Golden, original: LabelSets) -> Rule:
         name_of=votes.describe_item,
         fix="give the original label of every golden image",
     )
-    own = votes.count_support() > 0
+    is_original = votes.count_support() > 0
     point = Point(
         threshold=None,
-        n_hits=int(np.count_nonzero(own & golden.is_valid)),
-        n_kept=int(np.count_nonzero(own)),
+        n_hits=int(np.count_nonzero(is_original & golden.is_valid)),
+        n_kept=int(np.count_nonzero(is_original)),
         n_valid=golden.n_valid,
     )
     return Rule(name="original label", variants=("original label",), points=(point,))

@@ -15,13 +15,13 @@ from reassess.text import join_first
 def class_shares(votes: Votes) -> tuple[Scores, int]:
     """Compute each class's share of the votes on its image; also count images with a tie."""
     questions, counts = count_votes_by_class(votes)
-    images = len(questions.images)
-    most, totals = np.zeros(images, np.int64), np.zeros(images, np.int64)
-    np.maximum.at(most, questions.image_ids, counts)
+    n_images = len(questions.images)
+    highest_counts, totals = np.zeros(n_images, np.int64), np.zeros(n_images, np.int64)
+    np.maximum.at(highest_counts, questions.image_ids, counts)
     np.add.at(totals, questions.image_ids, counts)
-    leading = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
+    n_leading = np.bincount(questions.image_ids[counts == highest_counts[questions.image_ids]], minlength=n_images)
     return Scores(questions, counts / totals[questions.image_ids], is_exclusive=True), int(
-        np.count_nonzero(leading > 1)
+        np.count_nonzero(n_leading > 1)
     )
 
 
@@ -31,12 +31,14 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
     votes = votes.with_full_scale()
-    voted = np.flatnonzero(votes.sizes)
-    counts = votes.counts()[voted]
+    voted_rows = np.flatnonzero(votes.sizes)
+    counts = votes.counts()[voted_rows]
     is_leading = counts == counts.max(axis=1, keepdims=True, initial=0)
-    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=votes.answer_shares()[voted])
+    shares = Posterior(
+        items=take_items(votes.items, voted_rows), truths=votes.answers, values=votes.answer_shares()[voted_rows]
+    )
     ties = int(np.count_nonzero(np.count_nonzero(is_leading, axis=1) > 1))
-    return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted.size})
+    return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted_rows.size})
 
 
 def aggregate_by_mean(votes: Votes) -> Aggregation:
@@ -47,9 +49,9 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
-    voted = np.flatnonzero(votes.sizes)
-    kept = votes.restrict(voted)
-    values = kept.counts() @ _answer_weights(kept) / kept.sizes
+    voted_rows = np.flatnonzero(votes.sizes)
+    used_votes = votes.restrict(voted_rows)
+    values = used_votes.counts() @ _answer_weights(used_votes) / used_votes.sizes
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
             "no-mean",
@@ -58,8 +60,8 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
             found=join_first(votes.answers),
             fix="use em or majority",
         )
-    result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
-    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
+    result = Posterior(items=used_votes.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
+    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted_rows.size})
 
 
 def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:

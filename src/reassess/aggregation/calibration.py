@@ -41,7 +41,7 @@ def calibrate(
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), value_name="truth")
     check_range(truth, -1, len(truths) - 1, value_name="truth", where=golden_votes.describe_item)
-    known = truth >= 0
+    is_known = truth >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
@@ -50,7 +50,7 @@ def calibrate(
         raise no_golden_votes_error()
     return model_from_counts(
         counts,
-        np.bincount(truth[known], minlength=len(truths)),
+        np.bincount(truth[is_known], minlength=len(truths)),
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
@@ -134,8 +134,8 @@ def posterior(
     check_type(Votes, votes)
     check_type(RaterModel, model)
     check_truth_count(model.truths)
-    start = check_prior(model.prior if prior is None else prior, len(model.truths))
-    values = np.tile(start, (len(votes.items), 1))
+    start_prior = check_prior(model.prior if prior is None else prior, len(model.truths))
+    values = np.tile(start_prior, (len(votes.items), 1))
     for rater_votes, rater_model in ((votes, model), *((extra,) if extra else ())):
         rows = np.arange(len(votes.items))
         if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():

@@ -55,9 +55,9 @@ class CandidateVotes:
         answers, item_ids = len(votes.answers), votes.item_ids
         is_free = pinned[item_ids] < 0
         pinned_items = np.flatnonzero(pinned >= 0)
-        from_votes = item_ids[is_free] * answers + votes.answer_ids[is_free]
-        from_pins = pinned_items * answers + pinned[pinned_items]
-        items, classes = np.divmod(np.unique(np.concatenate([from_votes, from_pins])), answers)
+        voted_pairs = item_ids[is_free] * answers + votes.answer_ids[is_free]
+        pinned_pairs = pinned_items * answers + pinned[pinned_items]
+        items, classes = np.divmod(np.unique(np.concatenate([voted_pairs, pinned_pairs])), answers)
         indptr = np.searchsorted(items, np.arange(len(votes.items) + 1))
         sizes = np.diff(indptr)[item_ids]
         ends = np.cumsum(sizes)
@@ -81,8 +81,8 @@ class CandidateVotes:
 
     def vote_shares(self) -> Floats:
         """Compute the share of the item's votes for each pair's class, 1 if pinned; shape (P,)."""
-        agree = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
-        votes = _sum_by_id(self.entry_pairs, agree[self.entry_cells], len(self.pair_items))
+        is_agreement = self.cell_codes // self.n_answers % self.n_answers == self.cell_codes % self.n_answers
+        votes = _sum_by_id(self.entry_pairs, is_agreement[self.entry_cells], len(self.pair_items))
         votes[self.repeat_for_pairs(self._pairs_per_item) == 1] = 1
         shares: Floats = votes / self.repeat_for_pairs(np.add.reduceat(votes, self.item_starts))
         return shares
@@ -139,23 +139,27 @@ class CandidateSteps:
         """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
         return self.estimate_parameters(votes, self._sum_by_row(votes), row_shares(items, self.pseudo_items))
 
-    def estimate_parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
+    def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
         """Estimate the parameters from counts per cell and per row of the matrices."""
         added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
+            logs: Floats = (
+                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.cell_rows]
+            )
         logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
-        return _CellParameters(logs, counts, prior)
+        return _CellParameters(logs, cell_counts, prior)
 
     def log_prior_density(self, parameters: _CellParameters) -> float:
         """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():  # sum over all raters and cells, also cells without an entry
             added, added_to_row = self._cell_and_row_pseudo_votes
-            empty = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
-            of_cells = float((added * np.log1p(parameters.expected_votes / added)).sum())
-            of_rows = float((added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum())
-            density = self.candidate_votes.n_raters * empty + of_cells - of_rows
+            empty_density = float((self.pseudo_votes * np.log(row_shares(self.pseudo_votes, 0.0))).sum())
+            cell_density = float((added * np.log1p(parameters.expected_votes / added)).sum())
+            row_density = float(
+                (added_to_row * np.log1p(self._sum_by_row(parameters.expected_votes) / added_to_row)).sum()
+            )
+            density = self.candidate_votes.n_raters * empty_density + cell_density - row_density
         if self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
@@ -181,9 +185,9 @@ class CandidateSteps:
         )
         return row_shares(totals.reshape(self.pseudo_votes.shape), self.pseudo_votes)
 
-    def _sum_by_row(self, counts: Floats) -> Floats:
+    def _sum_by_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
-        return _sum_by_id(self.candidate_votes.cell_rows, counts, len(self.candidate_votes.row_codes))
+        return _sum_by_id(self.candidate_votes.cell_rows, cell_counts, len(self.candidate_votes.row_codes))
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:
@@ -241,11 +245,11 @@ def fit_many_classes(
     return fit
 
 
-def _run_em_on_candidates(steps: CandidateSteps, start: Floats | None, max_iterations: int) -> CandidateFit:
+def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None, max_iterations: int) -> CandidateFit:
     """Run EM from a posterior of the pairs, by default from the shares of the votes."""
-    posterior = steps.candidate_votes.vote_shares() if start is None else start.copy()
-    first = steps.candidate_votes.expected_counts(posterior)
-    parameters = steps.run_m_step(first.votes[0], first.items[0])
+    posterior = steps.candidate_votes.vote_shares() if start_posterior is None else start_posterior.copy()
+    first_counts = steps.candidate_votes.expected_counts(posterior)
+    parameters = steps.run_m_step(first_counts.votes[0], first_counts.items[0])
     parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
     return CandidateFit(steps.candidate_votes, posterior, parameters.prior, history, converged)
 
@@ -272,11 +276,13 @@ def calibrate_on_candidates(
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
     added = smoothing + pooling * row_shares(totals + pooling * typical_matrix(np.eye(answers)), smoothing)
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
-    own = (raters * answers**2 + cells)[raters >= 0]
+    own_cells = (raters * answers**2 + cells)[raters >= 0]
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
     steps = CandidateSteps(pairs, added, 0.0)
     parameters = steps.estimate_parameters(
-        _count_occurrences(pairs.cell_codes, own), _count_occurrences(pairs.row_codes, own // answers), prior
+        _count_occurrences(pairs.cell_codes, own_cells),
+        _count_occurrences(pairs.row_codes, own_cells // answers),
+        prior,
     )
     values, likelihood = steps.posterior(parameters)
     return CandidateFit(pairs, values, prior, np.array([likelihood]), has_converged=True)
@@ -289,6 +295,6 @@ def _count_occurrences(ids: Ints, values: Ints) -> Floats:
     return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
 
 
-def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], size: int) -> Floats:
-    """Sum the weights of each id from 0 to `size`; float64, shape (size,)."""
-    return np.bincount(ids, weights, size).astype(np.float64, copy=False)
+def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: int) -> Floats:
+    """Sum the weights of each id from 0 to `n_ids`; float64, shape (size,)."""
+    return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)

@@ -109,8 +109,10 @@ class Curve:
         """Return the point at any threshold in [0, 1]; it may keep no pair."""
         check_range(threshold, 0, 1, value_name="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
-        kept = self.point_at_row(row) if row >= 0 else Point(threshold, n_hits=0, n_kept=0, n_valid=self.golden.n_valid)
-        return replace(kept, threshold=threshold)
+        point = (
+            self.point_at_row(row) if row >= 0 else Point(threshold, n_hits=0, n_kept=0, n_valid=self.golden.n_valid)
+        )
+        return replace(point, threshold=threshold)
 
     def best_at_precision(self, min_precision: float) -> Point:
         """Find the point of highest recall with at least this precision; ties go to the higher precision."""
@@ -124,8 +126,8 @@ class Curve:
                 allowed=f"up to {self.precision[best]!s}, at threshold {self.thresholds[best]!s}",
                 found=min_precision,
             )
-        most = self.n_hits[rows[-1]]
-        return self.point_at_row(int(rows[np.argmax(self.n_hits[rows] == most)]))
+        max_hits = self.n_hits[rows[-1]]
+        return self.point_at_row(int(rows[np.argmax(self.n_hits[rows] == max_hits)]))
 
     def best_at_recall(self, min_recall: float) -> Point:
         """Find the point of highest precision with at least this recall; ties go to the higher recall.
@@ -147,9 +149,9 @@ class Curve:
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
-        keeps = self.golden_scores >= levels[:, None]
-        pairs = np.concatenate([keeps, keeps & self.golden.is_valid, self.golden.is_valid[None]])
-        counts = [np.bincount(questions.image_ids, of_pairs, len(questions.images)) for of_pairs in pairs]
+        is_kept = self.golden_scores >= levels[:, None]
+        pairs = np.concatenate([is_kept, is_kept & self.golden.is_valid, self.golden.is_valid[None]])
+        counts = [np.bincount(questions.image_ids, is_counted, len(questions.images)) for is_counted in pairs]
         sums = _resample_sums(np.array(counts), replicates, seed)
         kept, hits = sums[: levels.size], sums[levels.size : -1]
         valid = np.broadcast_to(sums[-1], (levels.size, replicates))
@@ -192,14 +194,14 @@ def _last_argmax(values: npt.NDArray[np.float64]) -> int:
 
 def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int) -> npt.NDArray[np.float64]:
     """Sum counts (rows, images) over images drawn with replacement; shape (rows, replicates)."""
-    images = counts.shape[1]
+    n_images = counts.shape[1]
     rng = np.random.default_rng(seed)
     sums = np.empty((len(counts), n_replicates))
-    step = max(1, _IMAGES_PER_BLOCK // images)
+    step = max(1, _IMAGES_PER_BLOCK // n_images)
     for start in range(0, n_replicates, step):
         part = sums[:, start : start + step]
         # Counts are whole numbers, so the products are exact, whatever the order of summation.
-        part[:] = counts @ draw_count_rows(rng, images, part.shape[1]).T.astype(np.float64)
+        part[:] = counts @ draw_count_rows(rng, n_images, part.shape[1]).T.astype(np.float64)
     return sums
 
 

@@ -191,12 +191,12 @@ def fit_dawid_skene(
     return fit
 
 
-def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: PinnedItems | None) -> DawidSkeneFit:
+def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned_items: PinnedItems | None) -> DawidSkeneFit:
     """Fit the simpler model by EM, where each rater has one accuracy for all truths."""
     fitting = _Fitter(
         truths=truths,
         answer_weights=answer_weights(votes, truths),
-        pinned=pinned,
+        pinned=pinned_items,
         tolerance=_ONE_ACCURACY_TOLERANCE,
         max_iterations=_ONE_ACCURACY_MAX_ITERATIONS,
         has_one_accuracy=True,
@@ -220,29 +220,29 @@ class _Fitter:
     threads: int | None = None
     has_one_accuracy: bool = False
 
-    def fit(self, votes: Votes, start: RaterModel | None) -> DawidSkeneFit:
+    def fit(self, votes: Votes, start_model: RaterModel | None) -> DawidSkeneFit:
         """Run EM with all raters as one rater if there is pooling, then with separate raters."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
-            mean_start = None if start is None else _with_one_matrix(start, start.fallback_matrix)
+            mean_start = None if start_model is None else _with_one_matrix(start_model, start_model.fallback_matrix)
             mean_model = self._run_em(one_rater, self.pooling * typical_matrix(self.answer_weights), mean_start).model
             mean = mean_model.matrices_of(_POOLED_RATERS)[0]
             pseudo_votes = self.pooling * mean
-            start = start or _with_one_matrix(mean_model, mean)
-        fit = self._run_em(votes, pseudo_votes, start)
+            start_model = start_model or _with_one_matrix(mean_model, mean)
+        fit = self._run_em(votes, pseudo_votes, start_model)
         # A few pinned items can reverse two truths, and no EM step swaps them back, so the other order is tried too.
         if (
             self.pinned is not None
             and self.prior is None
-            and start is not None
+            and start_model is not None
             and self._are_truths_reversed(pseudo_votes)
         ):
-            reversed_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start))
+            reversed_fit = self._run_em(votes, pseudo_votes[::-1].copy(), _swap_truths(start_model))
             return max(fit, reversed_fit, key=lambda each: each.objective)
         return fit
 
-    def _run_em(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
+    def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
         """Run EM once, from a model or from the answers' weights."""
         from reassess.numeric.em_kernels import average_shares
 
@@ -255,16 +255,16 @@ class _Fitter:
             has_answer_scale=self.truths != votes.answers,
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
-        if start is None:
+        if start_model is None:
             average_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
-        if start is None:
+        if start_model is None:
             first_votes, items, *_ = sum_parts_in_order(map(steps.count_expected, blocks))
             parameters = steps.run_m_step(first_votes, items)
         else:
-            prior = _raise_low_probabilities(start.prior) if self.prior is None else self.prior
+            prior = _raise_low_probabilities(start_model.prior) if self.prior is None else self.prior
             parameters = MatrixParameters(
-                to_kernel_layout(_raise_low_probabilities(start.matrices_of(votes.raters))), prior
+                to_kernel_layout(_raise_low_probabilities(start_model.matrices_of(votes.raters))), prior
             )
         with open_thread_map(len(blocks)) as run:
             parameters, expected, history, converged = run_em(
@@ -295,9 +295,9 @@ class _Fitter:
         return bool(first > second)
 
 
-def _are_truths_swapped(expected: Floats, weights: Floats) -> bool:
+def _are_truths_swapped(expected_votes: Floats, weights: Floats) -> bool:
     """Return whether the mean weight of votes is higher for the first of two truths."""
-    votes = expected.sum(axis=0)
+    votes = expected_votes.sum(axis=0)
     first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 

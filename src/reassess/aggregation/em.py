@@ -270,16 +270,16 @@ def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
 
 
 def split_into_blocks(
-    votes: Votes, posterior: Floats, pinned: PinnedItems | None, n_threads: int | None
+    votes: Votes, posterior: Floats, pinned_items: PinnedItems | None, n_threads: int | None
 ) -> list[MatrixBlock]:
     """Split the items into one block per thread; pinned items get their fixed posterior."""
     from reassess.numeric.jit import thread_count
 
-    is_pinned = np.zeros(0 if pinned is None else len(votes.items), np.bool_)
-    if pinned is not None:
-        pinned.check(votes, posterior.shape[1])
-        is_pinned[pinned.rows] = True
-        posterior[pinned.rows] = pinned.values
+    is_pinned = np.zeros(0 if pinned_items is None else len(votes.items), np.bool_)
+    if pinned_items is not None:
+        pinned_items.check(votes, posterior.shape[1])
+        is_pinned[pinned_items.rows] = True
+        posterior[pinned_items.rows] = pinned_items.values
     codes, edges = (
         vote_codes(votes),
         _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),

@@ -57,10 +57,10 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     experts. Otherwise it is invalid; or unknown, if fewer experts answered. If the truths are answers, the truth is the
     most frequent answer, if at least this number of experts gave it. It is unknown if two answers are equally frequent.
     """
-    most = int(experts.sizes.max(initial=0))
+    max_experts = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
         yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
-        rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
+        rule = f"at least {at_least} of {max_experts} experts" if at_least else "more than half of its experts"
         values, rule = expert_validity(experts, at_least=at_least), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
         values = expert_answers(experts.with_answers(tuple(truths)), at_least=at_least)
@@ -79,9 +79,9 @@ def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArr
 def expert_answers(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return the position of each item's most frequent answer; -1 for ties or too few experts."""
     counts = experts.counts()
-    most = counts.max(axis=1, initial=0)
-    is_unique = np.count_nonzero(counts == most[:, None], axis=1) == 1
-    return np.where(is_unique & _has_enough_experts(most, experts, at_least), np.argmax(counts, axis=1), -1)
+    highest_counts = counts.max(axis=1, initial=0)
+    is_unique = np.count_nonzero(counts == highest_counts[:, None], axis=1) == 1
+    return np.where(is_unique & _has_enough_experts(highest_counts, experts, at_least), np.argmax(counts, axis=1), -1)
 
 
 def _has_enough_experts(
@@ -90,9 +90,9 @@ def _has_enough_experts(
     """Return whether enough experts agree on each item; bool, shape (items,)."""
     if at_least is None:
         return np.asarray(2 * n_agreeing > experts.sizes)
-    most = int(experts.sizes.max(initial=0))
-    fix = Fix("ask for fewer: {at_least}", at_least=most)
-    check_number(at_least, 1, most, value_name="number of experts", is_whole=True, fix=fix)
+    max_experts = int(experts.sizes.max(initial=0))
+    fix = Fix("ask for fewer: {at_least}", at_least=max_experts)
+    check_number(at_least, 1, max_experts, value_name="number of experts", is_whole=True, fix=fix)
     return np.asarray(n_agreeing >= at_least)
 
 

@@ -140,14 +140,14 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
-        incomplete = _find_incomplete_images(votes, rater_golden, experts)
-        if unrated := sorted(set(incomplete).intersection(votes.images)):
+        incomplete_images = _find_incomplete_images(votes, rater_golden, experts)
+        if unrated := sorted(set(incomplete_images).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
                 f"({len(unrated):,}): {join_first(unrated, most=3)}"
             )
             warnings.warn(text, ReassessWarning, stacklevel=2)
-        votes, rater_golden = (_remove_images(each, incomplete) for each in (votes, rater_golden))
+        votes, rater_golden = (_remove_images(each, incomplete_images) for each in (votes, rater_golden))
     is_new = (count_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
@@ -161,12 +161,12 @@ def add_golden_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer])
     items = votes.find(golden.items)[golden.item_ids]
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
-    kept = np.flatnonzero(np.isin(items, rows) & is_new)
-    if not kept.size:
+    added_rows = np.flatnonzero(np.isin(items, rows) & is_new)
+    if not added_rows.size:
         return votes
-    columns = golden.item_ids[kept], golden.rater_ids[kept], golden.answer_ids[kept]
-    more = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
-    return votes.append(more.restrict(np.flatnonzero(more.sizes)))
+    columns = golden.item_ids[added_rows], golden.rater_ids[added_rows], golden.answer_ids[added_rows]
+    added_votes = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
+    return votes.append(added_votes.restrict(np.flatnonzero(added_votes.sizes)))
 
 
 def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:

@@ -184,11 +184,11 @@ def out_of_sample_scores(
     rows = votes.find(items)
     parts = []
     for number in track(np.unique(fold_of).tolist()):
-        out = np.flatnonzero(fold == number)
-        of_fold = recompute(
-            scores, votes, experts=experts.without_items(out), rater_golden=golden, original=original
+        out_rows = np.flatnonzero(fold == number)
+        fold_scores = recompute(
+            scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original
         ).scores
-        parts.append(_select_scores(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
+        parts.append(_select_scores(fold_scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
     return _concatenate_scores(parts, experts.images)
 
 
@@ -226,15 +226,15 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
     return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _COLUMN_TYPES.items()}
 
 
-def _curve_rows(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
+def _curve_rows(measured_curve: MeasuredCurve) -> Iterator[dict[str, Any]]:
     """Yield a row of columns for each point of a curve, and for the chosen threshold."""
-    curve = measured.curve
+    curve = measured_curve.curve
     points = [curve.point_at_row(row) for row in range(curve.thresholds.size)]
-    chosen = None if measured.operating_point is None else measured.operating_point.point
+    chosen = None if measured_curve.operating_point is None else measured_curve.operating_point.point
     if chosen is not None and chosen not in points:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
-        row = {"file": measured.file, "left_out": measured.held_out_name, "in_sample": curve.in_sample}
+        row = {"file": measured_curve.file, "left_out": measured_curve.held_out_name, "in_sample": curve.in_sample}
         yield row | {"chosen": point == chosen} | _point_columns(point)
 
 

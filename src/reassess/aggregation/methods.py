@@ -203,7 +203,7 @@ def aggregate_by_em(
 
     Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
     """
-    item_truth, truth, try_em = np.full(len(votes.items), -1), None, None
+    item_truth, truth, cross_validate_em = np.full(len(votes.items), -1), None, None
     if experts is None:
         votes = votes.with_full_scale()
         if truths_are_answers is None:
@@ -218,14 +218,16 @@ def aggregate_by_em(
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
         em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
-        try_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.values, methods)
+        cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.values, methods)
         votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
         facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _count_images_without_votes(
             votes, candidate_fit
         )
-        check_candidates = partial(_warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, try_em)
+        check_candidates = partial(
+            _warn_if_candidates_are_unreliable, votes, candidate_fit, item_truth, cross_validate_em
+        )
         return Aggregation(
             candidate_fit.to_posterior(votes),
             facts=facts,
@@ -243,7 +245,7 @@ def aggregate_by_em(
     values, counts = _convert_to_questions(votes, fit.posterior, experts)
     facts = _em_facts(fit.history, fit.has_converged) | counts
 
-    def check(trial: CrossValidate | None = None) -> None:
+    def warn_if_em_is_unreliable(cross_validate: CrossValidate | None = None) -> None:
         """Warn if EM dropped a truth, or decides against the majority without support."""
         _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
@@ -252,34 +254,43 @@ def aggregate_by_em(
             coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_MAX_ITERATIONS)
             return coarse.model, coarse.posterior
 
-        warn_if_unreliable(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
+        warn_if_unreliable(
+            votes,
+            fit.posterior,
+            item_truth,
+            fit_coarsely,
+            method="em",
+            cross_validate=cross_validate or cross_validate_em,
+        )
 
-    return Aggregation(values, fit.model, facts, expert_votes=experts, expert_truth=truth, warn_if_unreliable=check)
+    return Aggregation(
+        values, fit.model, facts, expert_votes=experts, expert_truth=truth, warn_if_unreliable=warn_if_em_is_unreliable
+    )
 
 
 def _warn_if_candidates_are_unreliable(
     votes: Votes,
     fit: CandidateFit,
     item_truth: npt.NDArray[np.int64],
-    try_em: CrossValidate | None,
-    trial: CrossValidate | None = None,
+    cross_validate_em: CrossValidate | None,
+    cross_validate: CrossValidate | None = None,
 ) -> None:
     """Warn if EM dropped a class, or decides against many clear majorities."""
     classes = np.unique(fit.candidates.pair_classes)
     names = [votes.answers[i] for i in classes.tolist()]
     _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).items[0][classes])
-    against, clear = _count_contradictions(votes, fit, item_truth)
-    if against and against >= _MIN_CONTRADICTED_SHARE * clear:
+    n_against, n_clear = _count_contradictions(votes, fit, item_truth)
+    if n_against and n_against >= _MIN_CONTRADICTED_SHARE * n_clear:
         doubt = (
-            f"em decides against more than half of the votes on {against:,} of the {clear:,} items with such a "
+            f"em decides against more than half of the votes on {n_against:,} of the {n_clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_better_on_golden(doubt, "em", trial or try_em)
+        warn_unless_better_on_golden(doubt, "em", cross_validate or cross_validate_em)
 
 
-def _em_facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
+def _em_facts(history: npt.NDArray[np.float64], has_converged: bool) -> dict[str, Any]:
     """Return iterations, convergence and objective of EM as facts."""
-    return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
+    return {"iterations": history.size, "converged": has_converged, "objective": float(history[-1])}
 
 
 def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
@@ -335,6 +346,6 @@ def _warn_of_lost_truths(truths: Sequence[Id], expected_items: npt.NDArray[np.fl
 def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
     """Count items where EM contradicts a clear majority, and items with a clear majority."""
     pairs = fit.candidates
-    clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
-    against = clear & (fit.posterior < pairs.item_maximum(fit.posterior))
-    return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
+    is_clear = (pairs.vote_shares() > 1 / 2) & (votes.sizes[pairs.pair_items] > 1) & (item_truth[pairs.pair_items] < 0)
+    is_against = is_clear & (fit.posterior < pairs.item_maximum(fit.posterior))
+    return int(np.count_nonzero(is_against)), int(np.count_nonzero(is_clear))

@@ -45,16 +45,16 @@ def score_by_recipe(
     Source: Beyer et al., arXiv 2006.07159, section 3. The paper leaves some details open; they were found by
     reproducing the published scores.
     """
-    measured = measure_by_recipe(experts, rater_golden, original, recipe)
-    label, extra = None, None
-    if original is not None and measured.label_model is not None:
-        answers = measured.rater_model.answers
-        label = original_votes(
+    recipe_models = measure_by_recipe(experts, rater_golden, original, recipe)
+    label_votes, extra = None, None
+    if original is not None and recipe_models.label_model is not None:
+        answers = recipe_models.rater_model.answers
+        label_votes = original_votes(
             require_questions(votes.items), original, below_class_id=recipe.original_below, answers=answers
         )
-        extra = label, measured.label_model
-    scores = posterior(votes, measured.rater_model, prior=measured.prior, extra=extra).to_scores()
-    return scores, measured.combined_model, label
+        extra = label_votes, recipe_models.label_model
+    scores = posterior(votes, recipe_models.rater_model, prior=recipe_models.prior, extra=extra).to_scores()
+    return scores, recipe_models.combined_model, label_votes
 
 
 def calibrated_recipe(
@@ -83,8 +83,8 @@ def original_votes(
     check_one_label_each(original)
     has_vote = rows >= 0 if below_class_id is None else (rows >= 0) & (questions.class_ids < below_class_id)
     item_ids = np.flatnonzero(has_vote)
-    own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
-    answer_ids = np.where(own, len(answers) - 1, 0)
+    is_label = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
+    answer_ids = np.where(is_label, len(answers) - 1, 0)
     return Votes.from_columns(
         items=questions,
         item_ids=item_ids,

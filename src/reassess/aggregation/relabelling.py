@@ -56,15 +56,15 @@ class Relabelling(Printable):
         weights = np.stack(
             [self._log_likelihood_ratios(of_raters) * of_raters[:, None] for of_raters in rater_weights], axis=-1
         )
-        kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
+        is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
         decide_kept(
             *self._codes_by_question,
             weights.reshape(-1, len(rater_weights)),
             self.base_log_odds,
             self._min_log_odds,
-            kept,
+            is_kept,
         )
-        return kept
+        return is_kept
 
     def redraw_answers(
         self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
@@ -82,8 +82,8 @@ class Relabelling(Printable):
             self.matrices.cumsum(axis=-1),
             self._log_likelihood_ratios(np.ones(self.n_raters, np.int64)),
         )
-        draws, kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
-        for of_replicate in kept.T:
+        draws, is_kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
+        for replicate_column in is_kept.T:
             rng.random(out=draws)
             decide_kept_redrawn(
                 indptr,
@@ -94,16 +94,16 @@ class Relabelling(Printable):
                 self._min_log_odds,
                 is_valid,
                 draws,
-                of_replicate,
+                replicate_column,
             )
-        return kept
+        return is_kept
 
     def _log_likelihood_ratios(self, rater_weights: npt.NDArray[np.integer]) -> _Floats:
         """Compute log P(answer | valid) - log P(answer | invalid), shape (R, A)."""
         matrices = self.matrices
-        own = rater_weights * self.has_own_matrix
-        if own.any() and not self.has_own_matrix.all():
-            mean = np.tensordot(own / own.sum(), matrices, axes=1)
+        own_weights = rater_weights * self.has_own_matrix
+        if own_weights.any() and not self.has_own_matrix.all():
+            mean = np.tensordot(own_weights / own_weights.sum(), matrices, axes=1)
             matrices = np.where(self.has_own_matrix[:, None, None], matrices, mean)
         return np.asarray(np.log(matrices[:, 1] / matrices[:, 0]))
 
@@ -193,17 +193,17 @@ def relabel(
     """
     check_range(threshold, 0, 1, value_name="threshold")
     labels = labels.in_classes(require_questions(votes.items).classes)
-    differing = []
+    differing_counts = []
     for recipe, original_labels in _applicable_recipes(recipes, experts, original):
         relabelling = _make_relabelling(votes, experts, rater_golden, original_labels, recipe, threshold)
-        differing.append(_count_differing_images(labels, relabelling))
-        if not differing[-1]:
+        differing_counts.append(_count_differing_images(labels, relabelling))
+        if not differing_counts[-1]:
             return relabelling
     raise DataError(
         "different-labels",
         "label sets do not follow from the votes by method calibrated or the benchmark's recipe",
         allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
-        found=f"{min(differing):,} of {len(relabelling.questions.images):,} rated images differ",
+        found=f"{min(differing_counts):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(
             "use the votes, golden answers, original labels and threshold that made the label sets, or make scores "
             "with {method}",
@@ -225,8 +225,8 @@ def _applicable_recipes(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
     """Yield each recipe that has enough experts, with and without original labels."""
-    most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
+    max_experts = int(experts.sizes.max(initial=0))
+    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= max_experts] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
@@ -238,7 +238,7 @@ def _make_relabelling(
     """Measure the raters by a recipe, and create the relabelling."""
     questions = require_questions(votes.items)
     model = measure_by_recipe(experts, rater_golden, original, recipe).combined_model
-    cast = votes.with_answers(model.answers)
+    model_votes = votes.with_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
     with np.errstate(divide="ignore"):  # all golden questions may be valid
@@ -250,7 +250,7 @@ def _make_relabelling(
     return Relabelling(
         questions=questions,
         item_ids=votes.item_ids,
-        vote_codes=cast.rater_ids.astype(np.int64) * len(model.answers) + cast.answer_ids,
+        vote_codes=model_votes.rater_ids.astype(np.int64) * len(model.answers) + model_votes.answer_ids,
         matrices=model.matrices_of(raters),
         has_own_matrix=np.isin(raters, measured_raters) | (recipe.pooling > 0),
         base_log_odds=base,
@@ -260,13 +260,13 @@ def _make_relabelling(
 
 def _count_differing_images(labels: LabelSets, relabelling: Relabelling) -> int:
     """Count rated images whose label set differs from the relabelling with equal weights."""
-    once, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
+    equal_weights, questions = np.ones((1, relabelling.n_raters), np.int64), relabelling.questions
     # Scores that equal the threshold within rounding may be in the label set or not.
     shifted = (
         replace(relabelling, base_log_odds=relabelling.base_log_odds + shift)
         for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
     )
-    (is_certain,), (is_possible,) = (each.reweight_raters(once).T for each in shifted)
+    (is_certain,), (is_possible,) = (each.reweight_raters(equal_weights).T for each in shifted)
     rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0
     classes, sizes = labels.classes_of_rows(rows[is_in])

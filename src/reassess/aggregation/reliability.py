@@ -101,18 +101,18 @@ def rater_reliability(
         truths = golden.truths if truths is None else truths
     names = tuple(truths or default_truths(votes))
     has_own_golden = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
-    votes, measured = align_votes(votes, votes if golden is None else golden.votes)
-    is_subset = set(measured.answers) <= set(votes.answers)
-    answers = votes.answers if is_subset else merge_answers(votes.answers, measured.answers)
-    votes, measured = votes.with_answers(answers), measured.with_answers(answers)
+    votes, measured_votes = align_votes(votes, votes if golden is None else golden.votes)
+    is_subset = set(measured_votes.answers) <= set(votes.answers)
+    answers = votes.answers if is_subset else merge_answers(votes.answers, measured_votes.answers)
+    votes, measured_votes = votes.with_answers(answers), measured_votes.with_answers(answers)
     weights = (
         _em_truth_probabilities(votes, names)
         if golden is None
-        else _golden_truth_probabilities(measured, golden.truth, names)
+        else _golden_truth_probabilities(measured_votes, golden.truth, names)
     )
     is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
-    measures = dict(_measure_raters(measured, weights, resamples, seed))
-    self_agreement = _measure_self_agreement(votes, measured) if has_own_golden else {}
+    measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
+    self_agreement = _measure_self_agreement(votes, measured_votes) if has_own_golden else {}
     metric = default_metric(votes)
     result = Reliability(
         raters=tuple(_make_raters(votes, len(names), measures, is_correct, self_agreement)),
@@ -123,7 +123,7 @@ def rater_reliability(
         metric=metric,
         alpha=krippendorff_alpha(votes, metric=metric),
         dependence=find_dependent_raters(votes),
-        golden_dependence=find_dependent_raters(measured) if has_own_golden else None,
+        golden_dependence=find_dependent_raters(measured_votes) if has_own_golden else None,
     )
     for test, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
         if test is not None and test.pairs:
@@ -205,26 +205,32 @@ def _measure_raters(
     votes: Votes, truth_probabilities: Floats, n_resamples: int, seed: int
 ) -> Iterator[tuple[Id, _RaterMeasure]]:
     """Measure raters on items with known truth; yield each rater's id and measure."""
-    group_of, groups = _draw_bootstrap_groups(votes, truth_probabilities, seed)
-    has_truth = group_of >= 0
-    columns = [np.bincount(group_of[has_truth], column, groups) for column in truth_probabilities[has_truth].T]
+    group_ids, n_groups = _draw_bootstrap_groups(votes, truth_probabilities, seed)
+    has_truth = group_ids >= 0
+    columns = [np.bincount(group_ids[has_truth], column, n_groups) for column in truth_probabilities[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
-    draws = draw_resamples(groups, n_resamples=n_resamples, seed=seed)
+    draws = draw_resamples(n_groups, n_resamples=n_resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_vote_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
         if not rows.size:
             continue
-        on = item_ids[rows]
+        rated_items = item_ids[rows]
         counts = _count_votes_by_group(
-            group_of[on], votes.answer_ids[rows], truth_probabilities[on], (groups, len(votes.answers))
+            group_ids[rated_items],
+            votes.answer_ids[rows],
+            truth_probabilities[rated_items],
+            (n_groups, len(votes.answers)),
         )
         votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _MIN_EXPECTED_ITEMS]
-        has_few = bool(votes_on_truth.min() < _MIN_FOR_BOOTSTRAP) or np.unique(clusters[on]).size < _MIN_FOR_BOOTSTRAP
+        has_few_votes = (
+            bool(votes_on_truth.min() < _MIN_FOR_BOOTSTRAP)
+            or np.unique(clusters[rated_items]).size < _MIN_FOR_BOOTSTRAP
+        )
         information = measure_information(counts, items, draws)
         yield (
             votes.raters[row],
-            _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few_votes=has_few),
+            _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),
         )
 
 
@@ -233,13 +239,15 @@ def _draw_bootstrap_groups(votes: Votes, truth_probabilities: Floats, seed: int)
     has_truth = truth_probabilities.any(axis=1)
     clusters, cluster = np.unique(cluster_ids(votes)[has_truth], return_inverse=True)
     cells = truth_probabilities.shape[1] * len(votes.answers)
-    most = int(np.clip(_MAX_CELLS // cells, _MIN_FOR_BOOTSTRAP, _MAX_GROUPS))
-    group_of = np.full(has_truth.size, -1)
+    max_groups = int(np.clip(_MAX_CELLS // cells, _MIN_FOR_BOOTSTRAP, _MAX_GROUPS))
+    group_ids = np.full(has_truth.size, -1)
     shuffled = (
-        np.random.default_rng(seed).permutation(clusters.size) if clusters.size > most else np.arange(clusters.size)
+        np.random.default_rng(seed).permutation(clusters.size)
+        if clusters.size > max_groups
+        else np.arange(clusters.size)
     )
-    group_of[has_truth] = shuffled[cluster] % most
-    return group_of, min(clusters.size, most)
+    group_ids[has_truth] = shuffled[cluster] % max_groups
+    return group_ids, min(clusters.size, max_groups)
 
 
 def _vote_rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
@@ -263,17 +271,17 @@ def _count_votes_by_group(
 
 def _measure_self_agreement(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
     """Measure how often a rater's golden vote equals their main vote on the item, by rater."""
-    position = {name: row for row, name in enumerate(votes.raters)}
-    raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
+    rater_positions = {name: row for row, name in enumerate(votes.raters)}
+    raters = np.array([rater_positions.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
     keys, first = np.unique(votes.item_ids * len(votes.raters) + votes.rater_ids, return_index=True)
     golden_keys, golden_first = np.unique(items * len(votes.raters) + raters, return_index=True)
-    both = (items[golden_first] >= 0) & (raters[golden_first] >= 0) & np.isin(golden_keys, keys)
-    golden_keys, golden_first = golden_keys[both], golden_first[both]
+    has_both = (items[golden_first] >= 0) & (raters[golden_first] >= 0) & np.isin(golden_keys, keys)
+    golden_keys, golden_first = golden_keys[has_both], golden_first[has_both]
     same = votes.answer_ids[first[np.searchsorted(keys, golden_keys)]] == golden.answer_ids[golden_first]
     n = np.bincount(raters[golden_first], minlength=len(votes.raters))
     hits = np.bincount(raters[golden_first][same], minlength=len(votes.raters))
-    return {name: Proportion(hits=int(hits[row]), n=int(n[row])) for name, row in position.items() if n[row]}
+    return {name: Proportion(hits=int(hits[row]), n=int(n[row])) for name, row in rater_positions.items() if n[row]}
 
 
 def _make_raters(
@@ -284,11 +292,11 @@ def _make_raters(
     self_agreement: dict[Id, Proportion],
 ) -> Iterator[Rater]:
     """Create the results of raters with main votes, then of raters with only golden votes."""
-    position = {name: row for row, name in enumerate(votes.raters)}
+    rater_positions = {name: row for row, name in enumerate(votes.raters)}
     counts, votes_of = votes.counts_by_rater(), _vote_rows_by_rater(votes)
     empty = np.zeros((n_truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
-        row, measure = position.get(name), measures.get(name)
+        row, measure = rater_positions.get(name), measures.get(name)
         answers = np.zeros(len(votes.answers), np.int64) if row is None else counts[row]
         yield Rater(
             rater=name,

@@ -42,8 +42,12 @@ class StopReplay(Printable):
     @property
     def labels_in_common(self) -> float:
         """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
-        either = self.n_labels_in_common + self.n_changed
-        return float(np.divide(self.n_labels_in_common, either, out=np.ones(either.shape), where=either > 0).mean())
+        n_in_either = self.n_labels_in_common + self.n_changed
+        return float(
+            np.divide(
+                self.n_labels_in_common, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0
+            ).mean()
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
@@ -131,33 +135,47 @@ def replay_stops(
         )
     if not len(votes):
         raise DataError("missing-votes", "votes to replay are missing")
-    most = int(votes.sizes.max()) if max_votes is None else max_votes
-    check_range(most, 1, value_name="most votes of a question")
-    start = (
+    max_used = int(votes.sizes.max()) if max_votes is None else max_votes
+    check_range(max_used, 1, value_name="most votes of a question")
+    start_probabilities = (
         np.full(len(questions), model.prior[1])
         if initial_votes is None
         else posterior(initial_votes, model).probabilities_of(VALIDITY[1])
     )
-    cast = votes.with_answers(model.answers)
-    codes, table = vote_codes(cast), to_kernel_layout(model.matrices_of(cast.raters))
-    by_all = posterior(votes, model, extra=None if initial_votes is None else (initial_votes, model)).probabilities_of(
-        VALIDITY[1]
+    model_votes = votes.with_answers(model.answers)
+    codes, table = vote_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
+    final_probabilities = posterior(
+        votes, model, extra=None if initial_votes is None else (initial_votes, model)
+    ).probabilities_of(VALIDITY[1])
+    running_probabilities, n_used, stopped_probabilities = (
+        np.empty(len(model_votes)),
+        np.empty(len(questions), np.int64),
+        np.empty(len(questions)),
     )
-    path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
     counts = np.empty((len(rules), 4, n_orders), np.int64)
     for order in track(range(n_orders)):
-        draws = np.random.default_rng((seed, order)).random(len(cast))
-        shuffle_votes(cast.indptr, codes, table, start, draws, path)
+        draws = np.random.default_rng((seed, order)).random(len(model_votes))
+        shuffle_votes(model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities)
         for row, rule in enumerate(rules):
-            apply_stop_rule(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
+            apply_stop_rule(
+                model_votes.indptr,
+                running_probabilities,
+                start_probabilities,
+                rule.low,
+                rule.high,
+                rule.at_least,
+                max_used,
+                n_used,
+                stopped_probabilities,
+            )
             # If all votes were used, take their exact result: another order of multiplication rounds differently.
-            final = np.where(taken < cast.sizes, valid, by_all)
-            is_valid, is_valid_by_all = final >= threshold, by_all >= threshold
+            final = np.where(n_used < model_votes.sizes, stopped_probabilities, final_probabilities)
+            is_valid, is_valid_by_all = final >= threshold, final_probabilities >= threshold
             is_changed = is_valid != is_valid_by_all
             images = np.unique(questions.image_ids[is_changed]).size
-            counts[row, :, order] = taken.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
-    n_questions = int(np.count_nonzero(cast.sizes))
+            counts[row, :, order] = n_used.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
+    n_questions = int(np.count_nonzero(model_votes.sizes))
     return tuple(
-        StopReplay(rule, threshold, len(cast), n_questions, *of_rule)
+        StopReplay(rule, threshold, len(model_votes), n_questions, *of_rule)
         for rule, of_rule in zip(rules, counts, strict=True)
     )

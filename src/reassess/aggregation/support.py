@@ -98,22 +98,24 @@ def cross_validate_on_golden(
         (truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
     units = _rank_units_by_name(experts)
-    numbers, unit = np.unique(units[rows], return_inverse=True)
+    distinct_units, unit_ids = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
-    folds = min(_MAX_GOLDEN_FOLDS, numbers.size)
+    folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
     if folds < _MIN_GOLDEN_UNITS:
-        return GoldenCrossValidation(correct, unit, 0, bool(experts.images))
-    fold = split_into_folds(numbers.size, folds)
+        return GoldenCrossValidation(correct, unit_ids, 0, bool(experts.images))
+    fold = split_into_folds(distinct_units.size, folds)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
-            others = experts.without_items(np.flatnonzero(np.isin(units, numbers[fold == number])))
-            out = np.flatnonzero(fold[unit] == number)
-            fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out])))
-            fold_truth = truth[rows[out]]
+            others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
+            out_positions = np.flatnonzero(fold[unit_ids] == number)
+            fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
+            fold_truth = truth[rows[out_positions]]
             for name, method in methods.items():
-                correct[name][out] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
-            correct["majority"][out] = _majority_truths(fold_votes, truths)[np.arange(out.size), fold_truth]
-    return GoldenCrossValidation(correct, unit, folds, bool(experts.images))
+                correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
+            correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
+                np.arange(out_positions.size), fold_truth
+            ]
+    return GoldenCrossValidation(correct, unit_ids, folds, bool(experts.images))
 
 
 def warn_if_unreliable(
@@ -123,43 +125,53 @@ def warn_if_unreliable(
     fit: FitModel,
     *,
     method: str,
-    trial: Callable[[], GoldenCrossValidation] | None,
+    cross_validate: Callable[[], GoldenCrossValidation] | None,
 ) -> None:
     """Warn if a method contradicts the majority without support by votes or golden answers.
 
     `item_truth`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
-    of the votes. `trial` cross-validates it on golden items; it runs only if the votes do not support the method.
+    of the votes. `cross_validate` compares the method with the majority on golden items; it runs only if the votes do
+    not support the method.
     """
-    warn_unless_better_on_golden(_describe_missing_support(votes, result, item_truth, fit, method), method, trial)
+    warn_unless_better_on_golden(
+        _describe_missing_support(votes, result, item_truth, fit, method), method, cross_validate
+    )
 
 
-def warn_unless_better_on_golden(doubt: str, method: str, trial: Callable[[], GoldenCrossValidation] | None) -> None:
-    """Warn with `doubt`, unless it is empty or the method beats the majority on golden items."""
-    if doubt and (trial is None or not trial().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)):
-        warnings.warn(doubt, ReassessWarning, stacklevel=5)
+def warn_unless_better_on_golden(
+    warning: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
+) -> None:
+    """Warn with `warning`, unless it is empty or the method beats the majority on golden items."""
+    if warning and (
+        cross_validate is None
+        or not cross_validate().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)
+    ):
+        warnings.warn(warning, ReassessWarning, stacklevel=5)
 
 
 def _describe_missing_support(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel, method: str
 ) -> str:
     """Return the text of the warning; empty if the votes support the method."""
-    free, against = _count_against_majority(votes, result, item_truth)
-    if against <= _MIN_SHARE_AGAINST * free.size:
+    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
-    start = f"the votes do not support {method}: it decides against their majority on {against:,.0f} of"
-    if np.count_nonzero(votes.sizes[free] == 1) > _MAX_SINGLE_VOTE_SHARE * free.size:
+    start = f"the votes do not support {method}: it decides against their majority on {n_against:,.0f} of"
+    if np.count_nonzero(votes.sizes[rated_rows] == 1) > _MAX_SINGLE_VOTE_SHARE * rated_rows.size:
         return (
-            f"{start} {free.size:,} items, and most items have one vote, so votes cannot be compared. Use majority, "
+            f"{start} {rated_rows.size:,} items, and most items have one vote, so votes cannot be compared. Use "
+            "majority, "
             "or get more votes per item"
         )
     needed = _MIN_NATS_PER_ITEM if len(votes.answers) == len(result.truths) else _MIN_NATS_PER_ITEM_ON_SCALE
-    lost, gain = _compare_with_simple_model(votes, result, item_truth, fit)
-    if gain >= needed * lost:
+    n_lost, gain = _compare_with_simple_model(votes, result, item_truth, fit)
+    if gain >= needed * n_lost:
         return ""
     if gain >= _MIN_NATS_PER_ITEM and _is_supported_by_others(votes, result, item_truth, fit, needed):
         return ""
     return (
-        f"{start} {free.size:,} items. By a simpler model, with one accuracy per rater, {lost:,.0f} fewer items are "
+        f"{start} {rated_rows.size:,} items. By a simpler model, with one accuracy per rater, {n_lost:,.0f} fewer "
+        "items are "
         f"correct than by majority, and {method} does not predict the votes much better. Use majority, or get more "
         "votes per item"
     )
@@ -173,28 +185,30 @@ def _is_supported_by_others(
     if not is_misleading.any():
         return False
     others = _select_votes(votes, ~is_misleading[votes.rater_ids])
-    free, against = _count_against_majority(others, result, item_truth)
+    rated_rows, n_against = _count_against_majority(others, result, item_truth)
     n_items = np.count_nonzero((item_truth < 0) & (votes.sizes > 0))
-    if free.size <= _MIN_SHARE_WITH_OTHERS * n_items or against > _MAX_SHARE_AGAINST_OTHERS * free.size:
+    if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
         return False
-    lost, gain = _compare_with_simple_model(others, result, item_truth, fit)
-    return gain >= min_nats * lost
+    n_lost, gain = _compare_with_simple_model(others, result, item_truth, fit)
+    return gain >= min_nats * n_lost
 
 
 def _count_against_majority(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], float]:
     """Return the rows of rated items that are not golden, and count those against the majority."""
-    free = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
-    return free, free.size - float(_majority_truths(votes, result.truths)[free, result.most_likely()[free]].sum())
+    rated_rows = np.flatnonzero((item_truth < 0) & (votes.sizes > 0))
+    return rated_rows, rated_rows.size - float(
+        _majority_truths(votes, result.truths)[rated_rows, result.most_likely()[rated_rows]].sum()
+    )
 
 
 def _compare_with_simple_model(
     votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer], fit: FitModel
 ) -> tuple[float, float]:
     """Return the lost items by the simpler model, and the gain in nats over it; or 0, 0."""
-    free, against = _count_against_majority(votes, result, item_truth)
-    if against <= _MIN_SHARE_AGAINST * free.size:
+    rated_rows, n_against = _count_against_majority(votes, result, item_truth)
+    if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return 0.0, 0.0
     pinned = PinnedItems.from_truths(np.arange(item_truth.size), item_truth, n_truths=len(result.truths))
 
@@ -203,12 +217,12 @@ def _compare_with_simple_model(
         simple = fit_one_accuracy(votes, result.truths, pinned)
         return simple.model, simple.posterior
 
-    expected = fit_simple(votes)[1].values[free]
-    leading, best = _majority_truths(votes, result.truths)[free], result.most_likely()[free]
-    lost = float((expected * leading).sum() - expected[np.arange(free.size), best].sum())
-    if lost <= max(_MIN_LOST_SHARE * free.size, _MIN_LOST_ITEMS):
+    expected = fit_simple(votes)[1].values[rated_rows]
+    leading, best = _majority_truths(votes, result.truths)[rated_rows], result.most_likely()[rated_rows]
+    n_lost = float((expected * leading).sum() - expected[np.arange(rated_rows.size), best].sum())
+    if n_lost <= max(_MIN_LOST_SHARE * rated_rows.size, _MIN_LOST_ITEMS):
         return 0.0, 0.0
-    return lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
+    return n_lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
 
 
 def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
@@ -274,9 +288,9 @@ def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
-    of_items = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_units_by_name(votes)]
-    of_raters = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
-    folds = (of_items[votes.item_ids] + of_raters[votes.rater_ids]) % _N_FOLDS
+    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_units_by_name(votes)]
+    rater_folds = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
+    folds = (item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % _N_FOLDS
     log_sum = 0.0
     for fold in range(_N_FOLDS):
         is_out = folds == fold

@@ -53,14 +53,14 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
         scores, original = align_classes(parts).values()
     questions = scores.questions
-    kept = scores.values >= threshold
-    image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
+    is_label = scores.values >= threshold
+    image_ids, class_ids = questions.image_ids[is_label].astype(np.int64), questions.class_ids[is_label]
     if original is None:
         return LabelSets.from_pairs(questions.images, image_ids, class_ids, questions.classes)
     row_of = original.find(questions.images)
-    new = np.flatnonzero(row_of < 0)
-    row_of[new] = len(original) + np.arange(new.size)
-    images = (*original.images, *(questions.images[row] for row in new.tolist()))
+    new_images = np.flatnonzero(row_of < 0)
+    row_of[new_images] = len(original) + np.arange(new_images.size)
+    images = (*original.images, *(questions.images[row] for row in new_images.tolist()))
     is_unrated = np.ones(len(images), bool)
     is_unrated[row_of] = False
     is_kept = is_unrated[original.image_ids]

@@ -92,32 +92,32 @@ def choose_models(
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = find_golden_pairs(result, golden)
-    is_searched = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
-    check_pairs = pairs.select_images(~is_searched)
+    is_search_image = np.random.default_rng(seed).permutation(pairs.n_images) < pairs.n_images // _SEARCH_DIVISOR
+    check_pairs = pairs.select_images(~is_search_image)
     all_models = np.ones(len(result.models), bool)
-    search = find_subsets(result, pairs.select_images(is_searched))
+    search = find_subsets(result, pairs.select_images(is_search_image))
     subsets = [subset for subset in map(search.subset_of_row, search.frontier_rows.tolist()) if not subset.all()]
-    highest = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
-    chosen, bound = all_models, highest
+    highest_bound = pairs.recall_bound(all_models, confidence=_CONFIDENCE)
+    chosen, bound = all_models, highest_bound
     for subset in reversed(subsets):
         subset_bound = check_pairs.recall_bound(subset, confidence=_CONFIDENCE)
         if subset_bound < recall:
             break
         chosen, bound = subset, subset_bound
-    measure, is_reached = SubsetMeter(result, check_pairs), highest >= recall
+    measure, is_reached = SubsetMeter(result, check_pairs), highest_bound >= recall
     proposed = pairs.pairs.are_proposed_by(all_models) & pairs.is_valid
     return ModelChoice(
         target_recall=recall,
         chosen=measure(chosen) if is_reached else None,
         recall_bound=bound if is_reached else None,
-        highest_bound=highest,
+        highest_bound=highest_bound,
         recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.is_valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
         subsets=search.n_hits.size,
         exact=search.is_exact,
-        search_images=int(np.count_nonzero(is_searched)),
-        check_images=int(np.count_nonzero(~is_searched)),
+        search_images=int(np.count_nonzero(is_search_image)),
+        check_images=int(np.count_nonzero(~is_search_image)),
         not_candidates=pairs.not_candidates,
         set_aside=pairs.set_aside,
         not_predicted=pairs.not_predicted,

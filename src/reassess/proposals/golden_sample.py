@@ -89,11 +89,11 @@ def draw_golden(
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
     chosen, probabilities = [], []
-    for level, n in enumerate(counts.tolist()):
+    for level, n_drawn in enumerate(counts.tolist()):
         members = order[strata[order] == level]
-        places = ((rng.random() + np.arange(n)) * (members.size / max(n, 1))).astype(np.int64)
+        places = ((rng.random() + np.arange(n_drawn)) * (members.size / max(n_drawn, 1))).astype(np.int64)
         chosen.append(members[np.minimum(places, members.size - 1)])
-        probabilities.append(np.full(n, n / max(members.size, 1)))
+        probabilities.append(np.full(n_drawn, n_drawn / max(members.size, 1)))
     images, values = np.concatenate(chosen), np.concatenate(probabilities)
     by_name = np.argsort(images)
     names = _STRATUM_NAMES[counts.size]
@@ -109,22 +109,24 @@ def draw_golden(
 def _measure_suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Floats, _Ints]:
     """Compute how doubtful each image's label is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
-    image_ids, valid = questions.image_ids, candidates.mean_probabilities
-    first = candidates.rank_one_counts / max(1, len(candidates.models))
+    image_ids, mean_probability = questions.image_ids, candidates.mean_probabilities
+    first_shares = candidates.rank_one_counts / max(1, len(candidates.models))
     is_label = _are_original_labels(candidates, original)
-    value = np.where(np.isnan(valid), first if candidates.rank_one_counts.any() else np.nan, valid)
+    value = np.where(
+        np.isnan(mean_probability), first_shares if candidates.rank_one_counts.any() else np.nan, mean_probability
+    )
     has_value = ~np.isnan(value)
 
     def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
         """Return the highest probability of the selected candidates of each image, -1 without any."""
-        best = np.full(images, -1.0)
-        np.maximum.at(best, image_ids[mask & has_value], value[mask & has_value])
-        return best
+        highest_values = np.full(images, -1.0)
+        np.maximum.at(highest_values, image_ids[mask & has_value], value[mask & has_value])
+        return highest_values
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
-    of_label, of_other = highest(is_label), highest(~is_label)
-    doubt = np.where(of_label >= 0, 1 - of_label, of_other)
-    doubt = np.where(has_label, doubt, np.where(of_other >= 0, 1 - of_other, -1))
+    label_probability, other_probability = highest(is_label), highest(~is_label)
+    doubt = np.where(label_probability >= 0, 1 - label_probability, other_probability)
+    doubt = np.where(has_label, doubt, np.where(other_probability >= 0, 1 - other_probability, -1))
     # The class of an image: the original label, or the most probable candidate, or the candidate with the lowest id.
     order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
     class_ids = np.zeros(images, np.int64)
@@ -159,10 +161,12 @@ def _allocate_to_strata(suspicion: _Floats, question_counts: _Ints, n_questions:
 
 def _assign_strata(suspicion: _Floats, n_strata: int) -> _Ints:
     """Split images into strata with similar sums of sqrt(suspicion); return each image's stratum."""
-    values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
+    values, positions, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _BASE_WEIGHT)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    _, strata = np.unique(np.minimum((n_strata * middle).astype(np.int64), n_strata - 1)[place], return_inverse=True)
+    _, strata = np.unique(
+        np.minimum((n_strata * middle).astype(np.int64), n_strata - 1)[positions], return_inverse=True
+    )
     return np.asarray(strata, np.int64)
 
 
@@ -183,9 +187,9 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
 def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
     """Spread a total evenly over strata, up to their sizes; the last strata get the remainder."""
     counts = np.zeros(stratum_sizes.size, np.int64)
-    while (rest := total - int(counts.sum())) > 0 and (open_ := np.flatnonzero(counts < stratum_sizes)).size:
+    while (rest := total - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
         share = np.zeros(stratum_sizes.size, np.int64)
-        share[open_] = rest // open_.size
-        share[open_[::-1][: rest % open_.size]] += 1
+        share[open_strata] = rest // open_strata.size
+        share[open_strata[::-1][: rest % open_strata.size]] += 1
         counts = np.minimum(counts + share, stratum_sizes)
     return counts

@@ -135,15 +135,15 @@ def find_best_pairs(
     rows = rows[model.image_numbers[rows] >= 0]
     goes_to_raters = is_sent_to_raters[model.image_numbers[rows]]
     first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, model.top1_ids)
-    as_they_are = model.score_kind == "probabilities"
+    is_probabilities = model.score_kind == "probabilities"
 
     largest = LargestValues(max_pairs)
-    for part, values in probability_blocks(predictions, rows[goes_to_raters], is_probabilities=as_they_are):
-        of_part = rows[goes_to_raters][part]
-        first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
-        at = np.flatnonzero(values > largest.above)
-        row, column = np.divmod(at, classes.size)
-        largest.add(values.ravel()[at], model.image_numbers[of_part][row] * width + classes[column])
+    for part, values in probability_blocks(predictions, rows[goes_to_raters], is_probabilities=is_probabilities):
+        part_rows = rows[goes_to_raters][part]
+        first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
+        positions_above = np.flatnonzero(values > largest.above)
+        row, column = np.divmod(positions_above, classes.size)
+        largest.add(values.ravel()[positions_above], model.image_numbers[part_rows][row] * width + classes[column])
     probabilities, positions = largest.in_descending_order()
 
     before, ranking = (
@@ -151,11 +151,13 @@ def find_best_pairs(
         DescendingValues(probabilities, positions, is_sent_to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
-    for part, values in probability_blocks(predictions, rows[~goes_to_raters], is_probabilities=as_they_are):
-        at = np.flatnonzero(values >= lowest)
-        row, column = np.divmod(at, classes.size)
+    for part, values in probability_blocks(predictions, rows[~goes_to_raters], is_probabilities=is_probabilities):
+        positions_above = np.flatnonzero(values >= lowest)
+        row, column = np.divmod(positions_above, classes.size)
         other_positions = model.image_numbers[rows[~goes_to_raters][part]][row] * width + classes[column]
-        before += np.bincount(ranking.count_preceding(values.ravel()[at], other_positions), minlength=before.size)
+        before += np.bincount(
+            ranking.count_preceding(values.ravel()[positions_above], other_positions), minlength=before.size
+        )
     return BestPairs(
         image_numbers=positions // width,
         class_ids=positions % width,

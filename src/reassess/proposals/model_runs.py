@@ -138,10 +138,10 @@ class ModelRun:
         classes: Classes,
     ) -> "ModelRun":
         """Prepare the run of an opened model; its scores of the first image show its outputs."""
-        first = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
-        width = first.shape[1]
+        first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
+        n_outputs = first_scores.shape[1]
         with at(model.name):
-            outputs = OutputClasses.from_first_scores(first, model.outputs, classes)
+            outputs = OutputClasses.from_first_scores(first_scores, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(
             source=source,
@@ -150,10 +150,10 @@ class ModelRun:
                 folder,
                 len(images),
                 max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
-                outputs.count_stored_scores(width),
+                outputs.count_stored_scores(n_outputs),
             ),
             outputs=outputs,
-            facts={**model.facts, "transform": transform, "outputs": width, **outputs.facts},
+            facts={**model.facts, "transform": transform, "outputs": n_outputs, **outputs.facts},
         )
 
     @property
@@ -191,27 +191,27 @@ def _decode_first_image(decode: Decoder) -> Any:
     """Decode the first image that can be read."""
     images = decode.images
     results = map(decode, range(len(images)))
-    first = next((result for result in results if not isinstance(result, str)), None)
-    if first is None:
+    first_image = next((result for result in results if not isinstance(result, str)), None)
+    if first_image is None:
         reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
         raise DataError("unreadable-image", "no image can be read", where=images.place, found="\n".join(reasons))
-    return first
+    return first_image
 
 
 def check_disk_space(runs: Sequence[ModelRun], unfinished: UnfinishedRun, report: Callable[[str], object]) -> None:
     """Report how much disk space the runs need, and raise `OutputError` if the disk has less."""
-    used = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
-    needed = sum(run.n_bytes for run in runs)
+    used_bytes = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
+    needed_bytes = sum(run.n_bytes for run in runs)
     folder = unfinished.folder.parent
-    free = shutil.disk_usage(folder).free
+    free_bytes = shutil.disk_usage(folder).free
     images = count_noun(runs[0].shards.n_images, "image")
-    report(f"{images}; the run needs {format_bytes(needed)} of disk space, with temporary files")
-    if needed - used > free:
+    report(f"{images}; the run needs {format_bytes(needed_bytes)} of disk space, with temporary files")
+    if needed_bytes - used_bytes > free_bytes:
         raise OutputError(
             "disk-full",
             "not enough disk space for the scores",
             where=folder,
-            allowed=f"{format_bytes(needed - used)} free",
-            found=format_bytes(free),
+            allowed=f"{format_bytes(needed_bytes - used_bytes)} free",
+            found=format_bytes(free_bytes),
             fix="free space on the disk, or choose another folder",
         )

@@ -99,15 +99,15 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
         batch = scaled if is_channels_last else np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
         return session.run([output], {name: batch})[0]
 
-    def in_fixed_batches(pixels: npt.NDArray[np.uint8]) -> Any:
+    def run_in_fixed_batches(pixels: npt.NDArray[np.uint8]) -> Any:
         """Run the model on full batches; the last batch is filled up with zeros."""
         assert batch_size is not None
         full = np.concatenate([pixels, np.zeros((-len(pixels) % batch_size, *pixels.shape[1:]), np.uint8)])
-        return np.concatenate([run(full[at : at + batch_size]) for at in range(0, len(full), batch_size)])[
+        return np.concatenate([run(full[start : start + batch_size]) for start in range(0, len(full), batch_size)])[
             : len(pixels)
         ]
 
-    return run if batch_size is None else in_fixed_batches
+    return run if batch_size is None else run_in_fixed_batches
 
 
 def _hash_model_files(path: Path) -> str:

@@ -49,11 +49,11 @@ class OutputClasses:
             refuse_blank_lines(names)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
-            what = "classes of the benchmark" if names is None else "names of outputs"
+            noun = "classes of the benchmark" if names is None else "names of outputs"
             raise DataError(
                 "wrong-outputs",
                 "wrong number of outputs",
-                allowed=f"{allowed:,}, as many as there are {what}",
+                allowed=f"{allowed:,}, as many as there are {noun}",
                 found=f"{outputs:,}",
                 fix=LIST_OUTPUTS if names is None else "list every output, in order",
             )
@@ -82,11 +82,14 @@ class OutputClasses:
     def _format_unknown_names(self) -> str:
         """Format the names of outputs that are not classes, each with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
-        near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]]
-        shown = [
-            repr(shorten(name, _MAX_NAME_LENGTH)) + (f" ({question})" if question else "") for name, question in near
+        similar_names = [
+            (name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown_names[:_MAX_NAMES]
         ]
-        return join_first([*shown, *self.unknown_names[_MAX_NAMES:]], most=_MAX_NAMES)
+        named_examples = [
+            repr(shorten(name, _MAX_NAME_LENGTH)) + (f" ({question})" if question else "")
+            for name, question in similar_names
+        ]
+        return join_first([*named_examples, *self.unknown_names[_MAX_NAMES:]], most=_MAX_NAMES)
 
     def _refuse_misspelt_names(self) -> None:
         """Raise `DataError` if the name of an output looks like a misspelt class."""
@@ -107,18 +110,18 @@ class OutputClasses:
 
     def _refuse_incomplete_table(self) -> None:
         """Raise `DataError` if a table has an unknown name, or no output for a class."""
-        without = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
-        found = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
-        found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_MAX_NAMES)}"] * bool(
-            without
-        )
-        if found:
+        class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
+        faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
+        faults += [
+            f"without an output: {join_first([self.classes.label(k) for k in class_ids], most=_MAX_NAMES)}"
+        ] * bool(class_ids)
+        if faults:
             raise DataError(
                 "unknown-class" if self.unknown_names else "missing-classes",
                 "table of outputs does not have the classes of the benchmark",
                 where=OUTPUT_LIST,
                 allowed=f"each of the {self.classes.count:,} classes, with at least one output",
-                found="\n".join(found),
+                found="\n".join(faults),
                 fix="correct the names, and add a line for each class; in a list with one line per output, a class may "
                 "have no output",
             )
@@ -182,19 +185,19 @@ class OutputClasses:
         for outputs in self._outputs_by_round:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
-        even = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
-        return np.where(total > 0, sums / np.where(total > 0, total, 1), even).astype(np.float32)
+        equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
+        return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
     def _outputs_by_round(self) -> list[npt.NDArray[np.int64]]:
         """Outputs with a class, in rounds: the first output of each class, the second ones, and so on."""
         assert self.output_class_ids is not None
-        rest = np.flatnonzero(self._is_class)
+        remaining = np.flatnonzero(self._is_class)
         rounds = []
-        while rest.size:
-            first = np.sort(np.unique(self.output_class_ids[rest], return_index=True)[1])
-            rounds.append(rest[first])
-            rest = np.delete(rest, first)
+        while remaining.size:
+            first_positions = np.sort(np.unique(self.output_class_ids[remaining], return_index=True)[1])
+            rounds.append(remaining[first_positions])
+            remaining = np.delete(remaining, first_positions)
         return rounds
 
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -206,12 +209,12 @@ class OutputClasses:
         )
         if not rows.size:
             return scores
-        of_class = np.where(self._is_class, scores[rows].astype(np.float64), 0)
-        sums = of_class.sum(axis=1, keepdims=True)
-        even = self._is_class / np.count_nonzero(self._is_class)
-        shared = scores.astype(np.float64)
-        shared[rows] = np.where(sums > 0, of_class / np.where(sums > 0, sums, 1), even)
-        return shared
+        class_values = np.where(self._is_class, scores[rows].astype(np.float64), 0)
+        sums = class_values.sum(axis=1, keepdims=True)
+        equal_shares = self._is_class / np.count_nonzero(self._is_class)
+        divided = scores.astype(np.float64)
+        divided[rows] = np.where(sums > 0, class_values / np.where(sums > 0, sums, 1), equal_shares)
+        return divided
 
     def find_best_columns(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Find the column of the highest stored score of a class, for each row."""
@@ -264,7 +267,7 @@ def _make_class_list(n_outputs: int, names: Sequence[str]) -> Classes:
 def _softmax_numerators(scores: npt.NDArray[Any], is_class: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """Compute numbers proportional to the softmax over classes, 1 for the best class."""
     logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
-    best = logits[:, is_class].max(axis=1, keepdims=True, initial=-np.inf)
+    highest_logits = logits[:, is_class].max(axis=1, keepdims=True, initial=-np.inf)
     # The difference of equal infinite logits is 0 here, not NaN.
-    difference = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
-    return np.where(np.isneginf(best), 0, np.exp(np.clip(difference, _MIN_EXPONENT, 0).astype(np.float32)))
+    difference = np.subtract(logits, highest_logits, out=np.zeros_like(logits), where=logits != highest_logits)
+    return np.where(np.isneginf(highest_logits), 0, np.exp(np.clip(difference, _MIN_EXPONENT, 0).astype(np.float32)))

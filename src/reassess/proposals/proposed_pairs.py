@@ -112,26 +112,28 @@ def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     questions, pairs = _pairs_with_original(result)
     golden_questions = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(golden_questions.images)
-    predicted = np.flatnonzero(rows >= 0)
-    number = np.full(len(golden_questions.images), -1)
+    predicted_images = np.flatnonzero(rows >= 0)
+    image_numbers = np.full(len(golden_questions.images), -1)
     keys = np.array(image_keys(golden_questions.images), object)
-    number[predicted[np.argsort(keys[predicted], kind="stable")]] = np.arange(predicted.size)
-    used = np.flatnonzero(number[golden_questions.image_ids] >= 0)
-    valid, image = golden.is_valid[used], golden_questions.image_ids[used]
-    _check_has_valid(valid, len(golden_questions.images))
+    image_numbers[predicted_images[np.argsort(keys[predicted_images], kind="stable")]] = np.arange(
+        predicted_images.size
+    )
+    used_rows = np.flatnonzero(image_numbers[golden_questions.image_ids] >= 0)
+    is_valid, image = golden.is_valid[used_rows], golden_questions.image_ids[used_rows]
+    _check_has_valid(is_valid, len(golden_questions.images))
 
-    pair_rows = questions.find(rows[image], golden_questions.class_ids[used])
+    pair_rows = questions.find(rows[image], golden_questions.class_ids[used_rows])
     number_of = np.full(len(questions.images), -1)
-    number_of[rows[predicted]] = number[predicted]
+    number_of[rows[predicted_images]] = image_numbers[predicted_images]
     without_golden = number_of[questions.image_ids] >= 0
     without_golden[pair_rows[pair_rows >= 0]] = False
     return GoldenPairs(
         pairs=_take_pairs(pairs, pair_rows),
-        is_valid=valid,
-        image_numbers=number[image],
+        is_valid=is_valid,
+        image_numbers=image_numbers[image],
         unanswered=pairs.take_rows(without_golden),
         unanswered_image_numbers=number_of[questions.image_ids[without_golden]],
-        not_candidates=int(np.count_nonzero(valid & (pair_rows < 0))),
+        not_candidates=int(np.count_nonzero(is_valid & (pair_rows < 0))),
         set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
         not_predicted=int(np.count_nonzero(rows < 0)),
     )

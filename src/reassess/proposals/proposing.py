@@ -158,30 +158,32 @@ def propose(
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_one_label_each(labels)
-    index = ImageNumbers(match, labels.images, benchmark.images)
+    numbering = ImageNumbers(match, labels.images, benchmark.images)
     unordered = [
-        join_model(name, predictions, index, labels, ignore_unknown, benchmark)
+        join_model(name, predictions, numbering, labels, ignore_unknown, benchmark)
         for name, predictions in _iterate_models(models)
     ]
     _check_model_names([model.name for model in unordered])
-    places = index.positions
-    joined = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
-    images = _ImageTable.from_models(list(joined.values()), index, labels)
+    places = numbering.positions
+    joined_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.from_models(list(joined_models.values()), numbering, labels)
     to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
-    fixed = _fixed_pair_keys(joined.values(), images)
-    limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed.size)
-    best = {
-        name: find_best_pairs(predictions.in_classes(labels.classes), joined[name], to_raters, limit + 1)
+    fixed_keys = _fixed_pair_keys(joined_models.values(), images)
+    limit = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
+    best_pairs = {
+        name: find_best_pairs(predictions.in_classes(labels.classes), joined_models[name], to_raters, limit + 1)
         for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
-    most_probable = _choose_most_probable(best.values(), fixed, limit)
+    most_probable = _choose_most_probable(best_pairs.values(), fixed_keys, limit)
     return ProposalResult(
-        candidates=_make_candidates(joined, images, best, most_probable, labels.classes),
+        candidates=_make_candidates(joined_models, images, best_pairs, most_probable, labels.classes),
         set_aside=images.list_set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(_count_model_images(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
+        models=tuple(
+            _count_model_images(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()
+        ),
         is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
         is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
@@ -214,9 +216,9 @@ def _check_model_names(names: list[str]) -> None:
 
 def _count_model_images(model: JoinedModel, n_images: int) -> ProposingModel:
     """Count the images that a model misses, and its unknown images."""
-    known = int(np.count_nonzero(model.image_numbers >= 0))
+    n_known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(
-        name=model.name, kind=model.score_kind, missing=n_images - known, unknown=model.image_numbers.size - known
+        name=model.name, kind=model.score_kind, missing=n_images - n_known, unknown=model.image_numbers.size - n_known
     )
 
 
@@ -253,27 +255,29 @@ def _max_candidates(per_image: float, n_images: int, n_fixed: int) -> int:
     return limit
 
 
-def _choose_most_probable(best: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
+def _choose_most_probable(best_pairs: Iterable[BestPairs], fixed_keys: _Ints, limit: int) -> int:
     """Compute N, the largest number of most probable pairs of each model that may be candidates."""
-    best = list(best)
-    if not best:
+    best_pairs = list(best_pairs)
+    if not best_pairs:
         return 0
-    keys = np.concatenate([encode_pairs(pairs.image_numbers, pairs.class_ids) for pairs in best])
-    places = np.concatenate([pairs.ranks for pairs in best])
-    new = ~np.isin(keys, fixed_keys)
-    keys, places = keys[new], places[new]
-    order = np.lexsort((places, keys))
+    keys = np.concatenate([encode_pairs(pairs.image_numbers, pairs.class_ids) for pairs in best_pairs])
+    ranks = np.concatenate([pairs.ranks for pairs in best_pairs])
+    is_new = ~np.isin(keys, fixed_keys)
+    keys, ranks = keys[is_new], ranks[is_new]
+    order = np.lexsort((ranks, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
-    appears = np.sort(places[order][first])  # the smallest N with each further pair
-    further = limit - fixed_keys.size
-    return int(appears[further]) - 1 if appears.size > further else max(pairs.n_pairs for pairs in best)
+    first_ranks = np.sort(ranks[order][first])  # the smallest N with each further pair
+    n_further = limit - fixed_keys.size
+    return (
+        int(first_ranks[n_further]) - 1 if first_ranks.size > n_further else max(pairs.n_pairs for pairs in best_pairs)
+    )
 
 
 def _make_candidates(
     models: Mapping[str, JoinedModel],
     images: _ImageTable,
-    best: Mapping[str, BestPairs],
+    best_pairs: Mapping[str, BestPairs],
     most_probable: int,
     classes: Classes,
 ) -> Candidates:
@@ -283,7 +287,7 @@ def _make_candidates(
     parts = [(labelled, images.original_ids[labelled], zeros, zeros, np.full(labelled.size, np.nan))]
     for source, name in enumerate(models, 1):
         image_ids, class_ids, ranks, probabilities = _list_model_candidates(
-            models[name], images, best.get(name), most_probable
+            models[name], images, best_pairs.get(name), most_probable
         )
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
@@ -295,21 +299,22 @@ def _make_candidates(
 
 
 def _list_model_candidates(
-    model: JoinedModel, images: _ImageTable, best: BestPairs | None, most_probable: int
+    model: JoinedModel, images: _ImageTable, best_pairs: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Return the image, class, rank and probability of each candidate of a model."""
     rows = _find_first_candidates(model, images)
     image_ids, class_ids = model.image_numbers[rows], model.top1_ids[rows].astype(np.int64)
-    if best is None:
+    if best_pairs is None:
         return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
-    further = np.flatnonzero(best.ranks <= most_probable)
+    further_rows = np.flatnonzero(best_pairs.ranks <= most_probable)
     is_first = np.isin(
-        encode_pairs(best.image_numbers[further], best.class_ids[further]), encode_pairs(image_ids, class_ids)
+        encode_pairs(best_pairs.image_numbers[further_rows], best_pairs.class_ids[further_rows]),
+        encode_pairs(image_ids, class_ids),
     )
-    further = further[~is_first]
-    image_ids = np.concatenate([image_ids, best.image_numbers[further]])
-    class_ids = np.concatenate([class_ids, best.class_ids[further]])
-    probabilities = np.concatenate([best.top1_probabilities[rows], best.probabilities[further]])
+    further_rows = further_rows[~is_first]
+    image_ids = np.concatenate([image_ids, best_pairs.image_numbers[further_rows]])
+    class_ids = np.concatenate([class_ids, best_pairs.class_ids[further_rows]])
+    probabilities = np.concatenate([best_pairs.top1_probabilities[rows], best_pairs.probabilities[further_rows]])
     order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability
     starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
     sizes = np.diff(starts, append=order.size)

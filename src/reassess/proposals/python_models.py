@@ -78,12 +78,14 @@ def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], 
         function = getattr(module, name)
     except AttributeError as error:
         functions = {key: value for key, value in vars(module).items() if callable(value) and not key.startswith("_")}
-        own = [key for key, value in functions.items() if getattr(value, "__module__", None) == module.__name__]
+        own_functions = [
+            key for key, value in functions.items() if getattr(value, "__module__", None) == module.__name__
+        ]
         raise DataError(
             "import-failed",
             "module does not have this function",
             where=model,
-            allowed=join_first(own, most=5) if own else None,
+            allowed=join_first(own_functions, most=5) if own_functions else None,
             fix=suggest_name(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__

@@ -123,12 +123,12 @@ def write_output_file(
     """
     rows: list[int] = []
     reasons: dict[int, str] = {}
-    moved = 0
+    n_changed = 0
     are_probabilities = True
     for shard in shards.read_all():
         rows += shard.rows.tolist()
         reasons |= shard.reasons
-        moved += shard.n_changed_by_rounding
+        n_changed += shard.n_changed_by_rounding
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
@@ -145,7 +145,7 @@ def write_output_file(
         _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
         scores = outputs.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
-    return len(rows), reasons, moved
+    return len(rows), reasons, n_changed
 
 
 def _write_array(path: Path, parts: Iterator[npt.NDArray[np.float16]], n_rows: int) -> None:

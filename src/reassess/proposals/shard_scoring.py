@@ -47,12 +47,12 @@ def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _
         return
     sample = batches[0][:_IMAGES_PER_PART]
     start = time.perf_counter()
-    first = [decode(row) for row in sample]
+    first_images = [decode(row) for row in sample]
     seconds = (time.perf_counter() - start) / len(sample)
-    rest = [batches[0][len(sample) :], *batches[1:]]
-    takes_long = seconds * sum(map(len, rest)) > _MIN_SECONDS
-    with closing(_decode_ahead(decode, rest, workers if takes_long else 0)) as results:
-        yield first + next(results)
+    remaining_batches = [batches[0][len(sample) :], *batches[1:]]
+    takes_long = seconds * sum(map(len, remaining_batches)) > _MIN_SECONDS
+    with closing(_decode_ahead(decode, remaining_batches, workers if takes_long else 0)) as results:
+        yield first_images + next(results)
         yield from results
 
 
@@ -60,10 +60,10 @@ def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _B
     """Decode batches in processes, a few batches ahead; without workers, in this process."""
     parts = [list(_split_batch(batch)) for batch in batches]
     ahead = _BATCHES_AHEAD * max(map(len, parts), default=1)
-    flat = [part for of_batch in parts for part in of_batch]
+    flat = [part for batch_parts in parts for part in batch_parts]
     with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
-        for of_batch in parts:
-            yield [pixels for _ in of_batch for pixels in next(results)]
+        for batch_parts in parts:
+            yield [pixels for _ in batch_parts for pixels in next(results)]
 
 
 def _split_batch(batch: range) -> Iterable[range]:
@@ -98,9 +98,9 @@ def score_shards(
     done = total - sum(map(len, spans))
     results = decode_batches(Decoder(images, model.transform), list(chain.from_iterable(batches)), workers)
     with closing(results):
-        for number, of_shard in zip(pending, batches, strict=True):
+        for number, shard_batches in zip(pending, batches, strict=True):
             parts = []
-            for rows, result in zip(of_shard, results, strict=False):  # further results are for later shards
+            for rows, result in zip(shard_batches, results, strict=False):  # further results are for later shards
                 parts.append(_score_batch(model, images, rows, result, n_outputs, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
@@ -117,18 +117,20 @@ def _score_batch(
 ) -> Shard:
     """Compute the scores of a decoded batch, as a part of a shard."""
     reasons = {row: decoded for row, decoded in zip(rows, decoded_images, strict=True) if isinstance(decoded, str)}
-    read = [row for row in rows if row not in reasons]
+    read_rows = [row for row in rows if row not in reasons]
     pixels = [decoded for decoded in decoded_images if not isinstance(decoded, str)]
     scores = model.compute_scores(pixels) if pixels else np.empty((0, n_outputs))
-    names = [images.names[row] for row in read]
+    names = [images.names[row] for row in read_rows]
     with at(model.name):
-        check_shape(scores, (len(read), n_outputs), value_name="the scores, which was another one before")
+        check_shape(scores, (len(read_rows), n_outputs), value_name="the scores, which was another one before")
         _refuse_nan(scores, names)
         outputs.check_score_kind(scores, names)
-        kept = outputs.to_stored_scores(scores)
-        halves = _to_float16(kept, names)
-    moved = int(np.count_nonzero(outputs.find_best_columns(halves) != outputs.find_best_columns(kept)))
-    return Shard(np.array(read, np.int64), halves, reasons, moved)
+        stored_scores = outputs.to_stored_scores(scores)
+        rounded_scores = _to_float16(stored_scores, names)
+    n_changed = int(
+        np.count_nonzero(outputs.find_best_columns(rounded_scores) != outputs.find_best_columns(stored_scores))
+    )
+    return Shard(np.array(read_rows, np.int64), rounded_scores, reasons, n_changed)
 
 
 def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
@@ -148,8 +150,8 @@ def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
 def _to_float16(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
     """Convert scores to float16, and raise `DataError` if a score is too large."""
     with np.errstate(over="ignore"):
-        halves = scores.astype(np.float16)
-    too_large = (np.isinf(halves) & np.isfinite(scores)).any(axis=1)
+        rounded_scores = scores.astype(np.float16)
+    too_large = (np.isinf(rounded_scores) & np.isfinite(scores)).any(axis=1)
     if too_large.any():
         row = int(np.argmax(too_large))
         raise DataError(
@@ -160,4 +162,4 @@ def _to_float16(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[n
             found=float(scores[row, np.argmax(np.abs(scores[row]))]),
             fix="change the model to return smaller scores, such as probabilities",
         )
-    return halves
+    return rounded_scores

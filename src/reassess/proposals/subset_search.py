@@ -121,11 +121,11 @@ def _measure_greedy_search(pairs: ProposedPairs, valid: ProposedPairs) -> Subset
         remaining = np.flatnonzero(~subset)
         counts = [(growing_hits.count_with(model), growing.count_with(model)) for model in remaining.tolist()]
         gains = [(new_hits - hits + _PSEUDO_HITS) / (count - candidates + 1) for new_hits, count in counts]
-        best = int(np.argmax(gains))
-        hits, candidates = counts[best]
-        subset[remaining[best]] = True
+        best_row = int(np.argmax(gains))
+        hits, candidates = counts[best_row]
+        subset[remaining[best_row]] = True
         for pairs_of_subset in (growing, growing_hits):
-            pairs_of_subset.add(int(remaining[best]))
+            pairs_of_subset.add(int(remaining[best_row]))
         chain.append((subset.copy(), hits, candidates))
     subsets, all_hits, all_candidates = zip(*chain, strict=True)
     return SubsetSearch(

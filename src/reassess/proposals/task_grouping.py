@@ -227,8 +227,12 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
 
     def count_common(class_ids: _Ints) -> _Ints:
         """Count the images of each pair of classes."""
-        at = np.searchsorted(classes, class_ids)
-        return np.asarray(together[at][:, at].toarray() if table is None else table[np.ix_(at, at)])
+        columns_of_classes = np.searchsorted(classes, class_ids)
+        return np.asarray(
+            together[columns_of_classes][:, columns_of_classes].toarray()
+            if table is None
+            else table[np.ix_(columns_of_classes, columns_of_classes)]
+        )
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the Jaccard distance of each pair of classes."""

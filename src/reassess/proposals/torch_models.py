@@ -38,14 +38,14 @@ def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) 
     except RuntimeError as error:
         needed = set(model.state_dict())
         missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
-        found = (
+        key_differences = (
             f"missing: {join_first(missing, most=3) or 'none'}; unexpected: {join_first(unexpected, most=3) or 'none'}"
         )
         raise DataError(
             "wrong-weights",
             "weights do not fit this model",
             where=path,
-            found=found if missing or unexpected else str(error).splitlines()[-1].strip(),
+            found=key_differences if missing or unexpected else str(error).splitlines()[-1].strip(),
             fix="use the model that the weights were trained for",
         ) from error
     return model

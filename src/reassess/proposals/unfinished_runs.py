@@ -64,17 +64,19 @@ def _format_value(value: object) -> str:
     return "none" if value is None else json.dumps(value)
 
 
-def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+def describe_image_changes(
+    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]]
+) -> Iterator[str]:
     """Describe the differences between two sets of images, by size and time of their files."""
     kinds = {
-        "changed": [image for image in now if image in before and now[image] != before[image]],
-        "new": [image for image in now if image not in before],
-        "missing": [image for image in before if image not in now],
+        "changed": [image for image in current if image in recorded and current[image] != recorded[image]],
+        "new": [image for image in current if image not in recorded],
+        "missing": [image for image in recorded if image not in current],
     }
     for kind, names in kinds.items():
         if names:
             yield f"{count_noun(len(names), 'image')} {kind}: {join_first(names, most=3)}"
-    if list(before) != list(now) and not any(kinds.values()):
+    if list(recorded) != list(current) and not any(kinds.values()):
         yield "images are in another order"
 
 
@@ -175,19 +177,19 @@ class UnfinishedRun:
 
     def _start_or_continue(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
         """Start a new run, or check that the interrupted run has the same settings and images."""
-        now = {name: images.stamp(row) for row, name in enumerate(images.names)}
+        current = {name: images.stamp(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD_FILE).exists():
-            before = read_image_record(self.folder / _IMAGES_FILE)
+            recorded = read_image_record(self.folder / _IMAGES_FILE)
             changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), settings)]
-            renewed = [] if changes else _find_changed_without_scores(before, now, shards)
+            renewed_rows = [] if changes else _find_changed_without_scores(recorded, current, shards)
             changes += describe_image_changes(
-                before | {images.names[row]: now[images.names[row]] for row in renewed}, now
+                recorded | {images.names[row]: current[images.names[row]] for row in renewed_rows}, current
             )
             if not changes:
-                if renewed:
+                if renewed_rows:
                     for model_shards in shards:
-                        model_shards.remove_with_rows(renewed)
-                    self._write_images(now)
+                        model_shards.remove_with_rows(renewed_rows)
+                    self._write_images(current)
                 return
             if self._has_shards():  # without finished shards, nothing is lost
                 raise DataError(
@@ -201,15 +203,17 @@ class UnfinishedRun:
         if (self.folder / _SHARDS_FOLDER).is_dir():
             shutil.rmtree(self.folder / _SHARDS_FOLDER)
         (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
-        self._write_images(now)
+        self._write_images(current)
         _write_json(self.folder / _RECORD_FILE, settings)
 
-    def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
+    def _write_images(self, stamps_by_image: Mapping[str, tuple[int, int]]) -> None:
         """Write the table of images, with the size and time of each file."""
         import polars as pl
 
-        stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
-        write_table(self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
+        stamps = zip(("size", "changed"), np.array(list(stamps_by_image.values())).T, strict=True)
+        write_table(
+            self.folder / _IMAGES_FILE, pl.DataFrame({"image": list(stamps_by_image), **dict(stamps)}), force=True
+        )
 
     def _check_folder(self) -> None:
         """Raise `DataError` if the folder is a file, or contains other files."""
@@ -231,12 +235,12 @@ class UnfinishedRun:
 
 
 def _find_changed_without_scores(
-    before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
+    recorded: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
 ) -> list[int]:
     """Find rows of changed images that have no scores yet."""
-    if list(before) != list(now):
+    if list(recorded) != list(current):
         return []
-    changed = {row for row, name in enumerate(now) if now[name] != before[name]}
+    changed = {row for row, name in enumerate(current) if current[name] != recorded[name]}
     return sorted(changed.difference(*(model_shards.find_rows_with_scores(changed) for model_shards in shards)))
 
 

@@ -83,7 +83,7 @@ class ImageModel:
     --------
     >>> from PIL import Image
     >>> model = ImageModel("light", lambda images: np.array([[np.asarray(image).mean()] for image in images]))
-    >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
+    >>> model.compute_scores([np.full((8, 8, 3), 200, np.uint8)])
     array([[200.]])
     """
 

@@ -80,7 +80,7 @@ def test_stricter_rule_uses_at_least_as_many_votes(random_rows: list[tuple[int, 
     never = replay(votes, rules[-1], seed=seed)[0]
     assert (never.n_used_votes == len(votes)).all()
     assert not never.n_changed.any()
-    assert never.share_of_votes_used == never.labels_in_common == 1
+    assert never.share_of_votes_used == never.label_jaccard_index == 1
 
 
 @given(rows)
@@ -140,7 +140,7 @@ def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original
     for result, (_, share, changed, common) in zip(replays, table, strict=True):
         assert result.share_of_votes_used == pytest.approx(share, abs=0.0006)
         assert result.n_changed.mean() == pytest.approx(changed, abs=3 * result.n_changed.std() + 1)
-        assert result.labels_in_common == pytest.approx(common, abs=0.002)
+        assert result.label_jaccard_index == pytest.approx(common, abs=0.002)
         assert (result.n_votes, result.n_questions) == (924_810, 184_962)
 
 

@@ -270,7 +270,7 @@ def _run_default_method(
         reason = "all items with votes are golden, and em would repeat the golden answers"
         return _run_method("calibrated", votes, options | {"experts": experts}, reason)
     truths = votes.answers if are_answers else VALIDITY
-    truth = expert_truth(experts, truths, at_least=at_least).values
+    truth = expert_truth(experts, truths, at_least=at_least).truth_ids
     methods: dict[str, Callable[[Votes, Votes], Posterior]] = {
         "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
         "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
@@ -302,12 +302,17 @@ def _warn_if_calibrated_is_unreliable(
     if result.model is not None:
         model = result.model
 
-        def apply(votes: Votes) -> tuple[RaterModel, Posterior]:
+        def apply_model(votes: Votes) -> tuple[RaterModel, Posterior]:
             """Compute the posterior of some votes with the fixed rater model."""
             return model, posterior(votes, model)
 
         warn_if_unreliable(
-            votes, apply(votes)[1], item_truth, apply, method="calibrated", cross_validate=lambda: cross_validation
+            votes,
+            apply_model(votes)[1],
+            item_truth,
+            apply_model,
+            method="calibrated",
+            cross_validate=lambda: cross_validation,
         )
 
 
@@ -315,12 +320,12 @@ def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str
     """Explain why ``auto`` chose this method, as a sentence with counts of correct golden items."""
     if not cross_validation.n_folds:
         noun = "golden image" if cross_validation.has_images else "golden item"
-        return f"{count_noun(np.unique(cross_validation.unit_ids).size, noun)} cannot show which method is better"
+        return f"{count_noun(np.unique(cross_validation.cluster_ids).size, noun)} cannot show which method is better"
     loser = "em" if method == "calibrated" else "calibrated"
     first, second = (f"{cross_validation.correctness[each].sum():,.0f}" for each in (method, loser))
     setting = (
         f"in {cross_validation.n_folds}-fold cross-validation on "
-        f"{count_noun(cross_validation.unit_ids.size, 'golden item')}"
+        f"{count_noun(cross_validation.cluster_ids.size, 'golden item')}"
     )
     result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
     if method == "calibrated":

@@ -149,7 +149,8 @@ def find_dependent_raters(votes: Votes) -> Dependence:
     error. The squared standard error is the larger of two values: the variance if all items were independent, and the
     sum over images of the squared excess, because questions about the same image are dependent.
 
-    Some items are harder than others for everyone, so all pairs agree more than the matrices predict. Therefore
+    Some items are harder than others for everyone, so all pairs agree more than the matrices predict. So each excess is
+    compared with the median excess:
 
         z = (excess - median excess of all pairs) / spread,
 

@@ -54,7 +54,7 @@ def simple_rules(
     """Measure the precision and recall of rules without a rater model."""
     rules: list[tuple[str, Rule]] = []
     if rater_golden is not None and not rater_golden.is_anonymous:
-        pair_votes = _select_golden_pairs(rater_golden, golden)
+        pair_votes = _select_votes_on_golden(rater_golden, golden)
         rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
         if pair_votes.counts_by_rater()[:, 1:-1].any():
             rules.append(("rater_golden", measure_rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
@@ -65,7 +65,7 @@ def simple_rules(
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
-def _select_golden_pairs(votes: Votes, golden: Golden) -> Votes:
+def _select_votes_on_golden(votes: Votes, golden: Golden) -> Votes:
     """Select votes on golden pairs; without invalid pairs that no rater voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(match_images(votes.images, golden.questions.images) >= 0))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import fallback_matrix, row_shares, to_kernel_layout, typical_matrix, vote_codes
+from reassess.aggregation.em import fallback_matrix, row_shares, to_kernel_layout, typical_confusion_matrix, vote_codes
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     Floats,
@@ -34,7 +34,8 @@ def calibrate(
     `truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row of a
     rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
     together. So a rater with few golden answers has about the mean matrix, and a rater with many answers has their own.
-    The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in `typical_matrix`.
+    The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in
+    `typical_confusion_matrix`.
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
@@ -54,7 +55,7 @@ def calibrate(
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        base_matrix=typical_matrix(default_answer_weights(golden_votes, truths)),
+        base_matrix=typical_confusion_matrix(default_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )

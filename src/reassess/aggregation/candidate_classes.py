@@ -19,7 +19,7 @@ from reassess.aggregation.em import (
     ExpectedCounts,
     row_shares,
     run_em,
-    typical_matrix,
+    typical_confusion_matrix,
     warn_unless_converged,
 )
 from reassess.aggregation.em_inputs import Floats, check_em_inputs, no_golden_votes_error
@@ -126,7 +126,7 @@ class CandidateSteps:
 
     def run_e_step(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
         """Run the E-step: update the posterior of each pair, and return the expected counts."""
-        posterior, log_likelihood = self.posterior(parameters)
+        posterior, log_likelihood = self.compute_posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
         return replace(
@@ -164,7 +164,7 @@ class CandidateSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
+    def compute_posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
         """Compute the posterior of each pair, shape (P,), and the log likelihood of the votes."""
         pairs = self.candidate_votes
         with np.errstate(divide="ignore"):
@@ -234,7 +234,7 @@ def fit_many_classes(
     added, start = np.full((answers, answers), float(smoothing)), None
     if pooling:
         one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=("all raters",))
-        typical = added + pooling * typical_matrix(np.eye(answers))
+        typical = added + pooling * typical_confusion_matrix(np.eye(answers))
         mean_steps = CandidateSteps(CandidateVotes.from_votes(one_rater, pinned), typical, pooling / answers)
         start = _run_em_on_candidates(mean_steps, None, max_iterations).posterior
         added = added + pooling * mean_steps.mean_matrix(start)
@@ -274,7 +274,7 @@ def calibrate_on_candidates(
     raters = raters[golden_votes.rater_ids[has_truth]]
     cells = truth[golden_votes.item_ids[has_truth]] * answers + golden_votes.answer_ids[has_truth]
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
-    added = smoothing + pooling * row_shares(totals + pooling * typical_matrix(np.eye(answers)), smoothing)
+    added = smoothing + pooling * row_shares(totals + pooling * typical_confusion_matrix(np.eye(answers)), smoothing)
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own_cells = (raters * answers**2 + cells)[raters >= 0]
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=answers), pooling / answers)
@@ -284,7 +284,7 @@ def calibrate_on_candidates(
         _count_occurrences(pairs.row_codes, own_cells // answers),
         prior,
     )
-    values, likelihood = steps.posterior(parameters)
+    values, likelihood = steps.compute_posterior(parameters)
     return CandidateFit(pairs, values, prior, np.array([likelihood]), has_converged=True)
 
 
@@ -296,5 +296,5 @@ def _count_occurrences(ids: Ints, values: Ints) -> Floats:
 
 
 def _sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: int) -> Floats:
-    """Sum the weights of each id from 0 to `n_ids`; float64, shape (size,)."""
+    """Sum the weights of each id from 0 to `n_ids`; float64, shape (n_ids,)."""
     return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)

@@ -145,7 +145,7 @@ class Curve:
         """Compute 95 % intervals by percentile bootstrap over images; all pairs of an image are drawn together.
 
         Precision is undefined in a replicate without kept pairs, and recall in a replicate without valid pairs. The
-        interval is then that of the other replicates.
+        interval then uses only the other replicates.
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions

@@ -19,7 +19,7 @@ from reassess.aggregation.em import (
     split_into_blocks,
     sum_parts_in_order,
     to_kernel_layout,
-    typical_matrix,
+    typical_confusion_matrix,
     warn_unless_converged,
 )
 from reassess.aggregation.em_inputs import (
@@ -226,7 +226,9 @@ class _Fitter:
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_POOLED_RATERS)
             mean_start = None if start_model is None else _with_one_matrix(start_model, start_model.fallback_matrix)
-            mean_model = self._run_em(one_rater, self.pooling * typical_matrix(self.answer_weights), mean_start).model
+            mean_model = self._run_em(
+                one_rater, self.pooling * typical_confusion_matrix(self.answer_weights), mean_start
+            ).model
             mean = mean_model.matrices_of(_POOLED_RATERS)[0]
             pseudo_votes = self.pooling * mean
             start_model = start_model or _with_one_matrix(mean_model, mean)

@@ -10,8 +10,9 @@ matrices, m[t, a] the mean matrix, K the pooling, s the smoothing.
   (K / T) log p[t]. The two sums are the log density of Dirichlet priors, up to a constant. The objective never
   decreases. The likelihood term of a pinned item is the mean of log(p times pi) over its fixed posterior. If the prior
   is fixed, the last sum is omitted.
-- Mean matrix: the same EM fits it first, with all votes as votes of one rater, and `typical_matrix` in place of m. Then
-  m is fixed, and EM for separate raters starts from it. So the priors do not change while the objective is maximized.
+- Mean matrix: the same EM fits it first, with all votes as votes of one rater, and `typical_confusion_matrix` in place
+  of m. Then m is fixed, and EM for separate raters starts from it. So the priors do not change while the objective is
+  maximized.
 
 With K = 0 and s = 0 this is the published method. It overfits small data: with only a few votes per cell of a matrix,
 it may assign most items to one truth. Pooling prevents this. It gives each row of a rater's matrix K votes before the
@@ -133,13 +134,13 @@ def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floa
     return shares
 
 
-def typical_matrix(answer_weights: Floats) -> Floats:
+def typical_confusion_matrix(answer_weights: Floats) -> Floats:
     """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
 
     `answer_weights`, shape (answers, truths), is the weight of each answer for each truth. The matrix has shape
     (truths, answers).
 
-    >>> typical_matrix(np.eye(2)).tolist()
+    >>> typical_confusion_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
     """
     return (row_shares(answer_weights.T, 0.0) + 1 / len(answer_weights)) / 2
@@ -278,8 +279,8 @@ def split_into_blocks(
     is_pinned = np.zeros(0 if pinned_items is None else len(votes.items), np.bool_)
     if pinned_items is not None:
         pinned_items.check(votes, posterior.shape[1])
-        is_pinned[pinned_items.rows] = True
-        posterior[pinned_items.rows] = pinned_items.values
+        is_pinned[pinned_items.item_rows] = True
+        posterior[pinned_items.item_rows] = pinned_items.probabilities
     codes, edges = (
         vote_codes(votes),
         _find_part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),

@@ -78,8 +78,8 @@ def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
 class PinnedItems(Printable):
     """Items whose truth, or whose distribution over truths, is fixed during EM."""
 
-    rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
-    values: Floats  # shape (pinned, truths); each row adds up to 1
+    item_rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
+    probabilities: Floats  # shape (pinned, truths); each row adds up to 1
 
     @classmethod
     def from_truths(
@@ -88,20 +88,20 @@ class PinnedItems(Printable):
         """Pin each item to the truth at position `truth`; an item with truth -1 is not pinned."""
         check_range(truth, -1, n_truths - 1, value_name="truth", where=lambda position: f"pinned item {rows[position]}")
         has_truth = np.asarray(truth) >= 0
-        return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(n_truths)[truth[has_truth]])
+        return cls(item_rows=np.asarray(rows, np.int64)[has_truth], probabilities=np.eye(n_truths)[truth[has_truth]])
 
     def check(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
-        check_shape(self.rows, ("pinned",), value_name="the pinned rows")
-        check_shape(self.values, (self.rows.size, n_truths), value_name="the pinned values")
-        check_range(self.rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
-        if np.unique(self.rows).size < self.rows.size:
-            row = int(np.argmax(np.bincount(self.rows)))
+        check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
+        check_shape(self.probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")
+        check_range(self.item_rows, 0, len(votes.items) - 1, value_name="pinned row", where="position {}".format)
+        if np.unique(self.item_rows).size < self.item_rows.size:
+            row = int(np.argmax(np.bincount(self.item_rows)))
             raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
         check_distribution(
-            self.values,
+            self.probabilities,
             value_name="a pinned item",
-            where=lambda position: votes.describe_item(int(self.rows[position])),
+            where=lambda position: votes.describe_item(int(self.item_rows[position])),
         )
 
 
@@ -144,7 +144,7 @@ def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
 
 
 def _default_answer_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    """Return the weights of answers that are the truths, or no, maybe, yes; else None."""
+    """Return default weights of the answers; None unless they are the truths, or no, maybe, yes."""
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.weights if len(truths) == len(VALIDITY) else None

@@ -25,12 +25,12 @@ _VALIDITY_RULE_START = "valid: "  # the start of a rule for questions
 class ExpertTruth(Printable):
     """The truth of golden items, as the experts' votes decide it."""
 
-    values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
+    truth_ids: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
     rule: str  # how the experts' votes decide the truth
     undecided_items: tuple[str, ...] = ()  # items whose experts' answers do not decide the truth
 
     def __post_init__(self) -> None:
-        freeze(self, "values")
+        freeze(self, "truth_ids")
 
     @property
     def note(self) -> str | None:
@@ -45,7 +45,7 @@ class ExpertTruth(Printable):
         """Return a dict for JSON output."""
         return {
             "rule": self.rule,
-            "items": int(np.count_nonzero(self.values >= 0)),
+            "items": int(np.count_nonzero(self.truth_ids >= 0)),
             "undecided": len(self.undecided_items),
         }
 
@@ -170,15 +170,15 @@ class Golden:
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
         """Keep the questions with raters' votes, or with scores that are not from experts' answers."""
         has_scores = np.logical_and.reduce(
-            [self._find_rated(each) & ~self._find_scored_by_experts(each) for each in scores]
+            [self._are_contained_in(each) & ~self._are_scored_by_experts(each) for each in scores]
         )
-        rows = np.flatnonzero(has_scores | self._find_rated(votes))
+        rows = np.flatnonzero(has_scores | self._are_contained_in(votes))
         if rows.size == len(self):
             return self
         questions = require_questions(take_items(self.questions, rows))
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
-    def _find_rated(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
+    def _are_contained_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
         """Return whether votes or scores contain each question (or its image, if exclusive)."""
         questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
         rows = match_images(questions.images, data.images)[questions.image_ids]
@@ -186,7 +186,7 @@ class Golden:
             rows >= 0 if self.is_exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
         )
 
-    def _find_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
+    def _are_scored_by_experts(self, scores: Scores) -> npt.NDArray[np.bool_]:
         """Return whether each question has a score that was made from experts' answers."""
         rows = find_items(scores.questions, self.questions)
         return (rows >= 0) & (False if scores.is_golden is None else np.append(scores.is_golden, False)[rows])
@@ -273,17 +273,17 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, scored_question
     if experts.classes is not None:
         return _golden_from_classes(experts, scored_questions, at_least)
     truth = expert_truth(experts, at_least=at_least)
-    rows = np.flatnonzero(truth.values >= 0)
-    return Golden(require_questions(take_items(experts.items, rows)), truth.values[rows] == 1, expert_truth=truth)
+    rows = np.flatnonzero(truth.truth_ids >= 0)
+    return Golden(require_questions(take_items(experts.items, rows)), truth.truth_ids[rows] == 1, expert_truth=truth)
 
 
 def _golden_from_classes(experts: Votes, scored_questions: Sequence[Questions], at_least: int | None) -> Golden:
     """Create questions of each golden image with every class; the experts' class is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
-    rows = np.flatnonzero(truth.values >= 0)
+    rows = np.flatnonzero(truth.truth_ids >= 0)
     classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in scored_questions)])
     experts = experts.in_classes(classes)
-    valid_class = experts.class_ids[truth.values[rows]]
+    valid_class = experts.class_ids[truth.truth_ids[rows]]
     if classes.count is None:
         class_ids = np.unique(
             np.concatenate([experts.class_ids, *(each.in_classes(classes).class_ids for each in scored_questions)])

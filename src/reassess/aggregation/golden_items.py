@@ -64,7 +64,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     experts, raters = align_votes(experts, raters)
     truths = default_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
-    return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), expert_truth=truth, truths=truths)
+    return GoldenVotes(raters, np.where(rows >= 0, truth.truth_ids[rows], -1), expert_truth=truth, truths=truths)
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:

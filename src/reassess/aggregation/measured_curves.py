@@ -164,7 +164,7 @@ def out_of_sample_scores(
     *,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Compute the scores of each golden image without its golden answers; None if none were used.
+    """Compute the scores of each golden image without its golden answers; None without golden answers.
 
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
@@ -249,7 +249,7 @@ def _is_method_known(scores: Scores) -> bool:
 
 
 def _uses_golden(scores: Scores) -> bool:
-    """Return whether the recorded method used experts' answers; the scores must record one."""
+    """Return whether the recorded method of the scores used experts' answers."""
     method = METHODS[parse_method(scores.method)[0]]
     return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
 

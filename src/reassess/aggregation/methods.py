@@ -72,7 +72,7 @@ class Aggregation(Printable):
     def scores(self) -> Scores:
         """Scores of the questions: the probability of the last truth or answer.
 
-        They record the method, and the questions or images with experts' answers.
+        The scores record the method, and which questions or images have experts' answers.
         """
         scores = replace(self.posterior.to_scores(self.posterior.truths[-1]), method=self.method)
         if self.expert_votes is None:
@@ -92,8 +92,8 @@ class Aggregation(Printable):
         if experts is None or truth is None or experts.classes is not None:
             return scores
         questions = require_questions(experts.items)
-        is_tie = (truth.values == 0) & (2 * experts.count_support() == experts.sizes)
-        is_open = is_tie | (truth.values < 0)
+        is_tie = (truth.truth_ids == 0) & (2 * experts.count_support() == experts.sizes)
+        is_open = is_tie | (truth.truth_ids < 0)
         is_decided = (match_images(questions.images, scores.images) < 0) & (
             match_images(questions.images, votes.images) < 0
         )
@@ -103,7 +103,7 @@ class Aggregation(Printable):
         return replace(
             scores,
             questions=require_questions(united),
-            values=np.append(scores.values, truth.values[rows] == len(self.posterior.truths) - 1),
+            values=np.append(scores.values, truth.truth_ids[rows] == len(self.posterior.truths) - 1),
             is_golden=None if scores.is_golden is None else np.append(scores.is_golden, np.ones(rows.size, np.bool_)),
         )
 
@@ -175,10 +175,10 @@ def aggregate_by_calibration(
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    item_truth = np.where(rows >= 0, truth.values[rows], -1)
+    item_truth = np.where(rows >= 0, truth.truth_ids[rows], -1)
     if truths_are_answers and has_many_classes(votes):
         fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _count_images_without_votes(votes, fit)
+        facts = _without_votes_fact(votes, fit)
         return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
     values, facts = _convert_to_questions(votes, posterior(votes, model))
@@ -214,15 +214,15 @@ def aggregate_by_em(
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        item_truth[rows[rows >= 0]] = truth.values[rows >= 0]
+        item_truth[rows[rows >= 0]] = truth.truth_ids[rows >= 0]
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
         em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         methods = {"em": lambda _, others: em(experts=others).posterior}
-        cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.values, methods)
+        cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.truth_ids, methods)
         votes = add_golden_votes(votes, golden, np.flatnonzero(item_truth >= 0))
     if truths_are_answers and has_many_classes(votes):
         candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
-        facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _count_images_without_votes(
+        facts = _em_facts(candidate_fit.history, candidate_fit.has_converged) | _without_votes_fact(
             votes, candidate_fit
         )
         check_candidates = partial(
@@ -293,8 +293,8 @@ def _em_facts(history: npt.NDArray[np.float64], has_converged: bool) -> dict[str
     return {"iterations": history.size, "converged": has_converged, "objective": float(history[-1])}
 
 
-def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """Count images without votes, as a fact; without this fact for other items."""
+def _without_votes_fact(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+    """Return the fact "without_votes", the number of images without votes; {} for other items."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.item_starts.size}
 
 
@@ -302,15 +302,15 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 
 
 def _convert_to_questions(
-    votes: Votes, result: Posterior, golden: Votes | None = None
+    votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
     """Convert a posterior over classes to (image, class) questions, and count unrated images."""
     if result.classes is None:
         return result, {}
     has_vote = votes.counts() > 0
     is_rated = votes.sizes > 0
-    if golden is not None:
-        is_rated |= golden.find(votes.items) >= 0
+    if experts is not None:
+        is_rated |= experts.find(votes.items) >= 0
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
     return rated.to_questions(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
@@ -318,7 +318,7 @@ def _convert_to_questions(
 
 def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
     """Warn if all golden items have the same truth."""
-    values = np.unique(truth.values[truth.values >= 0])
+    values = np.unique(truth.truth_ids[truth.truth_ids >= 0])
     if values.size == 1:
         present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
         warnings.warn(

@@ -138,8 +138,8 @@ def relabel(
 ) -> Relabelling:
     """Find the recipe that makes the label sets from the votes.
 
-    It tries each recipe with the original label as one more rater, and without. `label_uncertainty` can then make the
-    label sets again from resampled votes.
+    Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
+    the votes, and make label sets from them.
 
     Parameters
     ----------

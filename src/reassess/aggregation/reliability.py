@@ -150,7 +150,7 @@ def rater_flags(
 def correct_answers(
     truths: Sequence[Id], answers: Sequence[Id], weights: Sequence[float] | None
 ) -> npt.NDArray[np.bool_] | None:
-    """Return which answers are correct for each truth, bool, shape (truths, answers); or None.
+    """Return which answers are correct for each truth; None if a truth has no correct answer.
 
     For invalid and valid, these are the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is
     always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
@@ -167,7 +167,7 @@ def correct_answers(
 class _RaterMeasure:
     """A rater's confusion counts and information, on items whose truth is known."""
 
-    confusion: Floats
+    confusion_counts: Floats
     information: Information
     has_few_votes: bool  # too few votes on a truth, or too few images
 
@@ -230,7 +230,7 @@ def _measure_raters(
         information = measure_information(counts, items, draws)
         yield (
             votes.raters[row],
-            _RaterMeasure(confusion=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),
+            _RaterMeasure(confusion_counts=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),
         )
 
 
@@ -301,10 +301,12 @@ def _make_raters(
         yield Rater(
             rater=name,
             answer_counts=answers,
-            confusion_counts=empty if measure is None else measure.confusion,
+            confusion_counts=empty if measure is None else measure.confusion_counts,
             correct=None
             if measure is None or is_correct is None
-            else Proportion(hits=round(measure.confusion[is_correct].sum()), n=round(measure.confusion.sum())),
+            else Proportion(
+                hits=round(measure.confusion_counts[is_correct].sum()), n=round(measure.confusion_counts.sum())
+            ),
             information=None if measure is None else measure.information,
             self_agreement=self_agreement.get(name),
             seconds=None if row is None or votes.seconds is None else _mean_and_median(votes.seconds[votes_of[row]]),

@@ -40,7 +40,7 @@ class StopReplay(Printable):
         return float(self.n_used_votes.mean()) / self.n_votes
 
     @property
-    def labels_in_common(self) -> float:
+    def label_jaccard_index(self) -> float:
         """Jaccard index of the labels from all votes and from used votes, the mean over orders."""
         n_in_either = self.n_labels_in_common + self.n_changed
         return float(
@@ -59,7 +59,7 @@ class StopReplay(Printable):
             "votes": self.n_votes,
             "questions": self.n_questions,
             "share_taken": self.share_of_votes_used,
-            "labels_in_common": self.labels_in_common,
+            "labels_in_common": self.label_jaccard_index,
             "taken": self.n_used_votes.tolist(),
             "changed": self.n_changed.tolist(),
             "kept": self.n_labels_in_common.tolist(),

@@ -63,7 +63,7 @@ class GoldenCrossValidation:
     """Results of a cross-validation of methods on golden items."""
 
     correctness: Mapping[str, _Floats]  # by method: whether each golden item is correct, 0 to 1, shape (golden items,)
-    unit_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
+    cluster_ids: npt.NDArray[np.int64]  # image of each golden item, or the plain item itself, shape (golden items,)
     n_folds: int  # 0 if there are too few images or items
     has_images: bool
 
@@ -72,7 +72,7 @@ class GoldenCrossValidation:
 
         The lead is the number of correct items, and the standard error is that of paired differences over images.
         """
-        differences = np.bincount(self.unit_ids, self.correctness[method] - self.correctness[baseline])
+        differences = np.bincount(self.cluster_ids, self.correctness[method] - self.correctness[baseline])
         lead, units = differences.sum(), differences.size
         # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
         return bool(
@@ -91,23 +91,23 @@ def cross_validate_on_golden(
 ) -> GoldenCrossValidation:
     """Cross-validate methods and the majority on golden items.
 
-    `truth` is the truth of each item of `experts`, or -1. A method takes the votes on the golden items of a fold, and
-    the golden answers of the other folds.
+    A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds. `truth`
+    is the position of each item's truth, or -1 if it is unknown.
     """
     rows = np.flatnonzero(
         (truth >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
-    units = _rank_units_by_name(experts)
-    distinct_units, unit_ids = np.unique(units[rows], return_inverse=True)
+    units = _rank_clusters_by_name(experts)
+    distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
     folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
     if folds < _MIN_GOLDEN_UNITS:
-        return GoldenCrossValidation(correct, unit_ids, 0, bool(experts.images))
+        return GoldenCrossValidation(correct, cluster_ids, 0, bool(experts.images))
     fold = split_into_folds(distinct_units.size, folds)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
             others = experts.without_items(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
-            out_positions = np.flatnonzero(fold[unit_ids] == number)
+            out_positions = np.flatnonzero(fold[cluster_ids] == number)
             fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out_positions])))
             fold_truth = truth[rows[out_positions]]
             for name, method in methods.items():
@@ -115,7 +115,7 @@ def cross_validate_on_golden(
             correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
                 np.arange(out_positions.size), fold_truth
             ]
-    return GoldenCrossValidation(correct, unit_ids, folds, bool(experts.images))
+    return GoldenCrossValidation(correct, cluster_ids, folds, bool(experts.images))
 
 
 def warn_if_unreliable(
@@ -273,7 +273,7 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
-def _rank_units_by_name(votes: Votes) -> npt.NDArray[np.int64]:
+def _rank_clusters_by_name(votes: Votes) -> npt.NDArray[np.int64]:
     """Return the rank by name of each item's image (or plain item), which ignores row order."""
     if isinstance(votes.items, Questions):
         return _rank_names(votes.items.images)[votes.items.image_ids]
@@ -288,7 +288,7 @@ def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
-    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_units_by_name(votes)]
+    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_clusters_by_name(votes)]
     rater_folds = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
     folds = (item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % _N_FOLDS
     log_sum = 0.0

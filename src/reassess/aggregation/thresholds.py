@@ -117,7 +117,7 @@ class Goal:
 
 @dataclass(frozen=True, repr=False)
 class OperatingPoint(Printable):
-    """A chosen threshold, its precision and recall, and the labels it gives."""
+    """A chosen threshold, its precision and recall, and the number of labels at it."""
 
     point: Point
     # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from reassess.aggregation.calibration import model_from_counts
-from reassess.aggregation.em import typical_matrix
+from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 # Weights of no, maybe and yes for invalid and valid.
@@ -31,7 +31,7 @@ def current_model(
         raters=raters,
         truths=VALIDITY,
         answers=KNOWN_ANSWERS,
-        base_matrix=typical_matrix(_SHARES),
+        base_matrix=typical_confusion_matrix(_SHARES),
     )
 
 
@@ -44,7 +44,7 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
     for truth, label in pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
-    typical = typical_matrix(np.eye(2))
+    typical = typical_confusion_matrix(np.eye(2))
     model = model_from_counts(
         table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )

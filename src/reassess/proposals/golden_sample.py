@@ -174,13 +174,14 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def missing(total: int) -> float:
+    def count_missing(total: int) -> float:
         """Return how many questions are missing if `total` images are drawn."""
         return n_questions - float(_spread_evenly(total, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
+    enough = bisect_left(totals, True, key=lambda total: count_missing(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
-        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), stratum_sizes
+        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(count_missing(total)), -total)),
+        stratum_sizes,
     )
 
 

@@ -45,7 +45,7 @@ class ImageNumbers:
         return numbers
 
     @property
-    def positions(self) -> _Ints:
+    def candidate_positions(self) -> _Ints:
         """Position of each number in the order of the candidates; sorted by key if no image is known."""
         places = np.arange(len(self.names))
         if not self.are_known:

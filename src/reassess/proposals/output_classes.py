@@ -164,7 +164,7 @@ class OutputClasses:
             raise_if_out_of_range(scores, names)
 
     def to_stored_scores(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Convert the scores of outputs to the scores that are stored.
+        """Convert a model's scores to stored scores: without non-classes, and summed by class.
 
         In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
         become 0. Other scores stay as they are; but if outputs are summed, all rows are probabilities if the first

@@ -120,7 +120,7 @@ def find_golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     )
     used_rows = np.flatnonzero(image_numbers[golden_questions.image_ids] >= 0)
     is_valid, image = golden.is_valid[used_rows], golden_questions.image_ids[used_rows]
-    _check_has_valid(is_valid, len(golden_questions.images))
+    _check_has_valid_question(is_valid, len(golden_questions.images))
 
     pair_rows = questions.find(rows[image], golden_questions.class_ids[used_rows])
     number_of = np.full(len(questions.images), -1)
@@ -163,7 +163,7 @@ def _take_pairs(pairs: ProposedPairs, rows: _Ints) -> ProposedPairs:
     return ProposedPairs(pairs.is_proposed[rows] & is_pair, pairs.is_sent[rows] & is_pair)
 
 
-def _check_has_valid(is_valid: _Bools, n_images: int) -> None:
+def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:
     """Raise `DataError` if models predict no golden image, or no golden question is valid."""
     if not is_valid.size:
         raise DataError(

@@ -51,13 +51,13 @@ class _ImageTable:
 
     @classmethod
     def from_models(cls, models: Sequence[JoinedModel], numbering: ImageNumbers, labels: LabelSets) -> "_ImageTable":
-        """Create the table of numbered images, in the order of the candidates.
+        """Create the table of all numbered images from the models' predictions and original labels.
 
         A model sends an image if its first class differs from the original label or is not a class. It sends an image
         without an original label if its first class is a class.
         """
         original = np.full(len(numbering.names), -1)
-        original[numbering.positions[numbering.number_images(labels.images)]] = labels.indices
+        original[numbering.candidate_positions[numbering.number_images(labels.images)]] = labels.indices
         predicts, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
         for column, model in enumerate(models):
             rows = np.flatnonzero(model.image_numbers >= 0)
@@ -65,7 +65,7 @@ class _ImageTable:
             predicts[at, column] = True
             sends[at, column] = model.top1_ids[rows] != original[at]
         return cls(
-            tuple(numbering.names[number] for number in np.argsort(numbering.positions).tolist()),
+            tuple(numbering.names[number] for number in np.argsort(numbering.candidate_positions).tolist()),
             original,
             predicts,
             sends,
@@ -164,7 +164,7 @@ def propose(
         for name, predictions in _iterate_models(models)
     ]
     _check_model_names([model.name for model in unordered])
-    places = numbering.positions
+    places = numbering.candidate_positions
     joined_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
     images = _ImageTable.from_models(list(joined_models.values()), numbering, labels)
     to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted

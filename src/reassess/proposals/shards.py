@@ -57,7 +57,7 @@ class Shards:
         """Number of shards of a complete run."""
         return -(-self.n_images // self.shard_size)
 
-    def rows(self, number: int) -> range:
+    def rows_of_shard(self, number: int) -> range:
         """Return the rows of the images in a shard."""
         return range(self.n_images)[number * self.shard_size : (number + 1) * self.shard_size]
 
@@ -119,7 +119,7 @@ class Shards:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
                     shard = _make_shard(arrays)
-                fits = shard.is_complete(self.rows(number), self.n_outputs)
+                fits = shard.is_complete(self.rows_of_shard(number), self.n_outputs)
             except Exception as error:  # zipfile and numpy raise many types of errors for damaged files
                 raise self._damaged_error(path) from error
         if not fits:

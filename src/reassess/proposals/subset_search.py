@@ -60,7 +60,7 @@ class SubsetSearch:
 
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
-    """Measure subsets of models: all subsets of up to 20 models, else a greedy order."""
+    """Measure all subsets of up to 20 models; of more models, only subsets in a greedy order."""
     pairs, valid = find_sent_pairs(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid)
@@ -167,7 +167,7 @@ class SubsetMeter:
         )
 
     def __call__(self, subset: _Bools) -> ModelSubset:
-        """Measure a subset of models, bool of shape (K,)."""
+        """Measure recall, precision and candidates of a subset of models, bool of shape (K,)."""
         proposed = self._golden.pairs.are_proposed_by(subset)
         hits = int(np.count_nonzero(proposed & self._golden.is_valid))
         return ModelSubset(

@@ -97,7 +97,7 @@ def make_tasks(
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
         questions = _remove_golden(questions, golden)
-    distances, explain = _image_distances(questions) if hierarchy is None else _hierarchy_distances(hierarchy)
+    distances, explain_task = _image_distances(questions) if hierarchy is None else _hierarchy_distances(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -109,7 +109,7 @@ def make_tasks(
             continue
         parts = _split_into_tasks(classes, distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
-        groups += [(image, part, explain(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
+        groups += [(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
     return _tasks_from_groups(questions, groups)
 
 
@@ -123,7 +123,7 @@ def _remove_golden(questions: Questions, golden: Votes) -> Questions:
 
 
 def _tasks_from_groups(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:
-    """Create tasks from groups of an image, its class ids, and the reason."""
+    """Create tasks from groups; a group is an image number, class ids and a reason."""
     sizes = np.array([part.size for _, part, _ in groups], np.int64)
     none = np.empty(0, np.int64)
     return Tasks(
@@ -200,12 +200,12 @@ def _hierarchy_distances(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
         np.fill_diagonal(shared, shared.max())
         return np.asarray(shared.max() - shared)
 
-    def explain(class_ids: _Ints) -> str:
+    def explain_task(class_ids: _Ints) -> str:
         """Name the lowest common parent of the classes."""
         common = _common_prefix([hierarchy.path(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
-    return distances, explain
+    return distances, explain_task
 
 
 def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -240,12 +240,12 @@ def _image_distances(questions: Questions) -> tuple[_Distances, _Explain]:
         images = common.diagonal()
         return np.asarray(1 - common / (images[:, None] + images - common))
 
-    def explain(class_ids: _Ints) -> str:
+    def explain_task(class_ids: _Ints) -> str:
         """Describe on how many images the classes of a task appear together."""
         images = int(count_common(class_ids).min())
         return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
-    return distances, explain
+    return distances, explain_task
 
 
 def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes: int) -> float:

@@ -80,7 +80,7 @@ def unasked_candidates(
         parts.append(pairs)
         names.append(name)
     check_unique(names, thing="a model")
-    return _merge_and_sort(names, np.concatenate(parts), numbering, labels.classes)
+    return _merge_and_sort_pairs(names, np.concatenate(parts), numbering, labels.classes)
 
 
 def _find_unasked_pairs(
@@ -108,7 +108,7 @@ def _find_unasked_pairs(
     return rows[new_rows], pairs
 
 
-def _merge_and_sort(
+def _merge_and_sort_pairs(
     models: list[str], pairs: npt.NDArray[np.void], numbering: ImageNumbers, classes: Classes
 ) -> Candidates:
     """Merge equal pairs of several models, and sort them, most informative first."""
@@ -126,7 +126,14 @@ def _merge_and_sort(
     )
     probability = np.nan_to_num(unordered.mean_probabilities, nan=-1)
     order = np.lexsort(
-        (class_id, numbering.positions[image], mean_rank, -probability, -model_count, -unordered.rank_one_counts)
+        (
+            class_id,
+            numbering.candidate_positions[image],
+            mean_rank,
+            -probability,
+            -model_count,
+            -unordered.rank_one_counts,
+        )
     )
     place = np.argsort(order)
     questions = Questions(tuple(numbering.names), _to_int32(image[order]), _to_int32(class_id[order]), classes)

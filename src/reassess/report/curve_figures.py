@@ -130,13 +130,13 @@ def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, for
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
     for i, (file, file_replays) in enumerate(replays.items()):
         colour = _STOP_COLOURS[i % len(_COLOURS)]
-        at = np.array([(100 * replay.share_of_votes_used, 100 * replay.labels_in_common) for replay in file_replays])
+        at = np.array([(100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index) for replay in file_replays])
         at = at[np.argsort(at[:, 0])]
         drawing.line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
             drawing.name(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
-            point = np.array([[100 * replay.share_of_votes_used, 100 * replay.labels_in_common]])
+            point = np.array([[100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index]])
             drawing.name(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
     first = next(iter(replays.values()))[0]
     drawing.axes.set(

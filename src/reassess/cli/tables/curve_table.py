@@ -141,7 +141,7 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "share_taken": replay.share_of_votes_used,
             "questions_changed": float(replay.n_changed.mean()),
             "images_changed": float(replay.n_changed_images.mean()),
-            "labels_in_common": replay.labels_in_common,
+            "labels_in_common": replay.label_jaccard_index,
         }
         for file, each in replays.items()
         for replay in each
@@ -155,7 +155,7 @@ def _replay_row(replay: StopReplay) -> list[str]:
         _bounds(replay.rule),
         format_percent(replay.share_of_votes_used),
         *counts,
-        format_percent(replay.labels_in_common),
+        format_percent(replay.label_jaccard_index),
     ]
 
 

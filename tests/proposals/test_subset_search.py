@@ -27,7 +27,7 @@ def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: boo
     assert (len(found.n_hits), found.is_exact) == (2**models - 1 if exact else models, exact)
     for row in range(len(found.n_hits)):
         subset = found.subset_of_row(row)
-        assert (found.n_candidates[row], found.n_hits[row], found.sizes[row]) == (
+        assert (found.n_candidates[row], found.n_hits[row], found.subset_sizes[row]) == (
             pairs.count_proposed_by(subset),
             valid.count_proposed_by(subset),
             subset.sum(),

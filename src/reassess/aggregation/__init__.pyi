@@ -26,7 +26,7 @@ from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
-from .measured_curves import recompute as recompute
+from .measured_curves import recompute_scores as recompute_scores
 from .methods import Aggregation as Aggregation
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import original_votes as original_votes

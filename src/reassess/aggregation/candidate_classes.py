@@ -135,9 +135,11 @@ class CandidateSteps:
             largest_change=np.array([change]),
         )
 
-    def run_m_step(self, votes: Floats, items: Floats) -> _CellParameters:
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _CellParameters:
         """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
-        return self.estimate_parameters(votes, self._sum_by_row(votes), row_shares(items, self.pseudo_items))
+        return self.estimate_parameters(
+            expected_votes, self._sum_by_row(expected_votes), row_shares(expected_items, self.pseudo_items)
+        )
 
     def estimate_parameters(self, cell_counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
         """Estimate the parameters from counts per cell and per row of the matrices."""
@@ -177,7 +179,7 @@ class CandidateSteps:
 
     def mean_matrix(self, posterior: Floats) -> Floats:
         """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
-        counts = self.candidate_votes.expected_counts(posterior).votes[0]
+        counts = self.candidate_votes.expected_counts(posterior).expected_votes[0]
         totals = _sum_by_id(
             self.candidate_votes.cell_codes % self.candidate_votes.n_answers**2,
             counts,
@@ -249,7 +251,7 @@ def _run_em_on_candidates(steps: CandidateSteps, start_posterior: Floats | None,
     """Run EM from a posterior of the pairs, by default from the shares of the votes."""
     posterior = steps.candidate_votes.vote_shares() if start_posterior is None else start_posterior.copy()
     first_counts = steps.candidate_votes.expected_counts(posterior)
-    parameters = steps.run_m_step(first_counts.votes[0], first_counts.items[0])
+    parameters = steps.run_m_step(first_counts.expected_votes[0], first_counts.expected_items[0])
     parameters, _, history, converged = run_em(steps, [posterior], parameters, max_iterations=max_iterations)
     return CandidateFit(steps.candidate_votes, posterior, parameters.prior, history, converged)
 

@@ -60,8 +60,10 @@ _Block = TypeVar("_Block", contravariant=True)
 class ExpectedCounts:
     """Results of an E-step, which the M-step needs: expected votes and items, per part of a block."""
 
-    votes: Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
-    items: Floats  # expected items of each truth, shape (parts, T)
+    expected_votes: (
+        Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
+    )
+    expected_items: Floats  # expected items of each truth, shape (parts, T)
     log_likelihood: Floats  # shape (parts,)
     largest_change: Floats  # largest change of a posterior, shape (parts,)
 
@@ -72,7 +74,7 @@ class Steps(Protocol[_Block, Parameters]):
     def run_e_step(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
         """Run the E-step: replace the posteriors of a block, and return the expected counts."""
 
-    def run_m_step(self, votes: Floats, items: Floats) -> Parameters:
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> Parameters:
         """Run the M-step: return the parameters that maximize the objective, given expected votes and items."""
 
     def log_prior_density(self, parameters: Parameters) -> float:
@@ -81,7 +83,10 @@ class Steps(Protocol[_Block, Parameters]):
 
 def sum_parts_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
     """Sum expected counts over all parts in their order, so that threads do not change the result."""
-    columns = zip(*((each.votes, each.items, each.log_likelihood, each.largest_change) for each in counts), strict=True)
+    columns = zip(
+        *((each.expected_votes, each.expected_items, each.log_likelihood, each.largest_change) for each in counts),
+        strict=True,
+    )
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
     # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
     return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
@@ -212,8 +217,8 @@ class MatrixSteps:
             parameters.prior,
             block.posterior,
             block.is_pinned,
-            counts.votes,
-            counts.items,
+            counts.expected_votes,
+            counts.expected_items,
             counts.log_likelihood,
             counts.largest_change,
             *more,
@@ -226,18 +231,26 @@ class MatrixSteps:
 
         counts = self._empty_counts(block)
         count_expected_votes(
-            block.part_edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items
+            block.part_edges,
+            block.indptr,
+            block.codes,
+            block.posterior,
+            block.is_pinned,
+            counts.expected_votes,
+            counts.expected_items,
         )
         return counts
 
-    def run_m_step(self, votes: Floats, items: Floats) -> MatrixParameters:
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> MatrixParameters:
         """Run the M-step: estimate matrices and prior from expected votes and items."""
         truths, answers = self.pseudo_votes.shape
-        expected = votes.reshape(self.n_raters, answers, truths)
+        expected = expected_votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
             expected = _pool_over_truths(expected, has_answer_scale=self.has_answer_scale)
         cells = to_kernel_layout(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
-        return MatrixParameters(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
+        return MatrixParameters(
+            cells, row_shares(expected_items, self.pseudo_items) if self.prior is None else self.prior
+        )
 
     def log_prior_density(self, parameters: MatrixParameters) -> float:
         """Compute the log density of the priors, up to a constant."""

@@ -101,11 +101,12 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
     """Add golden votes to the votes, for golden items without other votes.
 
-    A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
-    questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question
-    has none at all, and none of its golden questions has votes in the main job: its label set would be missing classes
-    that nobody was asked about. This is so even if the image has votes on classes that raters suggested. Without such
-    votes, experts' answers may decide, see `Aggregation.scores_with_experts`.
+    A campaign asks its golden questions apart from the main job, so the raters' votes on them may be in a separate
+    file. With these votes, golden questions are scored like all other questions. If a golden item has votes in the main
+    job, only these votes are used. All votes on an image are removed if one of its golden questions has no votes, and
+    none of its golden questions has votes in the main job: otherwise its label set would be missing classes that nobody
+    was asked about. Votes on classes that raters suggested are then removed too. The experts' answers may still decide
+    the image, see `Aggregation.scores_with_experts`.
 
     Parameters
     ----------

@@ -185,7 +185,7 @@ def out_of_sample_scores(
     parts = []
     for number in track(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
-        fold_scores = recompute(
+        fold_scores = recompute_scores(
             scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original
         ).scores
         parts.append(_select_scores(fold_scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
@@ -254,7 +254,7 @@ def _uses_golden(scores: Scores) -> bool:
     return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
 
 
-def recompute(
+def recompute_scores(
     scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
     """Compute scores again by their recorded method, without warnings."""

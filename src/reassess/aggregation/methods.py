@@ -278,7 +278,7 @@ def _warn_if_candidates_are_unreliable(
     """Warn if EM dropped a class, or decides against many clear majorities."""
     classes = np.unique(fit.candidates.pair_classes)
     names = [votes.answers[i] for i in classes.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).items[0][classes])
+    _warn_of_lost_truths(names, fit.candidates.expected_counts(fit.posterior).expected_items[0][classes])
     n_against, n_clear = _count_contradictions(votes, fit, item_truth)
     if n_against and n_against >= _MIN_CONTRADICTED_SHARE * n_clear:
         doubt = (

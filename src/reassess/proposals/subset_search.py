@@ -30,7 +30,7 @@ class SubsetSearch:
     subsets: _Bools | None  # (n, K); None for all subsets except the empty one: row i is the subset number i + 1
     n_hits: _Ints  # (n,): valid golden pairs that the subset proposes
     n_candidates: _Ints  # (n,): candidates on all images that the subset sends to raters
-    sizes: _Ints  # (n,): number of models
+    subset_sizes: _Ints  # (n,): number of models
 
     @property
     def is_exact(self) -> bool:
@@ -55,7 +55,7 @@ class SubsetSearch:
             ::-1
         ]  # fewest candidates with more hits
         rows = np.flatnonzero((self.n_candidates == fewest[self.n_hits]) & (fewest < beyond)[self.n_hits])
-        order = rows[np.lexsort((rows, self.sizes[rows], self.n_hits[rows]))]
+        order = rows[np.lexsort((rows, self.subset_sizes[rows], self.n_hits[rows]))]
         return order[np.flatnonzero(np.diff(self.n_hits[order], prepend=-1))]
 
 
@@ -77,7 +77,7 @@ def _measure_all_subsets(pairs: ProposedPairs, valid: ProposedPairs) -> SubsetSe
         subsets=None,
         n_hits=count_by_subset(valid),
         n_candidates=count_by_subset(pairs),
-        sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
+        subset_sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
 
 

@@ -16,7 +16,7 @@ from reassess.aggregation import (
     StopReplay,
     measure_curves,
     parse_method,
-    recompute,
+    recompute_scores,
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_early_stop
@@ -214,7 +214,7 @@ def _replay(
     with at(curve.file):
         assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
-        recomputed = recompute(
+        recomputed = recompute_scores(
             scores,
             answers.all_votes,
             experts=answers.experts,

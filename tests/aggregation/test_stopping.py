@@ -38,7 +38,7 @@ bounds = st.tuples(st.floats(0.001, 0.4), st.floats(0.6, 0.999), st.integers(1, 
 
 
 def replay(votes: Votes, *rules: StopRule, **options: object) -> tuple[StopReplay, ...]:
-    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "orders": 3} | options))
+    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "n_orders": 3} | options))
 
 
 @given(rows, bounds, st.none() | st.integers(1, 6))
@@ -50,7 +50,7 @@ def test_equal_votes_stop_when_posterior_leaves_bounds(
     same = [(item, *of_item[item]) for item, _, _ in random_rows]
     taken, is_kept = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
     by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).probabilities_of("valid") >= 0.8
-    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
+    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, max_votes=at_most)
     assert result.n_used_votes.tolist() == [taken] * 3
     assert result.n_changed.tolist() == [int((by_all != is_kept).sum())] * 3
     assert result.n_labels_in_common.tolist() == [int((by_all & is_kept).sum())] * 3
@@ -90,7 +90,7 @@ def test_first_votes_act_as_prior(random_rows: list[tuple[int, int, int]]) -> No
     prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
     as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback_matrix, prior)
     rule = StopRule(0.05, 0.95)
-    (result,) = replay(votes, rule, first=first)
+    (result,) = replay(votes, rule, initial_votes=first)
     (expected,) = replay_stops(votes, as_prior, [rule], threshold=0.8, n_orders=3)
     assert result.n_used_votes.tolist() == expected.n_used_votes.tolist()
 
@@ -99,7 +99,9 @@ def test_orders_are_random_and_the_same_for_a_seed() -> None:
     rng = np.random.default_rng(0)
     cast = [(item, rater, int(rng.integers(3))) for item in range(ITEMS) for rater in range(5)]
     votes = votes_of(cast, QUESTIONS, RATERS)
-    one, again, other = (replay(votes, StopRule(0.1, 0.9), orders=20, seed=seed)[0].n_used_votes for seed in (0, 0, 1))
+    one, again, other = (
+        replay(votes, StopRule(0.1, 0.9), n_orders=20, seed=seed)[0].n_used_votes for seed in (0, 0, 1)
+    )
     assert one.tolist() == again.tolist() != other.tolist()
     assert len(set(one.tolist())) > 1
 
@@ -114,8 +116,8 @@ ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
         (votes_of([], QUESTIONS, RATERS), MODEL, {}, ("missing-votes", None)),
         (votes_of([(0, 0, 0)]), MODEL, {}, ("not-on-questions", None)),
         (ONE_VOTE, MODEL, {"threshold": 2}, ("out-of-range", "2")),
-        (ONE_VOTE, MODEL, {"orders": 0}, ("out-of-range", "0")),
-        (ONE_VOTE, MODEL, {"at_most": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"n_orders": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"max_votes": 0}, ("out-of-range", "0")),
         (ONE_VOTE, OTHER, {}, ("wrong-model", "cat, dog")),
     ],
 )

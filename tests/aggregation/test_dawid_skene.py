@@ -406,7 +406,7 @@ def test_messages_name_fault_and_fix() -> None:
         "  fix:     give the weight of each answer"
     )
     assert message(fit_dawid_skene, votes, **pin(1, 1)) == "item is pinned twice\n  where:   item y"
-    assert message(PinnedItems.from_truths, np.array([1]), np.array([4]), truths=3) == (
+    assert message(PinnedItems.from_truths, np.array([1]), np.array([4]), n_truths=3) == (
         "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
     )
     assert message(fit_dawid_skene, MANY) == (

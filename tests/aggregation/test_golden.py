@@ -60,7 +60,7 @@ def test_golden_answers_are_those_of_raters() -> None:
     assert golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
 
 
-def test_golden_part_defaults_to_golden_items_among_votes() -> None:
+def test_golden_votes_default_to_golden_items_among_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
     expert = votes_of([(0, 0, 2), (1, 0, 2), (2, 0, 2)], ("z", "y", "w", "open"))
     with pytest.warns(ReassessWarning, match="^1 of 4 golden items have no votes and are not used: item w$"):

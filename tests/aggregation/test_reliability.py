@@ -82,7 +82,7 @@ def test_em_flags_same_raters_and_recovers_matrices() -> None:
     raters = by_name(result)
     assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
     for name, rater in raters.items():
-        np.testing.assert_allclose(rater.matrix, MATRICES[name.split()[0]], atol=0.08)
+        np.testing.assert_allclose(rater.confusion_matrix, MATRICES[name.split()[0]], atol=0.08)
         assert rater.correct is None
 
 
@@ -129,18 +129,23 @@ def test_answers_of_a_rater_are_counted() -> None:
     rows = [(0, 0, 2), (1, 0, 0), (1, 0, 1), (2, 0, 1), (0, 1, 0)]
     votes = votes_of(rows, questions, seconds=np.array([1.0, 2.0, 4.0, 9.0, np.nan]))
     golden = [(0, 0, 2), (1, 0, 1), (1, 0, 0), (2, 0, 0), (0, 2, 2)]
-    golden_part = votes_of(golden, questions, raters=("ann", "cy", "di"))
-    result = rater_reliability(votes, GoldenVotes(golden_part, np.array([1, 0, -1])))
+    golden_votes = votes_of(golden, questions, raters=("ann", "cy", "di"))
+    result = rater_reliability(votes, GoldenVotes(golden_votes, np.array([1, 0, -1])))
     ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
-    assert ann.answers.tolist() == [1, 2, 1]
-    assert ann.shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
-    assert ann.confusion.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
-    assert ann.matrix == [[0.5, 0.5, 0], [0, 0, 1]]
+    assert ann.answer_counts.tolist() == [1, 2, 1]
+    assert ann.answer_shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
+    assert ann.confusion_counts.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
+    assert ann.confusion_matrix == [[0.5, 0.5, 0], [0, 0, 1]]
     assert (ann.correct, ann.self_agreement, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
     assert (bo.seconds, bo.correct, bo.information, bo.self_agreement) == (None, None, None, None)
-    assert bo.matrix == [None, None]
+    assert bo.confusion_matrix == [None, None]
     assert bo.flags == ()
-    assert (di.votes, di.shares, di.correct, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
+    assert (di.n_votes, di.answer_shares, di.correct, di.confusion_matrix) == (
+        0,
+        None,
+        Proportion(1, 1),
+        [None, [0, 0, 1]],
+    )
     assert di.flags == ("uninformative", "few")
     assert [rater.rater for rater in result.raters] == ["ann", "bo", "di"]
     assert result.prior.tolist() == [0.5, 0.5]

@@ -184,7 +184,20 @@ def _name_list_files(lists: Mapping[str, Path]) -> Iterator[None]:
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:
     unreadable = [{"image": image, "reason": reason} for image, reason in result.unreadable]
-    return {**vars(result), "file": str(result.file), "unreadable": unreadable}
+    return {
+        "model": result.model,
+        "file": str(result.file),
+        "images": result.n_images,
+        "unreadable": unreadable,
+        "outputs": result.n_outputs,
+        "summed": result.has_summed_outputs,
+        "softmax": result.has_softmax_sums,
+        "without_class": result.n_outputs_without_class,
+        "without_output": result.n_classes_without_output,
+        "classes": result.n_classes,
+        "unknown_outputs": result.unknown_outputs,
+        "moved": result.n_changed_by_rounding,
+    }
 
 
 def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:

@@ -70,7 +70,7 @@ class StopReplay(Printable):
 def warn_of_early_stop(rule: StopRule, consequence: str) -> None:
     """Warn that a stop rule ended the voting early, and name the consequence.
 
-    The bias: questions where the first raters agreed have few votes, and questions where they disagreed have many.
+    This biases scores: questions where the first raters agreed have few votes, and other questions have many.
     """
     warnings.warn(
         f"votes stopped early (stop {rule.low:g}, {rule.high:g}): {consequence}",

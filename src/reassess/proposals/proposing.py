@@ -181,9 +181,7 @@ def propose(
         set_aside=images.list_set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(
-            _count_model_images(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()
-        ),
+        models=tuple(_summarize_model(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()),
         is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
         is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),
@@ -214,7 +212,7 @@ def _check_model_names(names: list[str]) -> None:
         )
 
 
-def _count_model_images(model: JoinedModel, n_images: int) -> ProposingModel:
+def _summarize_model(model: JoinedModel, n_images: int) -> ProposingModel:
     """Count the images that a model misses, and its unknown images."""
     n_known = int(np.count_nonzero(model.image_numbers >= 0))
     return ProposingModel(

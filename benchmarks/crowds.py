@@ -195,7 +195,7 @@ def crowd_kit(votes: Votes) -> Floats:
 
 
 METHODS: dict[str, Callable[[Votes], Floats]] = {
-    "majority": lambda votes: votes.fractions(),
+    "majority": lambda votes: votes.answer_shares(),
     "em": lambda votes: fit_dawid_skene(votes, **STOP).posterior.values,
     "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1, **STOP).posterior.values,
     "crowd-kit DawidSkene": crowd_kit,
@@ -270,7 +270,7 @@ def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.ND
     calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
     posteriors = (result.posterior.values for result in (em, calibrated, default))
     warned = any(w.category is ReassessWarning and "do not support" in str(w.message) for w in caught)
-    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.fractions(), *posteriors)]
+    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.answer_shares(), *posteriors)]
     return [*accuracies, default.facts.get("choice", "").startswith("calibrated:"), warned]
 
 

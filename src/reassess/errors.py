@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
+_LONG_WORD_PATTERN = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 
 class Fix:
@@ -100,14 +100,14 @@ class ReassessError(Exception):
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
         fields = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_shorten(name, part)}" for name, part in fields.items()]
+        lines = [f"  {name + ':':{width}} {_shorten_field(name, part)}" for name, part in fields.items()]
         text = "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _shorten(name: str, part: str) -> str:
+def _shorten_field(name: str, part: str) -> str:
     """Shorten words of over 200 letters; a fix stays, since it may be a command."""
-    return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
+    return part if name == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", part)
 
 
 class DataError(ReassessError, ValueError):
@@ -140,7 +140,7 @@ class MissingPackageError(ReassessError, ImportError):
 
 
 @contextmanager
-def importing(package: str, *, extra: str, purpose: str) -> Iterator[None]:
+def require_package(package: str, *, extra: str, purpose: str) -> Iterator[None]:
     """Raise `MissingPackageError` if an import in the block fails."""
     try:
         yield
@@ -177,7 +177,7 @@ class DependenceWarning(ReassessWarning):
 
 
 @contextmanager
-def at(where: object) -> Iterator[None]:
+def add_place(where: object) -> Iterator[None]:
     """Add a place, such as a file, to errors raised in the block; see `ReassessError.at`."""
     try:
         yield

@@ -13,7 +13,7 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
+from reassess.cli.help_pages import COMMANDS, COMMON_OPTIONS, ENVIRONMENT_VARIABLES, LazyGroup
 from reassess.cli.screen import format_message, print_text
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
@@ -23,8 +23,8 @@ from reassess.errors import DataError, OutputError, ReassessError, ReassessWarni
     package="reassess.cli.commands",
     sections=COMMANDS,
     notes={
-        "Common options": {**{f"--{name}": line for name, line in OPTIONS.items()}, "-h, --help": "Show help."},
-        "Environment": ENVIRONMENT,
+        "Common options": {**{f"--{name}": line for name, line in COMMON_OPTIONS.items()}, "-h, --help": "Show help."},
+        "Environment": ENVIRONMENT_VARIABLES,
     },
     docs="README.md",
     examples=["reassess fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
@@ -60,13 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_text(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except (ReassessError, MemoryError, OSError) as error:
-            print_text(f"Error: {format_message(_convert_error(error))}", err=True)
+            print_text(f"Error: {format_message(_to_reassess_error(error))}", err=True)
             _print_error_notes(error)
             return 1
     return result if isinstance(result, int) else 0
 
 
-def _convert_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
+def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> ReassessError:
     """Convert an error to an error of this package."""
     if isinstance(error, ReassessError):
         return error

@@ -13,14 +13,19 @@ from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_me
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import votes_on
 from reassess.cli.call import Call
-from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
+from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import match_images, suggest_match
 from reassess.core.items import require_questions
 
 # Options and their arguments of `aggregate`. Options that the method does not use are an error.
-_ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
-NO_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS)
+_ARGUMENTS_BY_OPTION = {
+    "golden": "experts",
+    "golden_at_least": "at_least",
+    "original": "original",
+    "pooling": "pooling",
+}
+NO_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
 
 
@@ -74,7 +79,7 @@ def compute_scores(
     check: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
     """Read the votes and the other parts that a method uses, and compute scores."""
-    if options["golden"] == NONE:
+    if options["golden"] == NO_SOURCE:
         benchmark = replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part != "golden"})
         options = {**options, "golden": None}
     name = method or _default_method(benchmark, options)
@@ -86,7 +91,7 @@ def compute_scores(
         require_questions(main.items, votes_name=f"the votes of {reader.files['votes']}")
     if method is None and main.is_anonymous and not any(value is not None for value in options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
-    for part, place in _other_parts(call, benchmark, name, options).items():
+    for part, place in _find_method_parts(call, benchmark, name, options).items():
         reader.read(part, place)
     reader.check_kinds()
     is_default = method is None and name != IMAGENET_METHOD and not main.is_anonymous
@@ -136,28 +141,30 @@ def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
     return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
-def _other_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str, Any]) -> dict[str, Path]:
+def _find_method_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str, Any]) -> dict[str, Path]:
     """Return the files of the other parts that a method uses, from options or the benchmark."""
     places: dict[str, Path | None] = {}
-    if _has_option(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
+    if _is_option_used(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])
     if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
         places["rater-golden"] = require_part(call, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
-    if not _has_option(name, "golden") and places["rater-golden"] is not None:  # shows which golden items have no votes
+    if (
+        not _is_option_used(name, "golden") and places["rater-golden"] is not None
+    ):  # shows which golden items have no votes
         places["golden"] = find_part(call, benchmark, "golden", None)
     if name == IMAGENET_METHOD or options["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", options["original"])
     return {part: place for part, place in places.items() if place is not None}
 
 
-def _has_option(name: str, option: str) -> bool:
-    return _ARGUMENTS[option] in METHODS[name].options
+def _is_option_used(name: str, option: str) -> bool:
+    return _ARGUMENTS_BY_OPTION[option] in METHODS[name].options
 
 
 def _reject_unused_options(name: str, options: dict[str, Any], benchmark: Benchmark) -> None:
-    unused = [option for option, value in options.items() if value is not None and not _has_option(name, option)]
+    unused = [option for option, value in options.items() if value is not None and not _is_option_used(name, option)]
     if unused:
         raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
     if "experts" in METHODS[name].needs and options["golden"] is None and "golden" not in benchmark.sources:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reassess import __version__, annotation
-from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import in_shell, is_terminal, print_command, print_text
+from reassess.cli.help_pages import COMMON_OPTIONS, general_section_option
+from reassess.cli.screen import is_terminal, join_shell_words, print_command, print_text
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, check_suffix, exists, sha256
 from reassess.formats.result_files import PrintedNumber
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from reassess.numeric import Proportion
 
 
-_MOST_NOTES = 5
-_DIGITS = 12  # printed digits of a hash, enough to distinguish files
-_FIGURES_AND_PAGES = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need optional packages
+_MAX_PRINTED_NOTES = 5
+_N_HASH_DIGITS = 12  # printed digits of a hash, enough to distinguish files
+_FIGURE_AND_PAGE_SUFFIXES = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need optional packages
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """The options for reading files; `row_names` is --names, and `output_classes` is --classes."""
 
     match: "Match | None" = None
@@ -53,7 +53,7 @@ class Call:
     force: bool = False
     quiet: bool = False
     verbose: bool = False
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     input_states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # size and time when read
     outputs: list[Path] = field(default_factory=list)
@@ -87,9 +87,9 @@ class Call:
         """Print how inputs were read, and the input files called `names` with their hashes."""
         for text in self.explanations:
             self.info(text)
-        digits = None if self.verbose else _DIGITS
+        digits = None if self.verbose else _N_HASH_DIGITS
         entries = [entry for entry in self.inputs if entry["name"] in names]
-        printed = entries if self.verbose else entries[:_MOST_NOTES]
+        printed = entries if self.verbose else entries[:_MAX_PRINTED_NOTES]
         files = []
         for entry in printed:
             path = Path(str(entry["path"]))
@@ -105,7 +105,7 @@ class Call:
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
-            self.input_states.setdefault(str(path), _file_state(path))
+            self.input_states.setdefault(str(path), _read_file_state(path))
         return path
 
     def check_output(
@@ -125,7 +125,7 @@ class Call:
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)
-            if suffix in _FIGURES_AND_PAGES:
+            if suffix in _FIGURE_AND_PAGE_SUFFIXES:
                 from reassess.report.figures import check_packages
 
                 check_packages(suffix)
@@ -169,13 +169,13 @@ class Call:
 
     def suggest(self, *words: object) -> None:
         """Suggest the next command, in the last line of the output or as "next" in JSON."""
-        self.next_command = in_shell(["reassess", *map(str, words)])
+        self.next_command = join_shell_words(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the first notes, or all with --verbose, and then the next command; nothing with --json."""
         if self.json:
             return
-        printed = self.notes if self.verbose else self.notes[:_MOST_NOTES]
+        printed = self.notes if self.verbose else self.notes[:_MAX_PRINTED_NOTES]
         for text in printed:
             self.info(text)
         if hidden := len(self.notes) - len(printed):
@@ -201,7 +201,7 @@ class Call:
     def hashed_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
         for path, state in self.input_states.items():
-            if _file_state(Path(path)) != state:
+            if _read_file_state(Path(path)) != state:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
@@ -234,11 +234,11 @@ class _OutputType(_PathType):
     is_output = True  # so the command has --force
 
 
-FILE = _PathType(path_type=Path)  # an input
-OUTPUT = _OutputType(path_type=Path)
+INPUT_PATH_TYPE = _PathType(path_type=Path)  # an input
+OUTPUT_PATH_TYPE = _OutputType(path_type=Path)
 
 
-class Range(click.FloatRange):
+class FiniteRange(click.FloatRange):
     """A finite number between two bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -249,12 +249,12 @@ class Range(click.FloatRange):
         return number
 
 
-def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the common options to a command, and pass them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
-        reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
-        call = Call(**{name: options.pop(name, False) for name in OPTIONS}, reading=Reading(**reading))
+        reading = {each.name: options.pop(each.name) for each in fields(ReadingOptions) if each.name in options}
+        call = Call(**{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading=ReadingOptions(**reading))
         result = function(call, **options)
         call.print_notes()
         return result
@@ -262,8 +262,8 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
     command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    for name in reversed(list(OPTIONS)):
-        command = in_general(f"--{name}", is_flag=True, help=OPTIONS[name])(command)
+    for name in reversed(list(COMMON_OPTIONS)):
+        command = general_section_option(f"--{name}", is_flag=True, help=COMMON_OPTIONS[name])(command)
     return command
 
 
@@ -278,7 +278,7 @@ def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_It
 
 
 @contextmanager
-def progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that updates a progress bar: it takes a task name, the images done and the total.
 
     Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
@@ -311,25 +311,25 @@ def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
     return [] if source is None else ["--benchmark", str(source)]
 
 
-def free_name(path: str | Path) -> Path:
+def find_unused_path(path: str | Path) -> Path:
     """Return the path, with a number if the file exists: an output for a suggested command."""
     first = Path(path)
     names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
     return first if not exists(first) else next(name for name in names if not exists(name))
 
 
-def _file_state(path: Path) -> tuple[int, int] | None:
+def _read_file_state(path: Path) -> tuple[int, int] | None:
     """Return the size and modification time of a file."""
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
+def format_percent_cell(share: "Proportion | float | None") -> PrintedNumber | None:
     """Format a share in percent for a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
     return None if value is None else PrintedNumber(format_percent(value), 100 * value)
 
 
-def interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
+def format_interval_cell(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
     """Format an interval of a share in percent for a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
     return (
@@ -337,7 +337,7 @@ def interval_cell(interval: "Proportion | tuple[float, float] | None") -> Printe
     )
 
 
-def reject_repeated(files: Iterable[str | Path]) -> None:
+def reject_repeated_files(files: Iterable[str | Path]) -> None:
     """Raise a usage error if a name is repeated, or if two paths lead to the same file."""
     seen: dict[str, str | Path] = {}
     for file in files:

@@ -10,7 +10,7 @@ from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import images_path
+from reassess.cli.part_inputs import find_images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
@@ -48,7 +48,7 @@ class CleaningOutputs:
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = images_path(call, benchmark, needed_by="clean --page")
+            images = find_images_path(call, benchmark, needed_by="clean --page")
         for path, suffixes, thing in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),
@@ -96,7 +96,7 @@ class CleaningOutputs:
 
 
 @dataclass(frozen=True)
-class KeptLabels:
+class ChooseOption:
     """The value of --choose: which labels to keep. Both fields are None without the option.
 
     >>> KeptLabels.parse("precision=0.9"), KeptLabels.parse("threshold=0.5")
@@ -107,7 +107,7 @@ class KeptLabels:
     precision: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "KeptLabels":
+    def parse(cls, text: str) -> "ChooseOption":
         """Read ``threshold=P`` or ``precision=P``."""
         name, _, share = text.partition("=")
         try:

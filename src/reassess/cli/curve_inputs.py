@@ -81,7 +81,7 @@ def _load_answers(
     """Read golden answers, votes and original labels, and join them with the scores."""
     benchmark = reader.benchmark
     scores = list(reader.parts)
-    sources = _golden_sources(benchmark, golden)
+    sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
     paths |= {part: reader.call.resolve(part, sources[part]) for part in golden_parts if part in sources}
@@ -119,7 +119,7 @@ def _load_answers(
     )
 
 
-def _golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
+def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:

@@ -12,7 +12,7 @@ from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.data import benchmark_names
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place
 from reassess.evaluation import find_image_set
 from reassess.formats import read_duplicates
 from reassess.formats.files import exists
@@ -34,7 +34,7 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
     duplicates = read_duplicates(call.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
-    with at(path):
+    with add_place(path):
         names = duplicates.sets if name is None else (name,)
         sets = {each: benchmark_names(duplicates.images_of(each), benchmark) for each in names}
         try:
@@ -46,7 +46,9 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
     return DuplicatesOption(path, duplicates, name)
 
 
-def load_groups(call: Call, text: str, labels: LabelSets, benchmark: Benchmark) -> tuple[list[tuple[str, ...]], int]:
+def load_duplicate_groups(
+    call: Call, text: str, labels: LabelSets, benchmark: Benchmark
+) -> tuple[list[tuple[str, ...]], int]:
     """Return groups of labelled duplicates, and the number of duplicates without a label."""
     loaded = load_duplicates(call, text, labels.images, benchmark)
     if loaded.name is None:
@@ -90,13 +92,13 @@ class ExcludedImages:
 
 def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> ExcludedImages:
     """Find the benchmark's images that have a duplicate in another set."""
-    image_names = _known_images(inputs)
+    image_names = _list_image_names(inputs)
     match = inputs.benchmark.match or "path"
     loaded = load_duplicates(call, text, image_names, inputs.benchmark)
     path, duplicates, name = loaded.file, loaded.duplicates, loaded.name
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
-    with at(path):
+    with add_place(path):
         images = benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
@@ -108,7 +110,7 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     )
 
 
-def _known_images(inputs: EvaluationInputs) -> tuple[str, ...]:
+def _list_image_names(inputs: EvaluationInputs) -> tuple[str, ...]:
     """Return the image names of the benchmark and its labels, possibly with repeats."""
     label_sets = [*inputs.sets.values(), *([] if inputs.original is None else [inputs.original])]
     return (*inputs.benchmark.images, *chain.from_iterable(labels.images for labels in label_sets))

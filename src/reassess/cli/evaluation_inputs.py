@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import Call, reject_repeated
-from reassess.cli.part_inputs import NONE, PartReader, require_part
+from reassess.cli.call import Call, reject_repeated_files
+from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
@@ -25,7 +25,7 @@ from reassess.core import (
 )
 from reassess.core.common_classes import class_ids_of
 from reassess.data import known_in_sample, label_set_name
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_place
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import class_names_hint
 from reassess.text import count_noun, join_first
@@ -127,11 +127,11 @@ def load_evaluation_inputs(
         sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
         with suggest_benchmark(is_default):
             paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
-        reject_repeated(paths.values())
+        reject_repeated_files(paths.values())
         for part, path in paths.items():
             reader.read(part, path)
     else:
-        reader.require("scores", _scores_source(labels, scores))
+        reader.require("scores", _choose_scores_source(labels, scores))
     reader.recognize(reader.images, with_classes=True)
     with suggest_benchmark(is_default):
         if thresholds is None:
@@ -142,19 +142,19 @@ def load_evaluation_inputs(
         if with_votes or "scores" in reader.parts:
             reader.find_golden(None)
         names = (labels, *more_labels) if more_labels else ()
-        return _evaluation_inputs(reader, is_default, thresholds, names)
+        return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
 
-def _evaluation_inputs(
+def _join_evaluation_inputs(
     reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
 ) -> EvaluationInputs:
     """Join the parts; `names` has the names of several label sets, or is empty."""
     parts, files = reader.join(), reader.files
-    _note_classes(reader, parts)
+    _explain_classes(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
-        label_sets_read = (evaluation_labels_of(files[part], parts[part]) for part in label_parts)
+        label_sets_read = (select_evaluation_labels(files[part], parts[part]) for part in label_parts)
         sets = dict(zip(names or (None,), label_sets_read, strict=True))
     else:
         name = label_set_name(files["scores"])
@@ -194,11 +194,11 @@ def labels_fix() -> str:
     return f"--benchmark FOLDER, or --{option} FILE"
 
 
-def evaluation_labels_of(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
+def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """Return the label sets that models are evaluated with."""
     if isinstance(labels, LabelSets):
         return labels
-    with at(file):
+    with add_place(file):
         return labels.evaluation_labels
 
 
@@ -208,7 +208,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+def _explain_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
     """Explain where the classes come from, without a class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
@@ -219,11 +219,11 @@ def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
 
-def _scores_source(labels: str | None, scores: str | None) -> str | None:
+def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
     """Return the option value for the scores that label sets are made from."""
     if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, labels are made from scores: give either --scores or --labels.")
-    if scores == NONE:
+    if scores == NO_SOURCE:
         raise click.UsageError("With --threshold, labels are made from scores, so --scores cannot be none.")
     return labels if scores is None else scores
 

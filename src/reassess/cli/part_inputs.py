@@ -29,18 +29,18 @@ from reassess.data import (
     warn_of_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place
 from reassess.text import join_first
 
-NONE = "none"
-_READERS: Mapping[str, Callable[..., Classed]] = {
+NO_SOURCE = "none"
+_PART_READERS: Mapping[str, Callable[..., Classed]] = {
     "labels": read_labels,
     "original": read_original,
     "scores": read_scores,
 }  # other parts contain votes
 
 
-def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
+def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
     """Return the place of a benchmark's images, and print it if benchmark.json sets it."""
     path = part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
@@ -50,7 +50,7 @@ def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = Non
 
 def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
     """Return the file of a part if it is on this machine; None if it is missing, or for "none"."""
-    if source == NONE:
+    if source == NO_SOURCE:
         return None
     if source is not None:
         return call.resolve(part, source)
@@ -71,7 +71,7 @@ def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str
     return call.resolve(part, benchmark.sources[part])
 
 
-def with_match(call: Call, benchmark: Benchmark) -> Benchmark:
+def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
     """Return the benchmark with the value of --match, if given."""
     return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
@@ -93,7 +93,7 @@ class PartReader:
     @property
     def benchmark(self) -> Benchmark:
         """The benchmark with the value of --match; empty if the benchmark is unknown."""
-        return with_match(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+        return apply_match_option(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
     def answers(self) -> tuple[Id, ...] | None:
@@ -119,7 +119,7 @@ class PartReader:
 
     def _use_benchmark(self, benchmark: Benchmark, *, with_classes: bool) -> None:
         """Use a benchmark and, with `with_classes`, its classes, whose file becomes an input."""
-        self._benchmark = with_match(self.call, benchmark)
+        self._benchmark = apply_match_option(self.call, benchmark)
         if not with_classes:
             return
         source = benchmark.sources.get("classes")
@@ -132,7 +132,7 @@ class PartReader:
 
     def read(self, part: str, path: Path) -> Any:
         """Read the file of a part. Votes have the `answers` of the reader."""
-        reader = _READERS.get(part.partition(" ")[0])
+        reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
             data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
         else:
@@ -158,7 +158,7 @@ class PartReader:
         place = Path(images)
         if place.is_file():  # a folder has no hash
             self.call.add_input("original", place)
-        with at(place):
+        with add_place(place):
             labels = labels_from_folders(self.benchmark.images, self.classes)
         self.parts["original"] = place, labels
         return labels

@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import FILE, Call, with_progress
+from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
 from reassess.cli.evaluation_inputs import EvaluationInputs, labels_fix, suggest_benchmark
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError, add_place
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
 from reassess.formats import read_predictions
@@ -24,7 +24,7 @@ from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.result_files import relative_names
 from reassess.text import join_first
 
-_ORDERS = ("class-folder", "validation")
+_ROW_ORDERS = ("class-folder", "validation")
 _AUTO = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
@@ -38,13 +38,13 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
         call.check_not_output(path)
     paths = list(map(str, files))
     names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
-    rows = {path: value_for(str(path), paths, call.reading.row_names, "--names", _ORDERS) for path in files}
-    lists = {path: value_for(str(path), paths, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
+    rows = {path: select_value(str(path), paths, call.reading.row_names, "--names", _ROW_ORDERS) for path in files}
+    lists = {path: select_value(str(path), paths, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
     for path in with_progress(call, files, "reading"):
         yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
 
 
-def repeat_arguments(files: Sequence[Path]) -> list[str]:
+def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
     """Return the files and the shared options of this command line, for a suggested command."""
     context = click.get_current_context()
     words = [f"./{file}" if str(file).startswith("-") else str(file) for file in files]
@@ -59,7 +59,7 @@ def repeat_arguments(files: Sequence[Path]) -> list[str]:
     return words
 
 
-def value_for(
+def select_value(
     name: str, names: Sequence[str], values: Sequence[str], option: str, words: Sequence[str] = ()
 ) -> str | Path | None:
     """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `words`."""
@@ -74,7 +74,7 @@ def value_for(
             raise click.UsageError(f"{option} is given for {unknown}, which is not one of {join_first(names)}.")
     if not files or files[0] in words:
         return files[0] if files else None
-    return Path(FILE.convert(files[0], click.Option([option]), None))
+    return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option]), None))
 
 
 def _read_predictions(
@@ -83,11 +83,11 @@ def _read_predictions(
     """Read a file; `rows` is a file of image names or an order, and `outputs` is a class list or auto."""
     names = read_lines(call.add_input("names", rows)) if isinstance(rows, Path) else None
     classes = _read_class_list(call.add_input("classes", outputs)) if isinstance(outputs, Path) else None
-    predictions = _read_file(call, path, inputs, names, classes)
+    predictions = _read_prediction_file(call, path, inputs, names, classes)
     if isinstance(rows, str):
-        predictions = _in_order(predictions, rows, inputs, path)
+        predictions = _name_rows_by_order(predictions, rows, inputs, path)
     if outputs == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
-        return _read_file(call, path, inputs, names, detected)
+        return _read_prediction_file(call, path, inputs, names, detected)
     return predictions
 
 
@@ -106,7 +106,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
-    with at(path):
+    with add_place(path):
         outcomes = inputs.outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
         )
@@ -118,7 +118,7 @@ def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs:
     return class_list.output_names(predictions, inputs.labels.classes)
 
 
-def _read_file(
+def _read_prediction_file(
     call: Call, path: Path, inputs: EvaluationInputs, names: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> Predictions:
     """Read a file with given image names and class list, and convert names to the benchmark's."""
@@ -136,15 +136,15 @@ def _read_file(
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
             error.code, error.what = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
-            _reject_other_images(path, _try_read_images(path), inputs)
+            _reject_unknown_images(path, _try_read_images(path), inputs)
         with suggest_benchmark(inputs.is_default):
             raise
     if inputs.is_default:
-        _reject_other_images(path, predictions.images, inputs)
+        _reject_unknown_images(path, predictions.images, inputs)
     if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
         call.add_input("names", names_file)
     if predictions.images is not None:
-        with at(path):
+        with add_place(path):
             predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
     return predictions
 
@@ -157,7 +157,7 @@ def _try_read_images(path: Path) -> tuple[str, ...] | None:
         return None
 
 
-def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
+def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: EvaluationInputs) -> None:
     """Raise if no image is in ImageNet's label sets, which are used by default."""
     if images and set(image_keys(images)).isdisjoint(image_keys(inputs.labels.images)):
         raise DataError(
@@ -170,7 +170,7 @@ def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: Eva
         )
 
 
-def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
+def _name_rows_by_order(predictions: Predictions, order: str, inputs: EvaluationInputs, path: Path) -> Predictions:
     """Name the rows of a file without image names by an order."""
     if predictions.images is not None:
         raise DataError(

@@ -18,12 +18,12 @@ from reassess.core.labels import check_one_label_each
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import SPLIT, find_validation_images
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTraining
 from reassess.text import join_first
 
-with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
+with require_package("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
     import torch
     from PIL import Image
     from torch.utils.data import default_collate

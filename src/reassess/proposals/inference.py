@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
-from reassess.errors import DataError, Fix, ReassessWarning, importing
+from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
@@ -90,7 +90,7 @@ def predict(
     >>> run.images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    with importing("pillow", extra="onnx", purpose="reading images"):
+    with require_package("pillow", extra="onnx", purpose="reading images"):
         import PIL
     check_range(batch_size, 1, value_name="batch size")
     check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.sources import is_offline
-from reassess.errors import DataError, Fix, SourceError, importing
+from reassess.errors import DataError, Fix, SourceError, require_package
 from reassess.formats.files import check_input, check_suffix
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -121,7 +121,7 @@ def _is_reachable(address: str) -> bool:
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """Open a timm model; its own configuration defines the preprocessing."""
-    with importing("timm", extra="timm", purpose="a model of timm"):
+    with require_package("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
         raise _unknown_model(source, name, timm.list_models())
@@ -136,7 +136,7 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """Open a torchvision model with its newest weights, which define the preprocessing."""
-    with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
+    with require_package("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:

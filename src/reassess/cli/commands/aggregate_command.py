@@ -11,8 +11,8 @@ from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import POOLING
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
-from reassess.cli.call import Call, Range, call_options
-from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.call import Call, FiniteRange, add_call_options
+from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
     benchmark_option,
@@ -46,21 +46,21 @@ from reassess.text import count_noun, join_first
     + "; auto: em; with golden answers, the better of em and calibrated; for counts of votes, majority.  "
     "[default: the benchmark's, or auto]",
 )
-@in_benchmark(
+@benchmark_section_option(
     "--golden", metavar="NAME|FILE", help="Experts' answers, or none; em takes them as the truth of golden items."
 )
 @golden_at_least_option
-@in_benchmark("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
+@benchmark_section_option("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
 @click.option(
     "--pooling",
-    type=Range(0, 1e12),
+    type=FiniteRange(0, 1e12),
     metavar="K",
     help=f"Votes of the average rater added to each rater's.  [default: {POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
-@call_options
+@add_call_options
 def aggregate(
     call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **method_options: Any
 ) -> None:
@@ -80,7 +80,12 @@ def aggregate(
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     computed = compute_scores(
-        call, source, votes, None if method == AUTO else method, method_options, check=partial(_check_output, output)
+        call,
+        source,
+        votes,
+        None if method == AUTO else method,
+        method_options,
+        check=partial(_check_output_format, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
@@ -96,16 +101,16 @@ def aggregate(
         suggest_labels(
             call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
-    _report(call, computed, output)
+    _print_scores(call, computed, output)
 
 
-def _check_output(output: Path, votes: Votes) -> None:
+def _check_output_format(output: Path, votes: Votes) -> None:
     """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
         check_suffix(output, TABLE_SUFFIXES, "a table")
 
 
-def _report(call: Call, computed: ComputedScores, output: Path) -> None:
+def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     name, votes, result = computed.method, computed.all_votes, computed.aggregation
     prior = None
     if result.model is not None:
@@ -127,7 +132,7 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
     by = "unknown raters" if raters is None else count_noun(raters, "rater")
     call.info(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
-    if repeated_votes := _repeated_votes(votes):
+    if repeated_votes := _count_repeated_votes(votes):
         call.info(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.decided_by_golden_votes:
         count = count_noun(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
@@ -155,7 +160,7 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
             call.info(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
 
 
-def _repeated_votes(votes: Votes) -> int:
+def _count_repeated_votes(votes: Votes) -> int:
     """Count votes whose rater had voted on the item before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
     return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size

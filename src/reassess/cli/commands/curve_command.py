@@ -20,11 +20,11 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
+from reassess.cli.call import Call, add_call_options, benchmark_arguments, reject_repeated_files, with_progress
 from reassess.cli.curve_inputs import CurveParts, load_curve_parts
-from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
-    STOP,
+    STOP_RULE_TYPE,
     ParsedType,
     answers_option,
     benchmark_option,
@@ -33,19 +33,19 @@ from reassess.cli.options import (
     output_option,
     suggest_labels,
 )
-from reassess.cli.part_inputs import NONE
+from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
 from reassess.data import known_in_sample
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
 
-_LeaveOut = Literal["image"] | int | None
+_LeaveOutOption = Literal["image"] | int | None
 
 
-def _parse_leave_out(text: str) -> _LeaveOut:
+def _parse_leave_out(text: str) -> _LeaveOutOption:
     if text == "image":
         return "image"
     if not (text.isascii() and text.isdigit()):
@@ -68,7 +68,7 @@ def _parse_method(text: str) -> str:
 )
 @click.argument("files", nargs=-1, metavar="[SCORES...]")
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
     help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are from ImageNet]",
@@ -98,7 +98,7 @@ def _parse_method(text: str) -> str:
 @click.option(
     "--stop",
     "stops",
-    type=STOP,
+    type=STOP_RULE_TYPE,
     multiple=True,
     metavar="LOW,HIGH",
     help="Replay the votes with a stop rule: a question is closed if its probability leaves (LOW, HIGH) after at least "
@@ -108,14 +108,14 @@ def _parse_method(text: str) -> str:
 @output_option(
     "FIGURE|CSV", "Write the curve, or with --stop the rules: a figure (svg, png, pdf) or a table.", required=False
 )
-@call_options
+@add_call_options
 def curve(
     call: Call,
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None,
     golden_at_least: int | None,
-    leave_out: _LeaveOut,
+    leave_out: _LeaveOutOption,
     method: str | None,
     goal: Goal | None,
     stops: tuple[StopRule, ...],
@@ -126,7 +126,7 @@ def curve(
     SCORES are files or known data such as imagenet-real-scores; by default, the scores of --benchmark. They are
     measured by experts' golden answers.
     """
-    _check_call(call, files, golden, output, benchmark)
+    _check_options(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     scores, curve_parts = load_curve_parts(
@@ -142,15 +142,15 @@ def curve(
     first_curve: MeasuredCurve | None = None  # of the first file; out-of-sample with --leave-out
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
-        curves = measure(call, file, path, part, curve_parts, leave_out, goal)
+        curves = measure_scores(call, file, path, part, curve_parts, leave_out, goal)
         curves_measured += curves
         first_curve = first_curve or curves[-1]
         if stops:
-            replays[file] = _replay(call, curves[-1], part, curve_parts, stops)
+            replays[file] = _replay_votes(call, curves[-1], part, curve_parts, stops)
     if replays and curve_parts.benchmark.stop is not None:
         warn_of_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
-        _write(call, output, curves_measured, curve_parts.rules, replays)
+        _write_output(call, output, curves_measured, curve_parts.rules, replays)
     if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
@@ -170,21 +170,27 @@ def curve(
             call.note("golden votes are not replayed: golden questions are never closed")
 
 
-def _check_call(
+def _check_options(
     call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Check options and output before any work."""
-    reject_repeated(map(Path, files))
-    if golden == NONE:
+    reject_repeated_files(map(Path, files))
+    if golden == NO_SOURCE:
         raise click.UsageError("curve needs golden answers, so --golden cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
-def measure(
-    call: Call, file: str, path: Path, scores: Scores, answers: CurveParts, leave_out: _LeaveOut, goal: Goal | None
+def measure_scores(
+    call: Call,
+    file: str,
+    path: Path,
+    scores: Scores,
+    answers: CurveParts,
+    leave_out: _LeaveOutOption,
+    goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
-    with at(file):
+    with add_place(file):
         return measure_curves(
             file,
             scores,
@@ -200,14 +206,14 @@ def measure(
         )
 
 
-def _replay(
+def _replay_votes(
     call: Call, curve: MeasuredCurve, scores: Scores, answers: CurveParts, stops: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """Replay the votes behind the scores with the given stop rules and the default rules."""
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
-    with at(curve.file):
+    with add_place(curve.file):
         assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
         recomputed = remake(
@@ -232,7 +238,7 @@ def _replay(
         return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
 
 
-def _write(
+def _write_output(
     call: Call,
     output: Path,
     curves_measured: Sequence[MeasuredCurve],

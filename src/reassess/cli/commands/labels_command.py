@@ -9,12 +9,19 @@ import click
 import numpy as np
 
 from reassess.aggregation import label_sets, with_golden_votes
-from reassess.cli.call import OUTPUT, Call, benchmark_arguments, call_options, free_name, reject_repeated
-from reassess.cli.evaluation_inputs import evaluation_labels_of
-from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.call import (
+    OUTPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    benchmark_arguments,
+    find_unused_path,
+    reject_repeated_files,
+)
+from reassess.cli.evaluation_inputs import select_evaluation_labels
+from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
+from reassess.cli.tables.labels_table import comparison_to_json, make_class_table, print_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, in_benchmark_classes
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.argument("files", nargs=-1, metavar="SCORES|SETS...")
 @benchmark_option
-@in_benchmark(
+@benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
     help="Original labels, which unrated images keep; none: omit these images.  "
@@ -57,13 +64,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--details",
-    type=OUTPUT,
+    type=OUTPUT_PATH_TYPE,
     metavar="TABLE",
     help="Write a row for each changed original label, with the new classes, scores and votes.",
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
-@call_options
+@add_call_options
 def labels(
     call: Call,
     files: tuple[str, ...],
@@ -83,7 +90,7 @@ def labels(
     if len(files) > 1:
         if threshold is not None or original is not None or details is not None:
             raise click.UsageError("With several SETS, --threshold, --original and --details cannot be used.")
-        _compare(call, files, by, output, benchmark)
+        _compare_label_sets(call, files, by, output, benchmark)
         return
     if by is not None:
         raise click.UsageError("--by needs several SETS.")
@@ -130,7 +137,7 @@ def labels(
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     details_text = None if details is None else f"{details}: {rows}"
-    _report(call, output, threshold, sets, unrated, changes, details_text, benchmark)
+    _print_label_sets(call, output, threshold, sets, unrated, changes, details_text, benchmark)
 
 
 def _count_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
@@ -168,7 +175,7 @@ def _make_label_sets(
     return parts, in_benchmark_classes(sets, reader.benchmark)
 
 
-def _report(
+def _print_label_sets(
     call: Call,
     output: Path | None,
     threshold: float,
@@ -205,12 +212,12 @@ def _report(
     if details is not None:
         call.info(details)
     if sets.empty_images and benchmark is not None and benchmark.folder is not None:
-        table = free_name("more.csv")
+        table = find_unused_path("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
         call.info(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
-def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
+def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
     """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
@@ -219,20 +226,20 @@ def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) 
     return list(reader.join(with_one_another=True).values())
 
 
-def _compare(
+def _compare_label_sets(
     call: Call, files: tuple[str, ...], by: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Compare label sets in pairs."""
-    reject_repeated(map(Path, files))
+    reject_repeated_files(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
+    sets = dict(zip(files, _read_label_sets(call, files, benchmark), strict=True))
     incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.is_complete]
     if incomplete:
         call.find(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
-        write_table(output, class_table(agreements), force=call.force)
+        write_table(output, make_class_table(agreements), force=call.force)
     diffs = {(a, b): _compare_pair(a, b, sets) for a, b in pairs}
     if call.json:
         call.print_document("labels", comparison_to_json(agreements, diffs))
@@ -245,6 +252,6 @@ def _compare(
 
 def _compare_pair(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
     try:
-        return label_diff(*(evaluation_labels_of(name, sets[name]) for name in (first, second)))
+        return label_diff(*(select_evaluation_labels(name, sets[name]) for name in (first, second)))
     except DataError as error:
         return Missing.because(error)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, reject_repeated
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
+from reassess.cli.tables.leaderboard_table import OriginalLabelAccuracy, leaderboard_table, print_leaderboard, to_json
 from reassess.comparison import fit_trend, measure_original_labels, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
@@ -54,7 +54,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
         "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --limit 5",
     ],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="TABLE...")
 @benchmark_option
 @click.option(
     "--place",
@@ -77,7 +77,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     "Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
     required=False,
 )
-@call_options
+@add_call_options
 def leaderboard(
     call: Call,
     files: tuple[Path, ...],
@@ -92,16 +92,16 @@ def leaderboard(
     TABLE has the columns model, original and real (in percent), or is the output of evaluate --json. Two files can be
     the results of timm by original labels and by ReaL. Several files are combined.
     """
-    reject_repeated(files)
+    reject_repeated_files(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
     leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
-    placements = place_models(leaderboard_read, _entries(call, placement))
+    placements = place_models(leaderboard_read, _read_leaderboard_rows(call, placement))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:
         benchmark = IMAGENET if leaderboard_read.label_set == Leaderboard.label_set else Benchmark()
-    level = _original_label_level(call, benchmark)
+    level = _measure_original_labels(call, benchmark)
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
-        rows_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
+        leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
     elif output is not None:
         draw_leaderboard(output, lines, placements, level=None if level is None else level.percent, force=call.force)
     if call.json:
@@ -112,7 +112,7 @@ def leaderboard(
             call.info(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
-def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
+def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
     if placement is None:
         return ()
     return (
@@ -122,7 +122,7 @@ def _entries(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[Le
     )
 
 
-def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
+def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Return the accuracy of the original labels by the label sets, if both are on this machine."""
     reader = PartReader(call, benchmark)
     labels, original = reader.find("labels"), reader.find_original()
@@ -133,4 +133,4 @@ def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))
-    return Level(percent=100 * accuracy.value, counted=accuracy, source=source)
+    return OriginalLabelAccuracy(percent=100 * accuracy.value, counted=accuracy, source=source)

@@ -7,7 +7,7 @@ import click
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.aggregate_inputs import has_separate_golden
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
     answers_option,
@@ -39,7 +39,7 @@ _PRINTED_SUFFIXES = (".tex", ".md")
 )
 @output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
-@call_options
+@add_call_options
 def raters(
     call: Call,
     votes: str | None,
@@ -60,7 +60,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     call.check_output(output, (*TABLE_SUFFIXES, *_PRINTED_SUFFIXES), "a table", benchmark=benchmark)
-    rater_votes, golden_data = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
+    rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
@@ -77,7 +77,7 @@ def raters(
         call.info(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
-def load_raters(
+def load_rater_votes(
     call: Call,
     benchmark: Benchmark | None,
     votes: str | None = None,

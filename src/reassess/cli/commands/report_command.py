@@ -6,12 +6,19 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, call_options, percent_cell, reject_repeated, with_progress
+from reassess.cli.call import (
+    INPUT_PATH_TYPE,
+    Call,
+    add_call_options,
+    format_percent_cell,
+    reject_repeated_files,
+    with_progress,
+)
 from reassess.cli.evaluation_inputs import load_evaluation_inputs
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.options import join_options, label_options, output_option, prediction_options
+from reassess.cli.options import add_join_options, add_label_options, add_prediction_options, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import images_path
+from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
@@ -24,7 +31,7 @@ from reassess.formats.result_files import short_names
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
 _SCORES = ("scores", IMAGENET.sources["scores"])
 
@@ -37,13 +44,15 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
         "reassess report a.csv --benchmark pets --chart taxonomy -o mistakes.png",
     ],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
 @output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
 @click.option(
     "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
 @click.option("--short", is_flag=True, help="Write one printable page of tables, for an appendix.")
-@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]")
+@click.option(
+    "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]"
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -55,15 +64,15 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 @click.option(
     "--leaderboard",
     "tables",
-    type=FILE,
+    type=INPUT_PATH_TYPE,
     multiple=True,
     metavar="TABLE",
     help="Published results to compare the models with, as for leaderboard; repeatable.",
 )
-@label_options
-@prediction_options
-@join_options
-@call_options
+@add_label_options
+@add_prediction_options
+@add_join_options
+@add_call_options
 def report(
     call: Call,
     files: tuple[Path, ...],
@@ -90,7 +99,7 @@ def report(
     findings = _load_findings(call, files, **other_options)
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        image_place = images_path(call, findings.benchmark)
+        image_place = find_images_path(call, findings.benchmark)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     gallery = write_report(
         output,
@@ -106,7 +115,7 @@ def report(
     if call.json:
         call.print_document("report", _to_json(findings, file_of, output, gallery))
     else:
-        _print(call, findings, output, gallery, short=short)
+        _print_findings(call, findings, output, gallery, short=short)
 
 
 def _load_findings(
@@ -119,7 +128,7 @@ def _load_findings(
     tables: tuple[Path, ...],
 ) -> Findings:
     """Read predictions, labels and the other parts, and compute the findings."""
-    reject_repeated(files)
+    reject_repeated_files(files)
     inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
     inputs.add_class_tables(call)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
@@ -164,15 +173,19 @@ def _to_json(
     }
 
 
-def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool) -> None:
+def _print_findings(
+    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool
+) -> None:
     rows = [
-        [name, percent_cell(result.real.get(1)), percent_cell(result.original_accuracy(1))]
+        [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{label_set_heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in different_images_in_words(findings.panel):
         call.info(line)
-    for line in merge_equal({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
+    for line in merge_equal_texts(
+        {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
+    ):
         call.info(line)
     call.info(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
     if short:

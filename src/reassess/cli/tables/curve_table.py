@@ -14,7 +14,7 @@ from reassess.core import StopRule
 from reassess.formats.tables import write_table
 from reassess.text import count_noun, format_percent, join_first
 
-_MOST_VARIANTS = 8
+_MAX_PRINTED_VARIANTS = 8
 
 
 def print_curves(
@@ -24,7 +24,7 @@ def print_curves(
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_row(curve) for curve in curves], best=["average precision"])
+    print_table(headings, [_curve_row(curve) for curve in curves], best=["average precision"])
     if curve_parts.rules:
         click.echo()
         rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
@@ -65,7 +65,7 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
-def _row(curve: MeasuredCurve) -> list[str | None]:
+def _curve_row(curve: MeasuredCurve) -> list[str | None]:
     cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
     if curve.chosen is None:
         return cells
@@ -81,7 +81,7 @@ def _row(curve: MeasuredCurve) -> list[str | None]:
 def _rule_rows(rule: Rule) -> Iterator[list[str]]:
     """Return a row for each variant of a rule; of many variants, the median and the range."""
     values = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
-    if len(values) <= _MOST_VARIANTS:
+    if len(values) <= _MAX_PRINTED_VARIANTS:
         for variant, (precision, recall) in zip(rule.variants, values.tolist(), strict=True):
             yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
         return
@@ -112,7 +112,7 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requeste
     for replay in replays:
         if replay.rule in requested:
             call.info(
-                f"{file}, stop rule {_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
+                f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
                 f"{replay.votes:,} votes "
                 f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
                 f"({replay.changed.min():,} to {replay.changed.max():,})"
@@ -148,8 +148,13 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
 
 def _replay_row(replay: StopReplay) -> list[str]:
     counts = (f"{replay.changed.mean():,.1f}", f"{replay.images_changed.mean():,.1f}")
-    return [_bounds(replay.rule), format_percent(replay.share_taken), *counts, format_percent(replay.labels_in_common)]
+    return [
+        _format_bounds(replay.rule),
+        format_percent(replay.share_taken),
+        *counts,
+        format_percent(replay.labels_in_common),
+    ]
 
 
-def _bounds(rule: StopRule) -> str:
+def _format_bounds(rule: StopRule) -> str:
     return f"{rule.low:g}, {rule.high:g}"

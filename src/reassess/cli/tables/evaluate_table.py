@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
@@ -15,22 +15,22 @@ from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_headin
 from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
-_MOST_CLASSES = 20
+_MAX_PRINTED_CLASSES = 20
 
-Evaluations = dict[str, Evaluation]
+EvaluationsByFile = dict[str, Evaluation]
 LabelSetKey = float | str | None  # threshold or name of a label set; None for a single label set
 # Fields of the JSON object for the common images.
-_COMMON = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
+_COMMON_IMAGE_FIELDS = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResults:
     """The results of all models; evaluations are by label set, with the best model first."""
 
-    evaluations: Mapping[LabelSetKey, Evaluations]  # of each model on its own images
-    common: Mapping[LabelSetKey, Evaluations] | Missing | None  # on common images; None if all are common
+    evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
+    common: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None  # on common images; None if all are common
     class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
     reviewed: Mapping[str, MultiLabelAccuracy]  # of each model, if label sets have more than valid classes
     orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
@@ -40,7 +40,7 @@ class EvaluationResults:
     effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
-    def rankings(self) -> Mapping[LabelSetKey, Evaluations]:
+    def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
         """The evaluations that rank the models; empty if the models have no common images."""
         if self.common is None:
             return self.evaluations
@@ -52,7 +52,7 @@ def to_json(results: EvaluationResults, by: str | None) -> tuple[list[dict[str, 
     other_parts = {} if results.orders is None else orders_to_json(results.orders)
     if results.excluded is not None:
         other_parts["excluded"] = {**results.excluded, "interval": "95 %, Newcombe, over images"}
-    return list(_documents(results, by)), other_parts
+    return list(_iter_documents(results, by)), other_parts
 
 
 def accuracy_table(results: EvaluationResults) -> ResultTable:
@@ -77,7 +77,7 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
     if results.excluded is not None:
         _print_exclusions(call, results)
     if results.orders is not None:
-        print_orders(call, _by_name(results.evaluations), results.orders)
+        print_orders(call, _index_by_name(results.evaluations), results.orders)
     elif len(results.evaluations) > 1:
         _print_thresholds(call, results.evaluations)
     else:
@@ -87,13 +87,13 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
 
 
 def _select_table(
-    results: EvaluationResults, rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool
+    results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, ranked: bool
 ) -> ResultTable:
     if results.orders is not None:
-        return label_sets_table(_by_name(rankings), ranked=ranked)
+        return label_sets_table(_index_by_name(rankings), ranked=ranked)
     if len(rankings) > 1:
         return _threshold_table(rankings, ranked=ranked)
-    return _accuracies(next(iter(rankings.values())), ranked=ranked)
+    return _ranking_table(next(iter(rankings.values())), ranked=ranked)
 
 
 def _print_exclusions(call: Call, results: EvaluationResults) -> None:
@@ -108,8 +108,8 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
                 f"{result.excluded:,}",
-                percent_cell(effects.accuracy_on_all),
-                percent_cell(effects.accuracy_on_rest),
+                format_percent_cell(effects.accuracy_on_all),
+                format_percent_cell(effects.accuracy_on_rest),
                 points,
                 bounds,
             ]
@@ -120,11 +120,11 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
     call.note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
-def _by_name(rankings: Mapping[LabelSetKey, Evaluations]) -> dict[str, Evaluations]:
+def _index_by_name(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
-def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
+def _iter_documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
         rank_of = ranks_of(results.rankings.get(key, {}))
@@ -146,7 +146,7 @@ def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str,
 
 
 def _common_to_json(
-    common: Mapping[LabelSetKey, Evaluations] | Missing | None, key: LabelSetKey, file: str
+    common: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
     if common is None:
@@ -154,10 +154,10 @@ def _common_to_json(
     if isinstance(common, Missing):
         return {"common": None, "common_reason": common.why}
     document = common[key][file].to_json()
-    return {"common": {name: part for name, part in document.items() if name in _COMMON}}
+    return {"common": {name: part for name, part in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
+def _ranking_table(ranking: EvaluationsByFile, *, ranked: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     labels_name = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -166,10 +166,10 @@ def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
     best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if ranked else []
-    return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()], best=best)
+    return ResultTable(headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best=best)
 
 
-def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
+def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, by: str | None) -> None:
     """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
@@ -177,23 +177,23 @@ def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str |
             _print_by_label_count(file, result)
         elif by == "class":
             _print_by_class(call, file, result, classes)
-    for line in merge_equal({file: result.detected for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
         call.info(line)
-    for line in merge_equal({file: not_scored_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
         call.info(line)
-    for line in merge_equal({file: label_errors_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
         call.info(line)
-    if accuracies := "; ".join(_accuracies_on_scored_images(ranking)):
+    if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
         call.info(f"original accuracy on the scored images: {accuracies}")
     for line in _footnotes(ranking):
         call.note(line)
 
 
-def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
+def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [percent_cell(result.real.get(k)), interval_cell(result.real.get(k))]
-    cells += [percent_cell(result.original_accuracy(k)) for k in top_k]
+        cells += [format_percent_cell(result.real.get(k)), format_interval_cell(result.real.get(k))]
+    cells += [format_percent_cell(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None else result.soft.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
@@ -201,7 +201,7 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
 
 
-def _footnotes(ranking: Evaluations) -> Iterator[str]:
+def _footnotes(ranking: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
@@ -214,15 +214,17 @@ def _footnotes(ranking: Evaluations) -> Iterator[str]:
     yield from missing_parts_in_words(ranking)
 
 
-def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
+def _describe_accuracies_on_scored_images(ranking: EvaluationsByFile) -> Iterator[str]:
     """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {percent_cell(part) or '-'} %" for k, part in result.original_scored.items())
+            shares = ", ".join(
+                f"top-{k} {format_percent_cell(part) or '-'} %" for k, part in result.original_scored.items()
+            )
             yield f"{file} {shares}"
 
 
-def _print_mistakes(ranking: Evaluations) -> None:
+def _print_mistakes(ranking: EvaluationsByFile) -> None:
     """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKE_NAMES}
@@ -236,7 +238,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
         [
             file,
             f"{sum(counts_of_file[kind] or 0 for kind in kinds):,}",
-            *(_count(counts_of_file[kind]) for kind in kinds),
+            *(_format_count(counts_of_file[kind]) for kind in kinds),
         ]
         for file, counts_of_file in counts.items()
     ]
@@ -244,7 +246,7 @@ def _print_mistakes(ranking: Evaluations) -> None:
     print_table(["file", "mistakes", *(MISTAKE_NAMES[kind] for kind in kinds)], rows)
 
 
-def _count(count: int | None) -> str | None:
+def _format_count(count: int | None) -> str | None:
     return None if count is None else f"{count:,}"
 
 
@@ -254,7 +256,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
-        cells = [cell for count in counts for cell in (percent_cell(count), interval_cell(count))]
+        cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
     labels_name = label_set_heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
@@ -267,10 +269,10 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.row_limit(len(entries), _MOST_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.row_limit(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
-        accuracy = percent_cell(Proportion(entry["hits"], entry["images"]))
+        accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
     headings = [
         "class",
@@ -287,20 +289,20 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: bool) -> ResultTable:
+def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, ranked: bool) -> ResultTable:
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([percent_cell(first), *([rank_of[file]] if ranked else [])])
+            rows.setdefault(file, []).extend([format_percent_cell(first), *([rank_of[file]] if ranked else [])])
     headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
     best = [name for name in headings if name != "rank"] if ranked else []
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
 
 
-def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, Evaluations]) -> None:
+def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.scorable, "image")
@@ -317,7 +319,7 @@ def _print_multi_label(
     for file, part in reviewed.items():
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
-    for line in merge_equal({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
+    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in reviewed.items()}):
         call.info(line)
     for line in _multi_label_footnotes(reviewed):
         call.note(line)
@@ -329,7 +331,7 @@ def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> 
         (part.accuracy, part.mean_class_accuracy),
         (part.lenient_accuracy, part.mean_class_lenient_accuracy),
     ):
-        cells += [percent_cell(image_share), interval_cell(image_share), percent_cell(class_share)]
+        cells += [format_percent_cell(image_share), format_interval_cell(image_share), format_percent_cell(class_share)]
     return cells
 
 
@@ -337,8 +339,8 @@ def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Cla
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
-            percent_cell(entry["unclear_excluded"]),
-            percent_cell(entry["unclear_is_correct"]),
+            format_percent_cell(entry["unclear_excluded"]),
+            format_percent_cell(entry["unclear_is_correct"]),
         ]
         for entry in part.classes_to_json(classes)
     ]
@@ -346,7 +348,7 @@ def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Cla
     print_table(headings, rows, title=file, text_columns=2)
 
 
-def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
+def _describe_multi_label_not_scored(part: MultiLabelAccuracy) -> str:
     counts = (
         f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
     )

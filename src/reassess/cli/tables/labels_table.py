@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.call import Call, interval_cell, percent_cell
+from reassess.cli.call import Call, format_interval_cell, format_percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.result import not_scored_in_words
 from reassess.formats.result_files import format_count
-from reassess.text import count_noun, merge_equal
+from reassess.text import count_noun, merge_equal_texts
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_MOST_CLASSES = 20
+_MAX_PRINTED_CLASSES = 20
 _Pair = tuple[str, str]
 
 
@@ -78,7 +78,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        limit = call.row_limit(len(changes), _MOST_CLASSES, "classes")
+        limit = call.row_limit(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
@@ -86,7 +86,7 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
         )
 
 
-def class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
+def make_class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
     """Return a row for each pair of label sets and class."""
     import polars as pl
 
@@ -107,7 +107,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent_cell(agreement.share_equal), *unlabelled])
+        rows.append([a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_equal), *unlabelled])
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
     call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
     call.note("equal %: share of the images that are labelled in both")
@@ -132,7 +132,7 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.row_limit(len(entries), _MOST_CLASSES, "classes")
+    limit = call.row_limit(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
@@ -154,7 +154,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
     rows = [
-        _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
+        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
         for model in models
         for name in rankings
     ]
@@ -165,7 +165,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _read_and_not_scored(rankings):
+    for line in _describe_files(rankings):
         call.info(line)
     for line in _footnotes(orders):
         call.note(line)
@@ -180,14 +180,14 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
-    yield from merge_equal({model: result.detected for model, result in models.items()})
+    yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = merge_equal({model: not_scored_in_words(ranking[model]) for model in models})
+        lines = merge_equal_texts({model: not_scored_in_words(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
+def _accuracy_row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, format_count(result.scored), percent_cell(first), interval_cell(first), *rank]
+    return [model, name, format_count(result.scored), format_percent_cell(first), format_interval_cell(first), *rank]

@@ -19,12 +19,12 @@ from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
 
-_SMALL = 0.0001  # smaller p-values are printed as "below 0.0001"
-_NO_LEVEL = "original or reassessed labels are missing"
+_MIN_PRINTED_P_VALUE = 0.0001  # smaller p-values are printed as "below 0.0001"
+_MISSING_LEVEL_REASON = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
-class Level:
+class OriginalLabelAccuracy:
     """Accuracy of the original labels themselves, in percent, with its counts and its source."""
 
     percent: float
@@ -40,7 +40,7 @@ class Level:
         return {"real": self.percent, "hits": self.counted.hits, "n": self.counted.n, "above": self.above(board)}
 
 
-def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
+def to_json(trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None) -> dict[str, Any]:
     """Return the results for JSON."""
     board = trend.board
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
@@ -61,26 +61,26 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "spearman": trend.spearman_correlation,
         **trend.to_json(),
         "level": None if level is None else level.to_json(board),
-        **({"level_reason": _NO_LEVEL} if level is None else {}),
+        **({"level_reason": _MISSING_LEVEL_REASON} if level is None else {}),
         "place": [placement.to_json() for placement in placements],
     }
 
 
 def print_leaderboard(
-    call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
+    call: Call, trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None, limit: int
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
     labels_name = label_set_heading(board.label_set)
-    rows_table(board, board.best_first[:limit]).print()
+    leaderboard_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
-    changes = list(_changes(trend))
+    changes = list(_rank_change_rows(trend))
     if changes:
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _orders(trend, level), text_columns=2)
+    print_table(["original and reassessed order", ""], _order_rows(trend, level), text_columns=2)
     if placements:
         click.echo()
         headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
@@ -96,7 +96,7 @@ def print_leaderboard(
         call.note(line)
 
 
-def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     """Return a table of given rows of the leaderboard."""
     real_heading = f"{label_set_heading(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
@@ -137,21 +137,24 @@ def _estimate_cells(estimate: Estimate | None) -> list[str | None]:
     return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
-def _changes(trend: Trend) -> Iterator[list[str | None]]:
+def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
     named_changes = [(f"{after} % minus {before} %", change) for before, after, change in trend.slope_changes]
     if trend.slope_change is not None:
         named_changes.append(("per percentage point of original accuracy, all bands", trend.slope_change))
     for name, change in named_changes:
-        p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
+        p = f"below {_MIN_PRINTED_P_VALUE}" if change.p_value < _MIN_PRINTED_P_VALUE else f"{change.p_value:.4f}"
         yield [name, *_estimate_cells(change), p]
 
 
-def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
+def _order_rows(trend: Trend, level: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rank_gains
-    for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
+    for name, row in {
+        "highest rise": _find_largest_move(board, rises),
+        "deepest fall": _find_largest_move(board, -rises),
+    }.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
             yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
@@ -160,7 +163,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
         yield [f"rows above the original labels ({format_percent_value(level.percent)} %)", above]
 
 
-def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
     """Return the row with the largest move, the best of equal rows; None if no row moves."""
     row = max(board.best_first, key=lambda row: int(moves[row]))
     return row if moves[row] > 0 else None
@@ -186,11 +189,11 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
 
-def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
+def _footnotes(trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None) -> Iterator[str]:
     board = trend.board
-    yield from _about_slopes(trend)
+    yield from _slope_notes(trend)
     if level is None:
-        yield f"no accuracy of the original labels: {_NO_LEVEL}"
+        yield f"no accuracy of the original labels: {_MISSING_LEVEL_REASON}"
     else:
         yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
@@ -203,7 +206,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield from _placement_notes(placement)
 
 
-def _about_slopes(trend: Trend) -> Iterator[str]:
+def _slope_notes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.outliers
     family_source = "the first word of the name"
     if board.family != Leaderboard.family:

@@ -13,16 +13,16 @@ from reassess.cli.screen import print_table
 from reassess.core import NOT_ASKED, ORIGINAL_SOURCE, UNRATED, Candidates, ModelChoice, ModelSubset, ProposalResult
 from reassess.formats.tables import write_table
 from reassess.numeric import Proportion
-from reassess.text import count_noun, join_first, merge_equal
+from reassess.text import count_noun, join_first, merge_equal_texts
 
-_MOST_MODELS = 10
+_MAX_PRINTED_MODELS = 10
 _SCORE_KINDS = {
     "bounded": "scores in [0, 1] that do not sum to 1 are taken as logits",
     "ids": "only first classes are used, since the N most probable pairs need the scores of all classes",
 }
 
 
-def print_written(call: Call, output: Path, candidates: Candidates) -> None:
+def print_candidate_count(call: Call, output: Path, candidates: Candidates) -> None:
     """Print the number of candidates in the output."""
     images = len(candidates.questions.images)
     mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
@@ -60,7 +60,7 @@ def _print_sources(call: Call, result: ProposalResult) -> None:
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
-    printed = models[: call.row_limit(len(models), _MOST_MODELS, "models, by candidates of only one source")]
+    printed = models[: call.row_limit(len(models), _MAX_PRINTED_MODELS, "models, by candidates of only one source")]
     originals = [0] if result.is_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own_counts[column]:,}"]
@@ -84,13 +84,13 @@ def _print_models(call: Call, result: ProposalResult, detected: Mapping[str, str
             for name, model in models.items()
         },
     ]
-    for line in chain.from_iterable(map(merge_equal, lines_by_model)):
+    for line in chain.from_iterable(map(merge_equal_texts, lines_by_model)):
         call.info(line)
 
 
-_MOST_SUBSETS = 10
-_MOST_NAMES = 3
-_HEADINGS = ["subset", "models", "candidates", "per image", "recall", "precision", "without golden"]
+_MAX_PRINTED_SUBSETS = 10
+_MAX_PRINTED_NAMES = 3
+_SUBSET_HEADINGS = ["subset", "models", "candidates", "per image", "recall", "precision", "without golden"]
 
 
 def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
@@ -128,17 +128,17 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
         f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
     )
-    printed = _shown_subsets(call, choice)
+    printed = _select_printed_subsets(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
     titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
     rows = [(titles.get(subset, ""), subset) for subset in printed]
     all_models = choice.all_models.models
     print_table(
-        _HEADINGS,
-        [[title, _model_names(call, subset, all_models), *_subset_cells(subset)] for title, subset in rows],
+        _SUBSET_HEADINGS,
+        [[title, _format_model_names(call, subset, all_models), *_subset_cells(subset)] for title, subset in rows],
         text_columns=2,
     )
-    call.info(_search_in_words(choice))
+    call.info(_describe_search(choice))
     call.note(
         f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
         f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
@@ -158,7 +158,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
 def _print_chosen(call: Call, choice: ModelChoice) -> None:
     chosen = choice.chosen
     if chosen is None:
-        call.info(f"no models chosen: all models together have recall {_share(choice.recall)}")
+        call.info(f"no models chosen: all models together have recall {_format_share(choice.recall)}")
         call.info(f"their recall is at least {round_down(choice.highest_bound)}, with 90 % confidence")
         return
     call.info(f"chosen: {', '.join(chosen.models)}")
@@ -171,11 +171,11 @@ def _print_chosen(call: Call, choice: ModelChoice) -> None:
         call.info(f"{images} without candidates: predicted only by other models")
     if chosen == choice.all_models:
         images = count_noun(choice.check_images + choice.search_images, "golden image")
-        call.info(f"on all {images}: recall {_share(choice.bounded_recall)}")
+        call.info(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
     else:
         images = count_noun(choice.check_images, "golden image")
         call.info(f"on {images} not used in the search:")
-        call.info(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
+        call.info(f"  recall {_format_share(chosen.recall)}; precision {_format_share(chosen.precision)}")
     call.info(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
 
 
@@ -184,28 +184,28 @@ def round_down(bound: float) -> str:
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 
-def _shown_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
+def _select_printed_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     """Select evenly spaced subsets and the chosen one; with --verbose, all."""
     frontier = choice.frontier
-    if call.verbose or len(frontier) <= _MOST_SUBSETS:
+    if call.verbose or len(frontier) <= _MAX_PRINTED_SUBSETS:
         return frontier
-    places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
+    places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MAX_PRINTED_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
     suffix = "" if choice.exact else " found"
     call.info(f"{len(places)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
 
-def _model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> str:
+def _format_model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> str:
     """Name the models of a subset; without --verbose, long lists are shortened."""
-    if call.verbose or len(subset.models) <= _MOST_NAMES:
+    if call.verbose or len(subset.models) <= _MAX_PRINTED_NAMES:
         return ", ".join(subset.models)
     omitted = [name for name in all_models if name not in subset.models]
     if not omitted:
         return f"all {len(all_models):,}"
-    if len(omitted) <= _MOST_NAMES:
+    if len(omitted) <= _MAX_PRINTED_NAMES:
         return f"all except {', '.join(omitted)}"
-    return join_first(subset.models, most=_MOST_NAMES - 1)
+    return join_first(subset.models, most=_MAX_PRINTED_NAMES - 1)
 
 
 def _subset_cells(subset: ModelSubset) -> list[object]:
@@ -214,19 +214,19 @@ def _subset_cells(subset: ModelSubset) -> list[object]:
     return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
 
 
-def _share(share: Proportion) -> str:
+def _format_share(share: Proportion) -> str:
     value = "none" if share.value is None else f"{share.value:.4f}"
     return f"{value} ({share.hits:,} of {share.n:,})"
 
 
-def _search_in_words(choice: ModelChoice) -> str:
+def _describe_search(choice: ModelChoice) -> str:
     subsets = count_noun(choice.subsets, "subset")
     if choice.exact:
         return f"exact search: all {subsets} measured, with the same N"
     return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
 
-_MOST_CANDIDATES = 10
+_MAX_PRINTED_CANDIDATES = 10
 
 
 def unasked_to_json(
@@ -253,7 +253,7 @@ def print_unasked(
     """Print the first candidates, and the total."""
     written = range(len(candidates))[:limit]
     if len(candidates):
-        printed = call.row_limit(len(written), _MOST_CANDIDATES, "candidates")
+        printed = call.row_limit(len(written), _MAX_PRINTED_CANDIDATES, "candidates")
         headings = ["image", "class", "name", "reason", "first class of", "predicted by", "probability"]
         print_table(headings, _unasked_rows(candidates, written[:printed]), text_columns=4)
     number = count_noun(len(candidates), "candidate")

@@ -12,11 +12,11 @@ from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import count_noun, join_first
 
-_MOST_ANSWERS = 4  # shares of more answers are too wide for a column
-_MOST_PAIRS = 10
-_MOST_RATERS = 10
+_MAX_ANSWER_COLUMNS = 4  # shares of more answers are too wide for a column
+_MAX_PRINTED_PAIRS = 10
+_MAX_PRINTED_RATERS = 10
 
-_FLAGS = {
+_FLAG_MEANINGS = {
     "uninformative": "the 95 % interval of bits per vote includes 0, so the votes might carry no information",
     "one answer": "at least 99 % of 20 or more votes have the same answer",
     "few": "under 20 votes for one truth, or under 20 images: the interval is too narrow",
@@ -25,10 +25,10 @@ _FLAGS = {
 
 def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
-    for line in _summary(result, golden):
+    for line in _summary_lines(result, golden):
         print_text(line)
     table = raters_table(result)
-    limit = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
+    limit = call.row_limit(len(result.ranked), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
         call.note(line)
@@ -39,21 +39,21 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
 def raters_table(result: Reliability) -> ResultTable:
     """Return a row for each rater, the least informative first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
-    has_many_answers = len(result.answers) > _MOST_ANSWERS
+    has_many_answers = len(result.answers) > _MAX_ANSWER_COLUMNS
     information = [rater.information for rater in result.ranked]
     columns: dict[str, list[str | None]] = {
         "rater": [str(rater.rater) for rater in result.ranked],
         "flags": [", ".join(rater.flags) for rater in result.ranked],
         "bits per vote": [None if part is None else f"{part.bits:.3f}" for part in information],
         "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
-        "correct %": [_percent(rater.correct) for rater in result.ranked],
+        "correct %": [_format_percent(rater.correct) for rater in result.ranked],
         "votes": [f"{rater.votes:,}" for rater in result.ranked],
     }
     if not has_many_answers:
-        columns[f"{answers} %"] = [_shares(rater.shares) for rater in result.ranked]
+        columns[f"{answers} %"] = [_format_shares(rater.shares) for rater in result.ranked]
         for row, truth in enumerate(result.truths):
-            columns[f"if {truth}"] = [_shares(rater.matrix[row]) for rater in result.ranked]
-    columns["self %"] = [_percent(rater.self_agreement) for rater in result.ranked]
+            columns[f"if {truth}"] = [_format_shares(rater.matrix[row]) for rater in result.ranked]
+    columns["self %"] = [_format_percent(rater.self_agreement) for rater in result.ranked]
     columns["seconds"] = [
         rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.ranked
     ]
@@ -61,15 +61,15 @@ def raters_table(result: Reliability) -> ResultTable:
     return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), text_columns=2)
 
 
-def _percent(part: Proportion | None) -> str | None:
+def _format_percent(part: Proportion | None) -> str | None:
     return None if part is None or part.value is None else f"{100 * part.value:.1f}"
 
 
-def _shares(shares: list[float] | None) -> str | None:
+def _format_shares(shares: list[float] | None) -> str | None:
     return None if shares is None else "/".join(f"{100 * share:.0f}" for share in shares)
 
 
-def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
+def _summary_lines(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     """Describe all raters together, and the items they are measured on."""
     value = (
         "undefined: no item has two votes, or all votes have the same answer"
@@ -106,7 +106,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         middle = "".join(f"; {answer} is wrong" for answer in result.answers[1:-1])
         rule = scale + middle if result.truths == VALIDITY else "the answer is the truth"
         yield f"correct: {rule}; share of the rater's golden votes"
-    if len(result.answers) <= _MOST_ANSWERS:
+    if len(result.answers) <= _MAX_ANSWER_COLUMNS:
         shares = zip(result.truths, result.prior, strict=True)
         truths = ", ".join(f"if {truth} ({100 * share:.1f} % of items)" for truth, share in shares)
         yield f"{truths}: the rater's answers, in %"
@@ -116,7 +116,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield f"self: same answer in golden votes and main votes: {total.hits:,} of {total.n:,} cases"
     if any(rater.seconds is not None for rater in result.raters):
         yield "seconds: mean time per vote (median in parentheses)"
-    for flag, meaning in _FLAGS.items():
+    for flag, meaning in _FLAG_MEANINGS.items():
         if any(flag in rater.flags for rater in result.raters):
             yield f"{flag}: {meaning}"
     if any(part is not None and part.pairs for part in (result.dependence, result.golden_dependence)):
@@ -139,7 +139,7 @@ def _print_pairs(dependent: Dependence | None, where: str) -> None:
             f"{100 * pair.expected / pair.common:.1f}",
             f"{pair.z:.1f}",
         ]
-        for pair in dependent.pairs[:_MOST_PAIRS]
+        for pair in dependent.pairs[:_MAX_PRINTED_PAIRS]
     ]
     more = len(dependent.pairs) - len(rows)
     title = f"\nraters who agree too often in the {where}: {len(dependent.pairs):,} of {dependent.tested:,} pairs"

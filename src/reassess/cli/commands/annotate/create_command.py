@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, progress_bars
+from reassess.cli.call import INPUT_PATH_TYPE, Call, FiniteRange, add_call_options, show_progress_bars
 from reassess.cli.campaign_inputs import (
-    GOLDEN_OPTION,
-    NOT_IN_TASKS,
+    GOLDEN_NOT_IN_TASKS_NOTE,
+    GOLDEN_TYPE,
     CampaignParts,
-    changed_campaign_argument,
+    describe_sample,
     load_campaign_parts,
-    sample_in_words,
+    writable_campaign_argument,
 )
 from reassess.cli.help_pages import Command
-from reassess.cli.options import STOP, benchmark_option
+from reassess.cli.options import STOP_RULE_TYPE, benchmark_option
 from reassess.cli.packages import check_packages
-from reassess.cli.tables.status_table import practice_in_words, warn_of_easy_practice
+from reassess.cli.tables.status_table import describe_practice, warn_if_practice_is_easy
 from reassess.core import Benchmark, Hierarchy, StopRule
 from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from reassess.annotation import CampaignPlan, ExampleImage
 
 
-_VOTES, _GOLDEN_SHARE = 5, 0.1
-_SETTINGS = ("name", "threshold", "match")
-_CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
+_DEFAULT_VOTES_PER_QUESTION, _DEFAULT_GOLDEN_SHARE = 5, 0.1
+_COPIED_SETTINGS = ("name", "threshold", "match")
+_CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark folder
 
 
 @click.command(
@@ -48,34 +48,34 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
         "reassess annotate create b.db ask.jsonl --benchmark pets --practice 1",
     ],
 )
-@changed_campaign_argument
-@click.argument("tasks", type=FILE)
+@writable_campaign_argument
+@click.argument("tasks", type=INPUT_PATH_TYPE)
 @click.option(
     "--per-question",
     type=click.IntRange(1, annotation.MOST_VOTES),
-    default=_VOTES,
+    default=_DEFAULT_VOTES_PER_QUESTION,
     show_default=True,
     metavar="N",
     help="Votes per question; with --stop, the maximum.",
 )
 @click.option(
     "--stop",
-    type=STOP,
+    type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question if its probability leaves (LOW, HIGH) after at least 2 votes; needs golden questions.",
 )
 @click.option(
     "--golden",
-    type=GOLDEN_OPTION,
+    type=GOLDEN_TYPE,
     metavar="N|FILE",
     help="Draw about N golden questions for experts; or a file of golden questions or experts' answers; or none.  "
     "[default: golden questions in TASKS, and the benchmark's]",
 )
 @click.option(
     "--golden-share",
-    type=Range(0, 0.9),
+    type=FiniteRange(0, 0.9),
     metavar="R",
-    help=f"Share of golden tasks among the tasks of a rater.  [default: {_GOLDEN_SHARE}]",
+    help=f"Share of golden tasks among the tasks of a rater.  [default: {_DEFAULT_GOLDEN_SHARE}]",
 )
 @click.option(
     "--practice",
@@ -87,7 +87,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 )
 @click.option(
     "--bar",
-    type=Range(0, 1),
+    type=FiniteRange(0, 1),
     metavar="SHARE",
     help="Balanced accuracy needed to pass practice: the mean of the accuracies on valid and on invalid questions.  "
     "[default: none]",
@@ -102,7 +102,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
 @benchmark_option
-@call_options
+@add_call_options
 def create(
     call: Call,
     campaign: str | Path,
@@ -147,7 +147,7 @@ def create(
         rules=annotation.Rules(
             per_question=per_question,
             stop=stop,
-            golden_share=_GOLDEN_SHARE if golden_share is None else golden_share,
+            golden_share=_DEFAULT_GOLDEN_SHARE if golden_share is None else golden_share,
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
@@ -156,20 +156,20 @@ def create(
         bar=bar,
         original=parts.original,
         original_votes=original is not None,
-        consent=_consent(call, parts.benchmark.folder),
-        hierarchy=_hierarchy(call, parts),
+        consent=_read_consent(call, parts.benchmark.folder),
+        hierarchy=_read_hierarchy(call, parts),
         images=None if source is None else str(source.place.resolve()),
-        settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
+        settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
-        with progress_bars(call) as progress:
+        with show_progress_bars(call) as progress:
             plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
-    plan = replace(plan, examples=_examples(parts, plan))
+    plan = replace(plan, examples=_read_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
     call.suggest("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
-    _report(call, campaign, plan, parts)
-    warn_of_easy_practice(plan.practice_round)
+    _print_campaign(call, campaign, plan, parts)
+    warn_if_practice_is_easy(plan.practice_round)
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
@@ -193,32 +193,32 @@ def _check_parts(parts: CampaignParts, tasks: Path, golden_share: float | None) 
         )
 
 
-def _consent(call: Call, folder: Path | None) -> str:
+def _read_consent(call: Call, folder: Path | None) -> str:
     """Read the text that people must agree to; empty if the folder has none."""
-    if folder is None or not exists(folder / _CONSENT):
+    if folder is None or not exists(folder / _CONSENT_FILE):
         return ""
-    text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT)))
+    text = "\n".join(read_lines(call.add_input("consent", folder / _CONSENT_FILE)))
     if not text.strip():
-        raise DataError("empty", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
+        raise DataError("empty", "consent text is empty", where=folder / _CONSENT_FILE, fix="write it, or delete it")
     return text
 
 
-def _hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
+def _read_hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
     source = parts.benchmark.sources.get("hierarchy")
     if source is None:
         return None
     return read_hierarchy(call.add_input("hierarchy", Path(source)), parts.tasks.questions.classes)
 
 
-def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
+def _read_examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
     folder = parts.benchmark.folder
-    if folder is None or not (folder / _EXAMPLES).is_dir():
+    if folder is None or not (folder / _EXAMPLES_FOLDER).is_dir():
         return ()
     classes = parts.tasks.questions.classes
-    return annotation.read_examples(folder / _EXAMPLES, classes, images=parts.images, hashes=plan.hashes)
+    return annotation.read_examples(folder / _EXAMPLES_FOLDER, classes, images=parts.images, hashes=plan.hashes)
 
 
-def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
+def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
     votes_at_most = plan.rules.per_question * len(questions)
     answered = len(plan.truth) - plan.truth.count(None)
@@ -255,9 +255,9 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
-            call.info(f"golden, drawn at random: {sample_in_words(sample, int(is_drawn.sum()))}")
+            call.info(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
-            call.info(NOT_IN_TASKS)
+            call.info(GOLDEN_NOT_IN_TASKS_NOTE)
         if plan.golden_split:
             call.info(
                 f"experts disagree on {count_noun(plan.golden_split, 'golden question')}: a class is valid if more "
@@ -266,7 +266,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             )
         if plan.rules.stop is not None and not answered:
             call.info("the stop rule works only after experts have answered: invite them first")
-        for line in practice_in_words(plan.practice_round):
+        for line in describe_practice(plan.practice_round):
             call.info(line)
         if plan.bar is not None and plan.practice_round.unanswered:
             call.info("after experts have answered, status prints the chance to pass without looking at the images")

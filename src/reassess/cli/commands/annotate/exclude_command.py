@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, reject_repeated
+from reassess.cli.call import Call, add_call_options, reject_repeated_files
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 
@@ -19,14 +19,14 @@ from reassess.cli.help_pages import Command
 @campaign_argument
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--undo", is_flag=True, help="Include the raters again.")
-@call_options
+@add_call_options
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
     The answers stay stored, and the questions open again for other raters. With --undo, the votes count as if the rater
     had never been excluded: for each question, the earliest votes count, until there are enough.
     """
-    reject_repeated(names)
+    reject_repeated_files(names)
     change = annotation.include_rater if undo else annotation.exclude_rater
     with annotation.using_campaign(campaign) as opened:
         people = [annotation.find_person(opened, name) for name in names]

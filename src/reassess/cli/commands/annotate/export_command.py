@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument, needs_expert
+from reassess.cli.call import Call, add_call_options, find_unused_path
+from reassess.cli.campaign_inputs import campaign_argument, has_no_linked_expert
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.data import open_benchmark
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
 @click.option("--rater-names", is_flag=True, help="Write the names of raters instead of numbers.")
-@call_options
+@add_call_options
 def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
@@ -39,10 +39,10 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     """
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if exported.unrated_golden and needs_expert(opened):
+        if exported.unrated_golden and has_no_linked_expert(opened):
             call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
         elif len(exported.votes):
-            call.next_command = _labels_command(output, exported, opened)
+            call.next_command = _make_labels_command(output, exported, opened)
         else:
             call.suggest("annotate", "serve", annotation.shown_address(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
@@ -99,7 +99,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             call.info(f"not exported: {count_noun(count, 'answer')} {reason}")
 
 
-def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
+def _make_labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
     """Return the command line that makes labels from the votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
@@ -113,5 +113,5 @@ def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") ->
     if campaign.original_votes and exported.measures_raters:  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
-    labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []
+    labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

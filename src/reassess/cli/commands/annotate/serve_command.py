@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, call_options, free_name
-from reassess.cli.campaign_inputs import USUAL_ADDRESS, campaign_argument, images_of
+from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, find_unused_path
+from reassess.cli.campaign_inputs import DEFAULT_ADDRESS, campaign_argument, open_campaign_images
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
@@ -45,9 +45,12 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     "machine serves the pages below that path (/ for the whole site), and forwards the client's address.",
 )
 @click.option(
-    "--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="Current location of the images.  [default: as for create]"
+    "--images",
+    type=INPUT_PATH_TYPE,
+    metavar="FOLDER|ZIP|TAR",
+    help="Current location of the images.  [default: as for create]",
 )
-@call_options
+@add_call_options
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
@@ -57,8 +60,8 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     check_packages("annotate", "campaigns")
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
-        app = annotation.make_app(opened, images_of(opened, images))
-        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
+        app = annotation.make_app(opened, open_campaign_images(opened, images))
+        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", find_unused_path("rated"))
 
         def started(address_opened: str) -> None:
             if call.json:
@@ -67,7 +70,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                 call.info(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
             else:
                 call.info(f"{opened.name}: {address_opened}")
-                if address_opened != f"{USUAL_ADDRESS}/":
+                if address_opened != f"{DEFAULT_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
                     call.info(f"links need the address people open: {how}")
 

@@ -73,34 +73,34 @@ def format_bytes(count: int) -> str:
     return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
-def shorten(text: str, letters: int) -> str:
+def shorten(text: str, max_letters: int) -> str:
     """Replace the middle of a long text by an ellipsis, if that makes it shorter.
 
     >>> shorten("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shorten("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
     """
-    half = letters // 2
-    return text if len(text) <= max(letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
+    half = max_letters // 2
+    return text if len(text) <= max(max_letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
 
 
-def join_first(items: Sequence[object], *, most: int = 5) -> str:
+def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
     """Join the first few items, and count the rest.
 
-    >>> join_first(["a.png", "b.png", "c.png"], most=2)
+    >>> join_first(["a.png", "b.png", "c.png"], max_items=2)
     'a.png, b.png and 1 more'
     """
-    text = ", ".join(shorten(str(item), _MAX_ITEM_LETTERS) for item in items[:most])
-    return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
+    text = ", ".join(shorten(str(item), _MAX_ITEM_LETTERS) for item in items[:max_items])
+    return text if len(items) <= max_items else f"{text} and {len(items) - max_items:,} more"
 
 
-def join_and(items: Sequence[object], *, most: int = 5) -> str:
+def join_and(items: Sequence[object], *, max_items: int = 5) -> str:
     """Join the first few items as in a sentence, with "and" before the last.
 
-    >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], most=1)
+    >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], max_items=1)
     ('a, b and c', 'a', 'a and 2 more')
     """
-    if len(items) > most:
-        return join_first(items, most=most)
+    if len(items) > max_items:
+        return join_first(items, max_items=max_items)
     *first, last = (shorten(str(item), _MAX_ITEM_LETTERS) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -132,13 +132,13 @@ def format_percent_value(value: float) -> str:
     return f"{value:.2f}".replace("100.00", "100.0")
 
 
-def suggest_name(name: object, known: Iterable[object]) -> str | None:
+def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
     """Suggest the known name that is most similar to an unknown one; None if no name is similar.
 
     >>> suggest_name("imagenet-rael", ["imagenet-real", "imagenet-classes"])
     'did you mean imagenet-real?'
     """
-    close = get_close_matches(str(name), list(map(str, known)), n=1)
+    close = get_close_matches(str(name), list(map(str, known_names)), n=1)
     return f"did you mean {close[0]}?" if close else None
 
 
@@ -159,7 +159,7 @@ class ListTable(NamedTuple):
     """A result as a table: headings, total number of rows, and the cells of each row."""
 
     headings: Sequence[str]
-    total: int
+    n_rows: int
     rows: Iterable[Sequence[str]]
 
 
@@ -197,7 +197,7 @@ class Printable:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
         table = self._list()
         if table is not None:
-            more = f"<p>and {table.total - _MAX_NOTEBOOK_ROWS:,} more</p>" if table.total > _MAX_NOTEBOOK_ROWS else ""
+            more = f"<p>and {table.n_rows - _MAX_NOTEBOOK_ROWS:,} more</p>" if table.n_rows > _MAX_NOTEBOOK_ROWS else ""
             body = "".join(map(_format_html_row, islice(table.rows, _MAX_NOTEBOOK_ROWS)))
             return f"{above}<table>{_format_html_row(table.headings, 'th')}{body}</table>{more}"
         if type(self).__str__ is not Printable.__str__ and type(self)._summary is Printable._summary:

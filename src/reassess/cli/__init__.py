@@ -85,7 +85,7 @@ def _print_error_notes(error: BaseException | None) -> None:
 
 
 def _show_warning(
-    printed: set[str],
+    printed_texts: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -95,10 +95,10 @@ def _show_warning(
 ) -> None:
     """Print a warning. Equal warnings of this package, such as one per label set, are printed once."""
     if issubclass(category, ReassessWarning):
-        if str(message) not in printed:
+        if str(message) not in printed_texts:
             text = format_message(message) if isinstance(message, ReassessWarning) else message
             print_text(f"Warning: {text}", err=True)
-            printed.add(str(message))
+            printed_texts.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

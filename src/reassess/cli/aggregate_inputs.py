@@ -48,20 +48,20 @@ class ComputedScores:
         return self.aggregation.scores_with_experts(self.votes)
 
     @property
-    def decided_by_experts(self) -> tuple[int, int]:
+    def n_decided_by_experts(self) -> tuple[int, int]:
         """Number of golden questions decided only by experts, and of their images."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
         return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
 
     @property
-    def golden_unrated(self) -> int:
+    def n_unrated_golden_images(self) -> int:
         """Number of golden images without scores."""
         golden = self.aggregation.golden
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
-    def decided_by_golden_votes(self) -> int:
+    def n_decided_by_golden_votes(self) -> int:
         """Number of golden items without votes, where raters' golden votes are used."""
         if self.all_votes is self.votes:
             return 0
@@ -76,7 +76,7 @@ def compute_scores(
     method: str | None,
     options: dict[str, Any],
     *,
-    check: Callable[[Votes], object] = lambda _: None,
+    check_votes: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
     """Read the votes and the other parts that a method uses, and compute scores."""
     if options["golden"] == NO_SOURCE:
@@ -85,24 +85,24 @@ def compute_scores(
     name = method or _default_method(benchmark, options)
     _reject_unused_options(name, options, benchmark)
     reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
-    main = reader.require("votes", votes)
+    main_votes = reader.read_required("votes", votes)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
-        require_questions(main.items, votes_name=f"the votes of {reader.files['votes']}")
-    if method is None and main.is_anonymous and not any(value is not None for value in options.values()):
+        require_questions(main_votes.items, votes_name=f"the votes of {reader.files['votes']}")
+    if method is None and main_votes.is_anonymous and not any(value is not None for value in options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
     for part, place in _find_method_parts(call, benchmark, name, options).items():
         reader.read(part, place)
-    reader.check_kinds()
-    is_default = method is None and name != IMAGENET_METHOD and not main.is_anonymous
+    reader.check_item_kinds()
+    is_default = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
     is_separate = name == "em" or (is_default and options["original"] is None)
     is_separate = is_separate and has_separate_golden(reader)
-    parts = reader.join(share_images=not is_separate)
+    parts = reader.join_parts(share_images=not is_separate)
     all_votes = parts["votes"]
     rater_golden = parts.get("rater-golden", all_votes.restrict(np.zeros(0, np.int64)) if is_separate else None)
     if rater_golden is not None:
         all_votes = with_golden_votes(all_votes, rater_golden, parts.get("golden"))
-    check(all_votes)
+    check_votes(all_votes)
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
         truth = expert_truth(experts, at_least=options["golden_at_least"])
@@ -141,31 +141,31 @@ def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
     return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
-def _find_method_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str, Any]) -> dict[str, Path]:
+def _find_method_parts(call: Call, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
     """Return the files of the other parts that a method uses, from options or the benchmark."""
     places: dict[str, Path | None] = {}
-    if _is_option_used(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
+    if _is_option_used(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])
-    if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
+    if "experts" in METHODS[method].needs and "rater-golden" in benchmark.sources:
         places["rater-golden"] = require_part(call, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
     if (
-        not _is_option_used(name, "golden") and places["rater-golden"] is not None
+        not _is_option_used(method, "golden") and places["rater-golden"] is not None
     ):  # shows which golden items have no votes
         places["golden"] = find_part(call, benchmark, "golden", None)
-    if name == IMAGENET_METHOD or options["original"] is not None:
+    if method == IMAGENET_METHOD or options["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", options["original"])
     return {part: place for part, place in places.items() if place is not None}
 
 
-def _is_option_used(name: str, option: str) -> bool:
-    return _ARGUMENTS_BY_OPTION[option] in METHODS[name].options
+def _is_option_used(method: str, option: str) -> bool:
+    return _ARGUMENTS_BY_OPTION[option] in METHODS[method].options
 
 
-def _reject_unused_options(name: str, options: dict[str, Any], benchmark: Benchmark) -> None:
-    unused = [option for option, value in options.items() if value is not None and not _is_option_used(name, option)]
+def _reject_unused_options(method: str, options: dict[str, Any], benchmark: Benchmark) -> None:
+    unused = [option for option, value in options.items() if value is not None and not _is_option_used(method, option)]
     if unused:
-        raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
-    if "experts" in METHODS[name].needs and options["golden"] is None and "golden" not in benchmark.sources:
-        raise click.UsageError(f"Method {name} measures raters on golden answers: give --golden.")
+        raise click.UsageError(f"Method {method} does not use --{unused[0].replace('_', '-')}.")
+    if "experts" in METHODS[method].needs and options["golden"] is None and "golden" not in benchmark.sources:
+        raise click.UsageError(f"Method {method} measures raters on golden answers: give --golden.")

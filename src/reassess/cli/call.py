@@ -53,7 +53,7 @@ class Call:
     force: bool = False
     quiet: bool = False
     verbose: bool = False
-    reading: ReadingOptions = field(default_factory=ReadingOptions)
+    reading_options: ReadingOptions = field(default_factory=ReadingOptions)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     input_states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # size and time when read
     outputs: list[Path] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Call:
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 
-    def resolve(self, name: str, source: str) -> Path:
+    def resolve_source(self, name: str, source: str) -> Path:
         """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
         if exists(source):
             return self.add_input(name, Path(source))
@@ -69,14 +69,14 @@ class Call:
 
         return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
-    def find(self, name: str) -> Path | None:
+    def find_source(self, name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
         from reassess.data import find
 
         path = find(name)
         return None if path is None else self.add_input(name, path)
 
-    def find_all(self, name: str) -> tuple[Path, ...] | None:
+    def find_sources(self, name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
         from reassess.data import find_all
 
@@ -86,7 +86,7 @@ class Call:
     def print_inputs(self, *names: str) -> None:
         """Print how inputs were read, and the input files called `names` with their hashes."""
         for text in self.explanations:
-            self.info(text)
+            self.print_line(text)
         digits = None if self.verbose else _N_HASH_DIGITS
         entries = [entry for entry in self.inputs if entry["name"] in names]
         printed = entries if self.verbose else entries[:_MAX_PRINTED_NOTES]
@@ -97,7 +97,7 @@ class Call:
         if hidden := len(entries) - len(printed):
             files.append(f"and {count_noun(hidden, 'more file')} (--verbose)")
         if files:
-            self.info(f"inputs: {'; '.join(files)}")
+            self.print_line(f"inputs: {'; '.join(files)}")
 
     def add_input(self, name: str, path: Path) -> Path:
         """Add the file at `path` as the input `name`, and return the path; `OutputError` if it is an output."""
@@ -112,7 +112,7 @@ class Call:
         self,
         path: Path | None,
         suffixes: Collection[str],
-        thing: str,
+        content_name: str,
         *,
         benchmark: "Benchmark | None",
         part: str | None = None,
@@ -121,7 +121,7 @@ class Call:
         from reassess.data import check_place
 
         if path is not None:
-            suffix = check_suffix(path, suffixes, thing)
+            suffix = check_suffix(path, suffixes, content_name)
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)
@@ -152,7 +152,7 @@ class Call:
                     "output-is-input", "output file is also an input", where=output, fix="choose another name"
                 )
 
-    def info(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line, except with --quiet."""
         if not self.quiet:
             print_text(text)
@@ -160,14 +160,14 @@ class Call:
     def announce(self, text: str) -> None:
         """Print what the command is about to do, except with --quiet or --json."""
         if not self.json:
-            self.info(text)
+            self.print_line(text)
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Add a note for the end of the output, unless an equal note was added before."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def suggest(self, *words: object) -> None:
+    def suggest_command(self, *words: object) -> None:
         """Suggest the next command, in the last line of the output or as "next" in JSON."""
         self.next_command = join_shell_words(["reassess", *map(str, words)])
 
@@ -177,24 +177,24 @@ class Call:
             return
         printed = self.notes if self.verbose else self.notes[:_MAX_PRINTED_NOTES]
         for text in printed:
-            self.info(text)
+            self.print_line(text)
         if hidden := len(self.notes) - len(printed):
-            self.info(f"and {count_noun(hidden, 'more note')} (--verbose)")
+            self.print_line(f"and {count_noun(hidden, 'more note')} (--verbose)")
         if self.next_command is not None and not self.quiet:
             print_command(f"next: {self.next_command}")
 
-    def row_limit(self, count: int, limit: int, things: str) -> int:
+    def limit_rows(self, n_rows: int, limit: int, rows_name: str) -> int:
         """Return how many rows to print, and tell the user if some are hidden."""
-        if self.verbose or count <= limit:
-            return count
-        self.info(f"the first {limit} of {count:,} {things} (--verbose shows all)")
+        if self.verbose or n_rows <= limit:
+            return n_rows
+        self.print_line(f"the first {limit} of {n_rows:,} {rows_name} (--verbose shows all)")
         return limit
 
-    def record(self) -> dict[str, Any]:
+    def describe_command(self) -> dict[str, Any]:
         """The command line and the hashed inputs, for pages that show how they were made."""
-        return {"command": shlex.join(self._words()), "inputs": self.hashed_inputs()}
+        return {"command": shlex.join(self._command_words()), "inputs": self.hashed_inputs()}
 
-    def _words(self) -> list[str]:
+    def _command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
@@ -205,12 +205,12 @@ class Call:
                 raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
-    def print_document(self, command: str, results: Any, **extra: Any) -> None:
+    def print_json(self, command: str, results: Any, **extra: Any) -> None:
         """Print the JSON document of a command: schema, command line, hashed inputs, results and further keys."""
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": self._words(),
+            "command": self._command_words(),
             "reassess": __version__,
             "inputs": self.hashed_inputs(),
             "results": results,
@@ -254,7 +254,9 @@ def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def command(**options: Any) -> Any:
         reading = {each.name: options.pop(each.name) for each in fields(ReadingOptions) if each.name in options}
-        call = Call(**{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading=ReadingOptions(**reading))
+        call = Call(
+            **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
+        )
         result = function(call, **options)
         call.print_notes()
         return result
@@ -267,14 +269,14 @@ def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def with_progress(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
+def with_progress(call: Call, items: Sequence[_Item], label: str) -> Iterable[_Item]:
     """Iterate over items, with a progress bar if standard error is a terminal and there are several items."""
     if call.quiet or len(items) < 2 or not is_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, description=what, console=Console(stderr=True), transient=True)
+    return track(items, description=label, console=Console(stderr=True), transient=True)
 
 
 @contextmanager

@@ -85,8 +85,8 @@ def load_campaign_parts(
     reader = PartReader(call, benchmark)
     source_tasks = _read_tasks_or_candidates(call.add_input("tasks", tasks), reader.classes)
     reader.parts["tasks"] = tasks, source_tasks.questions
-    reader.recognize(reader.images, with_classes=True)
-    reader.find_original(original)
+    reader.recognize_benchmark(reader.images, with_classes=True)
+    reader.read_original_labels(original)
     samples: list[Sample] = []  # the first is used
     # Questions of the option are added to the answers of the benchmark, so both sources are read.
     for source in (golden if isinstance(golden, str) else None, None):
@@ -96,7 +96,7 @@ def load_campaign_parts(
             golden_read = read_golden(reader, path, once=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             samples += filter(None, [read_sample(path)])
-    parts = reader.join(share_images=False)
+    parts = reader.join_parts(share_images=False)
     experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
         tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
@@ -114,8 +114,13 @@ def load_campaign_parts(
         samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.with_golden(samples[0])
     sample = samples[0] if samples else None
-    if lost := {image for one in samples[1:] for image in one.images}.difference(sample.images if sample else ()):
-        text = f"{count_noun(len(lost), 'image')} drawn earlier lose their probability: two draws are not one sample"
+    if lost_images := {image for one in samples[1:] for image in one.images}.difference(
+        sample.images if sample else ()
+    ):
+        text = (
+            f"{count_noun(len(lost_images), 'image')} drawn earlier lose their probability: two draws are not one "
+            "sample"
+        )
         warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
@@ -185,11 +190,11 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
             raise error from None
 
 
-def describe_sample(sample: Sample, questions: int) -> str:
+def describe_sample(sample: Sample, n_questions: int) -> str:
     """Describe a sample: its golden questions, and its images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
     each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
-    return f"{count_noun(questions, 'question')} on {count_noun(len(sample), 'image')}{each}"
+    return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{each}"
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:

@@ -58,23 +58,23 @@ class CleaningOutputs:
         return cls(output, details, page, images)
 
     @property
-    def lists_kept(self) -> bool:
+    def is_list_of_kept_images(self) -> bool:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
     def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files or none, and return the contents of the page; None without a page."""
         with write_atomically():
-            write = write_clean_list if self.lists_kept else write_label_errors
+            write = write_clean_list if self.is_list_of_kept_images else write_label_errors
             write(self.output, cleaning, force=call.force)
             if self.details is not None:
                 write_cleaning_details(self.details, cleaning, force=call.force)
             if self.page is None or self.images is None:
                 return None
             if cleaning.kept.all():
-                call.info(f"{self.page}: not written, since no label is wrong")
+                call.print_line(f"{self.page}: not written, since no label is wrong")
                 return None
-            record = call.record()
+            record = call.describe_command()
             places = {"images": str(self.images)}
             if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
                 places = {"labels": f"{self.images}, by its folders", **places}
@@ -99,8 +99,8 @@ class CleaningOutputs:
 class ChooseOption:
     """The value of --choose: which labels to keep. Both fields are None without the option.
 
-    >>> KeptLabels.parse("precision=0.9"), KeptLabels.parse("threshold=0.5")
-    (KeptLabels(threshold=None, precision=0.9), KeptLabels(threshold=0.5, precision=None))
+    >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
+    (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))
     """
 
     threshold: float | None = None
@@ -119,12 +119,12 @@ class ChooseOption:
             raise DataError("wrong-syntax", "not a rule for kept labels", allowed=allowed)
         return cls(**{name: value})
 
-    def find(
-        self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None, sample: Sample | None
+    def find_wrong_labels(
+        self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
     ) -> Cleaning:
-        """Find wrong labels by a method; `checked` are labels that people checked."""
+        """Find wrong labels by a method; `checked_labels` are labels that people checked."""
         return find_label_errors(
-            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked, sample=sample
+            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
         )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def load_curve_parts(
         require_part(call, benchmark, "scores")
         files = (benchmark.sources["scores"],)
     reader = PartReader(call, benchmark)
-    paths = {f"scores {number}": call.resolve("scores", file) for number, file in enumerate(files, 1)}
+    paths = {f"scores {number}": call.resolve_source("scores", file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = reader.read(part, path)
         if method is not None:
@@ -66,7 +66,7 @@ def load_curve_parts(
                 )
             reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
-    reader.recognize(reader.images)
+    reader.recognize_benchmark(reader.images)
     if votes_needed_by is not None:
         if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{votes_needed_by} needs the votes behind the scores: give --benchmark.")
@@ -84,12 +84,12 @@ def _load_answers(
     sources = _find_golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {part: reader.call.resolve(part, sources[part]) for part in golden_parts if part in sources}
+    paths |= {part: reader.call.resolve_source(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
         reader.read(part, path)
-    reader.find_original()
-    reader.check_kinds()
-    parts = reader.join(share_images=votes is None or not has_separate_golden(reader))
+    reader.read_original_labels()
+    reader.check_item_kinds()
+    parts = reader.join_parts(share_images=votes is None or not has_separate_golden(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]

@@ -39,18 +39,18 @@ class EvaluationInputs:
     is_default: bool  # whether ImageNet is used because neither labels nor a benchmark was given
     files: Mapping[str, Path]  # the file of each part
     class_file: Path | None  # the first file that contains a class
-    sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
+    label_sets: dict[float | str | None, LabelSets]  # by threshold, or by name; the key of a single label set is None
     original: LabelSets | None = None
     scores: Scores | None = None
     votes: Votes | None = None  # the raters' votes; their golden votes on golden items without other votes
     experts: Votes | None = None
     rater_golden: Votes | None = None
-    reviewed: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
+    reviewed_labels: MultiLabels | None = None  # a label set that also has unclear, wrong or problematic labels
 
     @property
     def labels(self) -> LabelSets:
         """The label sets, or the first of several."""
-        return next(iter(self.sets.values()))
+        return next(iter(self.label_sets.values()))
 
     @property
     def findings_arguments(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class EvaluationInputs:
         return {name: getattr(self, name) for name in names}
 
     @property
-    def in_sample(self) -> bool | None:
+    def is_in_sample(self) -> bool | None:
         """Whether the golden answers made the scores; None if the files do not tell."""
         if "scores" not in self.files or "golden" not in self.files:
             return None
@@ -83,15 +83,15 @@ class EvaluationInputs:
 
     def join_arguments(self, call: Call) -> dict[str, Any]:
         """Return how to join images, as arguments of `find_outcomes`."""
-        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
+        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading_options.ignore_unknown}
 
-    def outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+    def find_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
         """Compare a model's predictions with one of the label sets; `join_arguments` go to `find_outcomes`.
 
         With several named label sets, rows without image names are in the order of the first, and images of the other
         label sets are not unknown.
         """
-        first = next(iter(self.sets))
+        first = next(iter(self.label_sets))
         if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
             detected = f"{predictions.detected}, rows in the order of {first}"
             predictions = predictions.with_images(self.labels.images, detected=detected)
@@ -101,7 +101,7 @@ class EvaluationInputs:
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
-            known_images=[label_set.images for label_set in self.sets.values()],
+            known_images=[label_set.images for label_set in self.label_sets.values()],
             **join_arguments,
         )
 
@@ -116,12 +116,12 @@ def load_evaluation_inputs(
     *,
     more_labels: tuple[str, ...] = (),
     with_votes: bool = False,
-    labels_needed: bool = True,
+    needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
     is_default = benchmark is None and labels is None and thresholds is None
     reader = PartReader(call, benchmark)
-    if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+    if not needs_labels and labels is None and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
@@ -131,16 +131,16 @@ def load_evaluation_inputs(
         for part, path in paths.items():
             reader.read(part, path)
     else:
-        reader.require("scores", _choose_scores_source(labels, scores))
-    reader.recognize(reader.images, with_classes=True)
+        reader.read_required("scores", _choose_scores_source(labels, scores))
+    reader.recognize_benchmark(reader.images, with_classes=True)
     with suggest_benchmark(is_default):
         if thresholds is None:
-            reader.find("scores", scores)
-        reader.find_original(original)
+            reader.read_optional("scores", scores)
+        reader.read_original_labels(original)
         if with_votes:
-            reader.find("votes")
+            reader.read_optional("votes")
         if with_votes or "scores" in reader.parts:
-            reader.find_golden(None)
+            reader.read_golden_votes(None)
         names = (labels, *more_labels) if more_labels else ()
         return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
@@ -149,7 +149,7 @@ def _join_evaluation_inputs(
     reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
 ) -> EvaluationInputs:
     """Join the parts; `names` has the names of several label sets, or is empty."""
-    parts, files = reader.join(), reader.files
+    parts, files = reader.join_parts(), reader.files
     _explain_classes(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
@@ -166,13 +166,13 @@ def _join_evaluation_inputs(
         is_default=is_default,
         files=files,
         class_file=next((path for path, part_data in reader.parts.values() if class_ids_of(part_data).size), None),
-        sets=sets,
+        label_sets=sets,
         original=parts.get("original"),
         scores=parts.get("scores"),
         votes=None if votes is None else with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden")),
         experts=parts.get("golden"),
         rater_golden=parts.get("rater-golden"),
-        reviewed=single if isinstance(single, MultiLabels) else None,
+        reviewed_labels=single if isinstance(single, MultiLabels) else None,
     )
 
 
@@ -214,7 +214,7 @@ def _explain_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
     if not classes.has_local_ids:
         return
     files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
-    names = join_first(classes.texts, most=5)
+    names = join_first(classes.texts, max_items=5)
     count = count_noun(len(classes.texts), "class name")
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 
@@ -229,12 +229,12 @@ def _choose_scores_source(labels: str | None, scores: str | None) -> str | None:
 
 
 def load_original_inputs(
-    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
+    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
     """Read the original labels, if available, and golden answers, if given or needed."""
     reader = PartReader(call, benchmark)
-    reader.find_original(original)
-    if golden is not None or golden_needed:
+    reader.read_original_labels(original)
+    if golden is not None or needs_golden:
         try:
             path = require_part(call, benchmark, "golden", golden)
         except DataError as error:
@@ -242,13 +242,13 @@ def load_original_inputs(
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
         reader.read("golden", path)
-    parts = reader.join() if reader.parts else {}
+    parts = reader.join_parts() if reader.parts else {}
     return EvaluationInputs(
         benchmark=benchmark,
         is_default=False,
         files=reader.files,
         class_file=next(iter(reader.files.values()), None),
-        sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
+        label_sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
         original=parts.get("original"),
         experts=parts.get("golden"),
     )

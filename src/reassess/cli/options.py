@@ -36,7 +36,7 @@ class ParsedType(click.ParamType[_T]):
         try:
             return self.parse(value)
         except DataError as error:
-            self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
+            self.fail(f"{value!r} is {error.problem}: {error.allowed}", param, ctx)
 
 
 STOP_RULE_TYPE = ParsedType("stop rule", StopRule.parse)
@@ -94,13 +94,13 @@ def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, 
     if threshold is not None:
         options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
-        call.suggest("labels", scores, *options, "-o", find_unused_path("labels.json"))
+        call.suggest_command("labels", scores, *options, "-o", find_unused_path("labels.json"))
         return
     details = ["--details", find_unused_path("changed.csv")] if "original" in benchmark.sources else []
     if "labels" in benchmark.sources:
-        call.suggest("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
+        call.suggest_command("labels", *options, "-o", benchmark.sources["labels"], *details, "--force")
     else:
-        call.suggest("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
+        call.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
 def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
@@ -109,14 +109,14 @@ def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -
     return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
-def add_label_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
-    """Add --benchmark, --labels and --original; with `several`, --labels can be repeated."""
-    labels = f"Label sets{'; repeatable' if several else ''}."
+def add_label_options(command: Callable[..., Any], *, is_repeatable: bool = False) -> Callable[..., Any]:
+    """Add --benchmark, --labels and --original; with `is_repeatable`, --labels can be repeated."""
+    labels = f"Label sets{'; repeatable' if is_repeatable else ''}."
     default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
     return _add_options(
         command,
         benchmark_option,
-        benchmark_section_option("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
+        benchmark_section_option("--labels", metavar="NAME|FILE", multiple=is_repeatable, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
     )
 

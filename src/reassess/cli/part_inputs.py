@@ -53,33 +53,34 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
     if source == NO_SOURCE:
         return None
     if source is not None:
-        return call.resolve(part, source)
+        return call.resolve_source(part, source)
     default_source = benchmark.sources.get(part)
     if default_source is None:
         return None
-    return call.find(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
+    return call.find_source(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
 
 
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
     """Return the file of a part that the command needs; download it if necessary."""
     if source is not None:
-        return call.resolve(part, source)
+        return call.resolve_source(part, source)
     if benchmark is None:
-        return call.resolve(part, IMAGENET.sources[part])
+        return call.resolve_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
         part_path(benchmark, part, needed_by=click.get_current_context().info_name)
-    return call.resolve(part, benchmark.sources[part])
+    return call.resolve_source(part, benchmark.sources[part])
 
 
 def apply_match_option(call: Call, benchmark: Benchmark) -> Benchmark:
     """Return the benchmark with the value of --match, if given."""
-    return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
+    return benchmark if call.reading_options.match is None else replace(benchmark, match=call.reading_options.match)
 
 
 class PartReader:
     """A reader that converts parts to the classes and answers of one benchmark, and joins them.
 
-    Files are added to the inputs of the call. Without --benchmark, `recognize` finds the benchmark from image names.
+    Files are added to the inputs of the call. Without --benchmark, `recognize_benchmark` finds the benchmark from image
+    names.
     """
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
@@ -98,7 +99,7 @@ class PartReader:
     @property
     def answers(self) -> tuple[Id, ...] | None:
         """All answers from invalid to valid, as set by --answers or the benchmark, or as found in the votes."""
-        answers = self.call.reading.answers or self.benchmark.answers
+        answers = self.call.reading_options.answers or self.benchmark.answers
         votes = next((data for _, data in self.parts.values() if isinstance(data, Votes)), None)
         return answers or (None if votes is None else golden_answers(votes))
 
@@ -112,7 +113,7 @@ class PartReader:
         """The images of all parts, possibly with repeated names."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def recognize(self, images: Sequence[str], *, with_classes: bool = False) -> None:
+    def recognize_benchmark(self, images: Sequence[str], *, with_classes: bool = False) -> None:
         """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
             self._use_benchmark(benchmark_of(images), with_classes=with_classes)
@@ -124,7 +125,7 @@ class PartReader:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.call.find_all(source)
+            self.call.find_sources(source)
         elif source is not None:
             self.call.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
@@ -140,18 +141,18 @@ class PartReader:
         self.parts[part] = path, data
         return data
 
-    def require(self, part: str, source: str | None = None) -> Any:
+    def read_required(self, part: str, source: str | None = None) -> Any:
         """Read a part that the command needs, from a source or the benchmark."""
         return self.read(part, require_part(self.call, self._benchmark, part, source))
 
-    def find(self, part: str, source: str | None = None) -> Any:
+    def read_optional(self, part: str, source: str | None = None) -> Any:
         """Read a part if it is on this machine; None if it is missing, or for "none"."""
         path = find_part(self.call, self.benchmark, part, source)
         return None if path is None else self.read(part, path)
 
-    def find_original(self, source: str | None = None) -> LabelSets | None:
+    def read_original_labels(self, source: str | None = None) -> LabelSets | None:
         """Read the original labels: from a source, or from the benchmark's file or class folders."""
-        labels: LabelSets | None = self.find("original", source)
+        labels: LabelSets | None = self.read_optional("original", source)
         images = self.benchmark.sources.get("images")
         if labels is not None or source is not None or images is None or not has_class_folders(self.benchmark):
             return labels
@@ -163,20 +164,20 @@ class PartReader:
         self.parts["original"] = place, labels
         return labels
 
-    def find_golden(self, golden: str | None) -> None:
+    def read_golden_votes(self, golden: str | None) -> None:
         """Read experts' golden votes and, if votes were read, raters' golden votes from their own file."""
-        if self.find("golden", golden) is not None and "votes" in self.parts:
+        if self.read_optional("golden", golden) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
                 self.read("rater-golden", path)
 
-    def check_kinds(self) -> None:
+    def check_item_kinds(self) -> None:
         """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
         check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers(self) -> None:
         """Raise if no votes have the answers that --answers or benchmark.json sets."""
-        answers, source = self.call.reading.answers, "--answers"
+        answers, source = self.call.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
             answers, source = self.benchmark.answers, "benchmark.json"
         votes = {str(path): data for path, data in self.parts.values() if isinstance(data, Votes)}
@@ -190,7 +191,7 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join_parts(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
         With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.

@@ -38,8 +38,13 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
         call.check_not_output(path)
     paths = list(map(str, files))
     names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
-    rows = {path: select_value(str(path), paths, call.reading.row_names, "--names", _ROW_ORDERS) for path in files}
-    lists = {path: select_value(str(path), paths, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
+    rows = {
+        path: select_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS) for path in files
+    }
+    lists = {
+        path: select_value(str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO,))
+        for path in files
+    }
     for path in with_progress(call, files, "reading"):
         yield names[path], _read_predictions(call, path, inputs, rows[path], lists[path])
 
@@ -60,33 +65,33 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
 
 
 def select_value(
-    name: str, names: Sequence[str], values: Sequence[str], option: str, words: Sequence[str] = ()
+    name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
-    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `words`."""
+    """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `keywords`."""
     own_values = [text.removeprefix(f"{name}=") for text in values if text.startswith(f"{name}=")]
     common_values = [text for text in values if not text.startswith(tuple(f"{each}=" for each in names))]
     files = own_values or common_values
     if len(files) > 1:
-        raise click.UsageError(f"{option} is given twice for {name}.")
+        raise click.UsageError(f"{option_name} is given twice for {name}.")
     for text in common_values:
         if "=" in text and not exists(text):
             unknown = text.rpartition("=")[0]
-            raise click.UsageError(f"{option} is given for {unknown}, which is not one of {join_first(names)}.")
-    if not files or files[0] in words:
+            raise click.UsageError(f"{option_name} is given for {unknown}, which is not one of {join_first(names)}.")
+    if not files or files[0] in keywords:
         return files[0] if files else None
-    return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option]), None))
+    return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option_name]), None))
 
 
 def _read_predictions(
-    call: Call, path: Path, inputs: EvaluationInputs, rows: str | Path | None, outputs: str | Path | None
+    call: Call, path: Path, inputs: EvaluationInputs, row_source: str | Path | None, output_source: str | Path | None
 ) -> Predictions:
-    """Read a file; `rows` is a file of image names or an order, and `outputs` is a class list or auto."""
-    names = read_lines(call.add_input("names", rows)) if isinstance(rows, Path) else None
-    classes = _read_class_list(call.add_input("classes", outputs)) if isinstance(outputs, Path) else None
+    """Read a file; `row_source` is a file of image names or an order, and `output_source` is a class list or auto."""
+    names = read_lines(call.add_input("names", row_source)) if isinstance(row_source, Path) else None
+    classes = _read_class_list(call.add_input("classes", output_source)) if isinstance(output_source, Path) else None
     predictions = _read_prediction_file(call, path, inputs, names, classes)
-    if isinstance(rows, str):
-        predictions = _name_rows_by_order(predictions, rows, inputs, path)
-    if outputs == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
+    if isinstance(row_source, str):
+        predictions = _name_rows_by_order(predictions, row_source, inputs, path)
+    if output_source == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
         return _read_prediction_file(call, path, inputs, names, detected)
     return predictions
 
@@ -107,14 +112,14 @@ def _read_class_list(path: Path) -> list[str]:
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
     with add_place(path):
-        outcomes = inputs.outcomes(
+        outcomes = inputs.find_outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:
-        call.note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
+        call.add_note(f"{path}: {no_class_list_in_words(outcomes, inputs.labels, inputs.original)}")
         return None
-    call.note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
+    call.add_note(f"{path}: {class_list_in_words(class_list, inputs.labels.classes)}")
     return class_list.output_names(predictions, inputs.labels.classes)
 
 
@@ -128,13 +133,13 @@ def _read_prediction_file(
             inputs.labels.classes,
             names=names,
             outputs=outputs,
-            unknown_class=call.reading.unknown_class,
+            unknown_class=call.reading_options.unknown_class,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:
             error.where = f"{error.where} and {inputs.class_file}"
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
-            error.code, error.what = "ids-and-names", NAMES_MIXED_WITH_IDS
+            error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
             _reject_unknown_images(path, _try_read_images(path), inputs)
         with suggest_benchmark(inputs.is_default):
@@ -164,8 +169,8 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
             "unknown-image",
             "images are not from ImageNet, and labels are missing",
             where=path,
-            allowed=f"names such as {join_first(inputs.labels.images, most=1)}",
-            found=join_first(images, most=3),
+            allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
+            found=join_first(images, max_items=3),
             fix=suggest_numbering_fix(images) or labels_fix(),
         )
 

@@ -115,20 +115,20 @@ def print_table(
     rows: Iterable[Sequence[object]],
     *,
     title: str | None = None,
-    text_columns: int = 1,
-    best: Collection[str] = (),
+    n_text_columns: int = 1,
+    best_columns: Collection[str] = (),
 ) -> None:
-    """Print a table: first `text_columns` columns of text, then columns of numbers.
+    """Print a table: first `n_text_columns` columns of text, then columns of numbers.
 
     A table that is too wide is fitted in steps. Headings and texts are wrapped between words; numbers are not. If there
     is one text column, its names are also wrapped after hyphens, underscores and slashes. A table with few rows is
     transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
-    each column in `best` is bold.
+    each column in `best_columns` is bold.
     """
-    break_name = _mark_breaks if text_columns == 1 else str
+    break_name = _mark_breaks if n_text_columns == 1 else str
 
     def prepare(column: int, cell: str) -> str:
-        is_whole = column >= text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
+        is_whole = column >= n_text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
         return cell.replace(" ", _PROTECTED_SPACE) if is_whole else break_name(cell)
 
     texts = [[_mark_breaks(_to_one_line(heading)) for heading in headings]]
@@ -139,9 +139,9 @@ def print_table(
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
     if is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
-        bold = [heading in best for heading in headings]
+        bold = [heading in best_columns for heading in headings]
         columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
-    _print_rendered(lambda width: "\n\n".join(_split_to_fit(columns, text_columns, width)))
+    _print_rendered(lambda width: "\n\n".join(_split_to_fit(columns, n_text_columns, width)))
 
 
 def _to_one_line(text: str) -> str:
@@ -174,40 +174,51 @@ def _mark_breaks(text: str) -> str:
     return _BREAK_POSITIONS.sub(_BREAK_MARK, text)
 
 
-def _split_to_fit(columns: _Columns, texts: int, width: int) -> list[str]:
+def _split_to_fit(columns: _Columns, n_text_columns: int, width: int) -> list[str]:
     """Render a table; if it is too wide, transpose it, or split its columns over several tables."""
-    if (table := _fit_table(columns, texts, width)) is not None:
+    if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]
-    if 0 < texts < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
+    if 0 < n_text_columns < len(columns) and len(columns[0]) <= 1 + _MAX_TRANSPOSED_ROWS:
         turned = [list(row) for row in zip(*columns, strict=True)]
         if (table := _fit_table(turned, 1, width)) is not None:
             return [table]
-    first = max(1, texts)
+    first = max(1, n_text_columns)
     parts = [columns[:first]]
-    if _fit_table(parts[0], texts, width) is None:  # a name is wider than the output, so its line will be too long
+    if (
+        _fit_table(parts[0], n_text_columns, width) is None
+    ):  # a name is wider than the output, so its line will be too long
         return [
             _render_table(
-                columns, texts, _narrow_widest_column(_minimum_widths(columns, texts), texts, width), _COLUMN_GAPS[1]
+                columns,
+                n_text_columns,
+                _narrow_widest_column(_minimum_widths(columns, n_text_columns), n_text_columns, width),
+                _COLUMN_GAPS[1],
             )
         ]
     for column in columns[first:]:
-        if len(parts[-1]) > first and _fit_table([*parts[-1], column], texts, width) is None:
+        if len(parts[-1]) > first and _fit_table([*parts[-1], column], n_text_columns, width) is None:
             parts.append(columns[:first])
         parts[-1].append(column)
     return [
-        _fit_table(part, texts, width) or _render_table(part, texts, _minimum_widths(part, texts), _COLUMN_GAPS[1])
+        _fit_table(part, n_text_columns, width)
+        or _render_table(part, n_text_columns, _minimum_widths(part, n_text_columns), _COLUMN_GAPS[1])
         for part in parts
     ]
 
 
-def _fit_table(columns: _Columns, texts: int, width: int) -> str | None:
+def _fit_table(columns: _Columns, n_text_columns: int, width: int) -> str | None:
     """Render a table with wrapped headings and texts; None if a word or number does not fit."""
-    whole = [max(map(_display_width, column)) for column in columns]
-    for widths in (whole, _minimum_widths(columns, texts)):
+    full_widths = [max(map(_display_width, column)) for column in columns]
+    for widths in (full_widths, _minimum_widths(columns, n_text_columns)):
         for gap in _COLUMN_GAPS:
-            more = width - _table_width(widths, gap)
-            if more >= 0:
-                return _render_table(columns, texts, _widen_columns(columns, widths, whole[:texts], more), gap)
+            extra_width = width - _table_width(widths, gap)
+            if extra_width >= 0:
+                return _render_table(
+                    columns,
+                    n_text_columns,
+                    _widen_columns(columns, widths, full_widths[:n_text_columns], extra_width),
+                    gap,
+                )
     return None
 
 
@@ -215,23 +226,23 @@ def _table_width(widths: Sequence[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _minimum_widths(columns: _Columns, texts: int) -> list[int]:
+def _minimum_widths(columns: _Columns, n_text_columns: int) -> list[int]:
     """Return the minimum width of each column: that of its longest number or word."""
     minimum = []
-    longest = _MAX_UNBROKEN_WORD if texts == 1 else sys.maxsize
+    longest = _MAX_UNBROKEN_WORD if n_text_columns == 1 else sys.maxsize
     for i, column in enumerate(columns):
-        words = re.split(f"[ {_BREAK_MARK}]", " ".join(column if i < texts else column[:1]))
-        numbers = [] if i < texts else column[1:]
+        words = re.split(f"[ {_BREAK_MARK}]", " ".join(column if i < n_text_columns else column[:1]))
+        numbers = [] if i < n_text_columns else column[1:]
         minimum.append(max([min(longest, max(map(_display_width, words))), *map(_display_width, numbers)]))
     return minimum
 
 
-def _widen_columns(columns: _Columns, widths: Sequence[int], whole: Sequence[int], more: int) -> list[int]:
+def _widen_columns(columns: _Columns, widths: Sequence[int], full_widths: Sequence[int], extra_width: int) -> list[int]:
     """Distribute extra width over the text columns, first to the column with the most lines."""
     widened = list(widths)
-    letters = [Counter(map(_display_width, column)) for column in columns[: len(whole)]]
-    for _ in range(more):
-        narrow = [i for i in range(len(whole)) if widened[i] < whole[i]]
+    letters = [Counter(map(_display_width, column)) for column in columns[: len(full_widths)]]
+    for _ in range(extra_width):
+        narrow = [i for i in range(len(full_widths)) if widened[i] < full_widths[i]]
         if not narrow:
             break
         lines = {i: sum(count * -(-length // widened[i]) for length, count in letters[i].items()) for i in narrow}
@@ -239,10 +250,10 @@ def _widen_columns(columns: _Columns, widths: Sequence[int], whole: Sequence[int
     return widened
 
 
-def _narrow_widest_column(widths: Sequence[int], texts: int, width: int) -> list[int]:
+def _narrow_widest_column(widths: Sequence[int], n_text_columns: int, width: int) -> list[int]:
     """Narrow the widest text column, so that the table fits unless a word is too long."""
     reduced = list(widths)
-    widest = max(range(texts), key=lambda i: reduced[i])
+    widest = max(range(n_text_columns), key=lambda i: reduced[i])
     reduced[widest] = max(_MAX_UNBROKEN_WORD, reduced[widest] - max(0, _table_width(widths, _COLUMN_GAPS[1]) - width))
     return reduced
 
@@ -256,13 +267,13 @@ def _display_width(text: str) -> int:
     return cell_len(text)
 
 
-def _render_table(columns: _Columns, texts: int, widths: Sequence[int], gap: int) -> str:
+def _render_table(columns: _Columns, n_text_columns: int, widths: Sequence[int], gap: int) -> str:
     """Render a table with given column widths. With several text columns, longer words are not cut."""
     lines = []
     for number, row in enumerate(zip(*columns, strict=True)):
         is_heading = number == 0
         cells = [
-            _wrap_cell(cell, width, fold=texts == 1) if i < texts or is_heading else [cell]
+            _wrap_cell(cell, width, cuts_long_words=n_text_columns == 1) if i < n_text_columns or is_heading else [cell]
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         tall = max(map(len, cells))
@@ -272,7 +283,7 @@ def _render_table(columns: _Columns, texts: int, widths: Sequence[int], gap: int
                 line = k - tall + len(cell) if is_heading else k  # headings are aligned at the bottom
                 part = cell[line] if 0 <= line < len(cell) else ""
                 blank = " " * (width - _display_width(part))
-                parts.append(part + blank if i < texts else blank + part)
+                parts.append(part + blank if i < n_text_columns else blank + part)
             lines.append((" " * gap).join(parts).rstrip())
         if is_heading:
             lines.append("─" * _table_width(widths, gap))
@@ -280,14 +291,14 @@ def _render_table(columns: _Columns, texts: int, widths: Sequence[int], gap: int
     return table.replace(_BOLD_START, "\x1b[1m").replace(_BOLD_END, "\x1b[0m")
 
 
-def _wrap_cell(text: str, width: int, *, fold: bool) -> list[str]:
-    """Wrap the text of a cell. With `fold`, a word that is longer than the column is cut."""
+def _wrap_cell(text: str, width: int, *, cuts_long_words: bool) -> list[str]:
+    """Wrap the text of a cell. With `cuts_long_words`, a word that is longer than the column is cut."""
     lines, line = [], ""
     for piece in re.findall(f"[^ {_BREAK_MARK}]*[ {_BREAK_MARK}]|[^ {_BREAK_MARK}]+", text):
         if line and _display_width(line) + _display_width(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
-        while fold and _display_width(piece.rstrip()) > width:
+        while cuts_long_words and _display_width(piece.rstrip()) > width:
             cut = next(n for n in range(len(piece), 0, -1) if n == 1 or _display_width(piece[:n]) <= width)
             lines.append(piece[:cut])
             piece = piece[cut:]
@@ -343,19 +354,19 @@ def format_message(message: ReassessError | ReassessWarning) -> str:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Headings and rows: first `text_columns` columns of text, then numbers; None is an empty cell.
+    """Headings and rows: first `n_text_columns` columns of text, then numbers; None is an empty cell.
 
-    `best` names the columns whose highest number is the best.
+    `best_columns` names the columns whose highest number is the best.
     """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[object]]
-    text_columns: int = 1
-    best: Sequence[str] = ()
+    n_text_columns: int = 1
+    best_columns: Sequence[str] = ()
 
     def print(self) -> None:
         """Print the table."""
-        print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
+        print_table(self.headings, self.rows, n_text_columns=self.n_text_columns, best_columns=self.best_columns)
 
     def write(self, path: Path, *, force: bool = False) -> None:
         """Write the table in the format of the suffix. In tex and md, files become short model names."""
@@ -363,4 +374,4 @@ class ResultTable:
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
             headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
-        write_result(path, headings, rows, n_text_columns=self.text_columns, force=force)
+        write_result(path, headings, rows, n_text_columns=self.n_text_columns, force=force)

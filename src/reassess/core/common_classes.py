@@ -99,6 +99,6 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
             "ids-and-names",
             NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
-            found=f"{join_first(lists[with_names[0]].texts, most=2)}, and ids",
+            found=f"{join_first(lists[with_names[0]].texts, max_items=2)}, and ids",
             fix=UNIFY_CLASS_NAMES,
         )

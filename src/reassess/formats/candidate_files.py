@@ -162,7 +162,7 @@ def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
         raise DataError(
             "not-candidates",
             "duplicates are from several sets, but candidates are about the images of one benchmark",
-            found=join_first(sets, most=3),
+            found=join_first(sets, max_items=3),
             fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
         )
     # The labels come from the rows of the group, since a label may contain the separator of other_labels.

@@ -114,7 +114,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed_names}",
-            found=join_first(list(dict.fromkeys(children)), most=3),
+            found=join_first(list(dict.fromkeys(children)), max_items=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
     if hierarchy.ignored_parents:

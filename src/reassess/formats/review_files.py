@@ -110,7 +110,8 @@ def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, lis
     ):
         if examples:
             message = (
-                f"{path}: {text} ({count_noun(len(examples), 'image')}): {join_first(list(examples.values()), most=3)}"
+                f"{path}: {text} ({count_noun(len(examples), 'image')}): "
+                f"{join_first(list(examples.values()), max_items=3)}"
             )
             warnings.warn(message, ReassessWarning, stacklevel=2)
 

@@ -85,7 +85,7 @@ def aggregate(
         votes,
         None if method == AUTO else method,
         method_options,
-        check=partial(_check_output_format, output),
+        check_votes=partial(_check_output_format, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
@@ -95,7 +95,7 @@ def aggregate(
             write_scores(output, computed.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
-        how = call.reading
+        how = call.reading_options
         save_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
         suggest_labels(
@@ -104,10 +104,10 @@ def aggregate(
     _print_scores(call, computed, output)
 
 
-def _check_output_format(output: Path, votes: Votes) -> None:
+def _check_output_format(path: Path, votes: Votes) -> None:
     """Check, before any work, that the file format can store probabilities of items without classes."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
-        check_suffix(output, TABLE_SUFFIXES, "a table")
+        check_suffix(path, TABLE_SUFFIXES, "a table")
 
 
 def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
@@ -121,43 +121,43 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
-    questions, images = computed.decided_by_experts if is_on_questions else (0, 0)
-    unrated = computed.golden_unrated if is_on_questions else 0
-    facts |= {"by_golden_votes": computed.decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
+    questions, images = computed.n_decided_by_experts if is_on_questions else (0, 0)
+    unrated = computed.n_unrated_golden_images if is_on_questions else 0
+    facts |= {"by_golden_votes": computed.n_decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
     facts |= result.facts
     if call.json:
-        call.print_document("aggregate", facts)
+        call.print_json("aggregate", facts)
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
     by = "unknown raters" if raters is None else count_noun(raters, "rater")
-    call.info(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
+    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
     if repeated_votes := _count_repeated_votes(votes):
-        call.info(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
-    if computed.decided_by_golden_votes:
-        count = count_noun(computed.decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
-        call.info(f"{count} only golden votes, which are used")
+        call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
+    if computed.n_decided_by_golden_votes:
+        count = count_noun(computed.n_decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
+        call.print_line(f"{count} only golden votes, which are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
-        call.info(f"decided by experts: {decided}, since raters have not answered all questions of these images")
+        call.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")
     if unrated:
         images_are = count_noun(unrated, "golden image is", "golden images are")
-        call.info(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
+        call.print_line(f"{images_are} unrated: neither raters nor experts have answered all golden questions there")
     if (classes := classes_of(votes)).has_local_ids:
         names = count_noun(len(classes.texts), "class name")
-        call.info(
+        call.print_line(
             f"without a class list, the classes are the {names} in the votes, sorted: "
-            f"{join_first(classes.texts, most=5)}"
+            f"{join_first(classes.texts, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.info(f"answers, from invalid to valid: {join_first(scale, most=10)}")
+        call.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
-        call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        call.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:
-        call.info(result.by_experts.note)
+        call.print_line(result.by_experts.note)
     for fact, value in result.facts.items():
         if fact != "method":
-            call.info(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
+            call.print_line(f"{fact.replace('_', ' ')}: {_format_fact(value)}")
 
 
 def _count_repeated_votes(votes: Votes) -> int:

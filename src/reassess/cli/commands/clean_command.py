@@ -35,7 +35,7 @@ from reassess.errors import DataError, add_place
 from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected, join_first, merge_equal_texts
 
-_ROWS, _MOST_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
+_MAX_PRINTED_ROWS, _MAX_VERBOSE_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
 _N_QUESTIONS_TO_DRAW = 100  # golden questions that the printed command draws
 _SCORE_KINDS: dict[str | None, str] = {
     "logits": "; probabilities by softmax of logits",
@@ -129,29 +129,31 @@ def clean(
     match = inputs.benchmark.match or "path"
     held_out = HeldOutPredictions.of(predictions_read, inputs.original, folds=folds, duplicates=groups, match=match)
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
-    cleaning = kept_labels.find(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
+    cleaning = kept_labels.find_wrong_labels(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
     page_contents = outputs.write(call, cleaning, match)
-    if not outputs.lists_kept and not cleaning.kept.all():
+    if not outputs.is_list_of_kept_images and not cleaning.kept.all():
         _suggest_label_check(call, output, benchmark)
     if call.json:
         results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
-        call.print_document("clean", {**results, **cleaning.to_json()})
+        call.print_json("clean", {**results, **cleaning.to_json()})
         return
     _print_cleaning(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
     if page_contents is not None:
-        call.info(f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
+        call.print_line(
+            f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail"
+        )
     _add_file_notes(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
-        call.note(checked.by_experts.note)
+        call.add_note(checked.by_experts.note)
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 
 def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
     """Suggest a campaign to check the labels, or tasks if the images are unknown."""
     if benchmark is None or "images" not in benchmark.sources:
-        call.suggest("tasks", output, *benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl"))
+        call.suggest_command("tasks", output, *benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl"))
     else:
-        call.suggest(
+        call.suggest_command(
             "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *benchmark_arguments(benchmark)
         )
 
@@ -167,9 +169,9 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
             "unknown-class",
             "answer is not a class of the labels",
             where=files["golden"],
-            allowed=f"the correct class of an image: {join_first(class_names, most=3)}; "
+            allowed=f"the correct class of an image: {join_first(class_names, max_items=3)}; "
             "or yes, maybe and no about the class in the column class",
-            found=join_first(unknown, most=3),
+            found=join_first(unknown, max_items=3),
             fix="correct or delete these answers",
         )
 
@@ -201,11 +203,11 @@ def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMe
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.rows.size == len(held_out.labels):
-            call.note(f"{file.name} has all images, so its folds are not checked")
+            call.add_note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal_texts(
         {file.name: f"{file.predictions.detected}{kinds.get(file.kind, '')}" for file in held_out.files}
     ):
-        call.note(line)
+        call.add_note(line)
 
 
 def _print_cleaning(
@@ -213,36 +215,38 @@ def _print_cleaning(
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
     kept_count, images = int(cleaning.kept.sum()), count_noun(len(cleaning), "image")
-    if outputs.lists_kept:
-        call.info(
+    if outputs.is_list_of_kept_images:
+        call.print_line(
             f"{outputs.output}: {kept_count:,} of {images} kept, {format_percent_cell(kept_count / len(cleaning))} %"
         )
     else:
-        call.info(f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong")
+        call.print_line(
+            f"{outputs.output}: {len(cleaning) - kept_count:,} of {len(cleaning):,} labels are probably wrong"
+        )
     if repetitions > 1:
-        call.info(f"{repetitions} repetitions")
+        call.print_line(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.info(_describe_share(cleaning.noise, _explain_drawing(len(cleaning), outputs.details, benchmark)))
-    call.info("")
-    if not outputs.lists_kept:
+        call.print_line(_describe_share(cleaning.noise, _explain_drawing(len(cleaning), outputs.details, benchmark)))
+    call.print_line("")
+    if not outputs.is_list_of_kept_images:
         _print_worst_labels(call, cleaning)
     class_name = cleaning.classes.label
-    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MOST_ROWS)
-    mistakes = mistakes[: call.row_limit(len(mistakes), _ROWS, "kinds of wrong labels")]
+    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MAX_VERBOSE_ROWS)
+    mistakes = mistakes[: call.limit_rows(len(mistakes), _MAX_PRINTED_ROWS, "kinds of wrong labels")]
     if mistakes:
         cells = [
             [class_name(truth), class_name(label), format_expected(count), format_percent_cell(share)]
             for truth, label, count, share in mistakes
         ]
-        print_table(["true class", "label", "images (estimate)", "% of true class"], cells, text_columns=2)
+        print_table(["true class", "label", "images (estimate)", "% of true class"], cells, n_text_columns=2)
         print_text("")
     counts_by_class = cleaning.by_class()
-    limit = call.row_limit(len(counts_by_class), _ROWS, "classes")
+    limit = call.limit_rows(len(counts_by_class), _MAX_PRINTED_ROWS, "classes")
     rows = [
         [class_name(class_id), f"{count:,}", f"{wrong:,}", format_percent_cell(wrong / count)]
         for class_id, count, wrong in counts_by_class[:limit]
     ]
-    print_table(["class", "images", "dropped" if outputs.lists_kept else "wrong", "%"], rows)
+    print_table(["class", "images", "dropped" if outputs.is_list_of_kept_images else "wrong", "%"], rows)
 
 
 def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
@@ -250,7 +254,7 @@ def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
     rows = cleaning.dropped_rows
     if not rows.size:
         return
-    rows = rows[: call.row_limit(rows.size, _ROWS, "wrong labels")]
+    rows = rows[: call.limit_rows(rows.size, _MAX_PRINTED_ROWS, "wrong labels")]
     class_name, cells = cleaning.classes.label, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
@@ -258,7 +262,7 @@ def _print_worst_labels(call: Call, cleaning: Cleaning) -> None:
         cells.append(
             [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _format_quality(quality)]
         )
-    print_table(["image", "label", "suggested", "label quality"], cells, text_columns=3)
+    print_table(["image", "label", "suggested", "label quality"], cells, n_text_columns=3)
     print_text("")
 
 
@@ -268,13 +272,13 @@ def _format_quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _explain_drawing(images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+def _explain_drawing(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
     """How to draw golden questions from all labels."""
     table = details or find_unused_path("all.csv")
     draw = [
         *benchmark_arguments(benchmark),
         "--golden",
-        min(_N_QUESTIONS_TO_DRAW, images),
+        min(_N_QUESTIONS_TO_DRAW, n_images),
         "-o",
         find_unused_path("tasks.jsonl"),
     ]
@@ -286,7 +290,8 @@ def _describe_share(noise: LabelNoise, how_to_draw: str) -> str:
     if noise.checked is not None and noise.checked.interval is not None:
         return _describe_checked_labels(noise.checked, noise.share)
     text = (
-        f"about {format_percent_cell(noise.share)} % of labels are wrong, if model and labels err almost independently; the "
+        f"about {format_percent_cell(noise.share)} % of labels are wrong, if model and labels err almost "
+        "independently; the "
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
@@ -312,7 +317,8 @@ def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:
     assert checked.interval is not None
     low, high = map(format_percent_cell, checked.interval)
     text = (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about {format_percent_cell(share)} % of "
+        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about "
+        f"{format_percent_cell(share)} % of "
         f"all labels are wrong, by the model and the {checked.drawn:,} drawn at random (95 % interval: {low} to {high})"
     )
     if checked.agree:

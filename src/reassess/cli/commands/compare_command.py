@@ -83,15 +83,15 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.suggest("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
+    call.suggest_command("report", *copy_shared_arguments(files), "-o", find_unused_path("report.html"))
     if call.json:
-        call.print_document("compare", to_json(findings))
+        call.print_json("compare", to_json(findings))
     else:
         print_comparison(call, findings)
         if findings.rated_images_text:
-            call.info(findings.rated_images_text)
+            call.print_line(findings.rated_images_text)
         if output is not None:
-            call.info(f"{output}: {count_noun(len(files), 'model')}")
+            call.print_line(f"{output}: {count_noun(len(files), 'model')}")
         if inputs.class_names_note and len(findings.co_occurrence):
-            call.note(inputs.class_names_note)
+            call.add_note(inputs.class_names_note)
         call.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")

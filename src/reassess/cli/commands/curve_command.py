@@ -154,20 +154,20 @@ def curve(
     if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
+            call.suggest_command("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
             suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
     if call.json:
         results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
         results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
-        call.print_document("curve", results)
+        call.print_json("curve", results)
     else:
         print_curves(call, curves_measured, curve_parts, is_out_of_sample=leave_out is not None, goal=goal)
         for file, each in replays.items():
             click.echo()
             print_replays(call, file, each, stops)
         if replays and curve_parts.all_votes is not curve_parts.votes:
-            call.note("golden votes are not replayed: golden questions are never closed")
+            call.add_note("golden votes are not replayed: golden questions are never closed")
 
 
 def _check_options(
@@ -202,7 +202,7 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
-            track=partial(with_progress, call, what=f"{file}, out-of-sample"),
+            track=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
@@ -234,7 +234,7 @@ def _replay_votes(
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
         rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
-        track = partial(with_progress, call, what=f"{curve.file}, replaying votes")
+        track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
         return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
 
 

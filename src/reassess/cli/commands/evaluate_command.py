@@ -79,7 +79,7 @@ def _make_number_parser(
 @click.option(
     "--details", type=OUTPUT_PATH_TYPE, metavar="TABLE", help="Write a row for each image, with label errors marked."
 )
-@partial(add_label_options, several=True)
+@partial(add_label_options, is_repeatable=True)
 @part_option("scores", "Scores")
 @click.option(
     "--threshold",
@@ -143,7 +143,7 @@ def evaluate(
                 original=inputs.original,
                 scores=inputs.scores,
                 experts=inputs.experts,
-                reviewed=inputs.reviewed,
+                reviewed=inputs.reviewed_labels,
             )
             write_table(details, table, force=call.force)
     next_words = (
@@ -151,30 +151,30 @@ def evaluate(
         if len(files) > 1
         else ["report", *copy_shared_arguments(files), "-o", find_unused_path("report.html")]
     )
-    call.suggest(*next_words)
+    call.suggest_command(*next_words)
     if call.json:
         documents, other_parts = to_json(results, by)
-        call.print_document("evaluate", documents, **other_parts)
+        call.print_json("evaluate", documents, **other_parts)
         return
     print_results(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
-        call.info(unrated)
+        call.print_line(unrated)
     if excluded is not None:
-        call.info(str(excluded))
+        call.print_line(str(excluded))
     if output is not None:
-        call.info(f"{output}: {count_noun(len(files), 'model')}")
+        call.print_line(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
         errors = (
             f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
         )
-        call.info(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
+        call.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (by == "class" or details is not None):
-        call.info(inputs.class_names_note)
+        call.print_line(inputs.class_names_note)
     if inputs.original is None and original is None and "original" in inputs.benchmark.sources:
-        call.info(
+        call.print_line(
             "the order of rows and classes cannot be checked without original labels: "
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
@@ -189,16 +189,16 @@ def _evaluate_models(
     excluded: ExcludedImages | None,
 ) -> tuple[EvaluationResults, dict[str, Outcomes]]:
     """Evaluate each model with each label set; also return the outcomes with the last label set."""
-    results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.sets}
-    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.sets}
+    results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
+    outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, ClassList | None] = {}
-    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.sets}
+    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.label_sets}
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
         with add_place(file):
-            for key, sets in inputs.sets.items():
-                outcome = inputs.outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
+            for key, sets in inputs.label_sets.items():
+                outcome = inputs.find_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)
                 outcomes[key][file] = remaining
@@ -209,22 +209,22 @@ def _evaluate_models(
         warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _rank_on_common_images(outcomes, inputs, top_k)
-    reviewed = inputs.reviewed
+    reviewed = inputs.reviewed_labels
     sorted_evaluations = {key: _sort_by_rank(evaluations, common, key) for key, evaluations in results.items()}
     return EvaluationResults(
         evaluations=sorted_evaluations,
-        common=common,
+        common_evaluations=common,
         class_lists=class_lists,
-        reviewed={}
+        multi_label_accuracies={}
         if reviewed is None
         else {
             file: summarize_verdicts(last[file], reviewed, inputs.original)
             for file in next(reversed(sorted_evaluations.values()))
         },
-        orders=_compare_model_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
+        model_orders=_compare_model_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=inputs.labels.classes,
-        excluded=None if excluded is None else excluded.to_json(),
-        effects=effects,
+        excluded_images=None if excluded is None else excluded.to_json(),
+        exclusion_effects=effects,
     ), last
 
 
@@ -239,7 +239,9 @@ def _rank_on_common_images(
         common = select_common_images(of_models)
         if common is None or isinstance(common, Missing):
             return common
-        judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)
+        judge = partial(
+            summarize, labels=inputs.label_sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k
+        )
         rankings[key] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
     return rankings
 
@@ -257,7 +259,7 @@ def _compare_model_orders(outcomes: dict[LabelSetKey, dict[str, Outcomes]]) -> M
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:
-        return Missing.because(error)
+        return Missing.from_error(error)
 
 
 def _check_options(

@@ -31,20 +31,20 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
 def _list_sources(call: Call) -> None:
     sources = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
-        call.print_document("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
+        call.print_json("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
         return
     rows = [
         (source.name, source.licence, path or f"{file.name} is {_explain_download(file)}")
         for source, paths in sources
         for file, path in zip(source.files, paths, strict=True)
     ]
-    print_table(("name", "licence", "where"), rows, text_columns=3)
-    call.note("hashes and citations: --json")
+    print_table(("name", "licence", "where"), rows, n_text_columns=3)
+    call.add_note("hashes and citations: --json")
 
 
 def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
     if call.json:
-        call.print_document("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
+        call.print_json("fetch", [_source_to_json(call, SOURCES[name], paths) for name, paths in files.items()])
         return
     for path in (path for paths in files.values() for path in paths):
         click.echo(path)

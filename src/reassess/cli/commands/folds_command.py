@@ -84,27 +84,27 @@ def folds(
     write_folds(output, folds_made, force=call.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
-        call.suggest("clean", *held_out, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"))
+        call.suggest_command("clean", *held_out, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"))
     counts = _count_images(folds_made, labels)
     if call.json:
-        call.print_document(
+        call.print_json(
             "folds", {"output": str(output), "seed": seed, **_to_json(folds_made, labels, counts, groups, unlabelled)}
         )
         return
     _print_folds(call, folds_made, labels, counts, output)
     if duplicates is not None:
         images = count_noun(_count_grouped_images(groups), "duplicate image")
-        call.info(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
+        call.print_line(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
     if unlabelled:
-        call.info(f"{count_noun(unlabelled, 'duplicate image')} without a label")
+        call.print_line(f"{count_noun(unlabelled, 'duplicate image')} without a label")
     call.print_inputs("original", "duplicates")
 
 
 def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) -> LabelSets:
     reader = PartReader(call, benchmark)
-    if reader.find_original(source) is None:
-        reader.require("original", source)
-    labels: LabelSets = reader.join()["original"]
+    if reader.read_original_labels(source) is None:
+        reader.read_required("original", source)
+    labels: LabelSets = reader.join_parts()["original"]
     return labels
 
 
@@ -128,7 +128,7 @@ def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
 
 
 def _to_json(
-    folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, unlabelled: int
+    folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, n_unlabelled: int
 ) -> dict[str, Any]:
     class_id, smallest = _find_smallest_class(labels)
     return {
@@ -139,7 +139,7 @@ def _to_json(
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
             for fold, row in zip(folds_made.values, counts, strict=True)
         ],
-        "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": unlabelled},
+        "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": n_unlabelled},
     }
 
 
@@ -148,11 +148,11 @@ def _print_folds(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.N
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
         for fold, row in zip(folds_made.values, counts, strict=True)
     ]
-    limit = call.row_limit(len(rows), _MAX_PRINTED_ROWS, "folds")
-    print_table(["fold", "images", "classes", "images per class"], rows[:limit], text_columns=0)
+    limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
+    print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
     class_id, smallest = _find_smallest_class(labels)
-    call.info(
+    call.print_line(
         f"{output}: {count_noun(len(folds_made), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
-    call.info(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")
+    call.print_line(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")

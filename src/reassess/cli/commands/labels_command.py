@@ -120,7 +120,7 @@ def labels(
     with write_atomically():
         if output is not None:
             write_labels(output, sets, force=call.force)
-            save_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
+            save_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading_options.match)
         if details is not None and changes is not None:
             votes = parts.get("votes")
             if votes is not None:
@@ -132,7 +132,7 @@ def labels(
                 rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-        call.suggest(
+        call.suggest_command(
             "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
@@ -159,18 +159,20 @@ def _make_label_sets(
 ) -> tuple[dict[str, Any], LabelSets]:
     """Read scores, original labels and, with `with_votes`, votes; return them and the label sets."""
     reader = PartReader(call, benchmark)
-    scores_read = reader.require("scores", scores)
-    reader.recognize(scores_read.images)
+    scores_read = reader.read_required("scores", scores)
+    reader.recognize_benchmark(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
-        reader.read("original", call.resolve("original", source))
+        reader.read("original", call.resolve_source("original", source))
     else:
-        reader.find_original(original)
+        reader.read_original_labels(original)
     if with_votes:
-        reader.find("votes")
-        if reader.find("rater-golden") is not None:  # only experts' answers could be about images without scores
-            reader.find_golden(None)
-    parts = reader.join()
+        reader.read_optional("votes")
+        if (
+            reader.read_optional("rater-golden") is not None
+        ):  # only experts' answers could be about images without scores
+            reader.read_golden_votes(None)
+    parts = reader.join_parts()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, in_benchmark_classes(sets, reader.benchmark)
 
@@ -179,8 +181,8 @@ def _print_label_sets(
     call: Call,
     output: Path | None,
     threshold: float,
-    sets: LabelSets,
-    unrated: int | None,
+    label_sets: LabelSets,
+    n_unrated: int | None,
     changes: OriginalChanges | None,
     details: str | None,
     benchmark: Benchmark | None,
@@ -188,42 +190,42 @@ def _print_label_sets(
     results = {
         "file": None if output is None else str(output),
         "threshold": threshold,
-        "images": len(sets),
-        "labels": sets.indices.size,
-        "empty_images": sets.empty_images,
-        "unrated_images": unrated or 0,
+        "images": len(label_sets),
+        "labels": label_sets.indices.size,
+        "empty_images": label_sets.empty_images,
+        "unrated_images": n_unrated or 0,
         "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
     }
     if call.json:
-        call.print_document("labels", results)
+        call.print_json("labels", results)
         return
-    labels, images = count_noun(sets.indices.size, "label"), count_noun(len(sets), "image")
+    labels, images = count_noun(label_sets.indices.size, "label"), count_noun(len(label_sets), "image")
     result = f"{labels} on {images} (threshold {threshold:g})"
-    call.info(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
-    call.info(f"{count_noun(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
-    call.info(
+    call.print_line(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
+    call.print_line(f"{count_noun(label_sets.empty_images, 'rated image has', 'rated images have')} no valid class")
+    call.print_line(
         "unrated images are omitted"
-        if unrated is None
-        else f"{count_noun(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
+        if n_unrated is None
+        else f"{count_noun(n_unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.info(str(changes))
+        call.print_line(str(changes))
     if details is not None:
-        call.info(details)
-    if sets.empty_images and benchmark is not None and benchmark.folder is not None:
+        call.print_line(details)
+    if label_sets.empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
-        call.info(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
+        call.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
 def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
     """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
-        reader.read(f"labels {number}", call.resolve("labels", file))
-    reader.recognize(reader.images)
-    return list(reader.join(with_one_another=True).values())
+        reader.read(f"labels {number}", call.resolve_source("labels", file))
+    reader.recognize_benchmark(reader.images)
+    return list(reader.join_parts(with_one_another=True).values())
 
 
 def _compare_label_sets(
@@ -235,23 +237,25 @@ def _compare_label_sets(
     sets = dict(zip(files, _read_label_sets(call, files, benchmark), strict=True))
     incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.is_complete]
     if incomplete:
-        call.find(IMAGENET.sources["original"])  # the labels that were reviewed
+        call.find_source(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
         write_table(output, make_class_table(agreements), force=call.force)
     diffs = {(a, b): _compare_pair(a, b, sets) for a, b in pairs}
     if call.json:
-        call.print_document("labels", comparison_to_json(agreements, diffs))
+        call.print_json("labels", comparison_to_json(agreements, diffs))
         return
     reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
-    print_comparison(call, agreements, diffs, reviewed=reviewed, by_class=by is not None)
+    print_comparison(call, agreements, diffs, names_with_verdicts=reviewed, by_class=by is not None)
     for file in incomplete:
-        call.note(f"{file} reviews only the original label of each image")
+        call.add_note(f"{file} reviews only the original label of each image")
 
 
-def _compare_pair(first: str, second: str, sets: dict[str, LabelSets | MultiLabels]) -> LabelDiff | Missing:
+def _compare_pair(
+    first_name: str, second_name: str, label_sets: dict[str, LabelSets | MultiLabels]
+) -> LabelDiff | Missing:
     try:
-        return label_diff(*(select_evaluation_labels(name, sets[name]) for name in (first, second)))
+        return label_diff(*(select_evaluation_labels(name, label_sets[name]) for name in (first_name, second_name)))
     except DataError as error:
-        return Missing.because(error)
+        return Missing.from_error(error)

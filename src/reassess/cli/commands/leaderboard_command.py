@@ -105,11 +105,11 @@ def leaderboard(
     elif output is not None:
         draw_leaderboard(output, lines, placements, level=None if level is None else level.percent, force=call.force)
     if call.json:
-        call.print_document("leaderboard", to_json(lines, placements, level))
+        call.print_json("leaderboard", to_json(lines, placements, level))
     else:
         print_leaderboard(call, lines, placements, level, limit)
         if output is not None:
-            call.info(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
+            call.print_line(f"{output}: {count_noun(len(leaderboard_read), 'row')}")
 
 
 def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
@@ -125,12 +125,12 @@ def _read_leaderboard_rows(call: Call, placement: LeaderboardRow | Path | None) 
 def _measure_original_labels(call: Call, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Return the accuracy of the original labels by the label sets, if both are on this machine."""
     reader = PartReader(call, benchmark)
-    labels, original = reader.find("labels"), reader.find_original()
+    labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None
-    parts = reader.join()
+    parts = reader.join_parts()
     accuracy = measure_original_labels(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))
-    return OriginalLabelAccuracy(percent=100 * accuracy.value, counted=accuracy, source=source)
+    return OriginalLabelAccuracy(percent=100 * accuracy.value, proportion=accuracy, source=source)

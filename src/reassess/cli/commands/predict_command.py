@@ -140,16 +140,20 @@ def predict(
     files = [result.file for result in results]
     if benchmark is None:
         are_known = benchmark_of(open_images(images).names).name if images is not None else ""
-        call.suggest("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+        call.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.suggest("evaluate", *files, *benchmark_arguments(benchmark))
+        call.suggest_command("evaluate", *files, *benchmark_arguments(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
-        call.suggest("clean", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page)
+        call.suggest_command(
+            "clean", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
+        )
     else:
-        call.suggest("propose", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv"))
+        call.suggest_command(
+            "propose", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
+        )
     if call.json:
-        call.print_document("predict", {"models": [_to_json(result) for result in results]})
+        call.print_json("predict", {"models": [_to_json(result) for result in results]})
     else:
         _print_predictions(call, results, has_classes=benchmark is not None)
 
@@ -203,15 +207,15 @@ def _print_predictions(call: Call, results: Sequence[ImagePredictions], *, has_c
     for unreadable in lists:
         models = [result.model for result in results if result.unreadable == unreadable]
         click.echo()
-        limit = call.row_limit(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
+        limit = call.limit_rows(len(unreadable), _MAX_PRINTED_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
-        print_table(["image", "reason"], unreadable[:limit], title=title, text_columns=2)
+        print_table(["image", "reason"], unreadable[:limit], title=title, n_text_columns=2)
     if has_classes and any(result.file.suffix.lower() == ".npy" for result in results):
-        call.note("columns of npy files: the benchmark's classes, in their order")
+        call.add_note("columns of npy files: the benchmark's classes, in their order")
     for result in results:
-        call.info(f"{result.file}: {_describe_contents(result)}")
+        call.print_line(f"{result.file}: {_describe_contents(result)}")
         if remarks := _describe_unusual_images(result):
-            call.info(f"{result.file}: {remarks}")
+            call.print_line(f"{result.file}: {remarks}")
 
 
 def _describe_contents(result: ImagePredictions) -> str:

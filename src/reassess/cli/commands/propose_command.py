@@ -174,7 +174,7 @@ def propose(
     if unasked and output is not None:
         _list_unasked(call, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_inputs(call, benchmark, original, golden, choose=recall is not None)
+    inputs = _load_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
     models = _PredictionsByModel(call, files, inputs)
     result = propose_classes(
         models,
@@ -182,7 +182,7 @@ def propose(
         per_image=per_image,
         benchmark=inputs.benchmark,
         match=inputs.benchmark.match or "path",
-        ignore_unknown=call.reading.ignore_unknown,
+        ignore_unknown=call.reading_options.ignore_unknown,
     )
     choice = None
     if recall is not None and inputs.experts is not None:
@@ -190,7 +190,9 @@ def propose(
     candidates = _select_candidates(result, choice)
     _write_outputs(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl"))
+        call.suggest_command(
+            "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
     _print_candidates(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
         raise _make_recall_error(choice)
@@ -219,12 +221,12 @@ def _check_options(
 
 
 def _load_inputs(
-    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
+    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
 ) -> EvaluationInputs:
-    """Read original labels and, with `choose`, golden answers; ImageNet is the default."""
+    """Read original labels and, with `needs_golden`, golden answers; ImageNet is the default."""
     is_default = benchmark is None and original is None
     benchmark = apply_match_option(call, IMAGENET if is_default else benchmark or Benchmark())
-    inputs = load_original_inputs(call, benchmark, original, golden, golden_needed=choose)
+    inputs = load_original_inputs(call, benchmark, original, golden, needs_golden=needs_golden)
     if is_default and inputs.original is None:
         raise DataError(
             "missing-original",
@@ -265,13 +267,13 @@ def _print_candidates(
     written = output if candidates is not None else None
     if call.json:
         results = {"output": None if written is None else str(written), **result.to_json()}
-        call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
+        call.print_json("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
     if written is not None and candidates is not None:
         print_candidate_count(call, written, candidates)
     if choice is not None:
         print_choice(call, choice)
-    print_result(call, result, detected, sources=choice is None)
+    print_result(call, result, detected, has_source_table=choice is None)
     call.print_inputs("original", "golden")
 
 
@@ -310,19 +312,21 @@ def _list_unasked(
     )
     write_candidates(output, candidates_found, limit=limit, force=call.force)
     if len(candidates_found):
-        call.suggest("tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl"))
+        call.suggest_command(
+            "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
     if call.json:
-        call.print_document("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown))
+        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown))
         return
     print_unasked(call, candidates_found, output, limit, unknown)
     if inputs.class_names_note and len(candidates_found):
-        call.note(inputs.class_names_note)
+        call.add_note(inputs.class_names_note)
     call.print_inputs("labels", "original", "scores")
 
 
 def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
     """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
-    inputs = load_evaluation_inputs(call, benchmark, None, original, labels_needed=False)
+    inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
         with suggest_benchmark(inputs.is_default):
             raise DataError(
@@ -346,14 +350,16 @@ def _find_scores_command(benchmark: Benchmark) -> str:
 
 
 def _iter_outcomes(
-    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown: dict[str, int]
+    call: Call, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown`."""
+    """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         with add_place(file):
-            outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
+            outcomes = inputs.find_outcomes(
+                predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
+            )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
+        unknown_counts[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

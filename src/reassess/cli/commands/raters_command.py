@@ -70,11 +70,11 @@ def raters(
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
         by_experts = None if golden_data is None else golden_data.by_experts
-        call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
+        call.print_json("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
     print_reliability(call, result, golden_data)
     if output is not None:
-        call.info(f"{output}: {count_noun(len(result.raters), 'rater')}")
+        call.print_line(f"{output}: {count_noun(len(result.raters), 'rater')}")
 
 
 def load_rater_votes(
@@ -87,16 +87,16 @@ def load_rater_votes(
 ) -> tuple[Votes, GoldenVotes | None]:
     """Read the raters' votes and, if available, their votes on golden items and the truth of these."""
     reader = PartReader(call, benchmark)
-    rater_votes = reader.require("votes", votes)
+    rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
-        reader.recognize(rater_votes.images)
-    reader.find_golden(golden)
-    reader.check_kinds()
+        reader.recognize_benchmark(rater_votes.images)
+    reader.read_golden_votes(golden)
+    reader.check_item_kinds()
     if golden is None and has_separate_golden(reader):
         call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)
-    parts = reader.join()
+    parts = reader.join_parts()
     rater_votes = parts["votes"]
     if "golden" not in parts:
         return rater_votes, None

@@ -108,12 +108,12 @@ def report(
         mistakes=limit,
         short=short,
         files=file_of,
-        **call.record(),
+        **call.describe_command(),
         force=call.force,
         track=partial(with_progress, call),
     )
     if call.json:
-        call.print_document("report", _to_json(findings, file_of, output, gallery))
+        call.print_json("report", _to_json(findings, file_of, output, gallery))
     else:
         _print_findings(call, findings, output, gallery, short=short)
 
@@ -140,7 +140,7 @@ def _load_findings(
         **inputs.findings_arguments,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
-        in_sample=inputs.in_sample,
+        in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: with_progress(call, items, "resampling raters"),
         **inputs.join_arguments(call),
@@ -153,11 +153,11 @@ def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, ot
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}
-        call.print_document("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
+        call.print_json("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
-        call.note(f"{output}: {chart.title}")
+        call.add_note(f"{output}: {chart.title}")
         if chart.note:
-            call.note(chart.note)
+            call.add_note(chart.note)
 
 
 def _to_json(
@@ -182,21 +182,21 @@ def _print_findings(
     ]
     print_table(["model", f"{label_set_heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in different_images_in_words(findings.panel):
-        call.info(line)
+        call.print_line(line)
     for line in merge_equal_texts(
         {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
     ):
-        call.info(line)
-    call.info(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
+        call.print_line(line)
+    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
     if short:
         return
     if without_names := class_names_hint(findings.benchmark, findings.classes):
-        call.info(without_names)
+        call.print_line(without_names)
     if gallery is None:
-        call.info("without a gallery of mistakes: images are missing (--images DIR)")
+        call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.info(f"gallery: {count_noun(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
+    call.print_line(f"gallery: {count_noun(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
     if gallery.missing or gallery.unreadable:
-        call.info(
+        call.print_line(
             f"mistakes without an image: {gallery.missing:,} not in the folder, {gallery.unreadable:,} unreadable"
         )

@@ -94,13 +94,13 @@ def scan(
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
         campaign = find_unused_path(f"{output.stem}.db")
-        call.suggest("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
+        call.suggest_command("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
-        call.suggest(
+        call.suggest_command(
             "folds", *benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
         )
     if call.json:
-        call.print_document("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
+        call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
     else:
         _print_scan(call, scan_result, output, near=near)
 
@@ -112,7 +112,7 @@ def _find_sources_and_labels(
     if benchmark is None:
         return sources, None
     images = find_images_path(call, benchmark, needed_by="scan")
-    labels = None if original == NO_SOURCE else PartReader(call, benchmark).find_original(original)
+    labels = None if original == NO_SOURCE else PartReader(call, benchmark).read_original_labels(original)
     return (images, *(source for source in sources if source != images)), labels
 
 
@@ -159,23 +159,23 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
                 *_format_counts(within_set[each.name], near, with_classes),
             ]
         )
-    for pair in between_sets[: call.row_limit(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
+    for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, duplicated in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_format_counts(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
     if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
-        limit = call.row_limit(
+        limit = call.limit_rows(
             len(differing_pairs), _MAX_PRINTED_DIFFERING, "pairs of duplicates with different labels"
         )
         print_table(
-            ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], text_columns=5
+            ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
         )
-    call.info(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, near)}")
+    call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.info(f"unreadable: {join_first(unreadable, most=len(unreadable) if call.verbose else 1)}")
+        call.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if near:
         notes.append("near: has only similar copies")
@@ -184,9 +184,9 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
         notes.append(
             f"other label: has {'a' if near else 'an'} {copies} with another label; one of the labels may be wrong"
         )
-    call.note("; ".join(notes))
+    call.add_note("; ".join(notes))
     if not near:
-        call.note("to also find resized, cropped or compressed copies: --near")
+        call.add_note("to also find resized, cropped or compressed copies: --near")
 
 
 def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:

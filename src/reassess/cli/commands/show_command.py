@@ -48,7 +48,7 @@ def show(
     its end.
     """
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, labels_needed=False)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, needs_labels=False)
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
@@ -67,11 +67,11 @@ def show(
             predictions=dict(iter_predictions(call, files, inputs)),
         )
     if call.json:
-        call.print_document("show", sheet.to_json(label_sets.classes))
+        call.print_json("show", sheet.to_json(label_sets.classes))
     else:
         _print_image_sheet(call, sheet, inputs)
         if notes := [*_describe_missing_parts(inputs), *([inputs.class_names_note] if inputs.class_names_note else [])]:
-            call.note("\n" + "\n".join(notes))
+            call.add_note("\n" + "\n".join(notes))
 
 
 def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
@@ -85,19 +85,19 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
     elif sheet.candidates:
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        candidates = sheet.candidates[: call.row_limit(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
+        candidates = sheet.candidates[: call.limit_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
         most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
             [_candidate_row(candidate, sheet, inputs, most_raters) for candidate in candidates],
-            text_columns=7,
+            n_text_columns=7,
         )
         if sheet.n_raters:
             all_printed = len(candidates) == len(sheet.candidates)
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
         if any(sum(rater is not None for rater, _ in candidate.votes) > most_raters for candidate in candidates):
-            call.note("to print all raters: --verbose")
+            call.add_note("to print all raters: --verbose")
     else:
         print_text("The image is unrated: raters were not asked about it.")
     for file, class_ids in sheet.predictions.items():
@@ -153,15 +153,15 @@ def _candidate_row(
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
         _format_vote_counts(candidate.votes, sheet.n_raters),
-        join_first(raters, most=most_raters),
+        join_first(raters, max_items=most_raters),
         _format_vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 
 
-def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
-    """Count votes by answer; with `choosers`, count who chose the class among all who chose a class."""
-    if choosers is not None:
-        return f"{len(votes)} of {choosers}" if choosers else ""
+def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
+    """Count votes by answer; with `n_choosers`, count who chose the class among all who chose a class."""
+    if n_choosers is not None:
+        return f"{len(votes)} of {n_choosers}" if n_choosers else ""
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 

@@ -44,7 +44,7 @@ def _show_benchmark(call: Call, place: str) -> int:
             for path in part.paths:
                 if part.part != "images" and path.is_file():
                     call.add_input(part.part, path)
-        call.print_document("status", to_json(result))
+        call.print_json("status", to_json(result))
     else:
         print_status(result)
     errors = dict.fromkeys(map(format_message, result.errors))
@@ -59,9 +59,9 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
     command, *more = _next_annotate_arguments(progress)
-    call.suggest("annotate", command, annotation.shown_address(campaign), *more)
+    call.suggest_command("annotate", command, annotation.shown_address(campaign), *more)
     if call.json:
-        call.print_document("status", progress.to_json())
+        call.print_json("status", progress.to_json())
     else:
         print_progress(call, progress)
     has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)

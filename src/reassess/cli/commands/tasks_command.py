@@ -174,7 +174,7 @@ def tasks(
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
-    call.suggest("annotate", "create", find_unused_path("campaign.db"), output, *benchmark_arguments(benchmark))
+    call.suggest_command("annotate", "create", find_unused_path("campaign.db"), output, *benchmark_arguments(benchmark))
     if call.json:
         results = {
             "output": str(output),
@@ -186,18 +186,18 @@ def tasks(
             "per_task": per_task,
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
-        call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
+        call.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
         _print_tasks(call, tasks_made, effort, output, per_question, stop)
         if golden_drawn.sample is not None:
-            call.info(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
-            call.info(GOLDEN_NOT_IN_TASKS_NOTE)
+            call.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
+            call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if golden_count:
             are = count_noun(golden_count, "golden question is", "golden questions are")
-            call.info(f"{are} not in the tasks: the campaign mixes them in")
+            call.print_line(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
-            names = join_first([questions.classes.label(class_id) for class_id in without_path], most=3)
-            call.info(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
+            names = join_first([questions.classes.label(class_id) for class_id in without_path], max_items=3)
+            call.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
 
@@ -208,9 +208,9 @@ def _read_parts(
     reader = PartReader(call, benchmark)
     candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
     reader.parts["candidates"] = candidates, candidates_read.questions
-    reader.recognize(candidates_read.questions.images, with_classes=True)
+    reader.recognize_benchmark(candidates_read.questions.images, with_classes=True)
     if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
-        reader.find_original()
+        reader.read_original_labels()
     source = None if isinstance(golden, int) else golden
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
         golden_read = read_golden(reader, path)
@@ -218,7 +218,7 @@ def _read_parts(
             path,
             golden_read if isinstance(golden_read, Votes) else add_unanswered_golden(None, golden_read),
         )
-    parts = reader.join(share_images=False)
+    parts = reader.join_parts(share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 
@@ -247,13 +247,13 @@ def _print_tasks(
 ) -> None:
     kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in tasks.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
-    print_table(["classes per task", "tasks"], rows, text_columns=0)
-    call.info(
+    print_table(["classes per task", "tasks"], rows, n_text_columns=0)
+    call.print_line(
         f"{output}: {count_noun(effort.tasks, 'task')} with {count_noun(effort.questions, 'question')} on "
         f"{count_noun(effort.images, 'image')}"
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
-    call.info(f"tasks with {'; with '.join(counts)}")
+    call.print_line(f"tasks with {'; with '.join(counts)}")
     votes = f"{count_noun(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions
@@ -261,7 +261,7 @@ def _print_tasks(
             f"about {count_noun(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
         )
     if effort.hours is None:
-        call.info(f"{votes}; to estimate hours: --seconds")
+        call.print_line(f"{votes}; to estimate hours: --seconds")
     else:
         hours = f"{effort.hours:,.1f}" if effort.hours >= _MIN_PRINTED_HOURS else f"less than {_MIN_PRINTED_HOURS}"
-        call.info(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")
+        call.print_line(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

@@ -65,7 +65,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
-        results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
+        results |= {name: None, f"{name}_reason": part.reason} if isinstance(part, Missing) else {name: part}
     return results
 
 
@@ -88,11 +88,11 @@ def print_comparison(call: Call, findings: Findings) -> None:
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
     for line in merge_equal_texts({model: findings.evaluations[model].detected for model in findings.panel.models}):
-        call.info(line)
+        call.print_line(line)
     for line in not_shared_in_words(findings.panel):
-        call.info(line)
+        call.print_line(line)
     for line in _footnotes(findings):
-        call.note(line)
+        call.add_note(line)
 
 
 def comparison_table(findings: Findings) -> ResultTable:
@@ -101,7 +101,7 @@ def comparison_table(findings: Findings) -> ResultTable:
         (pair,) = findings.pairs
         return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
-        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
+        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
     return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
@@ -113,8 +113,18 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     _pair_table(pair).print()
 
 
-def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
-    headings = ["labels", "images", f"{a} %", f"{b} %", f"{a} - {b}", "95 %", "p", f"only {a}", f"only {b}"]
+def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b") -> ResultTable:
+    headings = [
+        "labels",
+        "images",
+        f"{first_name} %",
+        f"{second_name} %",
+        f"{first_name} - {second_name}",
+        "95 %",
+        "p",
+        f"only {first_name}",
+        f"only {second_name}",
+    ]
     rows = []
     for name, part in pair.differences_by_name.items():
         rows.append(_difference_row(name, part))
@@ -227,7 +237,7 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
     ]
     headings = ["labelling bias", "group", "images", "original %", "95 %", "chance %", "p", "raters %"]
     print_text("")
-    print_table(headings, rows, text_columns=2)
+    print_table(headings, rows, n_text_columns=2)
 
 
 def _footnotes(findings: Findings) -> Iterator[str]:
@@ -256,7 +266,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
         pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes most often valid together: {join_first(pair_texts, most=3)}"
+        yield f"classes most often valid together: {join_first(pair_texts, max_items=3)}"
 
 
 def _explain_missing_uncertainty(findings: Findings) -> str:

@@ -24,33 +24,33 @@ def print_curves(
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_curve_row(curve) for curve in curves], best=["average precision"])
+    print_table(headings, [_curve_row(curve) for curve in curves], best_columns=["average precision"])
     if curve_parts.rules:
         click.echo()
         rows = [row for rule in curve_parts.rules for row in _rule_rows(rule)]
-        print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
+        print_table(["rule", "variant", "precision", "recall"], rows, n_text_columns=2)
     golden = curve_parts.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
-    call.info(f"{questions} on {images}, {golden.positives:,} valid")
+    call.print_line(f"{questions} on {images}, {golden.positives:,} valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.info(golden.by_experts.note)
+        call.print_line(golden.by_experts.note)
     _print_golden_votes(call, curve_parts)
     if golden.unrated:
         questions = count_noun(golden.unrated, "golden question")
-        call.info(f"not used: {questions} on images where raters have not answered all golden questions")
+        call.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.exclusive:
-        call.note("golden images are measured on all classes; a class without a score has the score 0")
+        call.add_note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
-        call.info("in-sample: the golden answers used here also made the scores")
+        call.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
-            call.note("for out-of-sample scores: --leave-out image")
+            call.add_note("for out-of-sample scores: --leave-out image")
     unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.left_out is None]
     if is_out_of_sample and unchanged:
-        call.info(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
+        call.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        call.note("95 %: bootstrap over images, with all golden questions of an image together")
+        call.add_note("95 %: bootstrap over images, with all golden questions of an image together")
         unrated_text = "not included" if curve_parts.original is None else "included with their original label"
-        call.note(f"labels and empty images: on all images; unrated images are {unrated_text}")
+        call.add_note(f"labels and empty images: on all images; unrated images are {unrated_text}")
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
@@ -62,7 +62,7 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
-    call.info(f"{items} only golden votes: {mean:.1f} each{suffix}")
+    call.print_line(f"{items} only golden votes: {mean:.1f} each{suffix}")
 
 
 def _curve_row(curve: MeasuredCurve) -> list[str | None]:
@@ -105,20 +105,20 @@ def write_points(
     write_table(path, table.fill_nan(None), force=force)
 
 
-def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested: Sequence[StopRule]) -> None:
+def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]) -> None:
     """Print a row for each stop rule, and the requested rules as text."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_replay_row(replay) for replay in replays])
     for replay in replays:
-        if replay.rule in requested:
-            call.info(
+        if replay.rule in requested_rules:
+            call.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
                 f"{replay.votes:,} votes "
                 f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
                 f"({replay.changed.min():,} to {replay.changed.max():,})"
             )
     orders = replays[0].taken.size
-    call.note(
+    call.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
     )

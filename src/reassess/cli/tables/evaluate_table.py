@@ -30,34 +30,38 @@ class EvaluationResults:
     """The results of all models; evaluations are by label set, with the best model first."""
 
     evaluations: Mapping[LabelSetKey, EvaluationsByFile]  # of each model on its own images
-    common: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None  # on common images; None if all are common
+    common_evaluations: (
+        Mapping[LabelSetKey, EvaluationsByFile] | Missing | None
+    )  # on common images; None if all are common
     class_lists: Mapping[str, ClassList | None]  # class list of each model's ids, if it differs from the labels'
-    reviewed: Mapping[str, MultiLabelAccuracy]  # of each model, if label sets have more than valid classes
-    orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
+    multi_label_accuracies: Mapping[
+        str, MultiLabelAccuracy
+    ]  # of each model, if label sets have more than valid classes
+    model_orders: ModelOrders | Missing | None  # model orders by several label sets; None for one label set
     classes: Classes  # of the labels
-    excluded: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
+    excluded_images: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
-    effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    exclusion_effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
     def rankings(self) -> Mapping[LabelSetKey, EvaluationsByFile]:
         """The evaluations that rank the models; empty if the models have no common images."""
-        if self.common is None:
+        if self.common_evaluations is None:
             return self.evaluations
-        return {} if isinstance(self.common, Missing) else self.common
+        return {} if isinstance(self.common_evaluations, Missing) else self.common_evaluations
 
 
 def to_json(results: EvaluationResults, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results for JSON, one per label set and model, and further keys of the document."""
-    other_parts = {} if results.orders is None else orders_to_json(results.orders)
-    if results.excluded is not None:
-        other_parts["excluded"] = {**results.excluded, "interval": "95 %, Newcombe, over images"}
+    other_parts = {} if results.model_orders is None else orders_to_json(results.model_orders)
+    if results.excluded_images is not None:
+        other_parts["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
     return list(_iter_documents(results, by)), other_parts
 
 
 def accuracy_table(results: EvaluationResults) -> ResultTable:
     """Return the accuracies on common images or, without common images, each model on its own images."""
-    return _select_table(results, results.rankings or results.evaluations, ranked=bool(results.rankings))
+    return _select_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
 def print_results(call: Call, results: EvaluationResults, by: str | None) -> None:
@@ -65,35 +69,35 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
     """
-    if isinstance(results.common, Missing):
-        print_text(f"no ranking: {results.common}")
-    elif results.common is not None:
-        images = next(iter(next(iter(results.common.values())).values())).images
+    if isinstance(results.common_evaluations, Missing):
+        print_text(f"no ranking: {results.common_evaluations}")
+    elif results.common_evaluations is not None:
+        images = next(iter(next(iter(results.common_evaluations.values())).values())).images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
-        _select_table(results, results.common, ranked=True).print()
-    if results.common is not None:
+        _select_table(results, results.common_evaluations, has_ranks=True).print()
+    if results.common_evaluations is not None:
         print_text("each file on its own images (not a ranking: the images differ):")
-    _select_table(results, results.evaluations, ranked=results.common is None).print()
-    if results.excluded is not None:
+    _select_table(results, results.evaluations, has_ranks=results.common_evaluations is None).print()
+    if results.excluded_images is not None:
         _print_exclusions(call, results)
-    if results.orders is not None:
-        print_orders(call, _index_by_name(results.evaluations), results.orders)
+    if results.model_orders is not None:
+        print_orders(call, _index_by_name(results.evaluations), results.model_orders)
     elif len(results.evaluations) > 1:
         _print_thresholds(call, results.evaluations)
     else:
         _print_details(call, next(iter(results.evaluations.values())), results.classes, by)
-        if results.reviewed:
-            _print_multi_label(call, dict(results.reviewed), results.classes, by_class=by == "class")
+        if results.multi_label_accuracies:
+            _print_multi_label(call, dict(results.multi_label_accuracies), results.classes, by_class=by == "class")
 
 
 def _select_table(
-    results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, ranked: bool
+    results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
-    if results.orders is not None:
-        return label_sets_table(_index_by_name(rankings), ranked=ranked)
+    if results.model_orders is not None:
+        return label_sets_table(_index_by_name(rankings), has_ranks=has_ranks)
     if len(rankings) > 1:
-        return _threshold_table(rankings, ranked=ranked)
-    return _ranking_table(next(iter(rankings.values())), ranked=ranked)
+        return _threshold_table(rankings, has_ranks=has_ranks)
+    return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
 
 
 def _print_exclusions(call: Call, results: EvaluationResults) -> None:
@@ -102,7 +106,7 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
     rows = []
     for key, ranking in results.evaluations.items():
         for file, result in ranking.items():
-            k, effects = next(iter(results.effects[key][file].items()))
+            k, effects = next(iter(results.exclusion_effects[key][file].items()))
             points = None if effects.difference is None else f"{100 * effects.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
@@ -116,8 +120,8 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             rows.append([file, *([labels_name] if several else []), *cells])
     print_text("")
     numbers = ["excluded", f"top-{k} %, all images", "without excluded", "change", "95 %"]
-    print_table(["file", *(["labels"] if several else []), *numbers], rows, text_columns=1 + several)
-    call.note("change: in percentage points; 95 %: Newcombe intervals, over images")
+    print_table(["file", *(["labels"] if several else []), *numbers], rows, n_text_columns=1 + several)
+    call.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
 def _index_by_name(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
@@ -132,32 +136,34 @@ def _iter_documents(results: EvaluationResults, by: str | None) -> Iterator[dict
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
             class_list = results.class_lists[file]
-            document = {"file": file} | key_fields | result.to_json() | _common_to_json(results.common, key, file)
+            document = (
+                {"file": file} | key_fields | result.to_json() | _common_to_json(results.common_evaluations, key, file)
+            )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
-            if results.excluded is not None:
-                effects = results.effects[key][file]
+            if results.excluded_images is not None:
+                effects = results.exclusion_effects[key][file]
                 document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
-            if file in results.reviewed:
-                part = results.reviewed[file]
+            if file in results.multi_label_accuracies:
+                part = results.multi_label_accuracies[file]
                 by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
                 document["multi_label"] = part.to_json() | by_class
             yield document
 
 
 def _common_to_json(
-    common: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
+    common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
-    if common is None:
+    if common_evaluations is None:
         return {}
-    if isinstance(common, Missing):
-        return {"common": None, "common_reason": common.why}
-    document = common[key][file].to_json()
+    if isinstance(common_evaluations, Missing):
+        return {"common": None, "common_reason": common_evaluations.reason}
+    document = common_evaluations[key][file].to_json()
     return {"common": {name: part for name, part in document.items() if name in _COMMON_IMAGE_FIELDS}}
 
 
-def _ranking_table(ranking: EvaluationsByFile, *, ranked: bool) -> ResultTable:
+def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     labels_name = label_set_heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -165,8 +171,10 @@ def _ranking_table(ranking: EvaluationsByFile, *, ranked: bool) -> ResultTable:
         headings += [f"{labels_name} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
-    best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if ranked else []
-    return ResultTable(headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best=best)
+    best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if has_ranks else []
+    return ResultTable(
+        headings, [_accuracy_row(file, result, top_k) for file, result in ranking.items()], best_columns=best
+    )
 
 
 def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, by: str | None) -> None:
@@ -178,15 +186,15 @@ def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, by:
         elif by == "class":
             _print_by_class(call, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
-        call.info(line)
+        call.print_line(line)
     for line in merge_equal_texts({file: not_scored_in_words(result) for file, result in ranking.items()}):
-        call.info(line)
+        call.print_line(line)
     for line in merge_equal_texts({file: label_errors_in_words(result) for file, result in ranking.items()}):
-        call.info(line)
+        call.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(ranking)):
-        call.info(f"original accuracy on the scored images: {accuracies}")
+        call.print_line(f"original accuracy on the scored images: {accuracies}")
     for line in _footnotes(ranking):
-        call.note(line)
+        call.add_note(line)
 
 
 def _accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
@@ -260,7 +268,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
         rows.append([size, f"{part.n:,}", *cells])
     labels_name = label_set_heading(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
-    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
+    print_table(["valid labels", "images", *headings], rows, title=file, n_text_columns=0)
 
 
 def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
@@ -269,7 +277,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     rows = []
     entries = result.per_class.to_json(classes, max_confusions=1)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
-    for entry in entries[: call.row_limit(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
+    for entry in entries[: call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         accuracy = format_percent_cell(Proportion(entry["hits"], entry["images"]))
@@ -282,81 +290,82 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         f"{label_set_heading(result.label_set)} top-1 %",
         "predicted",
     ]
-    print_table(headings, rows, title=file, text_columns=3)
-    call.note(
+    print_table(headings, rows, title=file, n_text_columns=3)
+    call.add_note(
         "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"
     )
-    call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
+    call.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, ranked: bool) -> ResultTable:
+def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool) -> ResultTable:
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([format_percent_cell(first), *([rank_of[file]] if ranked else [])])
-    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
-    best = [name for name in headings if name != "rank"] if ranked else []
-    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
+            rows.setdefault(file, []).extend([format_percent_cell(first), *([rank_of[file]] if has_ranks else [])])
+    headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if has_ranks else []))]
+    best = [name for name in headings if name != "rank"] if has_ranks else []
+    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
 def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.scorable, "image")
-        call.info(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        call.print_line(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
 
 
 def _print_multi_label(
-    call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
+    call: Call, accuracies: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
 ) -> None:
     """Print multi-label accuracy by model and, with `by_class`, by class."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
-    print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
-    for file, part in reviewed.items():
+    print_table(headings, [_multi_label_row(file, part, counts) for file, part in accuracies.items()])
+    for file, part in accuracies.items():
         if by_class and part.counts_by_class is not None:
             _print_multi_label_classes(file, part, classes)
-    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in reviewed.items()}):
-        call.info(line)
-    for line in _multi_label_footnotes(reviewed):
-        call.note(line)
+    for line in merge_equal_texts({file: _describe_multi_label_not_scored(part) for file, part in accuracies.items()}):
+        call.print_line(line)
+    for line in _multi_label_footnotes(accuracies):
+        call.add_note(line)
 
 
-def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
-    cells: list[str | None] = [file, *(f"{getattr(part, f'n_{name}'):,}" for name in counts)]
+def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in counts)]
     for image_share, class_share in (
-        (part.accuracy, part.mean_class_accuracy),
-        (part.lenient_accuracy, part.mean_class_lenient_accuracy),
+        (accuracy.accuracy, accuracy.mean_class_accuracy),
+        (accuracy.lenient_accuracy, accuracy.mean_class_lenient_accuracy),
     ):
         cells += [format_percent_cell(image_share), format_interval_cell(image_share), format_percent_cell(class_share)]
     return cells
 
 
-def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+def _print_multi_label_classes(file: str, accuracy: MultiLabelAccuracy, classes: Classes) -> None:
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
             format_percent_cell(entry["unclear_excluded"]),
             format_percent_cell(entry["unclear_is_correct"]),
         ]
-        for entry in part.classes_to_json(classes)
+        for entry in accuracy.classes_to_json(classes)
     ]
     headings = ["original label", "name", "images", "valid", "unclear", "strict %", "lenient %"]
-    print_table(headings, rows, title=file, text_columns=2)
+    print_table(headings, rows, title=file, n_text_columns=2)
 
 
-def _describe_multi_label_not_scored(part: MultiLabelAccuracy) -> str:
+def _describe_multi_label_not_scored(accuracy: MultiLabelAccuracy) -> str:
     counts = (
-        f"{part.n_problematic:,} problematic, {part.n_empty:,} without a valid class, {part.n_unknown:,} not reviewed"
+        f"{accuracy.n_problematic:,} problematic, {accuracy.n_empty:,} without a valid class, {accuracy.n_unknown:,} "
+        "not reviewed"
     )
-    images = count_noun(part.n_problematic + part.n_empty + part.n_unknown, "image")
+    images = count_noun(accuracy.n_problematic + accuracy.n_empty + accuracy.n_unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 
-def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+def _multi_label_footnotes(accuracies: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
+    for reason in dict.fromkeys(part.missing_reason for part in accuracies.values() if part.missing_reason is not None):
         yield f"no mean over classes: {reason}"

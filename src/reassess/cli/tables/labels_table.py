@@ -34,7 +34,7 @@ def comparison_to_json(
 
 
 def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
-    return {"diff": None, "diff_reason": diff.why} if isinstance(diff, Missing) else {"diff": diff.to_json()}
+    return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, Missing) else {"diff": diff.to_json()}
 
 
 def print_comparison(
@@ -42,7 +42,7 @@ def print_comparison(
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
     *,
-    reviewed: Collection[str],
+    names_with_verdicts: Collection[str],
     by_class: bool,
 ) -> None:
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
@@ -52,7 +52,7 @@ def print_comparison(
             click.echo()
             _print_diff(call, diff)
     for (a, b), agreement in agreements.items():
-        if a in reviewed or b in reviewed:
+        if a in names_with_verdicts or b in names_with_verdicts:
             _print_crosstab(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
@@ -78,11 +78,11 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     if changes:
         classes = diff.added.classes
         click.echo()
-        limit = call.row_limit(len(changes), _MAX_PRINTED_CLASSES, "classes")
+        limit = call.limit_rows(len(changes), _MAX_PRINTED_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
             [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), limit)],
-            text_columns=2,
+            n_text_columns=2,
         )
 
 
@@ -108,19 +108,19 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
         rows.append([a, b, f"{len(agreement):,}", *cells, format_percent_cell(agreement.share_equal), *unlabelled])
-    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
-    call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
-    call.note("equal %: share of the images that are labelled in both")
+    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, n_text_columns=2)
+    call.add_note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
+    call.add_note("equal %: share of the images that are labelled in both")
 
 
-def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
+def _print_crosstab(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
         [i for i in range(len(VERDICT_NAMES)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0))
     )
     words = [name.replace("_", " ") for name in VERDICT_NAMES]
-    print_text(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
+    print_text(f"\nclasses on shared images by {first_name} (rows) and {second_name} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
@@ -132,43 +132,43 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
-    limit = call.row_limit(len(entries), _MAX_PRINTED_CLASSES, "classes")
+    limit = call.limit_rows(len(entries), _MAX_PRINTED_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
         [list(entry.values()) for entry in entries[:limit]],
         title=title,
-        text_columns=2,
+        n_text_columns=2,
     )
 
 
 def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     """Return the model orders for JSON, or null and the reason."""
     if isinstance(orders, Missing):
-        return {"orders": None, "orders_reason": orders.why}
+        return {"orders": None, "orders_reason": orders.reason}
     return {"orders": orders.to_json()}
 
 
-def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> ResultTable:
+def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ranks: bool) -> ResultTable:
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
     rows = [
-        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
+        _accuracy_row(model, name, rankings[name][model], [rank_of[name][model]] if has_ranks else [])
         for model in models
         for name in rankings
     ]
-    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if ranked else [])]
-    return ResultTable(headings, rows, text_columns=2)
+    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if has_ranks else [])]
+    return ResultTable(headings, rows, n_text_columns=2)
 
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _describe_files(rankings):
-        call.info(line)
+        call.print_line(line)
     for line in _footnotes(orders):
-        call.note(line)
+        call.add_note(line)
 
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
@@ -188,6 +188,13 @@ def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterato
         yield from (f"{name}: {line}" for line in lines)
 
 
-def _accuracy_row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
+def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, format_count(result.scored), format_percent_cell(first), format_interval_cell(first), *rank]
+    return [
+        model,
+        label_set_name,
+        format_count(result.scored),
+        format_percent_cell(first),
+        format_interval_cell(first),
+        *rank,
+    ]

@@ -28,19 +28,26 @@ class OriginalLabelAccuracy:
     """Accuracy of the original labels themselves, in percent, with its counts and its source."""
 
     percent: float
-    counted: Proportion
+    proportion: Proportion
     source: str
 
-    def above(self, board: Leaderboard) -> int:
+    def count_rows_above(self, board: Leaderboard) -> int:
         """Return the number of rows with a higher accuracy."""
         return int((board.real > self.percent).sum())
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
         """Return the fields for JSON."""
-        return {"real": self.percent, "hits": self.counted.hits, "n": self.counted.n, "above": self.above(board)}
+        return {
+            "real": self.percent,
+            "hits": self.proportion.hits,
+            "n": self.proportion.n,
+            "above": self.count_rows_above(board),
+        }
 
 
-def to_json(trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None) -> dict[str, Any]:
+def to_json(
+    trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
+) -> dict[str, Any]:
     """Return the results for JSON."""
     board = trend.board
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
@@ -60,14 +67,14 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: OriginalLabelA
         "kendall": trend.kendall_tau,
         "spearman": trend.spearman_correlation,
         **trend.to_json(),
-        "level": None if level is None else level.to_json(board),
-        **({"level_reason": _MISSING_LEVEL_REASON} if level is None else {}),
+        "level": None if label_accuracy is None else label_accuracy.to_json(board),
+        **({"level_reason": _MISSING_LEVEL_REASON} if label_accuracy is None else {}),
         "place": [placement.to_json() for placement in placements],
     }
 
 
 def print_leaderboard(
-    call: Call, trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None, limit: int
+    call: Call, trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None, limit: int
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
@@ -80,7 +87,7 @@ def print_leaderboard(
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _order_rows(trend, level), text_columns=2)
+    print_table(["original and reassessed order", ""], _order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
         headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
@@ -89,11 +96,11 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbours(placement, labels_name)
-    call.info(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
+    call.print_line(f"{count_noun(len(board), 'row')} of {count_noun(board.n_models, 'model')}")
     for reason, count in board.dropped_row_counts.items():
-        call.info(f"{count_noun(count, 'row')} dropped: {reason}")
-    for line in _footnotes(trend, placements, level):
-        call.note(line)
+        call.print_line(f"{count_noun(count, 'row')} dropped: {reason}")
+    for line in _footnotes(trend, placements, label_accuracy):
+        call.add_note(line)
 
 
 def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
@@ -146,7 +153,7 @@ def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
         yield [name, *_estimate_cells(change), p]
 
 
-def _order_rows(trend: Trend, level: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
+def _order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
@@ -158,9 +165,9 @@ def _order_rows(trend: Trend, level: OriginalLabelAccuracy | None) -> Iterator[l
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
             yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
-    if level is not None:
-        above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels ({format_percent_value(level.percent)} %)", above]
+    if label_accuracy is not None:
+        above = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
+        yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above]
 
 
 def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
@@ -189,13 +196,16 @@ def _print_neighbours(placement: Placement, labels_name: str) -> None:
     print_table([f"next to {entry}", f"{labels_name} %", "difference", "original %"], rows)
 
 
-def _footnotes(trend: Trend, placements: Sequence[Placement], level: OriginalLabelAccuracy | None) -> Iterator[str]:
+def _footnotes(
+    trend: Trend, placements: Sequence[Placement], label_accuracy: OriginalLabelAccuracy | None
+) -> Iterator[str]:
     board = trend.board
     yield from _slope_notes(trend)
-    if level is None:
+    if label_accuracy is None:
         yield f"no accuracy of the original labels: {_MISSING_LEVEL_REASON}"
     else:
-        yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
+        valid = label_accuracy.proportion
+        yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
     if any(placement.expected for placement in placements):
         labels_name = label_set_heading(board.label_set)
         yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
@@ -223,7 +233,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
         low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
-            f"{join_first(far_out.rows, most=3)}"
+            f"{join_first(far_out.rows, max_items=3)}"
         )
     without = [name for name, line in _named_lines(trend) if line.fit is None]
     for name in without:

@@ -28,10 +28,10 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
     for line in _summary_lines(result, golden):
         print_text(line)
     table = raters_table(result)
-    limit = call.row_limit(len(result.ranked), _MAX_PRINTED_RATERS, "raters")
+    limit = call.limit_rows(len(result.ranked), _MAX_PRINTED_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
-        call.note(line)
+        call.add_note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
 
@@ -58,11 +58,11 @@ def raters_table(result: Reliability) -> ResultTable:
         rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.ranked
     ]
     filled = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
-    return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), text_columns=2)
+    return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), n_text_columns=2)
 
 
-def _format_percent(part: Proportion | None) -> str | None:
-    return None if part is None or part.value is None else f"{100 * part.value:.1f}"
+def _format_percent(proportion: Proportion | None) -> str | None:
+    return None if proportion is None or proportion.value is None else f"{100 * proportion.value:.1f}"
 
 
 def _format_shares(shares: list[float] | None) -> str | None:
@@ -124,12 +124,12 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
         reason = "no votes on golden items" if result.golden else "no votes"
-        yield f"-: {reason}: {join_first(unmeasured, most=10)}"
+        yield f"-: {reason}: {join_first(unmeasured, max_items=10)}"
 
 
-def _print_pairs(dependent: Dependence | None, where: str) -> None:
+def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
     """Print pairs of raters who agree too often, the most significant first."""
-    if dependent is None or not dependent.pairs:
+    if dependence is None or not dependence.pairs:
         return
     rows = [
         [
@@ -139,9 +139,11 @@ def _print_pairs(dependent: Dependence | None, where: str) -> None:
             f"{100 * pair.expected / pair.common:.1f}",
             f"{pair.z:.1f}",
         ]
-        for pair in dependent.pairs[:_MAX_PRINTED_PAIRS]
+        for pair in dependence.pairs[:_MAX_PRINTED_PAIRS]
     ]
-    more = len(dependent.pairs) - len(rows)
-    title = f"\nraters who agree too often in the {where}: {len(dependent.pairs):,} of {dependent.tested:,} pairs"
+    more = len(dependence.pairs) - len(rows)
+    title = (
+        f"\nraters who agree too often in the {items_text}: {len(dependence.pairs):,} of {dependence.tested:,} pairs"
+    )
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
     print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if more else ""))

@@ -33,10 +33,10 @@ def print_status(check: BenchmarkCheck) -> None:
     ]
     columns_used = len(columns) if any(part.made_from for part in check.parts) else len(columns) - 1
     if rows:
-        print_table(columns[:columns_used], [row[:columns_used] for row in rows], text_columns=columns_used)
+        print_table(columns[:columns_used], [row[:columns_used] for row in rows], n_text_columns=columns_used)
         print_text("")
     if missing := [(part.part, part.made_by) for part in check.parts if not part.format]:
-        print_table(("missing", "how to get it"), missing, text_columns=2)
+        print_table(("missing", "how to get it"), missing, n_text_columns=2)
         print_text("")
     if ready := [command for command, parts in check.missing_parts.items() if not parts]:
         print_text(f"ready: {', '.join(ready)}")
@@ -90,29 +90,27 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
     }
 
 
-def _describe_contents(part: PartCheck) -> str:
+def _describe_contents(check: PartCheck) -> str:
     counts = ", ".join(
-        count_noun(count, _SINGULAR_NOUNS.get(thing, thing[:-1]), thing) for thing, count in part.counts.items()
+        count_noun(count, _SINGULAR_NOUNS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
     )
-    if part.answers:
-        counts += (
-            "; answers "
-            f"{join_first([f'{answer} {count:,}' for answer, count in part.answers.items()], most=_MAX_PRINTED_ANSWERS)}"
-        )
-    if part.error is not None:
+    if check.answers:
+        answers = [f"{answer} {count:,}" for answer, count in check.answers.items()]
+        counts += f"; answers {join_first(answers, max_items=_MAX_PRINTED_ANSWERS)}"
+    if check.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
     return counts or "not read, because the classes cannot be read"
 
 
-def _describe_changed_inputs(part: PartCheck) -> str | None:
-    if not part.made_from:
+def _describe_changed_inputs(check: PartCheck) -> str | None:
+    if not check.made_from:
         return None
-    changed = f"; stale: {join_first(part.stale)} changed later" if part.stale else ""
-    return f"{join_first(part.made_from)}{changed}"
+    changed = f"; stale: {join_first(check.stale)} changed later" if check.stale else ""
+    return f"{join_first(check.made_from)}{changed}"
 
 
-def _describe_missing_parts(parts: Iterable[PartCheck]) -> str:
-    return ", ".join(f"{part.part} {'cannot be read' if part.error else 'missing'}" for part in parts)
+def _describe_missing_parts(checks: Iterable[PartCheck]) -> str:
+    return ", ".join(f"{part.part} {'cannot be read' if part.error else 'missing'}" for part in checks)
 
 
 def _describe_problem(problem: NameProblem) -> str:
@@ -121,9 +119,9 @@ def _describe_problem(problem: NameProblem) -> str:
     return f"{count} {problem.what}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 
-def _join_examples(examples: Sequence[str], count: int) -> str:
+def _join_examples(examples: Sequence[str], total: int) -> str:
     first = examples[:3]
-    return ", ".join(first) + (f" and {count - len(first):,} more" if count > len(first) else "")
+    return ", ".join(first) + (f" and {total - len(first):,} more" if total > len(first) else "")
 
 
 def print_progress(call: Call, progress: "Progress") -> None:
@@ -131,7 +129,7 @@ def print_progress(call: Call, progress: "Progress") -> None:
     for line in _progress_lines(progress):
         print_text(line)
     if not progress.raters:
-        call.info("nobody is invited yet")
+        call.print_line("nobody is invited yet")
         return
     rows = [_person_row(person, progress.golden) for person in progress.raters]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
@@ -140,16 +138,16 @@ def print_progress(call: Call, progress: "Progress") -> None:
         columns.insert(3, "practice %")
         for row, person in zip(rows, progress.raters, strict=True):
             row.insert(3, _format_practice(person))
-    print_table(columns, rows, text_columns=3)
-    call.note("seconds: median time per answer; golden: answers to golden questions")
-    call.note(f"balanced{', practice' if practised else ''}: {BALANCED_ACCURACY_MEANING}")
-    call.note("95 %: interval over questions (Newcombe's hybrid score method)")
+    print_table(columns, rows, n_text_columns=3)
+    call.add_note("seconds: median time per answer; golden: answers to golden questions")
+    call.add_note(f"balanced{', practice' if practised else ''}: {BALANCED_ACCURACY_MEANING}")
+    call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
     if any(person.role == "expert" and person.n_answers and person.last is None for person in progress.raters):
-        call.note("experts without a last answer: their answers were read by annotate create")
+        call.add_note("experts without a last answer: their answers were read by annotate create")
     if any(person.stage == "failed" and not person.excluded for person in progress.raters):
-        call.note("failed: below the bar in practice; an owner can admit them")
+        call.add_note("failed: below the bar in practice; an owner can admit them")
     for note in progress.flag_notes:
-        call.note(note)
+        call.add_note(note)
 
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
@@ -205,7 +203,7 @@ def _progress_lines(progress: "Progress") -> Iterator[str]:
         f"last 24 hours; at most {count_noun(progress.votes_needed, 'more vote')} needed"
     )
     if progress.skipped:
-        names = join_first([name for name, _ in progress.skipped], most=3)
+        names = join_first([name for name, _ in progress.skipped], max_items=3)
         yield f"{count_noun(len(progress.skipped), 'image')} skipped: {names}"
     if progress.paused:
         yield "paused: raters get no questions"
@@ -215,14 +213,14 @@ def _progress_lines(progress: "Progress") -> Iterator[str]:
         yield f"expected to finish: {_format_time(progress.ends)}"
 
 
-def _person_row(person: "RaterProgress", golden: int) -> list[str | None]:
+def _person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
     return [
         person.name,
         person.role,
         "excluded" if person.excluded else person.stage,
         f"{person.votes:,}",
         None if person.seconds is None else f"{person.seconds:.1f}",
-        f"{person.n_answers:,} of {golden:,}" if person.role == "expert" else f"{person.golden.n:,}",
+        f"{person.n_answers:,} of {n_golden_questions:,}" if person.role == "expert" else f"{person.golden.n:,}",
         format_percent_cell(person.golden.value),
         format_interval_cell(person.golden.interval),
         None if person.last is None else _format_time(person.last),

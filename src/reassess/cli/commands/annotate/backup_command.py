@@ -48,14 +48,14 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.shown_address(campaign)
     if forms:
-        call.suggest("annotate", "serve", place)
+        call.suggest_command("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        call.print_document("annotate", results | forms)
+        call.print_json("annotate", results | forms)
         return
     if output is not None:
-        call.info(f"{output}: {format_bytes(output.stat().st_size)}")
+        call.print_line(f"{output}: {format_bytes(output.stat().st_size)}")
     if forms and forms["before"] == forms["after"]:
-        call.info(f"{place}: already up to date (form {forms['after']})")
+        call.print_line(f"{place}: already up to date (form {forms['after']})")
     elif forms:
-        call.info(f"{place}: upgraded from form {forms['before']} to {forms['after']}")
+        call.print_line(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

@@ -167,7 +167,7 @@ def create(
     plan = replace(plan, examples=_read_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.suggest("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
+    call.suggest_command("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _print_campaign(call, campaign, plan, parts)
     warn_if_practice_is_easy(plan.practice_round)
 
@@ -241,42 +241,46 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
-        call.print_document("annotate", results)
+        call.print_json("annotate", results)
         return
     at_most = "at most " if plan.rules.stop else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
     votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
-    call.info(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
+    call.print_line(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
-        call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
+        call.print_line(
+            "no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)"
+        )
     else:
         tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truth), 'question')}"
         practice = f", {count_noun(practice_tasks, 'task')} for practice" if practice_tasks else ""
-        call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
+        call.print_line(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
-            call.info(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
+            call.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
-            call.info(GOLDEN_NOT_IN_TASKS_NOTE)
+            call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
         if plan.golden_split:
-            call.info(
+            call.print_line(
                 f"experts disagree on {count_noun(plan.golden_split, 'golden question')}: a class is valid if more "
                 "than "
                 "half of the experts answered yes"
             )
         if plan.rules.stop is not None and not answered:
-            call.info("the stop rule works only after experts have answered: invite them first")
+            call.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
-            call.info(line)
+            call.print_line(line)
         if plan.bar is not None and plan.practice_round.unanswered:
-            call.info("after experts have answered, status prints the chance to pass without looking at the images")
+            call.print_line(
+                "after experts have answered, status prints the chance to pass without looking at the images"
+            )
         if practice_tasks > plan.practice:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
-            call.note(
+            call.add_note(
                 f"practice has more than {count_noun(plan.practice, 'task')}: it takes all tasks of an image{reason}"
             )
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
-            call.note(
+            call.add_note(
                 f"{count_noun(larger, 'task')} with more questions than any golden task, so raters can recognise "
                 "golden "
                 "tasks by their size"
@@ -284,5 +288,5 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
     examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
     image_place = parts.benchmark.sources["images"] if plan.images else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
-    call.info(f"images: {len(parts.images):,}, {hashed}{examples}")
+    call.print_line(f"images: {len(parts.images):,}, {hashed}{examples}")
     call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

@@ -38,10 +38,10 @@ def demo(call: Call) -> None:
             def started(address: str) -> None:
                 links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
                 if call.json:
-                    call.print_document("annotate", links)
+                    call.print_json("annotate", links)
                     return
                 for role, link in links.items():
-                    call.info(f"{role}: {link}")
-                call.info("stop with Ctrl-C")
+                    call.print_line(f"{role}: {link}")
+                call.print_line("stop with Ctrl-C")
 
             annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)

@@ -33,9 +33,9 @@ def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool
         changed = {person.name: change(opened, person.id, time.time()) for person in people}
     if call.json:
         results = [{"name": name, "excluded": not undo, "changed": is_changed} for name, is_changed in changed.items()]
-        call.print_document("annotate", results)
+        call.print_json("annotate", results)
         return
     done = "included again" if undo else "excluded; their questions are open again"
     same = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
     for name, is_changed in changed.items():
-        call.info(f"{name}: {done if is_changed else same}")
+        call.print_line(f"{name}: {done if is_changed else same}")

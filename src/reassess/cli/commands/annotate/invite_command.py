@@ -89,16 +89,16 @@ def invite(
         call.next_command = make_serve_command(campaign, address)
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people_found]
-        call.print_document("annotate", results)
+        call.print_json("annotate", results)
         return
     for name, link in links.items():
         print_text(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.info("each link is shown once; anyone who has it can sign in as that person")
+        call.print_line("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.info("these links work only on this machine; for other machines: --address URL")
+            call.print_line("these links work only on this machine; for other machines: --address URL")
         if too_few is not None:
-            call.info(too_few)
+            call.print_line(too_few)
 
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:

@@ -22,7 +22,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     try:
         root_path = annotation.root_path_of(slash + path) if slash else None
     except DataError as error:
-        raise click.BadParameter(f"{slash + path!r} is {error.what}: {error.allowed}") from error
+        raise click.BadParameter(f"{slash + path!r} is {error.problem}: {error.allowed}") from error
     return host.removeprefix("[").removesuffix("]"), int(port), root_path
 
 
@@ -61,17 +61,17 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
-        call.suggest("annotate", "export", annotation.shown_address(campaign), "-o", find_unused_path("rated"))
+        call.suggest_command("annotate", "export", annotation.shown_address(campaign), "-o", find_unused_path("rated"))
 
         def started(address_opened: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": address_opened, "root_path": path or ""})
+                call.print_json("annotate", {"address": address_opened, "root_path": path or ""})
             elif path:
-                call.info(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
+                call.print_line(f"{opened.name}: {address_opened}, for a proxy that serves it at {path}")
             else:
-                call.info(f"{opened.name}: {address_opened}")
+                call.print_line(f"{opened.name}: {address_opened}")
                 if address_opened != f"{DEFAULT_ADDRESS}/":
                     how = "reassess annotate invite --address URL (--force: new links)"
-                    call.info(f"links need the address people open: {how}")
+                    call.print_line(f"links need the address people open: {how}")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

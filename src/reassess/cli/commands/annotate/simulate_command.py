@@ -145,9 +145,9 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.suggest("annotate", "export", output, "-o", find_unused_path("simulated"))
+            call.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
         elif result.expert_answers and is_without_expert:
-            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+            call.suggest_command("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
     _print_simulation(call, result, seconds, output, is_random=labels is None)
 
 
@@ -155,9 +155,9 @@ def _make_answer_counter(progress: Callable[[str, int, int], None]) -> Callable[
     """Return a function that adds to the number of answers in the progress bar."""
     done = 0
 
-    def add(more: int) -> None:
+    def add(n_answers: int) -> None:
         nonlocal done
-        done += more
+        done += n_answers
         progress("answers", done, 0)
 
     return add
@@ -171,7 +171,7 @@ def _print_simulation(
     call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool
 ) -> None:
     if call.json:
-        call.print_document("annotate", result.to_json())
+        call.print_json("annotate", result.to_json())
         return
     raters = count_noun(result.raters, "rater")
     print_text(
@@ -191,16 +191,18 @@ def _print_simulation(
             f"{result.invalid_kept:,} invalid kept)"
         )
     if result.progress.practice.waits_for is not None:
-        call.note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
+        call.add_note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
     elif result.progress.open:
-        call.note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
+        call.add_note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
         answered = count_noun(result.expert_answers, "golden question")
-        call.note(
+        call.add_note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"
         )
     if is_random:
-        call.note("for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)")
+        call.add_note(
+            "for questions without experts' answers, the truth was drawn at random (to set it: --labels FILE)"
+        )
     if output is not None:
-        call.info(f"copy: {output}")
+        call.print_line(f"copy: {output}")

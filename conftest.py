@@ -164,7 +164,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
             return format_message(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print_rendered", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

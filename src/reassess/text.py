@@ -145,7 +145,7 @@ def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
 def merge_equal_texts(texts: Mapping[str, str]) -> Iterator[str]:
     """Merge equal texts about several files into one line; empty texts are skipped.
 
-    >>> list(merge_equal({"a": "ids", "b": "ids"})), list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
+    >>> list(merge_equal_texts({"a": "ids", "b": "ids"})), list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
     (['all files: ids'], ['a, c: ids', 'b: scores'])
     >>> list(merge_equal_texts({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from reassess.errors import MissingPackageError
 
-# The modules that each extra needs. Packages have the name of their module, except for _PACKAGES.
+# The modules that each extra needs. Packages have the name of their module, except those in _PACKAGE_NAMES.
 EXTRA_MODULES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
     "confident": ("cleanlab",),

@@ -1,4 +1,4 @@
-"""Read models' predictions with the options of `prediction_options`."""
+"""Read models' predictions with the options of `add_prediction_options`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -25,12 +25,11 @@ _LONG_WORD_PATTERN = re.compile(
     rf"(?<!\S)[^\s/]{{{_MAX_WORD_LETTERS + 1},}}(?!\S)(?<!\.\w{{3}})(?<!\.\w{{4}})(?<!\.parquet)"
 )
 _DEFAULT_WIDTH = 100  # columns, if the output is not a terminal
-# Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _BLANK for wrapping.
-# _BREAK has no width: it marks where a long name may break, such as after a hyphen.
-_PROTECTED_SPACE, _UNBREAKABLE_SPACES = (
-    "\ue000",
-    re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])"),
-)
+# Lines break at white space. Spaces where a line must not break, as in "97.5 %", are replaced by _PROTECTED_SPACE for
+# wrapping.
+# _BREAK_MARK has no width: it marks where a long name may break, such as after a hyphen.
+_PROTECTED_SPACE = "\ue000"
+_UNBREAKABLE_SPACES = re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])")
 _OPTION_AND_VALUE = re.compile(r"(?<= )--?[a-z][a-z-]* (?=[^- ])")
 _BREAK_MARK, _BREAK_POSITIONS = "\x1f", re.compile(r"(?<=\w[-_/])(?=\D)|(?<=/)")
 # Markers around bold text; they have no width.

@@ -81,8 +81,7 @@ def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, 
             "no set of the duplicates contains these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
             found=(
-                f"{join_first(set_images, max_items=2)}, of {count_noun(len(sets), 'set')}: "
-                f"{join_first(tuple(sets))}"
+                f"{join_first(set_images, max_items=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}"
             ),
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )

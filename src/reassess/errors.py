@@ -27,7 +27,7 @@ class Fix:
         self.arguments = arguments
 
     def render(self, format_argument: Callable[[str, object], str]) -> str:
-        """Return the text, with each argument formatted by `format_argument(name, value)`."""
+        """Return the text, with each Python argument formatted by `format_argument(name, value)`."""
         if not self.arguments:
             return self.text
         names = "|".join(self.arguments)
@@ -35,7 +35,7 @@ class Fix:
 
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
-        """Join fixes with a separator, without the empty ones."""
+        """Join fixes with a separator; empty fixes are skipped."""
         parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
         arguments = {name: value for part in parts for name, value in part.arguments.items()}
         return cls(separator.join(part.text for part in parts), **arguments)
@@ -90,7 +90,7 @@ class ReassessError(Exception):
         super().__init__(problem)
 
     def add_place(self, place: object) -> None:
-        """Put a place, such as a file, in front of the error's place, unless it is already part of it."""
+        """Put a place, such as a file, in front of `where`, unless `where` contains it."""
         if self.where is None:
             self.where = place
         elif str(place) not in str(self.where):
@@ -106,7 +106,7 @@ class ReassessError(Exception):
 
 
 def _shorten_field(name: str, text: str) -> str:
-    """Shorten words of over 200 letters; a fix stays, since it may be a command."""
+    """Shorten words of over 200 letters in a field of an error; a fix stays, since it may be a command."""
     return text if name == "fix" else _LONG_WORD_PATTERN.sub(r"\1…\2", text)
 
 
@@ -178,7 +178,7 @@ class DependenceWarning(ReassessWarning):
 
 @contextmanager
 def add_place(place: object) -> Iterator[None]:
-    """Add a place, such as a file, to errors raised in the block; see `ReassessError.at`."""
+    """Add a place, such as a file, to errors raised in the block; see `ReassessError.add_place`."""
     try:
         yield
     except ReassessError as error:
@@ -188,16 +188,16 @@ def add_place(place: object) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Missing:
-    """A missing result, and the reason."""
+    """The value of a result that cannot be computed, with the reason."""
 
-    reason: str  # the reason, in a few words
+    reason: str  # in a few words
 
     def __str__(self) -> str:
         return self.reason
 
     @classmethod
     def from_error(cls, error: DataError) -> "Missing":
-        """Create a missing result whose reason is an error, in a few words.
+        """Create a missing result whose reason is the text of an error.
 
         >>> Missing.from_error(DataError("missing-golden", "no golden question is valid", found="3 questions"))
         Missing(reason='no golden question is valid: 3 questions')

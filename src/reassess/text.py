@@ -33,7 +33,7 @@ to_nfc = partial(unicodedata.normalize, "NFC")
 
 
 def align_lines(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Format names and texts as aligned lines.
+    """Format pairs of name and text as lines with aligned texts.
 
     >>> align_lines([("scored", "2 of 3"), ("not scored", "1")])
     ['scored           2 of 3', 'not scored       1']
@@ -53,7 +53,7 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def format_expected(count: float) -> str:
-    """Format an expected number: with one decimal if it is about 1 or more.
+    """Format an expected number: with one decimal, or with one digit if it is well below 1.
 
     >>> format_expected(1234.4), format_expected(0.97), format_expected(0.034)
     ('1,234.4', '1.0', '0.03')
@@ -133,7 +133,7 @@ def format_percent_value(value: float) -> str:
 
 
 def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
-    """Suggest the known name that is most similar to an unknown one; None if no name is similar.
+    """Ask "did you mean …?" with the most similar known name; None if no name is similar.
 
     >>> suggest_name("imagenet-rael", ["imagenet-real", "imagenet-classes"])
     'did you mean imagenet-real?'
@@ -143,10 +143,12 @@ def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
 
 
 def merge_equal_texts(texts: Mapping[str, str]) -> Iterator[str]:
-    """Merge equal texts about several files into one line; empty texts are skipped.
+    """Yield one line for each different text, with the names of its files; empty texts are skipped.
 
-    >>> list(merge_equal_texts({"a": "ids", "b": "ids"})), list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
-    (['all files: ids'], ['a, c: ids', 'b: scores'])
+    >>> list(merge_equal_texts({"a": "ids", "b": "ids"}))
+    ['all files: ids']
+    >>> list(merge_equal_texts({"a": "ids", "b": "scores", "c": "ids"}))
+    ['a, c: ids', 'b: scores']
     >>> list(merge_equal_texts({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
@@ -167,42 +169,44 @@ class Printable:
     """A base class that prints a result as a short text, and as a table in a notebook.
 
     By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with a
-    `_summary` prints that, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A class
-    with a `_list` prints its `_headline`, and in a notebook the table below it.
+    `_summary_lines` prints that, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A class
+    with a `_list_table` prints its `_headline`, and in a notebook the table below it.
     """
 
     @property
     def _headline(self) -> str:
         return ""
 
-    def _summary(self) -> Iterable[tuple[str, str]]:
-        """Names, and a text for each."""
+    def _summary_lines(self) -> Iterable[tuple[str, str]]:
+        """Return the lines of the printed summary: a name and a text each."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
         return [(field.name, _short_repr(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
-        if type(self)._summary is Printable._summary:
-            fields = ", ".join(f"{name}={text}" for name, text in self._summary())
+        if type(self)._summary_lines is Printable._summary_lines:
+            fields = ", ".join(f"{name}={text}" for name, text in self._summary_lines())
             return self._headline or f"{type(self).__name__}({fields})"
-        return "\n".join([*([self._headline] if self._headline else []), *align_lines(self._summary())])
+        return "\n".join([*([self._headline] if self._headline else []), *align_lines(self._summary_lines())])
 
     def __repr__(self) -> str:
         return str(self)
 
-    def _list(self) -> ListTable | None:
-        """The table of a result that is a list."""
+    def _list_table(self) -> ListTable | None:
+        """Return the table of a result that is a list; None for other results."""
         return None
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        table = self._list()
+        table = self._list_table()
         if table is not None:
             more = f"<p>and {table.n_rows - _MAX_NOTEBOOK_ROWS:,} more</p>" if table.n_rows > _MAX_NOTEBOOK_ROWS else ""
             body = "".join(map(_format_html_row, islice(table.rows, _MAX_NOTEBOOK_ROWS)))
             return f"{above}<table>{_format_html_row(table.headings, 'th')}{body}</table>{more}"
-        if type(self).__str__ is not Printable.__str__ and type(self)._summary is Printable._summary:
+        if type(self).__str__ is not Printable.__str__ and type(self)._summary_lines is Printable._summary_lines:
             return f"<p>{escape(str(self))}</p>"
-        fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        fields = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary_lines()
+        )
         return f"{above}<table>{fields}</table>"
 
 
@@ -211,7 +215,7 @@ def _format_html_row(texts: Iterable[str], tag: str = "td") -> str:
 
 
 def _short_repr(value: object) -> str:
-    """The repr of a value; a long value as its type and size."""
+    """Return the repr of a value; of a long value, its type and size."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
     if shape is not None and math.prod(shape) > _MAX_REPR_ITEMS:
         return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"

@@ -44,12 +44,12 @@ class ComputedScores:
 
     @cached_property
     def scores(self) -> Scores:
-        """The scores, also of golden images that only experts decide."""
+        """The scores, including those of golden images that only experts decided."""
         return self.aggregation.scores_with_experts(self.votes)
 
     @property
     def n_decided_by_experts(self) -> tuple[int, int]:
-        """Number of golden questions decided only by experts, and of their images."""
+        """Number of golden questions that only experts decided, and number of their images."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
         return len(self.scores) - len(items), len(self.scores.images) - len(items.images)
@@ -62,7 +62,7 @@ class ComputedScores:
 
     @property
     def n_decided_by_golden_votes(self) -> int:
-        """Number of golden items without votes, where raters' golden votes are used."""
+        """Number of golden items whose only votes are raters' golden votes."""
         if self.all_votes is self.votes:
             return 0
         has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
@@ -80,11 +80,13 @@ def compute_scores(
 ) -> ComputedScores:
     """Read the votes and the other parts that a method uses, and compute scores."""
     if options["golden"] == NO_SOURCE:
-        benchmark = replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part != "golden"})
+        benchmark = replace(
+            benchmark, sources={part: source for part, source in benchmark.sources.items() if part != "golden"}
+        )
         options = {**options, "golden": None}
     name = method or _default_method(benchmark, options)
     _reject_unused_options(name, options, benchmark)
-    reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
+    reader = PartReader(call, benchmark, needs_classes=benchmark.folder is not None)
     main_votes = reader.read_required("votes", votes)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
@@ -119,14 +121,14 @@ def compute_scores(
 
 
 def has_separate_golden(reader: PartReader) -> bool:
-    """Return whether raters answered no golden question of experts: then these decide labels, but measure no rater."""
+    """Return whether raters answered none of the golden questions, so that these cannot measure raters."""
     votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
     golden = votes.pop("golden", None)
     if reader.benchmark.folder is None or golden is None:
         return False
-    if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
+    if not all(isinstance(part_votes.items, Questions) for part_votes in (golden, *votes.values())):
         return False
-    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
+    if any((votes_on(golden.items, part_votes)[golden.sizes > 0] > 0).any() for part_votes in votes.values()):
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images
@@ -135,14 +137,14 @@ def has_separate_golden(reader: PartReader) -> bool:
 
 
 def _default_method(benchmark: Benchmark, options: dict[str, Any]) -> str:
-    """Return the method whose parts are read if no method was given."""
+    """Return the method that is used if no method was given."""
     if benchmark is IMAGENET:
         return IMAGENET_METHOD
     return "calibrated" if options["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
 def _find_method_parts(call: Call, benchmark: Benchmark, method: str, options: dict[str, Any]) -> dict[str, Path]:
-    """Return the files of the other parts that a method uses, from options or the benchmark."""
+    """Return the files that a method uses besides votes, from options or the benchmark."""
     places: dict[str, Path | None] = {}
     if _is_option_used(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])

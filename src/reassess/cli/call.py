@@ -47,7 +47,7 @@ class ReadingOptions:
 
 @dataclass
 class Call:
-    """A call of a command: its common options, its input and output files, and its notes."""
+    """A running command: its common options, input and output files, and notes."""
 
     json: bool = False
     force: bool = False
@@ -69,14 +69,14 @@ class Call:
 
         return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
-    def find_source(self, name: str) -> Path | None:
+    def find_source_file(self, name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
         from reassess.data import find
 
         path = find(name)
         return None if path is None else self.add_input(name, path)
 
-    def find_sources(self, name: str) -> tuple[Path, ...] | None:
+    def find_source_files(self, name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
         from reassess.data import find_all
 
@@ -158,7 +158,7 @@ class Call:
             print_text(text)
 
     def announce(self, text: str) -> None:
-        """Print what the command is about to do, except with --quiet or --json."""
+        """Print a line about what the command will do, except with --quiet or --json."""
         if not self.json:
             self.print_line(text)
 
@@ -191,14 +191,14 @@ class Call:
         return limit
 
     def describe_command(self) -> dict[str, Any]:
-        """The command line and the hashed inputs, for pages that show how they were made."""
-        return {"command": shlex.join(self._command_words()), "inputs": self.hashed_inputs()}
+        """Return the command line and the hashed inputs, for pages that show how they were made."""
+        return {"command": shlex.join(self._command_words()), "inputs": self.hash_inputs()}
 
     def _command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
         return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
-    def hashed_inputs(self) -> list[dict[str, str | None]]:
+    def hash_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""
         for path, state in self.input_states.items():
             if _read_file_state(Path(path)) != state:
@@ -212,7 +212,7 @@ class Call:
             "version": 1,
             "command": self._command_words(),
             "reassess": __version__,
-            "inputs": self.hashed_inputs(),
+            "inputs": self.hash_inputs(),
             "results": results,
             **extra,
         }
@@ -253,7 +253,7 @@ def add_call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the common options to a command, and pass them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
-        reading = {each.name: options.pop(each.name) for each in fields(ReadingOptions) if each.name in options}
+        reading = {option.name: options.pop(option.name) for option in fields(ReadingOptions) if option.name in options}
         call = Call(
             **{name: options.pop(name, False) for name in COMMON_OPTIONS}, reading_options=ReadingOptions(**reading)
         )
@@ -315,9 +315,9 @@ def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
 
 def find_unused_path(path: str | Path) -> Path:
     """Return the path, with a number if the file exists: an output for a suggested command."""
-    first = Path(path)
-    names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
-    return first if not exists(first) else next(name for name in names if not exists(name))
+    first_path = Path(path)
+    names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
+    return first_path if not exists(first_path) else next(name for name in names if not exists(name))
 
 
 def _read_file_state(path: Path) -> tuple[int, int] | None:

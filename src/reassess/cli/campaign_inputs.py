@@ -85,7 +85,7 @@ def load_campaign_parts(
     reader = PartReader(call, benchmark)
     source_tasks = _read_tasks_or_candidates(call.add_input("tasks", tasks), reader.classes)
     reader.parts["tasks"] = tasks, source_tasks.questions
-    reader.recognize_benchmark(reader.images, with_classes=True)
+    reader.recognize_benchmark(reader.images, needs_classes=True)
     reader.read_original_labels(original)
     samples: list[Sample] = []  # the first is used
     # Questions of the option are added to the answers of the benchmark, so both sources are read.
@@ -107,14 +107,14 @@ def load_campaign_parts(
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
-    samples = [one.with_images(benchmark_names(one.images, reader.benchmark)) for one in samples]
+    samples = [sample.with_images(benchmark_names(sample.images, reader.benchmark)) for sample in samples]
     if isinstance(golden, int):
         if tasks_to_rate.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
         samples.insert(0, draw_golden(source_tasks, golden, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.with_golden(samples[0])
     sample = samples[0] if samples else None
-    if lost_images := {image for one in samples[1:] for image in one.images}.difference(
+    if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
         sample.images if sample else ()
     ):
         text = (
@@ -193,8 +193,8 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
 def describe_sample(sample: Sample, n_questions: int) -> str:
     """Describe a sample: its golden questions, and its images per stratum."""
     strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
-    each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
-    return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{each}"
+    strata_text = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
+    return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{strata_text}"
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:

@@ -40,7 +40,7 @@ class CleaningOutputs:
         images: Path | None,
         benchmark: Benchmark | None,
     ) -> "CleaningOutputs":
-        """Check, before any work, that all outputs can be written."""
+        """Create the outputs, after checking that all of them can be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
         if page is not None:
@@ -97,7 +97,7 @@ class CleaningOutputs:
 
 @dataclass(frozen=True)
 class ChooseOption:
-    """The value of --choose: which labels to keep. Both fields are None without the option.
+    """The value of --choose: a threshold or a precision for the labels to keep; without it, both are None.
 
     >>> ChooseOption.parse("precision=0.9"), ChooseOption.parse("threshold=0.5")
     (ChooseOption(threshold=None, precision=0.9), ChooseOption(threshold=0.5, precision=None))
@@ -122,7 +122,7 @@ class ChooseOption:
     def find_wrong_labels(
         self, held_out: HeldOutPredictions, method: CleaningMethod, checked_labels: Golden | None, sample: Sample | None
     ) -> Cleaning:
-        """Find wrong labels by a method; `checked_labels` are labels that people checked."""
+        """Find wrong labels by a method; `checked_labels` are labels that people have checked."""
         return find_label_errors(
             held_out, method, threshold=self.threshold, precision=self.precision, checked=checked_labels, sample=sample
         )

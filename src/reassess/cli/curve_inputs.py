@@ -97,7 +97,7 @@ def _load_answers(
     if rater_votes is not None:
         all_votes = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
+    truth = golden_truth(experts, at_least=at_least, among=[file_scores.questions for file_scores in scores_read])
     if all_votes is not None:
         truth = truth.without_unrated(all_votes, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]

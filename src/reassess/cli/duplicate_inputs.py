@@ -36,11 +36,11 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
         return DuplicatesOption(path, duplicates, None)
     with add_place(path):
         names = duplicates.sets if name is None else (name,)
-        sets = {each: benchmark_names(duplicates.images_of(each), benchmark) for each in names}
+        sets = {set_name: benchmark_names(duplicates.images_of(set_name), benchmark) for set_name in names}
         try:
             name = find_image_set(sets, image_names, match=benchmark.match or "path")
         except DataError as error:
-            closest = max(sets, key=lambda each: len({*sets[each]} & {*image_names}))
+            closest = max(sets, key=lambda set_name: len({*sets[set_name]} & {*image_names}))
             error.fix = error.fix or f"name the benchmark's set after the file, such as --duplicates {path}:{closest}"
             raise
     return DuplicatesOption(path, duplicates, name)

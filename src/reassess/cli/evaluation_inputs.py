@@ -91,9 +91,9 @@ class EvaluationInputs:
         With several named label sets, rows without image names are in the order of the first, and images of the other
         label sets are not unknown.
         """
-        first = next(iter(self.label_sets))
-        if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
-            detected = f"{predictions.detected}, rows in the order of {first}"
+        first_key = next(iter(self.label_sets))
+        if isinstance(first_key, str) and predictions.images is None and len(predictions) == len(self.labels):
+            detected = f"{predictions.detected}, rows in the order of {first_key}"
             predictions = predictions.with_images(self.labels.images, detected=detected)
         return find_outcomes(
             predictions,
@@ -115,7 +115,7 @@ def load_evaluation_inputs(
     thresholds: tuple[float, ...] | None = None,
     *,
     more_labels: tuple[str, ...] = (),
-    with_votes: bool = False,
+    needs_votes: bool = False,
     needs_labels: bool = True,
 ) -> EvaluationInputs:
     """Read the parts that models are evaluated with, and convert them to one class list."""
@@ -132,34 +132,34 @@ def load_evaluation_inputs(
             reader.read(part, path)
     else:
         reader.read_required("scores", _choose_scores_source(labels, scores))
-    reader.recognize_benchmark(reader.images, with_classes=True)
+    reader.recognize_benchmark(reader.images, needs_classes=True)
     with suggest_benchmark(is_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
         reader.read_original_labels(original)
-        if with_votes:
+        if needs_votes:
             reader.read_optional("votes")
-        if with_votes or "scores" in reader.parts:
+        if needs_votes or "scores" in reader.parts:
             reader.read_golden_votes(None)
         names = (labels, *more_labels) if more_labels else ()
         return _join_evaluation_inputs(reader, is_default, thresholds, names)
 
 
 def _join_evaluation_inputs(
-    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
+    reader: PartReader, is_default: bool, thresholds: tuple[float, ...] | None, label_set_names: tuple[str | None, ...]
 ) -> EvaluationInputs:
-    """Join the parts; `names` has the names of several label sets, or is empty."""
+    """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
     parts, files = reader.join_parts(), reader.files
     _explain_classes(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
         label_sets_read = (select_evaluation_labels(files[part], parts[part]) for part in label_parts)
-        sets = dict(zip(names or (None,), label_sets_read, strict=True))
+        sets = dict(zip(label_set_names or (None,), label_sets_read, strict=True))
     else:
         name = label_set_name(files["scores"])
         sets = {threshold: _make_label_set(parts, threshold, name) for threshold in thresholds}
-    single = None if names else parts.get("labels")
+    single = None if label_set_names else parts.get("labels")
     votes = parts.get("votes")
     return EvaluationInputs(
         benchmark=reader.benchmark,

@@ -66,9 +66,9 @@ benchmark_option = benchmark_section_option(
 )
 
 
-def output_option(metavar: str, text: str, *, required: bool = True) -> Callable[..., Any]:
+def output_option(metavar: str, help_text: str, *, required: bool = True) -> Callable[..., Any]:
     """Return the option -o for the output of a command."""
-    return click.option("-o", "--output", type=OUTPUT_PATH_TYPE, required=required, metavar=metavar, help=text)
+    return click.option("-o", "--output", type=OUTPUT_PATH_TYPE, required=required, metavar=metavar, help=help_text)
 
 
 table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)
@@ -83,7 +83,7 @@ def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
 def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Save settings and input hashes in benchmark.json, if the output is a part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
-        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hashed_inputs()}
+        made_from = {str(entry["name"]): str(entry["sha256"]) for entry in call.hash_inputs()}
         made_from[part] = sha256(path_in_block(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
@@ -103,10 +103,10 @@ def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, 
         call.suggest_command("labels", *options, "-o", Path(scores).with_name("labels.csv"), *details)
 
 
-def part_option(part: str, text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
+def part_option(part: str, help_text: str, *, condition: str = _IMAGENET_CONDITION) -> Callable[..., Any]:
     """Return the option for a part of the benchmark, with its default for ImageNet in the help."""
     default = f"[default: {IMAGENET.sources[part]} {condition}]"
-    return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
+    return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
 
 
 def add_label_options(command: Callable[..., Any], *, is_repeatable: bool = False) -> Callable[..., Any]:

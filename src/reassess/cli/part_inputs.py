@@ -41,7 +41,7 @@ _PART_READERS: Mapping[str, Callable[..., Classed]] = {
 
 
 def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
-    """Return the place of a benchmark's images, and print it if benchmark.json sets it."""
+    """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
     path = part_path(benchmark, "images", needed_by=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
@@ -57,7 +57,11 @@ def find_part(call: Call, benchmark: Benchmark, part: str, source: str | None) -
     default_source = benchmark.sources.get(part)
     if default_source is None:
         return None
-    return call.find_source(default_source) if default_source in SOURCES else call.add_input(part, Path(default_source))
+    return (
+        call.find_source_file(default_source)
+        if default_source in SOURCES
+        else call.add_input(part, Path(default_source))
+    )
 
 
 def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
@@ -83,17 +87,17 @@ class PartReader:
     names.
     """
 
-    def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
+    def __init__(self, call: Call, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
         self.call = call
         self.parts: dict[str, tuple[Path, Classed]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
-            self._use_benchmark(benchmark, with_classes=with_classes)
+            self._use_benchmark(benchmark, needs_classes=needs_classes)
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark with the value of --match; empty if the benchmark is unknown."""
+        """The benchmark, with the value of --match; an empty benchmark if it is unknown."""
         return apply_match_option(self.call, Benchmark()) if self._benchmark is None else self._benchmark
 
     @property
@@ -113,26 +117,26 @@ class PartReader:
         """The images of all parts, possibly with repeated names."""
         return tuple(chain.from_iterable(data.images for _, data in self.parts.values()))
 
-    def recognize_benchmark(self, images: Sequence[str], *, with_classes: bool = False) -> None:
+    def recognize_benchmark(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
         """Without --benchmark, use the known benchmark that has these images."""
         if self._benchmark is None:
-            self._use_benchmark(benchmark_of(images), with_classes=with_classes)
+            self._use_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
-    def _use_benchmark(self, benchmark: Benchmark, *, with_classes: bool) -> None:
-        """Use a benchmark and, with `with_classes`, its classes, whose file becomes an input."""
+    def _use_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
+        """Use a benchmark and, with `needs_classes`, its classes, whose file becomes an input."""
         self._benchmark = apply_match_option(self.call, benchmark)
-        if not with_classes:
+        if not needs_classes:
             return
         source = benchmark.sources.get("classes")
         if source is not None and source in SOURCES:
-            self.call.find_sources(source)
+            self.call.find_source_files(source)
         elif source is not None:
             self.call.add_input("classes", Path(source))
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
     def read(self, part: str, path: Path) -> Any:
-        """Read the file of a part. Votes have the `answers` of the reader."""
+        """Read the file of a part; votes get the `answers` of the reader."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
             data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
@@ -197,9 +201,9 @@ class PartReader:
         With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
         """
         self._check_answers()
-        named = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
-        in_one = align_parts(named, self.benchmark, self.classes)
-        parts = dict(zip(self.parts, in_one.values(), strict=True))
+        named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
+        aligned_parts = align_parts(named_parts, self.benchmark, self.classes)
+        parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if share_images:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)

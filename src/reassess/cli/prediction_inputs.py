@@ -58,9 +58,13 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
         if name in _SHARED_OPTIONS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
             values = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
-            for each in values:
-                text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
-                words += [option.opts[0], *([] if each is True else [text])]
+            for option_value in values:
+                text = (
+                    str(option_value.folder or option_value.name)
+                    if isinstance(option_value, Benchmark)
+                    else str(option_value)
+                )
+                words += [option.opts[0], *([] if option_value is True else [text])]
     return words
 
 
@@ -75,8 +79,10 @@ def select_value(
         raise click.UsageError(f"{option_name} is given twice for {name}.")
     for text in common_values:
         if "=" in text and not exists(text):
-            unknown = text.rpartition("=")[0]
-            raise click.UsageError(f"{option_name} is given for {unknown}, which is not one of {join_first(names)}.")
+            unknown_name = text.rpartition("=")[0]
+            raise click.UsageError(
+                f"{option_name} is given for {unknown_name}, which is not one of {join_first(names)}."
+            )
     if not files or files[0] in keywords:
         return files[0] if files else None
     return Path(INPUT_PATH_TYPE.convert(files[0], click.Option([option_name]), None))

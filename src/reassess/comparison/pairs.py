@@ -100,7 +100,7 @@ class Comparison(Printable):
             name: part for name, part in parts.items() if part is not None
         }
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         for name, part in self.differences_by_name.items() if self.real.n else ():
             images = f"of {part.n:,} images"
             only = (

@@ -58,7 +58,7 @@ class ImageSheet(Printable):
     n_experts: int | None = None
     classes: Classes = field(default=ID_ONLY_CLASSES, compare=False)  # gives the class names
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image
         yield "original label", "unknown" if self.original is None else self._format_class(self.original)
         yield "valid", "unknown" if self.valid is None else "; ".join(map(self._format_class, self.valid)) or "no class"

@@ -176,7 +176,7 @@ class Evaluation(Printable):
             reasons=self.reasons | other.reasons,
         )
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", str(part)) for k, part in (self.original or {}).items()]
         if self.original_scored != self.original:

@@ -95,8 +95,16 @@ def aggregate(
             write_scores(output, computed.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
-        how = call.reading_options
-        save_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
+        reading_options = call.reading_options
+        save_settings(
+            call,
+            benchmark,
+            output,
+            "scores",
+            method=result.method,
+            match=reading_options.match,
+            answers=reading_options.answers,
+        )
     if isinstance(result.posterior.items, Questions):
         suggest_labels(
             call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
@@ -130,8 +138,8 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
         return
     item = "question" if isinstance(votes.items, Questions) else "item"
     items = count_noun(len(result.posterior), item if votes.classes is None else "score")
-    by = "unknown raters" if raters is None else count_noun(raters, "rater")
-    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {by}, method {name}")
+    raters_text = "unknown raters" if raters is None else count_noun(raters, "rater")
+    call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
     if repeated_votes := _count_repeated_votes(votes):
         call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_decided_by_golden_votes:

@@ -162,8 +162,8 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
     """Raise if answers that are classes include a class that no label has."""
     if answers is None or answers.classes is None:
         return
-    unknown = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
-    if unknown:
+    unknown_names = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
+    if unknown_names:
         class_names = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
         raise DataError(
             "unknown-class",
@@ -171,7 +171,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
             where=files["golden"],
             allowed=f"the correct class of an image: {join_first(class_names, max_items=3)}; "
             "or yes, maybe and no about the class in the column class",
-            found=join_first(unknown, max_items=3),
+            found=join_first(unknown_names, max_items=3),
             fix="correct or delete these answers",
         )
 
@@ -273,7 +273,7 @@ def _format_quality(quality: float) -> str | None:
 
 
 def _explain_drawing(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
-    """How to draw golden questions from all labels."""
+    """Return the command that draws golden questions from all labels."""
     table = details or find_unused_path("all.csv")
     draw = [
         *benchmark_arguments(benchmark),
@@ -301,16 +301,19 @@ def _describe_share(noise: LabelNoise, how_to_draw: str) -> str:
 
 def _explain_unused_answers(checked: CheckedLabels, how_to_draw: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
-    why = "they are not a random sample, so they say nothing about other labels"
+    reason = "they are not a random sample, so they say nothing about other labels"
     if checked.drawn:
-        part = f"{format_percent_cell(checked.covered)} % of the labels"
-        why = f"{checked.drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
-    following = f"for a sample of all labels: {how_to_draw}"
+        share_text = f"{format_percent_cell(checked.covered)} % of the labels"
+        reason = (
+            f"{checked.drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
+            "use them"
+        )
+    advice = f"for a sample of all labels: {how_to_draw}"
     if checked.other_answers:
         images = count_noun(checked.other_answers, "image drawn at random has", "images drawn at random have")
-        why = f"{images} answers, but not about the label, so the estimate for all does not use them"
-        following = "let experts answer about the labels of these images"
-    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n{following}"
+        reason = f"{images} answers, but not about the label, so the estimate for all does not use them"
+        advice = "let experts answer about the labels of these images"
+    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {reason}\n{advice}"
 
 
 def _describe_checked_labels(checked: CheckedLabels, share: float) -> str:

@@ -66,7 +66,7 @@ def compare(
     reject_repeated_files(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)
     findings = Findings.from_predictions(
         iter_predictions(call, files, inputs),

@@ -163,9 +163,9 @@ def curve(
         call.print_json("curve", results)
     else:
         print_curves(call, curves_measured, curve_parts, is_out_of_sample=leave_out is not None, goal=goal)
-        for file, each in replays.items():
+        for file, file_replays in replays.items():
             click.echo()
-            print_replays(call, file, each, stops)
+            print_replays(call, file, file_replays, stops)
         if replays and curve_parts.all_votes is not curve_parts.votes:
             call.add_note("golden votes are not replayed: golden questions are never closed")
 
@@ -185,7 +185,7 @@ def measure_scores(
     file: str,
     path: Path,
     scores: Scores,
-    answers: CurveParts,
+    curve_parts: CurveParts,
     leave_out: _LeaveOutOption,
     goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
@@ -194,34 +194,34 @@ def measure_scores(
         return measure_curves(
             file,
             scores,
-            answers.golden,
-            votes=answers.all_votes,
-            experts=answers.experts,
-            rater_golden=answers.rater_golden,
-            original=answers.original,
+            curve_parts.golden,
+            votes=curve_parts.all_votes,
+            experts=curve_parts.experts,
+            rater_golden=curve_parts.rater_golden,
+            original=curve_parts.original,
             leave_out=leave_out,
-            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            in_sample=known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
             track=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
 def _replay_votes(
-    call: Call, curve: MeasuredCurve, scores: Scores, answers: CurveParts, stops: Sequence[StopRule]
+    call: Call, curve: MeasuredCurve, scores: Scores, curve_parts: CurveParts, stop_rules: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """Replay the votes behind the scores with the given stop rules and the default rules."""
-    threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
+    threshold = USUAL_THRESHOLD if curve_parts.benchmark.threshold is None else curve_parts.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
     with add_place(curve.file):
-        assert answers.all_votes is not None  # --stop needs votes
-        assert answers.votes is not None
+        assert curve_parts.all_votes is not None  # --stop needs votes
+        assert curve_parts.votes is not None
         recomputed = remake(
             scores,
-            answers.all_votes,
-            experts=answers.experts,
-            rater_golden=answers.rater_golden,
-            original=answers.original,
+            curve_parts.all_votes,
+            experts=curve_parts.experts,
+            rater_golden=curve_parts.rater_golden,
+            original=curve_parts.original,
         )
         if recomputed.model is None:
             raise DataError(
@@ -232,16 +232,18 @@ def _replay_votes(
             )
         first_votes = recomputed.label_votes
         if first_votes is not None:
-            first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
-        rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
+            first_votes = first_votes.restrict(first_votes.find(curve_parts.votes.items))
+        rules = sorted({*stop_rules, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(with_progress, call, label=f"{curve.file}, replaying votes")
-        return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
+        return replay_stops(
+            curve_parts.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track
+        )
 
 
 def _write_output(
     call: Call,
     output: Path,
-    curves_measured: Sequence[MeasuredCurve],
+    curves: Sequence[MeasuredCurve],
     rules: Sequence[Rule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
@@ -249,6 +251,6 @@ def _write_output(
     if replays:
         (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
     elif is_figure:
-        draw_curves(output, curves_measured, rules, force=call.force)
+        draw_curves(output, curves, rules, force=call.force)
     else:
-        write_points(output, curves_measured, rules, force=call.force)
+        write_points(output, curves, rules, force=call.force)

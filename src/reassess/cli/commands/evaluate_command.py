@@ -242,7 +242,7 @@ def _rank_on_common_images(
         judge = partial(
             summarize, labels=inputs.label_sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k
         )
-        rankings[key] = sort_by_accuracy({file: judge(each) for file, each in common.items()})
+        rankings[key] = sort_by_accuracy({file: judge(model_outcomes) for file, model_outcomes in common.items()})
     return rankings
 
 

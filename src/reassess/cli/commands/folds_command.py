@@ -80,18 +80,18 @@ def folds(
     labels = _load_original_labels(call, benchmark, original)
     duplicates = duplicates or benchmark.sources.get("duplicates")
     groups, unlabelled = ([], 0) if duplicates is None else load_duplicate_groups(call, duplicates, labels, benchmark)
-    folds_made = make_folds(labels, k=k, duplicates=groups, seed=seed)
-    write_folds(output, folds_made, force=call.force)
+    new_folds = make_folds(labels, k=k, duplicates=groups, seed=seed)
+    write_folds(output, new_folds, force=call.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
         call.suggest_command("clean", *held_out, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"))
-    counts = _count_images(folds_made, labels)
+    counts = _count_images(new_folds, labels)
     if call.json:
         call.print_json(
-            "folds", {"output": str(output), "seed": seed, **_to_json(folds_made, labels, counts, groups, unlabelled)}
+            "folds", {"output": str(output), "seed": seed, **_to_json(new_folds, labels, counts, groups, unlabelled)}
         )
         return
-    _print_folds(call, folds_made, labels, counts, output)
+    _print_folds(call, new_folds, labels, counts, output)
     if duplicates is not None:
         images = count_noun(_count_grouped_images(groups), "duplicate image")
         call.print_line(f"{images} in {count_noun(len(groups), 'group')}; each group is in one fold")
@@ -108,11 +108,11 @@ def _load_original_labels(call: Call, benchmark: Benchmark, source: str | None) 
     return labels
 
 
-def _count_images(folds_made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
+def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count the images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
-    counts = np.zeros((len(folds_made.values), present.size), np.int64)
-    np.add.at(counts, (folds_made.numbers, column), 1)
+    counts = np.zeros((len(new_folds.values), present.size), np.int64)
+    np.add.at(counts, (new_folds.numbers, column), 1)
     return counts
 
 
@@ -128,31 +128,31 @@ def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
 
 
 def _to_json(
-    folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, n_unlabelled: int
+    new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, n_unlabelled: int
 ) -> dict[str, Any]:
     class_id, smallest = _find_smallest_class(labels)
     return {
-        "images": len(folds_made),
+        "images": len(new_folds),
         "classes": counts.shape[1],
         "smallest_class": {"class": class_id, "name": labels.classes.label(class_id), "images": smallest},
         "folds": [
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
-            for fold, row in zip(folds_made.values, counts, strict=True)
+            for fold, row in zip(new_folds.values, counts, strict=True)
         ],
         "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": n_unlabelled},
     }
 
 
-def _print_folds(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
+def _print_folds(call: Call, new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
-        for fold, row in zip(folds_made.values, counts, strict=True)
+        for fold, row in zip(new_folds.values, counts, strict=True)
     ]
     limit = call.limit_rows(len(rows), _MAX_PRINTED_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], n_text_columns=0)
     class_id, smallest = _find_smallest_class(labels)
     call.print_line(
-        f"{output}: {count_noun(len(folds_made), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
+        f"{output}: {count_noun(len(new_folds), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
     call.print_line(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")

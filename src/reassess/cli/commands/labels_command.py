@@ -107,7 +107,7 @@ def labels(
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     parts, sets = _make_label_sets(
-        call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None
+        call, benchmark, *files, threshold=threshold, original=original, needs_votes=details is not None
     )
     original_labels = parts.get("original")
     changes = None if original_labels is None else original_changes(sets, original_labels)
@@ -155,9 +155,9 @@ def _make_label_sets(
     *,
     threshold: float,
     original: str | None,
-    with_votes: bool,
+    needs_votes: bool,
 ) -> tuple[dict[str, Any], LabelSets]:
-    """Read scores, original labels and, with `with_votes`, votes; return them and the label sets."""
+    """Read scores, original labels and, with `needs_votes`, votes; return them and the label sets."""
     reader = PartReader(call, benchmark)
     scores_read = reader.read_required("scores", scores)
     reader.recognize_benchmark(scores_read.images)
@@ -166,7 +166,7 @@ def _make_label_sets(
         reader.read("original", call.resolve_source("original", source))
     else:
         reader.read_original_labels(original)
-    if with_votes:
+    if needs_votes:
         reader.read_optional("votes")
         if (
             reader.read_optional("rater-golden") is not None
@@ -237,7 +237,7 @@ def _compare_label_sets(
     sets = dict(zip(files, _read_label_sets(call, files, benchmark), strict=True))
     incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.is_complete]
     if incomplete:
-        call.find_source(IMAGENET.sources["original"])  # the labels that were reviewed
+        call.find_source_file(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:

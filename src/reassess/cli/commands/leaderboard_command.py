@@ -35,7 +35,7 @@ def _parse_placement(text: str) -> LeaderboardRow | Path:
     accuracies = [part.partition("=")[::2] for part in text.split(",")]
     parts = dict(accuracies)
     for name in parts:
-        if (times := sum(name == each for each, _ in accuracies)) > 1:
+        if (times := sum(name == other_name for other_name, _ in accuracies)) > 1:
             raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
     try:
         original, real = float(parts.pop("original")), float(parts.pop("real"))

@@ -118,13 +118,15 @@ def predict(
             check_packages(kind, f"{kind} models")
     check_packages("scan", "reading images")
     call.add_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    lists: dict[str, Path] = {}
-    sources = [_make_model_source(call, model, models, checkpoints, transforms, class_lists, lists) for model in models]
+    list_files: dict[str, Path] = {}
+    sources = [
+        _make_model_source(call, model, models, checkpoints, transforms, class_lists, list_files) for model in models
+    ]
     if images is None and benchmark is not None:
         find_images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.add_input("images", images)
-    with show_progress_bars(call) as progress, _name_list_files(lists):
+    with show_progress_bars(call) as progress, _name_list_files(list_files):
         results = run_models(
             sources,
             output,
@@ -165,9 +167,9 @@ def _make_model_source(
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
-    lists: dict[str, Path],
+    list_files: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs; `lists` gets its list of outputs."""
+    """Return a model with its files, and add these to the inputs; `list_files` gets its list of outputs."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         models_with_option = [each for each in models if ModelSource(each).takes(option)]
@@ -177,19 +179,19 @@ def _make_model_source(
         files[option] = None if path is None else call.add_input(option, Path(path))
     if model.startswith("onnx:"):
         call.add_input("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_output_classes(lists.setdefault(model, files["classes"]))
+    outputs = None if files["classes"] is None else read_output_classes(list_files.setdefault(model, files["classes"]))
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 
 @contextmanager
-def _name_list_files(lists: Mapping[str, Path]) -> Iterator[None]:
-    """Name the file in errors about a model's list of outputs."""
+def _name_list_files(list_files: Mapping[str, Path]) -> Iterator[None]:
+    """Add the file of a model's class list to errors about the list that are raised in the block."""
     try:
         yield
     except DataError as error:
         model, _, rest = str(error.where).partition(f", {OUTPUT_LIST}")
-        if model in lists:
-            error.where = f"{lists[model]}{rest} (for {model})"
+        if model in list_files:
+            error.where = f"{list_files[model]}{rest} (for {model})"
         raise
 
 

@@ -76,18 +76,18 @@ def _parse_recall(text: str) -> float:
 
 @dataclass
 class _PredictionsByModel:
-    """The models of the files, by short names; each iteration reads the files again."""
+    """An iterable of the short name and the predictions of each model; each iteration reads the files again."""
 
     call: Call
     files: tuple[Path, ...]
     inputs: EvaluationInputs
-    detected: dict[str, str] = field(default_factory=dict)
+    detected_formats: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
-            self.detected[name] = predictions.detected
+            self.detected_formats[name] = predictions.detected
             yield name, predictions
 
 
@@ -193,7 +193,7 @@ def propose(
         call.suggest_command(
             "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
-    _print_candidates(call, result, choice, output, candidates, models.detected)
+    _print_candidates(call, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
         raise _make_recall_error(choice)
 
@@ -261,7 +261,7 @@ def _print_candidates(
     choice: ModelChoice | None,
     output: Path | None,
     candidates: Candidates | None,
-    detected: Mapping[str, str],
+    detected_formats: Mapping[str, str],
 ) -> None:
     """Print the result, as JSON or as text."""
     written = output if candidates is not None else None
@@ -273,25 +273,25 @@ def _print_candidates(
         print_candidate_count(call, written, candidates)
     if choice is not None:
         print_choice(call, choice)
-    print_result(call, result, detected, has_source_table=choice is None)
+    print_result(call, result, detected_formats, has_source_table=choice is None)
     call.print_inputs("original", "golden")
 
 
 def _make_recall_error(choice: ModelChoice) -> DataError:
     recall = choice.recall
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
-        more = ""
+        advice = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        more = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
-        more += "candidates of any model"
+        advice = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        advice += "candidates of any model"
     else:
-        more = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
+        advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
         "the golden answers cannot show that all models reach this recall",
         allowed=f"up to {round_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
-        fix=f"choose a lower recall{more}",
+        fix=f"choose a lower recall{advice}",
     )
 
 
@@ -306,9 +306,9 @@ def _list_unasked(
 ) -> None:
     """Write predicted classes that are not in the label sets and that raters were not asked about."""
     inputs = _load_scores(call, benchmark, original)
-    unknown: dict[str, int] = {}
+    unknown_counts: dict[str, int] = {}
     candidates_found = unasked_candidates(
-        _iter_outcomes(call, files, inputs, unknown), inputs.labels, inputs.scores, top_k=top_k
+        _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
     )
     write_candidates(output, candidates_found, limit=limit, force=call.force)
     if len(candidates_found):
@@ -316,9 +316,9 @@ def _list_unasked(
             "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if call.json:
-        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown))
+        call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
         return
-    print_unasked(call, candidates_found, output, limit, unknown)
+    print_unasked(call, candidates_found, output, limit, unknown_counts)
     if inputs.class_names_note and len(candidates_found):
         call.add_note(inputs.class_names_note)
     call.print_inputs("labels", "original", "scores")

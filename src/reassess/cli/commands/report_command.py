@@ -33,7 +33,7 @@ from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import count_noun, merge_equal_texts
 
-_SCORES = ("scores", IMAGENET.sources["scores"])
+_DEFAULT_SCORES = ("scores", IMAGENET.sources["scores"])
 
 
 @click.command(
@@ -100,22 +100,22 @@ def report(
     image_place = images
     if images is None and not short and "images" in findings.benchmark.sources:
         image_place = find_images_path(call, findings.benchmark)
-    file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
+    file_by_name = {name: file for file, name in short_names([str(path) for path in files]).items()}
     gallery = write_report(
         output,
         findings,
         images=image_place,
         mistakes=limit,
         short=short,
-        files=file_of,
+        files=file_by_name,
         **call.describe_command(),
         force=call.force,
         track=partial(with_progress, call),
     )
     if call.json:
-        call.print_json("report", _to_json(findings, file_of, output, gallery))
+        call.print_json("report", _to_json(findings, file_by_name, output, gallery))
     else:
-        _print_findings(call, findings, output, gallery, short=short)
+        _print_findings(call, findings, output, gallery, is_short=short)
 
 
 def _load_findings(
@@ -129,9 +129,9 @@ def _load_findings(
 ) -> Findings:
     """Read predictions, labels and the other parts, and compute the findings."""
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)
-    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
+    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _DEFAULT_SCORES]
     names = short_names([str(path) for path in files]).values()
     predictions_by_file = iter_predictions(call, files, inputs)
     return Findings.from_predictions(
@@ -139,7 +139,7 @@ def _load_findings(
         inputs.labels,
         **inputs.findings_arguments,
         threshold=inputs.threshold,
-        score_source=score_sources[0] if score_sources else _SCORES[0],
+        score_source=score_sources[0] if score_sources else _DEFAULT_SCORES[0],
         in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: with_progress(call, items, "resampling raters"),
@@ -161,20 +161,20 @@ def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, ot
 
 
 def _to_json(
-    findings: Findings, file_of: dict[str, str], output: Path, gallery: ShownMistakes | None
+    findings: Findings, file_by_name: dict[str, str], output: Path, gallery: ShownMistakes | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
-        "models": [{"name": name, "file": file_of[name]} for name in findings.models],
+        "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
         "gallery": None if gallery is None else vars(gallery),
         **({} if gallery is not None else {"gallery_reason": "images are missing"}),
     }
 
 
 def _print_findings(
-    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool
+    call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, is_short: bool
 ) -> None:
     rows = [
         [name, format_percent_cell(result.real.get(1)), format_percent_cell(result.original_accuracy(1))]
@@ -187,8 +187,8 @@ def _print_findings(
         {model: label_errors_in_words(result) for model, result in findings.evaluations.items()}
     ):
         call.print_line(line)
-    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if short else 'page'}")
-    if short:
+    call.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")
+    if is_short:
         return
     if without_names := class_names_hint(findings.benchmark, findings.classes):
         call.print_line(without_names)

@@ -102,7 +102,7 @@ def scan(
     if call.json:
         call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})
     else:
-        _print_scan(call, scan_result, output, near=near)
+        _print_scan(call, scan_result, output, has_near=near)
 
 
 def _find_sources_and_labels(
@@ -128,10 +128,10 @@ def _to_json(scan: Scan) -> dict[str, Any]:
                 "set": each.name,
                 "place": str(each.place),
                 "images": each.images,
-                **{kind: scan.count(each.name, kind) for kind in UNUSABLE_KINDS},
-                "unreadable_images": [{"image": image, "reason": reason} for image, reason in each.unreadable],
+                **{kind: scan.count(image_set.name, kind) for kind in UNUSABLE_KINDS},
+                "unreadable_images": [{"image": image, "reason": reason} for image, reason in image_set.unreadable],
             }
-            for each in scan.sets
+            for image_set in scan.sets
         ],
         "duplicates": [each.to_json() for each in scan.counts],
         "other_label_pairs": [
@@ -141,28 +141,32 @@ def _to_json(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _print_scan(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
+def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
     counts = scan.counts
-    within_set = {each.name: each for each in counts if each.name == each.elsewhere}
-    between_sets = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
-    between_sets.sort(key=lambda each: -each.exact - each.near)
-    with_classes = any(each.other_label is not None for each in counts)
+    within_set = {set_counts.name: set_counts for set_counts in counts if set_counts.name == set_counts.elsewhere}
+    between_sets = [
+        set_counts
+        for set_counts in counts
+        if set_counts.name != set_counts.elsewhere and (set_counts.exact or set_counts.near)
+    ]
+    between_sets.sort(key=lambda set_counts: -set_counts.exact - set_counts.near)
+    has_classes = any(set_counts.other_label is not None for set_counts in counts)
     rows: list[list[str | None]] = []
-    for each in scan.sets:
-        unusable_counts = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
+    for image_set in scan.sets:
+        unusable_counts = [f"{scan.count(image_set.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append(
             [
-                each.name,
-                f"{each.images:,}",
+                image_set.name,
+                f"{image_set.images:,}",
                 *unusable_counts,
-                *_format_counts(within_set[each.name], near, with_classes),
+                *_format_counts(within_set[image_set.name], has_near, has_classes),
             ]
         )
     for pair in between_sets[: call.limit_rows(len(between_sets), _MAX_PRINTED_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, duplicated in {pair.elsewhere}"
-        rows.append([name, None, None, None, None, *_format_counts(pair, near, with_classes)])
-    optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
+        rows.append([name, None, None, None, None, *_format_counts(pair, has_near, has_classes)])
+    optional = [*(["near"] if has_near else []), *(["other label"] if has_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
     if differing_pairs := list(islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)):
         print_text("")
@@ -172,20 +176,20 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
         print_table(
             ["image", "label", "duplicate", "label of duplicate", "kind"], differing_pairs[:limit], n_text_columns=5
         )
-    call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, near)}")
+    call.print_line(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_describe_groups(scan, has_near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
         call.print_line(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
-    if near:
+    if has_near:
         notes.append("near: has only similar copies")
-    if with_classes:
-        copies = "duplicate" if near else "exact copy"
+    if has_classes:
+        copies = "duplicate" if has_near else "exact copy"
         notes.append(
-            f"other label: has {'a' if near else 'an'} {copies} with another label; one of the labels may be wrong"
+            f"other label: has {'a' if has_near else 'an'} {copies} with another label; one of the labels may be wrong"
         )
     call.add_note("; ".join(notes))
-    if not near:
+    if not has_near:
         call.add_note("to also find resized, cropped or compressed copies: --near")
 
 
@@ -193,23 +197,29 @@ def _iter_differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, st
     """Yield image, label, duplicate, its label and kind for duplicates with different labels."""
     duplicates = scan.duplicates
 
-    def name(row: int) -> str:
+    def image_name(row: int) -> str:
         image = duplicates.images[row]
         return image if len(scan.sets) == 1 else f"{duplicates.sets[duplicates.set_ids[row]]}/{image}"
 
     for row, other_row in duplicates.pairs_with_different_labels():
-        yield name(row), duplicates.labels[row], name(other_row), duplicates.labels[other_row], duplicates.kinds[row]
+        yield (
+            image_name(row),
+            duplicates.labels[row],
+            image_name(other_row),
+            duplicates.labels[other_row],
+            duplicates.kinds[row],
+        )
 
 
-def _format_counts(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
+def _format_counts(counts: DuplicateCounts, has_near: bool, has_classes: bool) -> list[str | None]:
     other_row = None if counts.other_label is None else f"{counts.other_label:,}"
-    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other_row] if with_classes else [])]
+    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if has_near else []), *([other_row] if has_classes else [])]
 
 
-def _describe_groups(scan: Scan, near: bool) -> str:
+def _describe_groups(scan: Scan, has_near: bool) -> str:
     """Describe the number of groups, and the size of the largest."""
     parts = []
-    for kind in ("exact", "near") if near else ("exact",):
+    for kind in ("exact", "near") if has_near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         suffix = f" (largest: {largest:,} images)" if largest > 2 else ""
         parts.append(f"{count_noun(scan.duplicates.count_groups(kind), f'{kind} group')}{suffix}")

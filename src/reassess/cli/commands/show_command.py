@@ -48,7 +48,7 @@ def show(
     its end.
     """
     reject_repeated_files(files)
-    inputs = load_evaluation_inputs(call, benchmark, labels, original, with_votes=True, needs_labels=False)
+    inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True, needs_labels=False)
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
@@ -86,17 +86,17 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
         score = "probability" if inputs.scores is not None and inputs.scores.is_exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
         candidates = sheet.candidates[: call.limit_rows(len(sheet.candidates), _MAX_PRINTED_CLASSES, "classes")]
-        most_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
+        max_raters = max(len(candidate.votes) for candidate in candidates) if call.verbose else _MAX_PRINTED_RATERS
         print_table(
             headings,
-            [_candidate_row(candidate, sheet, inputs, most_raters) for candidate in candidates],
+            [_candidate_row(candidate, sheet, inputs, max_raters) for candidate in candidates],
             n_text_columns=7,
         )
         if sheet.n_raters:
             all_printed = len(candidates) == len(sheet.candidates)
             suffix = "; all chosen classes are listed" if all_printed else ""
             print_text(f"Raters chose one class per image{suffix}.")
-        if any(sum(rater is not None for rater, _ in candidate.votes) > most_raters for candidate in candidates):
+        if any(sum(rater is not None for rater, _ in candidate.votes) > max_raters for candidate in candidates):
             call.add_note("to print all raters: --verbose")
     else:
         print_text("The image is unrated: raters were not asked about it.")
@@ -107,14 +107,14 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
 def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
     """Tell which parts of the benchmark are missing, and how to get them."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
-    missing = [part for part, data in parts.items() if data is None]
+    missing_texts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _EXPECTED_PARTS]
-    missing = [part for part in missing if part in benchmark.sources]
-    if not missing:
+        return [f"{part} are missing: {MADE_BY[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
+    missing_texts = [part for part in missing_texts if part in benchmark.sources]
+    if not missing_texts:
         return []
-    names = join_and(["golden answers" if part == "golden" else part for part in missing])
-    sources = " ".join(benchmark.sources[part] for part in missing)
+    names = join_and(["golden answers" if part == "golden" else part for part in missing_texts])
+    sources = " ".join(benchmark.sources[part] for part in missing_texts)
     return [f"{names} are missing: reassess fetch {sources}"]
 
 
@@ -141,7 +141,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
 
 
 def _candidate_row(
-    candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most_raters: int
+    candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, max_raters: int
 ) -> list[str | None]:
     if sheet.n_raters is None:
         raters = [f"{rater}: {answer}" for rater, answer in candidate.votes]
@@ -153,7 +153,7 @@ def _candidate_row(
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
         _format_vote_counts(candidate.votes, sheet.n_raters),
-        join_first(raters, max_items=most_raters),
+        join_first(raters, max_items=max_raters),
         _format_vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 

@@ -58,13 +58,13 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
-    command, *more = _next_annotate_arguments(progress)
-    call.suggest_command("annotate", command, annotation.shown_address(campaign), *more)
+    command, *arguments = _next_annotate_arguments(progress)
+    call.suggest_command("annotate", command, annotation.shown_address(campaign), *arguments)
     if call.json:
         call.print_json("status", progress.to_json())
     else:
         print_progress(call, progress)
-    has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)
+    has_begun = any(is_alone.role == "rater" and is_alone.last is not None for is_alone in progress.raters)
     warn_if_practice_is_easy(progress.practice, has_begun=has_begun)
 
 

@@ -208,7 +208,7 @@ def _read_parts(
     reader = PartReader(call, benchmark)
     candidates_read = read_candidates(call.add_input("candidates", candidates), reader.classes)
     reader.parts["candidates"] = candidates, candidates_read.questions
-    reader.recognize_benchmark(candidates_read.questions.images, with_classes=True)
+    reader.recognize_benchmark(candidates_read.questions.images, needs_classes=True)
     if isinstance(golden, int) and ORIGINAL_SOURCE not in candidates_read.sources:
         reader.read_original_labels()
     source = None if isinstance(golden, int) else golden

@@ -134,18 +134,26 @@ def _pair_table(pair: Comparison, first_name: str = "a", second_name: str = "b")
     return ResultTable(headings, rows)
 
 
-def _difference_row(name: str, part: PairedHits | AccuracyChange) -> list[object]:
+def _difference_row(name: str, comparison: PairedHits | AccuracyChange) -> list[object]:
     shares: tuple[object, object] = (None, None)
     unique_hits: tuple[object, object] = (None, None)
-    if not isinstance(part, AccuracyChange):
-        shares = format_percent_cell(part.accuracy_a), format_percent_cell(part.accuracy_b)
-        unique_hits = format_count(part.n_only_a), format_count(part.n_only_b)
-    test_cells = _format_difference(part), _format_interval_in_points(part.interval), _format_p_value(part, "p_value")
-    return [name, format_count(part.n), *shares, *test_cells, *unique_hits]
+    if not isinstance(comparison, AccuracyChange):
+        shares = format_percent_cell(comparison.accuracy_a), format_percent_cell(comparison.accuracy_b)
+        unique_hits = format_count(comparison.n_only_a), format_count(comparison.n_only_b)
+    test_cells = (
+        _format_difference(comparison),
+        _format_interval_in_points(comparison.interval),
+        _format_p_value(comparison, "p_value"),
+    )
+    return [name, format_count(comparison.n), *shares, *test_cells, *unique_hits]
 
 
-def _format_difference(part: PairedHits | AccuracyChange) -> PrintedNumber | None:
-    return None if part.difference is None else PrintedNumber(f"{100 * part.difference:+.2f}", 100 * part.difference)
+def _format_difference(comparison: PairedHits | AccuracyChange) -> PrintedNumber | None:
+    return (
+        None
+        if comparison.difference is None
+        else PrintedNumber(f"{100 * comparison.difference:+.2f}", 100 * comparison.difference)
+    )
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
@@ -208,13 +216,13 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
     print_table(headings, rows)
 
 
-def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
-    if verdicts is None:
+def _preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
+    if counts is None:
         return [None, None, None]
-    of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
+    of_label = Proportion(counts.n_label, counts.model_share.n)
     return [
-        format_percent_cell(verdicts.model_share),
-        format_interval_cell(verdicts.model_share),
+        format_percent_cell(counts.model_share),
+        format_interval_cell(counts.model_share),
         format_percent_cell(of_label),
     ]
 
@@ -259,9 +267,9 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+        for label_name, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
             if isinstance(part, Missing):
-                yield f"{what}: {part}"
+                yield f"{label_name}: {part}"
     co_occurrence, label = findings.co_occurrence, findings.classes.label
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
@@ -279,9 +287,9 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
         place = [] if folder is None else ["--benchmark", folder, "-o", sources.get("scores", folder / "scores.csv")]
         command = ["aggregate", "--method", "calibrated", *place, *(["--force"] if "scores" in sources else [])]
         return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
-    known = folder is None and part in sources
+    has_known_parts = folder is None and part in sources
     made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
-    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
+    return f" (reassess {f'fetch {sources[part]}' if has_known_parts else made_by})"
 
 
 def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedNumber | None:
@@ -291,10 +299,12 @@ def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedN
     return PrintedNumber(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _format_p_value(part: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
+def _format_p_value(comparison: PairedHits | AccuracyChange, attribute: str) -> PrintedNumber | None:
     """Format a p-value; files contain the full value, or a bound such as < 1e-300."""
-    text = _to_p_value_cell(part.p_value_texts().get(attribute))
-    return None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(part, attribute))
+    text = _to_p_value_cell(comparison.p_value_texts().get(attribute))
+    return (
+        None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(comparison, attribute))
+    )
 
 
 def _to_p_value_cell(text: str | None) -> str | None:

@@ -54,11 +54,11 @@ def print_curves(
 
 
 def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
-    """Print where golden votes are used, and how many; with more votes, scores are more accurate."""
+    """Print how many golden votes are used. With more votes, scores are more accurate."""
     votes, all_votes = curve_parts.votes, curve_parts.all_votes
     if votes is None or all_votes is None or all_votes is votes:
         return
-    voted, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, all_votes))
+    voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, all_votes))
     items = count_noun(scored - voted, "golden item has", "golden items have")
     mean = (len(all_votes) - len(votes)) / (scored - voted)
     suffix = f" (others: {len(votes) / voted:.1f} votes)" if voted else ""
@@ -140,8 +140,8 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "images_changed": float(replay.images_changed.mean()),
             "labels_in_common": replay.labels_in_common,
         }
-        for file, each in replays.items()
-        for replay in each
+        for file, file_replays in replays.items()
+        for replay in file_replays
     ]
     write_table(path, pl.DataFrame(rows), force=force)
 

@@ -303,8 +303,10 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
-            first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([format_percent_cell(first), *([rank_of[file]] if has_ranks else [])])
+            first_accuracy = next(iter(result.real.values()))
+            rows.setdefault(file, []).extend(
+                [format_percent_cell(first_accuracy), *([rank_of[file]] if has_ranks else [])]
+            )
     headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if has_ranks else []))]
     best = [name for name in headings if name != "rank"] if has_ranks else []
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)

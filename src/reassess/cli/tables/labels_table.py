@@ -189,12 +189,12 @@ def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterato
 
 
 def _accuracy_row(model: str, label_set_name: str, result: Evaluation, rank: list[int]) -> list[object]:
-    first = next(iter(result.real.values()))
+    first_accuracy = next(iter(result.real.values()))
     return [
         model,
         label_set_name,
         format_count(result.scored),
-        format_percent_cell(first),
-        format_interval_cell(first),
+        format_percent_cell(first_accuracy),
+        format_interval_cell(first_accuracy),
         *rank,
     ]

@@ -104,7 +104,7 @@ def print_leaderboard(
 
 
 def leaderboard_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
-    """Return a table of given rows of the leaderboard."""
+    """Return a table of some rows of the leaderboard."""
     real_heading = f"{label_set_heading(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
@@ -166,8 +166,8 @@ def _order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> I
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
             yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if label_accuracy is not None:
-        above = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above]
+        above_text = f"{label_accuracy.count_rows_above(board):,} of {len(board):,}"
+        yield [f"rows above the original labels ({format_percent_value(label_accuracy.percent)} %)", above_text]
 
 
 def _find_largest_move(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:

@@ -158,31 +158,33 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
 
 
 def _print_chosen(call: Call, choice: ModelChoice) -> None:
-    chosen = choice.chosen
-    if chosen is None:
+    chosen_subset = choice.chosen
+    if chosen_subset is None:
         call.print_line(f"no models chosen: all models together have recall {_format_share(choice.recall)}")
         call.print_line(f"their recall is at least {round_down(choice.highest_bound)}, with 90 % confidence")
         return
-    call.print_line(f"chosen: {', '.join(chosen.models)}")
+    call.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     call.print_line(
-        f"{count_noun(chosen.candidates, 'candidate')} for {count_noun(chosen.images, 'image')}; "
+        f"{count_noun(chosen_subset.candidates, 'candidate')} for {count_noun(chosen_subset.images, 'image')}; "
         f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
     )
-    if chosen.missing:
-        images = count_noun(chosen.missing, "image")
+    if chosen_subset.missing:
+        images = count_noun(chosen_subset.missing, "image")
         call.print_line(f"{images} without candidates: predicted only by other models")
-    if chosen == choice.all_models:
+    if chosen_subset == choice.all_models:
         images = count_noun(choice.check_images + choice.search_images, "golden image")
         call.print_line(f"on all {images}: recall {_format_share(choice.bounded_recall)}")
     else:
         images = count_noun(choice.check_images, "golden image")
         call.print_line(f"on {images} not used in the search:")
-        call.print_line(f"  recall {_format_share(chosen.recall)}; precision {_format_share(chosen.precision)}")
+        call.print_line(
+            f"  recall {_format_share(chosen_subset.recall)}; precision {_format_share(chosen_subset.precision)}"
+        )
     call.print_line(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
 
 
 def round_down(bound: float) -> str:
-    """Format a lower bound, rounded down."""
+    """Format a lower bound, rounded down, so that it stays a lower bound."""
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 

@@ -23,9 +23,9 @@ _FLAG_MEANINGS = {
 }
 
 
-def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | None) -> None:
+def print_reliability(call: Call, result: Reliability, golden_votes: GoldenVotes | None) -> None:
     """Print the accuracy of raters, on golden items or by the truth estimated from all votes."""
-    for line in _summary_lines(result, golden):
+    for line in _summary_lines(result, golden_votes):
         print_text(line)
     table = raters_table(result)
     limit = call.limit_rows(len(result.ranked), _MAX_PRINTED_RATERS, "raters")
@@ -141,9 +141,9 @@ def _print_pairs(dependence: Dependence | None, items_text: str) -> None:
         ]
         for pair in dependence.pairs[:_MAX_PRINTED_PAIRS]
     ]
-    more = len(dependence.pairs) - len(rows)
+    n_more = len(dependence.pairs) - len(rows)
     title = (
         f"\nraters who agree too often in the {items_text}: {len(dependence.pairs):,} of {dependence.tested:,} pairs"
     )
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
-    print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if more else ""))
+    print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if n_more else ""))

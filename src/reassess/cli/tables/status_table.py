@@ -35,17 +35,17 @@ def print_status(check: BenchmarkCheck) -> None:
     if rows:
         print_table(columns[:columns_used], [row[:columns_used] for row in rows], n_text_columns=columns_used)
         print_text("")
-    if missing := [(part.part, part.made_by) for part in check.parts if not part.format]:
-        print_table(("missing", "how to get it"), missing, n_text_columns=2)
+    if missing_parts := [(part.part, part.made_by) for part in check.parts if not part.format]:
+        print_table(("missing", "how to get it"), missing_parts, n_text_columns=2)
         print_text("")
-    if ready := [command for command, parts in check.missing_parts.items() if not parts]:
-        print_text(f"ready: {', '.join(ready)}")
-    waiting: dict[str, list[str]] = {}
+    if commands_ready := [command for command, parts in check.missing_parts.items() if not parts]:
+        print_text(f"ready: {', '.join(commands_ready)}")
+    commands_waiting: dict[str, list[str]] = {}
     for command, parts in check.missing_parts.items():
         if parts:
-            waiting.setdefault(_describe_missing_parts(parts), []).append(command)
-    if waiting:
-        grouped = [f"{', '.join(commands)} ({state})" for state, commands in waiting.items()]
+            commands_waiting.setdefault(_describe_missing_parts(parts), []).append(command)
+    if commands_waiting:
+        grouped = [f"{', '.join(commands)} ({state})" for state, commands in commands_waiting.items()]
         print_text(f"not ready: {'; '.join(grouped)}")
     for problem in (*check.repeated_names, *check.mismatches):
         print_text(_describe_problem(problem))
@@ -120,8 +120,10 @@ def _describe_problem(problem: NameProblem) -> str:
 
 
 def _join_examples(examples: Sequence[str], total: int) -> str:
-    first = examples[:3]
-    return ", ".join(first) + (f" and {total - len(first):,} more" if total > len(first) else "")
+    first_examples = examples[:3]
+    return ", ".join(first_examples) + (
+        f" and {total - len(first_examples):,} more" if total > len(first_examples) else ""
+    )
 
 
 def print_progress(call: Call, progress: "Progress") -> None:
@@ -133,14 +135,14 @@ def print_progress(call: Call, progress: "Progress") -> None:
         return
     rows = [_person_row(person, progress.golden) for person in progress.raters]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
-    practised = any(person.practice for person in progress.raters)
-    if practised:
+    has_practice = any(person.practice for person in progress.raters)
+    if has_practice:
         columns.insert(3, "practice %")
         for row, person in zip(rows, progress.raters, strict=True):
             row.insert(3, _format_practice(person))
     print_table(columns, rows, n_text_columns=3)
     call.add_note("seconds: median time per answer; golden: answers to golden questions")
-    call.add_note(f"balanced{', practice' if practised else ''}: {BALANCED_ACCURACY_MEANING}")
+    call.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
     call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
     if any(person.role == "expert" and person.n_answers and person.last is None for person in progress.raters):
         call.add_note("experts without a last answer: their answers were read by annotate create")
@@ -172,12 +174,12 @@ def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = Fal
     """Warn about a practice round that is easy to pass without looking at the images."""
     if practice.easiest is not None:
         name, chance = practice.easiest
-        enough = practice.enough_tasks
-        more = "" if enough is None else f"--golden {practice.questions_for} --practice {enough}, or "
+        n_tasks = practice.enough_tasks
+        option_text = "" if n_tasks is None else f"--golden {practice.questions_for} --practice {n_tasks}, or "
         text = f"practice is easy to pass without looking at the images: {name}, {format_percent_cell(chance)} %"
         fix = "look at the balanced accuracy on golden questions too"
         if not has_begun:
-            fix = f"annotate create with {more}a higher --bar"
+            fix = f"annotate create with {option_text}a higher --bar"
         warnings.warn(ReassessWarning(text, fix), stacklevel=2)
 
 
@@ -192,8 +194,10 @@ def describe_states(progress: "Progress") -> str:
 def _progress_lines(progress: "Progress") -> Iterator[str]:
     yield f"{count_noun(progress.questions, 'question')}: {describe_states(progress)}"
     if progress.golden:
-        unknown = progress.golden_unknown
-        first = f", {unknown:,} with too few experts' answers: send the experts their links first" if unknown else ""
+        n_unknown = progress.golden_unknown
+        first = (
+            f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
+        )
         yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{first}"
     if progress.golden_split:
         yield f"experts disagree on {count_noun(progress.golden_split, 'golden question')}: see the owner page"

@@ -220,9 +220,9 @@ def _read_examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[Exam
 
 def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
-    votes_at_most = plan.rules.per_question * len(questions)
-    answered = len(plan.truth) - plan.truth.count(None)
-    practice_tasks = int(plan.is_practice.sum())
+    max_votes = plan.rules.per_question * len(questions)
+    n_answered = len(plan.truth) - plan.truth.count(None)
+    n_practice_tasks = int(plan.is_practice.sum())
     if call.json:
         results = {
             "campaign": annotation.shown_address(campaign),
@@ -231,13 +231,13 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             "questions": len(questions),
             "images": len(parts.images),
             "hashed_images": len(plan.hashes),
-            "votes_at_most": votes_at_most,
+            "votes_at_most": max_votes,
             "stop": None if plan.rules.stop is None else [plan.rules.stop.low, plan.rules.stop.high],
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truth),
-            "answered_by_experts": answered,
+            "answered_by_experts": n_answered,
             "golden_split": plan.golden_split,
-            "practice_tasks": practice_tasks,
+            "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
@@ -245,7 +245,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
         return
     at_most = "at most " if plan.rules.stop else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
-    votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
+    votes = f"{at_most}{count_noun(max_votes, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
     call.print_line(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
         call.print_line(
@@ -253,8 +253,8 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
         )
     else:
         tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truth), 'question')}"
-        practice = f", {count_noun(practice_tasks, 'task')} for practice" if practice_tasks else ""
-        call.print_line(f"golden: {tasks} ({answered:,} answered by experts){practice}")
+        practice = f", {count_noun(n_practice_tasks, 'task')} for practice" if n_practice_tasks else ""
+        call.print_line(f"golden: {tasks} ({n_answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = sample.rows_of(golden.questions.images)[golden.questions.image_ids] >= 0
             call.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
@@ -266,7 +266,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
                 "than "
                 "half of the experts answered yes"
             )
-        if plan.rules.stop is not None and not answered:
+        if plan.rules.stop is not None and not n_answered:
             call.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
             call.print_line(line)
@@ -274,14 +274,14 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             call.print_line(
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
-        if practice_tasks > plan.practice:
+        if n_practice_tasks > plan.practice:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
             call.add_note(
                 f"practice has more than {count_noun(plan.practice, 'task')}: it takes all tasks of an image{reason}"
             )
-        if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
+        if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.add_note(
-                f"{count_noun(larger, 'task')} with more questions than any golden task, so raters can recognise "
+                f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "
                 "golden "
                 "tasks by their size"
             )

@@ -35,7 +35,7 @@ def demo(call: Call) -> None:
                 for role in ("rater", "owner")
             }
 
-            def started(address: str) -> None:
+            def print_links(address: str) -> None:
                 links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
                 if call.json:
                     call.print_json("annotate", links)
@@ -44,4 +44,4 @@ def demo(call: Call) -> None:
                     call.print_line(f"{role}: {link}")
                 call.print_line("stop with Ctrl-C")
 
-            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)
+            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=print_links)

@@ -35,7 +35,7 @@ def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool
         results = [{"name": name, "excluded": not undo, "changed": is_changed} for name, is_changed in changed.items()]
         call.print_json("annotate", results)
         return
-    done = "included again" if undo else "excluded; their questions are open again"
-    same = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
+    changed_text = "included again" if undo else "excluded; their questions are open again"
+    unchanged_text = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
     for name, is_changed in changed.items():
-        call.print_line(f"{name}: {done if is_changed else same}")
+        call.print_line(f"{name}: {changed_text if is_changed else unchanged_text}")

@@ -84,9 +84,9 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum"
         )
     if exported.unrated_golden:
-        without, images = exported.unrated_golden, exported.unrated_images
-        have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
-        on = f"{count_noun(without, 'golden question')} on {count_noun(images, 'image')}"
+        n_without, images = exported.unrated_golden, exported.unrated_images
+        have, stay = "has" if n_without == 1 else "have", "this image stays" if images == 1 else "these images stay"
+        on = f"{count_noun(n_without, 'golden question')} on {count_noun(images, 'image')}"
         call.print_line(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
         call.print_line(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))

@@ -103,16 +103,16 @@ def invite(
 
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
     """Describe how many raters are missing for the votes per question; None if enough."""
-    raters = sum(
+    n_raters = sum(
         person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
         for person in annotation.people_of(campaign)
     )
-    each = campaign.rules.per_question
-    if raters >= each or all(person.role != "rater" for person in invited):
+    n_needed = campaign.rules.per_question
+    if n_raters >= n_needed or all(person.role != "rater" for person in invited):
         return None
     at_most = "up to " if campaign.rules.stop else ""
-    votes = f"{at_most}{count_noun(each, 'vote')} per question"
-    return f"{count_noun(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
+    votes = f"{at_most}{count_noun(n_needed, 'vote')} per question"
+    return f"{count_noun(n_raters, 'rater')} for {votes}: invite {n_needed - n_raters:,} more, or questions stay open"
 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:

@@ -63,7 +63,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
         app = annotation.make_app(opened, open_campaign_images(opened, images))
         call.suggest_command("annotate", "export", annotation.shown_address(campaign), "-o", find_unused_path("rated"))
 
-        def started(address_opened: str) -> None:
+        def print_address(address_opened: str) -> None:
             if call.json:
                 call.print_json("annotate", {"address": address_opened, "root_path": path or ""})
             elif path:
@@ -74,4 +74,4 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                     how = "reassess annotate invite --address URL (--force: new links)"
                     call.print_line(f"links need the address people open: {how}")
 
-        annotation.serve(app, host=host, port=port, root_path=path, started=started)
+        annotation.serve(app, host=host, port=port, root_path=path, started=print_address)

@@ -168,9 +168,9 @@ class ListTable(NamedTuple):
 class Printable:
     """A base class that prints a result as a short text, and as a table in a notebook.
 
-    By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with a
-    `_summary_lines` prints that, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A class
-    with a `_list_table` prints its `_headline`, and in a notebook the table below it.
+    By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with
+    `_summary_lines` prints these, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A
+    class with a `_list_table` prints its `_headline`, and in a notebook the table below it.
     """
 
     @property

@@ -125,9 +125,9 @@ def _to_json(scan: Scan) -> dict[str, Any]:
         "smallest_side": scan.smallest_side,
         "sets": [
             {
-                "set": each.name,
-                "place": str(each.place),
-                "images": each.images,
+                "set": image_set.name,
+                "place": str(image_set.place),
+                "images": image_set.images,
                 **{kind: scan.count(image_set.name, kind) for kind in UNUSABLE_KINDS},
                 "unreadable_images": [{"image": image, "reason": reason} for image, reason in image_set.unreadable],
             }

@@ -13,7 +13,7 @@ _LONG_WORD_PATTERN = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 
 class Fix:
-    """A fix that contains Python arguments, which the command line rewrites as options.
+    """Advice on how to fix an error; the command line rewrites its Python arguments as options.
 
     The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
     is written, such as that of a function.
@@ -177,7 +177,7 @@ class DependenceWarning(ReassessWarning):
 
 
 @contextmanager
-def add_place(place: object) -> Iterator[None]:
+def add_error_place(place: object) -> Iterator[None]:
     """Add a place, such as a file, to errors raised in the block; see `ReassessError.add_place`."""
     try:
         yield

@@ -38,7 +38,7 @@ class ComputedScores:
     aggregation: Aggregation
 
     @property
-    def method(self) -> str:
+    def method_name(self) -> str:
         """The name of the method, without its settings."""
         return parse_method(self.aggregation.method)[0]
 
@@ -48,7 +48,7 @@ class ComputedScores:
         return self.aggregation.scores_with_experts(self.votes)
 
     @property
-    def n_decided_by_experts(self) -> tuple[int, int]:
+    def n_golden_decided_by_experts(self) -> tuple[int, int]:
         """Number of golden questions that only experts decided, and number of their images."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
@@ -61,7 +61,7 @@ class ComputedScores:
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
-    def n_decided_by_golden_votes(self) -> int:
+    def n_items_with_only_golden_votes(self) -> int:
         """Number of golden items whose only votes are raters' golden votes."""
         if self.all_votes is self.votes:
             return 0
@@ -94,12 +94,12 @@ def compute_scores(
     if method is None and main_votes.is_anonymous and not any(value is not None for value in options.values()):
         name = "majority"  # counts have no raters, so a rater model cannot be fitted
     for part, place in _find_method_parts(call, benchmark, name, options).items():
-        reader.read(part, place)
+        reader.read_part(part, place)
     reader.check_item_kinds()
     is_default = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
     is_separate = name == "em" or (is_default and options["original"] is None)
     is_separate = is_separate and has_separate_golden(reader)
-    parts = reader.join_parts(share_images=not is_separate)
+    parts = reader.join_parts(must_share_images=not is_separate)
     all_votes = parts["votes"]
     rater_golden = parts.get("rater-golden", all_votes.restrict(np.zeros(0, np.int64)) if is_separate else None)
     if rater_golden is not None:

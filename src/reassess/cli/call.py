@@ -297,12 +297,14 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     bars: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def show(name: str, done: int, total: int) -> None:
-            if name not in bars:  # images of an earlier run do not count for the rate
-                bars[name] = progress.add_task(escape_controls(name), total=total or None, completed=done, rate="")
-            progress.update(bars[name], completed=done)
-            speed = progress.tasks[bars[name]].speed
-            progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} per second")
+        def show(task_name: str, n_done: int, total: int) -> None:
+            if task_name not in bars:  # images of an earlier run do not count for the rate
+                bars[task_name] = progress.add_task(
+                    escape_controls(task_name), total=total or None, completed=n_done, rate=""
+                )
+            progress.update(bars[task_name], completed=n_done)
+            speed = progress.tasks[bars[task_name]].speed
+            progress.update(bars[task_name], rate="" if speed is None else f"{speed:,.1f} per second")
 
         yield show
 

@@ -28,7 +28,7 @@ from reassess.core import (
     Votes,
 )
 from reassess.data import benchmark_names, open_images, read_votes
-from reassess.errors import DataError, ReassessWarning, add_place
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -58,18 +58,18 @@ class CampaignParts:
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
-    def rename_images(self, names: Mapping[str, str]) -> "CampaignParts":
+    def rename_images(self, new_names: Mapping[str, str]) -> "CampaignParts":
         """Rename images; names that are not in the mapping stay."""
 
         def rename_part(part: _Part) -> _Part:
-            return part if part is None else part.with_images([names.get(name, name) for name in part.images])
+            return part if part is None else part.with_images([new_names.get(name, name) for name in part.images])
 
         def rename_tasks(part: Tasks) -> Tasks:
             part_sample = part.sample
             sample = (
                 None
                 if part_sample is None
-                else part_sample.with_images([names.get(name, name) for name in part_sample.images])
+                else part_sample.with_images([new_names.get(name, name) for name in part_sample.images])
             )
             return replace(part, questions=rename_part(part.questions), sample=sample)
 
@@ -93,10 +93,10 @@ def load_campaign_parts(
         if "golden" in reader.parts or golden == NO_SOURCE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-            golden_read = read_golden(reader, path, once=True)
+            golden_read = read_golden_votes_or_questions(reader, path, once=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             samples += filter(None, [read_sample(path)])
-    parts = reader.join_parts(share_images=False)
+    parts = reader.join_parts(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
         tasks_to_rate = make_tasks(parts["tasks"], golden=experts)
@@ -161,7 +161,7 @@ def _read_tasks_or_candidates(path: Path, classes: Classes | None) -> Tasks | Ca
 _MAX_GOLDEN_QUESTIONS = 10**9
 
 
-def _parse_golden(text: str) -> int | str:
+def _parse_golden_option(text: str) -> int | str:
     try:
         number = float(text)
     except ValueError:
@@ -175,11 +175,11 @@ def _parse_golden(text: str) -> int | str:
     return int(text)
 
 
-GOLDEN_TYPE = ParsedType("golden", _parse_golden)
+GOLDEN_TYPE = ParsedType("golden", _parse_golden_option)
 GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
+def read_golden_votes_or_questions(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
     """Read experts' votes, or golden questions without answers; `once` as for `read_votes`."""
     try:
         return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=once)
@@ -201,7 +201,7 @@ def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> V
     """Return experts' votes, with all golden questions as items; None without golden questions."""
     experts = None
     if "golden" in parts:
-        with add_place(files["golden"]):
+        with add_error_place(files["golden"]):
             experts = _restrict_to_questions(parts["golden"])
     if "questions" in parts:
         return add_unanswered_golden(experts, parts["questions"])
@@ -283,7 +283,7 @@ ADDRESS_TYPE = ParsedType("address", _parse_address)
 
 
 def make_serve_command(campaign: str | Path, address: str) -> str:
-    """Return the command that serves the pages at an address, or behind a proxy at that address.
+    """Return the command that serves the rating pages at an address, or behind a proxy there.
 
     >>> make_serve_command("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'

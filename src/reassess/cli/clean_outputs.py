@@ -31,7 +31,7 @@ class CleaningOutputs:
     images: Path | None  # the images on the page
 
     @classmethod
-    def create(
+    def check_and_create(
         cls,
         call: Call,
         output: Path,
@@ -62,7 +62,7 @@ class CleaningOutputs:
         """Whether the output lists the kept images instead of the wrong labels."""
         return self.output.suffix.lower() in CLEAN_LIST_SUFFIXES
 
-    def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+    def write_files(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write all files or none, and return the contents of the page; None without a page."""
         with write_atomically():
             write = write_clean_list if self.is_list_of_kept_images else write_label_errors

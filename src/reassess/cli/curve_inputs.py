@@ -48,7 +48,7 @@ def load_curve_parts(
     golden: str | None = None,
     *,
     at_least: int | None = None,
-    votes_needed_by: str | None = None,
+    option_that_needs_votes: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
     """Read the scores of each file, with their path, and the parts to measure them with."""
@@ -58,7 +58,7 @@ def load_curve_parts(
     reader = PartReader(call, benchmark)
     paths = {f"scores {number}": call.resolve_source("scores", file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
-        scores = reader.read(part, path)
+        scores = reader.read_part(part, path)
         if method is not None:
             if scores.method != UNKNOWN_METHOD:
                 raise click.UsageError(
@@ -67,9 +67,9 @@ def load_curve_parts(
             reader.parts[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
     reader.recognize_benchmark(reader.images)
-    if votes_needed_by is not None:
+    if option_that_needs_votes is not None:
         if "votes" not in reader.benchmark.sources:
-            raise click.UsageError(f"{votes_needed_by} needs the votes behind the scores: give --benchmark.")
+            raise click.UsageError(f"{option_that_needs_votes} needs the votes behind the scores: give --benchmark.")
         votes = require_part(call, reader.benchmark, "votes")
     parts, curve_parts = _load_answers(reader, votes, golden, at_least)
     return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, curve_parts
@@ -86,10 +86,10 @@ def _load_answers(
     golden_parts = ("golden",) if votes is None else ("golden", "rater-golden")
     paths |= {part: reader.call.resolve_source(part, sources[part]) for part in golden_parts if part in sources}
     for part, path in paths.items():
-        reader.read(part, path)
+        reader.read_part(part, path)
     reader.read_original_labels()
     reader.check_item_kinds()
-    parts = reader.join_parts(share_images=votes is None or not has_separate_golden(reader))
+    parts = reader.join_parts(must_share_images=votes is None or not has_separate_golden(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]

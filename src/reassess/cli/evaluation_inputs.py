@@ -25,7 +25,7 @@ from reassess.core import (
 )
 from reassess.core.common_classes import class_ids_of
 from reassess.data import known_in_sample, label_set_name
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_place
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_error_place
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import class_names_hint
 from reassess.text import count_noun, join_first
@@ -125,15 +125,15 @@ def load_evaluation_inputs(
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         sources = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        with suggest_benchmark(is_default):
+        with add_benchmark_fix(is_default):
             paths = {part: require_part(call, benchmark, "labels", source) for part, source in sources.items()}
         reject_repeated_files(paths.values())
         for part, path in paths.items():
-            reader.read(part, path)
+            reader.read_part(part, path)
     else:
         reader.read_required("scores", _choose_scores_source(labels, scores))
     reader.recognize_benchmark(reader.images, needs_classes=True)
-    with suggest_benchmark(is_default):
+    with add_benchmark_fix(is_default):
         if thresholds is None:
             reader.read_optional("scores", scores)
         reader.read_original_labels(original)
@@ -150,7 +150,7 @@ def _join_evaluation_inputs(
 ) -> EvaluationInputs:
     """Join the parts; `label_set_names` has the names of several label sets, or is empty."""
     parts, files = reader.join_parts(), reader.files
-    _explain_classes(reader, parts)
+    _add_class_explanation(reader, parts)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         label_parts = [part for part in parts if part.startswith("labels")]
@@ -177,7 +177,7 @@ def _join_evaluation_inputs(
 
 
 @contextmanager
-def suggest_benchmark(is_default: bool) -> Iterator[None]:
+def add_benchmark_fix(is_default: bool) -> Iterator[None]:
     """Begin the fix of errors with how to name another benchmark, if ImageNet is only the default."""
     try:
         yield
@@ -198,7 +198,7 @@ def select_evaluation_labels(file: str | Path, labels: LabelSets | MultiLabels) 
     """Return the label sets that models are evaluated with."""
     if isinstance(labels, LabelSets):
         return labels
-    with add_place(file):
+    with add_error_place(file):
         return labels.evaluation_labels
 
 
@@ -208,8 +208,8 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _explain_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
-    """Explain where the classes come from, without a class list."""
+def _add_class_explanation(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+    """Add an explanation of where the classes come from, if there is no class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
         return
@@ -241,7 +241,7 @@ def load_original_inputs(
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
-        reader.read("golden", path)
+        reader.read_part("golden", path)
     parts = reader.join_parts() if reader.parts else {}
     return EvaluationInputs(
         benchmark=benchmark,

@@ -15,7 +15,7 @@ from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import path_in_block, sha256
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
@@ -47,7 +47,7 @@ _IMAGENET_CONDITION = "for ImageNet, if the file is on this machine"
 def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
     if source is None:
         return None
-    with add_place(_BENCHMARK_VARIABLE) if is_from_environment(context, option.name) else nullcontext():
+    with add_error_place(_BENCHMARK_VARIABLE) if is_from_environment(context, option.name) else nullcontext():
         return open_benchmark(source)
 
 
@@ -88,7 +88,9 @@ def save_settings(call: Call, benchmark: Benchmark | None, output: Path, part: s
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 
-def suggest_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
+def suggest_labels_command(
+    call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
+) -> None:
     """Suggest the command that makes label sets from scores."""
     options = benchmark_arguments(benchmark)
     if threshold is not None:

@@ -29,7 +29,7 @@ from reassess.data import (
     warn_of_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 NO_SOURCE = "none"
@@ -123,7 +123,7 @@ class PartReader:
             self._use_benchmark(benchmark_of(images), needs_classes=needs_classes)
 
     def _use_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
-        """Use a benchmark and, with `needs_classes`, its classes, whose file becomes an input."""
+        """Set the benchmark and, if `needs_classes`, read its classes and add their file to the inputs."""
         self._benchmark = apply_match_option(self.call, benchmark)
         if not needs_classes:
             return
@@ -135,8 +135,8 @@ class PartReader:
         classes = benchmark_classes(benchmark)
         self.classes = None if classes.count is None else classes
 
-    def read(self, part: str, path: Path) -> Any:
-        """Read the file of a part; votes get the `answers` of the reader."""
+    def read_part(self, part: str, path: Path) -> Any:
+        """Read the file of a part; votes must have the answers of this reader."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
             data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
@@ -147,12 +147,12 @@ class PartReader:
 
     def read_required(self, part: str, source: str | None = None) -> Any:
         """Read a part that the command needs, from a source or the benchmark."""
-        return self.read(part, require_part(self.call, self._benchmark, part, source))
+        return self.read_part(part, require_part(self.call, self._benchmark, part, source))
 
     def read_optional(self, part: str, source: str | None = None) -> Any:
         """Read a part if it is on this machine; None if it is missing, or for "none"."""
         path = find_part(self.call, self.benchmark, part, source)
-        return None if path is None else self.read(part, path)
+        return None if path is None else self.read_part(part, path)
 
     def read_original_labels(self, source: str | None = None) -> LabelSets | None:
         """Read the original labels: from a source, or from the benchmark's file or class folders."""
@@ -163,7 +163,7 @@ class PartReader:
         place = Path(images)
         if place.is_file():  # a folder has no hash
             self.call.add_input("original", place)
-        with add_place(place):
+        with add_error_place(place):
             labels = labels_from_folders(self.benchmark.images, self.classes)
         self.parts["original"] = place, labels
         return labels
@@ -173,13 +173,13 @@ class PartReader:
         if self.read_optional("golden", golden) is not None and "votes" in self.parts:
             golden_files = Benchmark(sources=golden_sources(self.benchmark, golden))
             if (path := find_part(self.call, golden_files, "rater-golden", None)) is not None:
-                self.read("rater-golden", path)
+                self.read_part("rater-golden", path)
 
     def check_item_kinds(self) -> None:
         """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
         check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
-    def _check_answers(self) -> None:
+    def _check_answers_are_used(self) -> None:
         """Raise if no votes have the answers that --answers or benchmark.json sets."""
         answers, source = self.call.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
@@ -195,17 +195,18 @@ class PartReader:
                 fix=f"correct or remove the answers in {source}",
             )
 
-    def join_parts(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+    def join_parts(self, *, must_share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """Convert the parts to one class list and to the benchmark's image names.
 
-        With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
+        With `must_share_images`, parts without a common image are an error; `with_one_another` is passed to
+        `check_common_images`.
         """
-        self._check_answers()
+        self._check_answers_are_used()
         named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
         aligned_parts = align_parts(named_parts, self.benchmark, self.classes)
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
-        if share_images:
+        if must_share_images:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
         warn_of_unknown_images(parts, files, self.benchmark)
         return parts

@@ -7,13 +7,13 @@ import click
 from click.core import ParameterSource
 
 from reassess.cli.call import INPUT_PATH_TYPE, Call, with_progress
-from reassess.cli.evaluation_inputs import EvaluationInputs, labels_fix, suggest_benchmark
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, labels_fix
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError, add_place
+from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
 from reassess.formats import read_predictions
@@ -39,10 +39,11 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
     paths = list(map(str, files))
     names = dict(zip(files, paths if call.json or len(paths) == 1 else relative_names(paths), strict=True))
     rows = {
-        path: select_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS) for path in files
+        path: select_option_value(str(path), paths, call.reading_options.row_names, "--names", _ROW_ORDERS)
+        for path in files
     }
     lists = {
-        path: select_value(str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO,))
+        path: select_option_value(str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO,))
         for path in files
     }
     for path in with_progress(call, files, "reading"):
@@ -68,7 +69,7 @@ def copy_shared_arguments(files: Sequence[Path]) -> list[str]:
     return words
 
 
-def select_value(
+def select_option_value(
     name: str, names: Sequence[str], values: Sequence[str], option_name: str, keywords: Sequence[str] = ()
 ) -> str | Path | None:
     """Return the value of an option [NAME=]FILE for one of several names: a file, or one of `keywords`."""
@@ -117,7 +118,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
-    with add_place(path):
+    with add_error_place(path):
         outcomes = inputs.find_outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
         )
@@ -148,14 +149,14 @@ def _read_prediction_file(
             error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
             _reject_unknown_images(path, _try_read_images(path), inputs)
-        with suggest_benchmark(inputs.is_default):
+        with add_benchmark_fix(inputs.is_default):
             raise
     if inputs.is_default:
         _reject_unknown_images(path, predictions.images, inputs)
     if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
         call.add_input("names", names_file)
     if predictions.images is not None:
-        with add_place(path):
+        with add_error_place(path):
             predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
     return predictions
 
@@ -187,7 +188,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
         raise DataError(
             "unused-option", "file has image names, so an order of rows is not needed", where=path, fix="remove --names"
         )
-    images = _ordered_images(order, inputs)
+    images = _list_images_in_order(order, inputs)
     if len(images) != len(predictions):
         raise DataError(
             "wrong-length",
@@ -200,7 +201,7 @@ def _name_rows_by_order(predictions: Predictions, order: str, inputs: Evaluation
     return predictions.with_images(images, detected=f"{predictions.detected}, rows in {order} order")
 
 
-def _ordered_images(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
+def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:
     """Return the images of the benchmark in an order: validation or class-folder."""
     if order == "validation":
         return IMAGENET.images

@@ -124,23 +124,23 @@ def print_table(
     transposed, and a larger one is split into parts that repeat the text columns. On a terminal, the highest number of
     each column in `best_columns` is bold.
     """
-    break_name = _mark_breaks if n_text_columns == 1 else str
+    break_name = _insert_break_marks if n_text_columns == 1 else str
 
-    def prepare(column: int, cell: str) -> str:
+    def prepare_cell(column: int, cell: str) -> str:
         is_whole = column >= n_text_columns or (column == 0 and len(cell) <= _MAX_UNBROKEN_NAME)
         return cell.replace(" ", _PROTECTED_SPACE) if is_whole else break_name(cell)
 
-    texts = [[_mark_breaks(_to_one_line(heading)) for heading in headings]]
+    texts = [[_insert_break_marks(_to_one_line(heading)) for heading in headings]]
     for row in rows:
         cells = ("-" if cell is None else _to_one_line(str(cell)) for cell in row)
-        texts.append([prepare(*cell) for cell in enumerate(cells)])
+        texts.append([prepare_cell(*cell) for cell in enumerate(cells)])
     if title is not None:
         print_text(title)
     columns = [list(column) for column in zip(*texts, strict=True)]
     if is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
         bold = [heading in best_columns for heading in headings]
         columns = [_mark_bold(column) if is_bold else column for column, is_bold in zip(columns, bold, strict=True)]
-    _print_rendered(lambda width: "\n\n".join(_split_to_fit(columns, n_text_columns, width)))
+    _print_rendered(lambda width: "\n\n".join(_split_table_to_fit(columns, n_text_columns, width)))
 
 
 def _to_one_line(text: str) -> str:
@@ -169,11 +169,11 @@ def _parse_number(cell: str) -> float | None:
         return None
 
 
-def _mark_breaks(text: str) -> str:
+def _insert_break_marks(text: str) -> str:
     return _BREAK_POSITIONS.sub(_BREAK_MARK, text)
 
 
-def _split_to_fit(columns: _Columns, n_text_columns: int, width: int) -> list[str]:
+def _split_table_to_fit(columns: _Columns, n_text_columns: int, width: int) -> list[str]:
     """Render a table; if it is too wide, transpose it, or split its columns over several tables."""
     if (table := _fit_table(columns, n_text_columns, width)) is not None:
         return [table]

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
 from reassess.core.image_names import image_keys, match_images, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessWarning, add_place
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.text import count_noun, join_first
 
 _Classed = TypeVar("_Classed", bound=Classed)
@@ -21,7 +21,7 @@ def align_parts(
     """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
     aligned = align_classes(nouns, classes)
     for file, noun in aligned.items():
-        with add_place(file):
+        with add_error_place(file):
             aligned[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
     return aligned
 

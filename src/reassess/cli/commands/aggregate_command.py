@@ -20,7 +20,7 @@ from reassess.cli.options import (
     match_option,
     output_option,
     save_settings,
-    suggest_labels,
+    suggest_labels_command,
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
@@ -88,8 +88,8 @@ def aggregate(
         check_votes=partial(_check_output_format, output),
     )
     result = computed.aggregation
-    if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
-        warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
+    if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_stop:
+        warn_of_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=call.force)
@@ -106,7 +106,7 @@ def aggregate(
             answers=reading_options.answers,
         )
     if isinstance(result.posterior.items, Questions):
-        suggest_labels(
+        suggest_labels_command(
             call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD
         )
     _print_scores(call, computed, output)
@@ -119,7 +119,7 @@ def _check_output_format(path: Path, votes: Votes) -> None:
 
 
 def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
-    name, votes, result = computed.method, computed.all_votes, computed.aggregation
+    name, votes, result = computed.method_name, computed.all_votes, computed.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -129,9 +129,13 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
-    questions, images = computed.n_decided_by_experts if is_on_questions else (0, 0)
+    questions, images = computed.n_golden_decided_by_experts if is_on_questions else (0, 0)
     unrated = computed.n_unrated_golden_images if is_on_questions else 0
-    facts |= {"by_golden_votes": computed.n_decided_by_golden_votes, "by_experts": questions, "golden_unrated": unrated}
+    facts |= {
+        "by_golden_votes": computed.n_items_with_only_golden_votes,
+        "by_experts": questions,
+        "golden_unrated": unrated,
+    }
     facts |= result.facts
     if call.json:
         call.print_json("aggregate", facts)
@@ -142,8 +146,8 @@ def _print_scores(call: Call, computed: ComputedScores, output: Path) -> None:
     call.print_line(f"{output}: {items}, {count_noun(len(votes), 'vote')} by {raters_text}, method {name}")
     if repeated_votes := _count_repeated_votes(votes):
         call.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
-    if computed.n_decided_by_golden_votes:
-        count = count_noun(computed.n_decided_by_golden_votes, f"golden {item} has", f"golden {item}s have")
+    if computed.n_items_with_only_golden_votes:
+        count = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
         call.print_line(f"{count} only golden votes, which are used")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"

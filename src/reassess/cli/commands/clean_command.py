@@ -31,7 +31,7 @@ from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
 from reassess.data import benchmark_names
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected, join_first, merge_equal_texts
 
@@ -117,7 +117,7 @@ def clean(
     if method == "confident":
         check_packages("confident", "--method confident")
     kept_labels = kept_labels or ChooseOption()
-    outputs = CleaningOutputs.create(call, output, details, page, images, benchmark)
+    outputs = CleaningOutputs.check_and_create(call, output, details, page, images, benchmark)
     source = apply_match_option(call, benchmark or Benchmark())
     inputs = load_original_inputs(call, source, original, golden)
     if inputs.original is None:
@@ -129,8 +129,10 @@ def clean(
     match = inputs.benchmark.match or "path"
     held_out = HeldOutPredictions.of(predictions_read, inputs.original, folds=folds, duplicates=groups, match=match)
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
-    cleaning = kept_labels.find_wrong_labels(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
-    page_contents = outputs.write(call, cleaning, match)
+    cleaning = kept_labels.find_wrong_labels(
+        held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
+    )
+    page_contents = outputs.write_files(call, cleaning, match)
     if not outputs.is_list_of_kept_images and not cleaning.kept.all():
         _suggest_label_check(call, output, benchmark)
     if call.json:
@@ -176,7 +178,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
         )
 
 
-def _load_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
+def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Read which golden images were drawn at random, if the file tells."""
     sample = read_sample(files["golden"]) if "golden" in files else None
     return None if sample is None else sample.with_images(benchmark_names(sample.images, benchmark))
@@ -188,7 +190,7 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
     if source is None:
         return []
     folds = read_folds(call.add_input("folds", Path(source)))
-    with add_place(source):
+    with add_error_place(source):
         return [replace(folds, images=benchmark_names(folds.images, benchmark))]
 
 
@@ -226,7 +228,9 @@ def _print_cleaning(
     if repetitions > 1:
         call.print_line(f"{repetitions} repetitions")
     if cleaning.noise is not None:
-        call.print_line(_describe_share(cleaning.noise, _explain_drawing(len(cleaning), outputs.details, benchmark)))
+        call.print_line(
+            _describe_wrong_label_share(cleaning.noise, _make_draw_command(len(cleaning), outputs.details, benchmark))
+        )
     call.print_line("")
     if not outputs.is_list_of_kept_images:
         _print_worst_labels(call, cleaning)
@@ -272,7 +276,7 @@ def _format_quality(quality: float) -> str | None:
     return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
-def _explain_drawing(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
+def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark | None) -> str:
     """Return the command that draws golden questions from all labels."""
     table = details or find_unused_path("all.csv")
     draw = [
@@ -286,7 +290,7 @@ def _explain_drawing(n_images: int, details: Path | None, benchmark: Benchmark |
     return command if details else f"add --details {table}, then {command}"
 
 
-def _describe_share(noise: LabelNoise, how_to_draw: str) -> str:
+def _describe_wrong_label_share(noise: LabelNoise, draw_command: str) -> str:
     if noise.checked is not None and noise.checked.interval is not None:
         return _describe_checked_labels(noise.checked, noise.share)
     text = (
@@ -295,11 +299,11 @@ def _describe_share(noise: LabelNoise, how_to_draw: str) -> str:
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
-        return f"{text}\nto check it, let people answer a random sample: {how_to_draw}"
-    return f"{text}\n{_explain_unused_answers(noise.checked, how_to_draw)}"
+        return f"{text}\nto check it, let people answer a random sample: {draw_command}"
+    return f"{text}\n{_explain_unused_answers(noise.checked, draw_command)}"
 
 
-def _explain_unused_answers(checked: CheckedLabels, how_to_draw: str) -> str:
+def _explain_unused_answers(checked: CheckedLabels, draw_command: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
     reason = "they are not a random sample, so they say nothing about other labels"
     if checked.drawn:
@@ -308,7 +312,7 @@ def _explain_unused_answers(checked: CheckedLabels, how_to_draw: str) -> str:
             f"{checked.drawn:,} were drawn at random, but only from {share_text}, so the estimate for all does not "
             "use them"
         )
-    advice = f"for a sample of all labels: {how_to_draw}"
+    advice = f"for a sample of all labels: {draw_command}"
     if checked.other_answers:
         images = count_noun(checked.other_answers, "image drawn at random has", "images drawn at random have")
         reason = f"{images} answers, but not about the label, so the estimate for all does not use them"

@@ -31,13 +31,13 @@ from reassess.cli.options import (
     golden_at_least_option,
     match_option,
     output_option,
-    suggest_labels,
+    suggest_labels_command,
 )
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
 from reassess.data import known_in_sample
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -135,7 +135,7 @@ def curve(
         benchmark,
         golden,
         at_least=golden_at_least,
-        votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
+        option_that_needs_votes="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
     )
     curves_measured: list[MeasuredCurve] = []
@@ -156,7 +156,7 @@ def curve(
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
             call.suggest_command("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
-            suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
+            suggest_labels_command(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
     if call.json:
         results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
         results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
@@ -190,7 +190,7 @@ def measure_scores(
     goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
-    with add_place(file):
+    with add_error_place(file):
         return measure_curves(
             file,
             scores,
@@ -213,7 +213,7 @@ def _replay_votes(
     threshold = USUAL_THRESHOLD if curve_parts.benchmark.threshold is None else curve_parts.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
-    with add_place(curve.file):
+    with add_error_place(curve.file):
         assert curve_parts.all_votes is not None  # --stop needs votes
         assert curve_parts.votes is not None
         recomputed = remake(

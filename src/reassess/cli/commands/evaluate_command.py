@@ -24,12 +24,12 @@ from reassess.cli.tables.evaluate_table import (
     EvaluationsByFile,
     LabelSetKey,
     accuracy_table,
-    print_results,
+    print_evaluations,
     to_json,
 )
 from reassess.comparison import ModelOrders, compare_orders, select_common_images
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, add_place
+from reassess.errors import DataError, Missing, add_error_place
 from reassess.evaluation import (
     ClassList,
     Exclusion,
@@ -56,7 +56,7 @@ def _make_number_parser(
 ) -> Callable[[click.Context, click.Parameter, str | None], _NumbersOption]:
     """Return a callback that parses numbers separated by commas, without repeats."""
 
-    def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
+    def parse_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> _NumbersOption:
         try:
             return (
                 None
@@ -66,7 +66,7 @@ def _make_number_parser(
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
 
-    return parse
+    return parse_numbers
 
 
 @click.command(
@@ -156,7 +156,7 @@ def evaluate(
         documents, other_parts = to_json(results, by)
         call.print_json("evaluate", documents, **other_parts)
         return
-    print_results(call, results, by)
+    print_evaluations(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
         unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
@@ -196,7 +196,7 @@ def _evaluate_models(
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
-        with add_place(file):
+        with add_error_place(file):
             for key, sets in inputs.label_sets.items():
                 outcome = inputs.find_outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
@@ -268,7 +268,7 @@ def _check_options(
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
     details: Path | None,
-    by: str | None,
+    breakdown: str | None,
 ) -> None:
     """Check that options can be combined."""
     reject_repeated_files(files)
@@ -280,9 +280,9 @@ def _check_options(
         )
     if several and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
-    if several and by is not None and not call.json:
+    if several and breakdown is not None and not call.json:
         raise click.UsageError("With several --labels, --by needs --json.")
     if len(thresholds or ()) > 1 and details is not None:
         raise click.UsageError("--details cannot be used with several thresholds.")
-    if len(thresholds or ()) > 1 and by is not None and not call.json:
+    if len(thresholds or ()) > 1 and breakdown is not None and not call.json:
         raise click.UsageError("With several thresholds, --by needs --json.")

@@ -25,10 +25,10 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     if names:
         _print_paths(call, {name: fetch_all(name, progress=not call.quiet) for name in names})
     else:
-        _list_sources(call)
+        _print_sources(call)
 
 
-def _list_sources(call: Call) -> None:
+def _print_sources(call: Call) -> None:
     sources = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
         call.print_json("fetch", [_source_to_json(call, source, paths) for source, paths in sources])

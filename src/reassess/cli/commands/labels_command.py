@@ -21,7 +21,7 @@ from reassess.cli.evaluation_inputs import select_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.labels_table import comparison_to_json, make_class_table, print_comparison
+from reassess.cli.tables.labels_table import comparison_to_json, make_class_table, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
 from reassess.data import SOURCES, in_benchmark_classes
@@ -163,7 +163,7 @@ def _make_label_sets(
     reader.recognize_benchmark(scores_read.images)
     source = reader.benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:  # downloaded if needed
-        reader.read("original", call.resolve_source("original", source))
+        reader.read_part("original", call.resolve_source("original", source))
     else:
         reader.read_original_labels(original)
     if needs_votes:
@@ -223,13 +223,13 @@ def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | 
     """Read the label sets, and convert them to one class list and the benchmark's image names."""
     reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
-        reader.read(f"labels {number}", call.resolve_source("labels", file))
+        reader.read_part(f"labels {number}", call.resolve_source("labels", file))
     reader.recognize_benchmark(reader.images)
     return list(reader.join_parts(with_one_another=True).values())
 
 
 def _compare_label_sets(
-    call: Call, files: tuple[str, ...], by: str | None, output: Path | None, benchmark: Benchmark | None
+    call: Call, files: tuple[str, ...], breakdown: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Compare label sets in pairs."""
     reject_repeated_files(map(Path, files))
@@ -242,17 +242,17 @@ def _compare_label_sets(
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:
         write_table(output, make_class_table(agreements), force=call.force)
-    diffs = {(a, b): _compare_pair(a, b, sets) for a, b in pairs}
+    diffs = {(a, b): _diff_label_sets(a, b, sets) for a, b in pairs}
     if call.json:
         call.print_json("labels", comparison_to_json(agreements, diffs))
         return
     reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
-    print_comparison(call, agreements, diffs, names_with_verdicts=reviewed, by_class=by is not None)
+    print_label_comparison(call, agreements, diffs, names_with_verdicts=reviewed, by_class=breakdown is not None)
     for file in incomplete:
         call.add_note(f"{file} reviews only the original label of each image")
 
 
-def _compare_pair(
+def _diff_label_sets(
     first_name: str, second_name: str, label_sets: dict[str, LabelSets | MultiLabels]
 ) -> LabelDiff | Missing:
     try:

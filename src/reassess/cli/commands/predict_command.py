@@ -19,7 +19,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
-from reassess.cli.prediction_inputs import select_value
+from reassess.cli.prediction_inputs import select_option_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
 from reassess.data import has_class_folders, open_images
@@ -126,7 +126,7 @@ def predict(
         find_images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.add_input("images", images)
-    with show_progress_bars(call) as progress, _name_list_files(list_files):
+    with show_progress_bars(call) as progress, _add_list_file_to_errors(list_files):
         results = run_models(
             sources,
             output,
@@ -175,7 +175,7 @@ def _make_model_source(
         models_with_option = [each for each in models if ModelSource(each).takes(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
-        path = select_value(model, models, values, f"--{option}")
+        path = select_option_value(model, models, values, f"--{option}")
         files[option] = None if path is None else call.add_input(option, Path(path))
     if model.startswith("onnx:"):
         call.add_input("model", Path(model.removeprefix("onnx:")))
@@ -184,7 +184,7 @@ def _make_model_source(
 
 
 @contextmanager
-def _name_list_files(list_files: Mapping[str, Path]) -> Iterator[None]:
+def _add_list_file_to_errors(list_files: Mapping[str, Path]) -> Iterator[None]:
     """Add the file of a model's class list to errors about the list that are raised in the block."""
     try:
         yield

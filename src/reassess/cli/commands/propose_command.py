@@ -21,9 +21,9 @@ from reassess.cli.call import (
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
+    add_benchmark_fix,
     load_evaluation_inputs,
     load_original_inputs,
-    suggest_benchmark,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
@@ -37,17 +37,17 @@ from reassess.cli.options import (
 from reassess.cli.part_inputs import NO_SOURCE, apply_match_option
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
+    format_rounded_down,
     print_candidate_count,
-    print_choice,
-    print_result,
-    print_unasked,
-    round_down,
+    print_model_choice,
+    print_proposal,
+    print_unasked_classes,
     unasked_to_json,
-    write_subsets,
+    write_model_subsets,
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.evaluation.outcomes import UNKNOWN
@@ -172,7 +172,7 @@ def propose(
     reject_repeated_files(files)
     _check_options(call, output, unasked, golden, recall, details, benchmark)
     if unasked and output is not None:
-        _list_unasked(call, files, output, top_k, limit, benchmark, original)
+        _write_unasked_classes(call, files, output, top_k, limit, benchmark, original)
         return
     inputs = _load_inputs(call, benchmark, original, golden, needs_golden=recall is not None)
     models = _PredictionsByModel(call, files, inputs)
@@ -251,7 +251,7 @@ def _write_outputs(
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=call.force)
         if details is not None and choice is not None:
-            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_subsets
+            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
             write(details, choice, force=call.force)
 
 
@@ -272,8 +272,8 @@ def _print_candidates(
     if written is not None and candidates is not None:
         print_candidate_count(call, written, candidates)
     if choice is not None:
-        print_choice(call, choice)
-    print_result(call, result, detected_formats, has_source_table=choice is None)
+        print_model_choice(call, choice)
+    print_proposal(call, result, detected_formats, has_source_table=choice is None)
     call.print_inputs("original", "golden")
 
 
@@ -289,13 +289,13 @@ def _make_recall_error(choice: ModelChoice) -> DataError:
     return DataError(
         "not-reached",
         "the golden answers cannot show that all models reach this recall",
-        allowed=f"up to {round_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
+        allowed=f"up to {format_rounded_down(choice.highest_bound)}" if choice.highest_bound else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",
     )
 
 
-def _list_unasked(
+def _write_unasked_classes(
     call: Call,
     files: tuple[Path, ...],
     output: Path,
@@ -304,8 +304,8 @@ def _list_unasked(
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
-    """Write predicted classes that are not in the label sets and that raters were not asked about."""
-    inputs = _load_scores(call, benchmark, original)
+    """Write predicted classes that are not in the labels and that raters were not asked about."""
+    inputs = _load_unasked_inputs(call, benchmark, original)
     unknown_counts: dict[str, int] = {}
     candidates_found = unasked_candidates(
         _iter_outcomes(call, files, inputs, unknown_counts), inputs.labels, inputs.scores, top_k=top_k
@@ -318,17 +318,17 @@ def _list_unasked(
     if call.json:
         call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))
         return
-    print_unasked(call, candidates_found, output, limit, unknown_counts)
+    print_unasked_classes(call, candidates_found, output, limit, unknown_counts)
     if inputs.class_names_note and len(candidates_found):
         call.add_note(inputs.class_names_note)
     call.print_inputs("labels", "original", "scores")
 
 
-def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
+def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str | None) -> EvaluationInputs:
     """Read the labels, if available, and the scores, which tell which classes raters were asked about."""
     inputs = load_evaluation_inputs(call, benchmark, None, original, needs_labels=False)
     if inputs.scores is None and (len(inputs.labels) or "votes" in inputs.benchmark.sources):
-        with suggest_benchmark(inputs.is_default):
+        with add_benchmark_fix(inputs.is_default):
             raise DataError(
                 "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
@@ -355,7 +355,7 @@ def _iter_outcomes(
     """Yield each file with predictions and outcomes; store its number of unknown images in `unknown_counts`."""
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
-        with add_place(file):
+        with add_error_place(file):
             outcomes = inputs.find_outcomes(
                 predictions, inputs.labels, any_class_list=True, name=file, **join_arguments
             )

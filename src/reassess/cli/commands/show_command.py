@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reassess.cli.call import INPUT_PATH_TYPE, Call, add_call_options, reject_repeated_files
-from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_benchmark
+from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
@@ -56,7 +56,7 @@ def show(
     (image,) = benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
-    with suggest_benchmark(inputs.is_default):
+    with add_benchmark_fix(inputs.is_default):
         sheet = image_sheet(
             image,
             labels=label_sets,

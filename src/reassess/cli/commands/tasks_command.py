@@ -23,7 +23,7 @@ from reassess.cli.campaign_inputs import (
     GOLDEN_TYPE,
     add_unanswered_golden,
     describe_sample,
-    read_golden,
+    read_golden_votes_or_questions,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
@@ -32,7 +32,7 @@ from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
 from reassess.core.items import require_questions
 from reassess.data import read_votes
-from reassess.errors import DataError, add_place
+from reassess.errors import DataError, add_error_place
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists, sha256
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -168,7 +168,7 @@ def tasks(
         votes_per_question = _mean_votes_until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.add_input("votes", seconds)
-        with add_place(path):
+        with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
     write_tasks(output, tasks_made, force=call.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
@@ -213,12 +213,12 @@ def _read_parts(
         reader.read_original_labels()
     source = None if isinstance(golden, int) else golden
     if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-        golden_read = read_golden(reader, path)
+        golden_read = read_golden_votes_or_questions(reader, path)
         reader.parts["golden"] = (
             path,
             golden_read if isinstance(golden_read, Votes) else add_unanswered_golden(None, golden_read),
         )
-    parts = reader.join_parts(share_images=False)
+    parts = reader.join_parts(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
     return reader.benchmark, candidates_read, parts.get("golden"), parts.get("original")
 

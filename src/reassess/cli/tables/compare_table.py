@@ -78,7 +78,7 @@ def _parts_to_json(
 def print_comparison(call: Call, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
-        _print_pair(findings.pairs[0], findings.uncertainty)
+        _print_model_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
@@ -105,7 +105,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
-def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
+def _print_model_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
         print_text(lead_probability_in_words(pair, uncertainty))

@@ -51,12 +51,12 @@ class EvaluationResults:
         return {} if isinstance(self.common_evaluations, Missing) else self.common_evaluations
 
 
-def to_json(results: EvaluationResults, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def to_json(results: EvaluationResults, breakdown: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results for JSON, one per label set and model, and further keys of the document."""
     other_parts = {} if results.model_orders is None else orders_to_json(results.model_orders)
     if results.excluded_images is not None:
         other_parts["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
-    return list(_iter_documents(results, by)), other_parts
+    return list(_iter_documents(results, breakdown)), other_parts
 
 
 def accuracy_table(results: EvaluationResults) -> ResultTable:
@@ -64,7 +64,7 @@ def accuracy_table(results: EvaluationResults) -> ResultTable:
     return _select_table(results, results.rankings or results.evaluations, has_ranks=bool(results.rankings))
 
 
-def print_results(call: Call, results: EvaluationResults, by: str | None) -> None:
+def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | None) -> None:
     """Print the models, by label set or threshold if there are several, then explain the numbers.
 
     Models with different images get two tables: a ranking on the common images, and each model on its own images.
@@ -85,9 +85,11 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
     elif len(results.evaluations) > 1:
         _print_thresholds(call, results.evaluations)
     else:
-        _print_details(call, next(iter(results.evaluations.values())), results.classes, by)
+        _print_details(call, next(iter(results.evaluations.values())), results.classes, breakdown)
         if results.multi_label_accuracies:
-            _print_multi_label(call, dict(results.multi_label_accuracies), results.classes, by_class=by == "class")
+            _print_multi_label(
+                call, dict(results.multi_label_accuracies), results.classes, by_class=breakdown == "class"
+            )
 
 
 def _select_table(
@@ -128,7 +130,7 @@ def _index_by_name(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[st
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
-def _iter_documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
+def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
         rank_of = ranks_of(results.rankings.get(key, {}))
@@ -140,13 +142,13 @@ def _iter_documents(results: EvaluationResults, by: str | None) -> Iterator[dict
                 {"file": file} | key_fields | result.to_json() | _common_to_json(results.common_evaluations, key, file)
             )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
-            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
+            document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
             if results.excluded_images is not None:
                 effects = results.exclusion_effects[key][file]
                 document["exclusion"] = {"real": {str(k): part.to_json() for k, part in effects.items()}}
             if file in results.multi_label_accuracies:
                 part = results.multi_label_accuracies[file]
-                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
+                by_class = {"by_class": part.classes_to_json(classes)} if breakdown == "class" else {}
                 document["multi_label"] = part.to_json() | by_class
             yield document
 
@@ -177,13 +179,13 @@ def _ranking_table(ranking: EvaluationsByFile, *, has_ranks: bool) -> ResultTabl
     )
 
 
-def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, by: str | None) -> None:
+def _print_details(call: Call, ranking: EvaluationsByFile, classes: Classes, breakdown: str | None) -> None:
     """Print mistakes, breakdowns, and how files were read."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
-        if by == "label-count":
+        if breakdown == "label-count":
             _print_by_label_count(file, result)
-        elif by == "class":
+        elif breakdown == "class":
             _print_by_class(call, file, result, classes)
     for line in merge_equal_texts({file: result.detected for file, result in ranking.items()}):
         call.print_line(line)
@@ -335,8 +337,8 @@ def _print_multi_label(
         call.add_note(line)
 
 
-def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
-    cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in counts)]
+def _multi_label_row(file: str, accuracy: MultiLabelAccuracy, count_names: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(accuracy, f'n_{name}'):,}" for name in count_names)]
     for image_share, class_share in (
         (accuracy.accuracy, accuracy.mean_class_accuracy),
         (accuracy.lenient_accuracy, accuracy.mean_class_lenient_accuracy),

@@ -37,7 +37,7 @@ def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
     return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, Missing) else {"diff": diff.to_json()}
 
 
-def print_comparison(
+def print_label_comparison(
     call: Call,
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
@@ -53,10 +53,10 @@ def print_comparison(
             _print_diff(call, diff)
     for (a, b), agreement in agreements.items():
         if a in names_with_verdicts or b in names_with_verdicts:
-            _print_crosstab(a, b, agreement)
+            _print_verdict_table(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
-            _print_classes(call, f"{a} and {b}", agreement)
+            _print_class_agreement(call, f"{a} and {b}", agreement)
 
 
 def _print_diff(call: Call, diff: LabelDiff) -> None:
@@ -113,7 +113,7 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
     call.add_note("equal %: share of the images that are labelled in both")
 
 
-def _print_crosstab(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
+def _print_verdict_table(first_name: str, second_name: str, agreement: LabelAgreement) -> None:
     """Print a cross-table of verdicts on the classes of two label sets, without empty rows and columns."""
     counts = agreement.verdict_counts
     rows, columns = (
@@ -127,7 +127,7 @@ def _print_crosstab(first_name: str, second_name: str, agreement: LabelAgreement
     )
 
 
-def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
+def _print_class_agreement(call: Call, title: str, agreement: LabelAgreement) -> None:
     """Print the classes with the most images that are disjoint or overlap."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
@@ -165,7 +165,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ra
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _describe_files(rankings):
+    for line in _reading_notes(rankings):
         call.print_line(line)
     for line in _footnotes(orders):
         call.add_note(line)
@@ -180,7 +180,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _describe_files(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _reading_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
     yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():

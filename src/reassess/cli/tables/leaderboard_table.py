@@ -20,7 +20,7 @@ from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
 
 _MIN_PRINTED_P_VALUE = 0.0001  # smaller p-values are printed as "below 0.0001"
-_MISSING_LEVEL_REASON = "original or reassessed labels are missing"
+_NO_LABEL_ACCURACY_REASON = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def to_json(
         "spearman": trend.spearman_correlation,
         **trend.to_json(),
         "level": None if label_accuracy is None else label_accuracy.to_json(board),
-        **({"level_reason": _MISSING_LEVEL_REASON} if label_accuracy is None else {}),
+        **({"level_reason": _NO_LABEL_ACCURACY_REASON} if label_accuracy is None else {}),
         "place": [placement.to_json() for placement in placements],
     }
 
@@ -87,7 +87,7 @@ def print_leaderboard(
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["original and reassessed order", ""], _order_rows(trend, label_accuracy), n_text_columns=2)
+    print_table(["original and reassessed order", ""], _rank_order_rows(trend, label_accuracy), n_text_columns=2)
     if placements:
         click.echo()
         headings = ["model", f"{labels_name} %", "rank", "original %", "original rank"]
@@ -125,12 +125,12 @@ def _print_slopes(trend: Trend) -> None:
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
-        for name, line in _named_lines(trend)
+        for name, line in _trend_lines_with_names(trend)
     ]
     print_table(columns, cells)
 
 
-def _named_lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
+def _trend_lines_with_names(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """Yield the trend lines that have rows, with their names."""
     yield "all", trend.overall_line
     if trend.outliers.rows:
@@ -153,7 +153,7 @@ def _rank_change_rows(trend: Trend) -> Iterator[list[str | None]]:
         yield [name, *_estimate_cells(change), p]
 
 
-def _order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
+def _rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall_tau, "Spearman's rho": trend.spearman_correlation}.items():
         yield [name, None if value is None else f"{value:.3f}"]
@@ -202,7 +202,7 @@ def _footnotes(
     board = trend.board
     yield from _slope_notes(trend)
     if label_accuracy is None:
-        yield f"no accuracy of the original labels: {_MISSING_LEVEL_REASON}"
+        yield f"no accuracy of the original labels: {_NO_LABEL_ACCURACY_REASON}"
     else:
         valid = label_accuracy.proportion
         yield f"original labels: {valid.hits:,} of {valid.n:,} valid, {label_accuracy.source}"
@@ -235,7 +235,7 @@ def _slope_notes(trend: Trend) -> Iterator[str]:
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
             f"{join_first(far_out.rows, max_items=3)}"
         )
-    without = [name for name, line in _named_lines(trend) if line.fit is None]
+    without = [name for name, line in _trend_lines_with_names(trend) if line.fit is None]
     for name in without:
         yield f"no slope for {name}: {TOO_FEW_FAMILIES}"
     if without:

@@ -29,17 +29,17 @@ def print_candidate_count(call: Call, output: Path, candidates: Candidates) -> N
     call.print_line(f"{output}: {count_noun(len(candidates), 'candidate')} for {count_noun(images, 'image')}{mean}")
 
 
-def print_result(
+def print_proposal(
     call: Call, result: ProposalResult, detected_formats: Mapping[str, str], *, has_source_table: bool
 ) -> None:
     """Print images without candidates, candidates by source, and how the files were read."""
-    _print_images(call, result)
+    _print_image_counts(call, result)
     if has_source_table:
-        _print_sources(call, result)
-    _print_models(call, result, detected_formats)
+        _print_source_table(call, result)
+    _print_model_notes(call, result, detected_formats)
 
 
-def _print_images(call: Call, result: ProposalResult) -> None:
+def _print_image_counts(call: Call, result: ProposalResult) -> None:
     images_text = count_noun(len(result.set_aside), "image needs", "images need")
     call.print_line(f"{images_text} no question: all models agree with the original label")
     if result.n_without_original:
@@ -55,7 +55,7 @@ def _print_images(call: Call, result: ProposalResult) -> None:
     )
 
 
-def _print_sources(call: Call, result: ProposalResult) -> None:
+def _print_source_table(call: Call, result: ProposalResult) -> None:
     """Print candidates by source: original labels, then models by candidates that only they have."""
     names = (ORIGINAL_SOURCE, *result.names)
     by_source = np.column_stack([result.is_original, result.proposes])
@@ -71,7 +71,7 @@ def _print_sources(call: Call, result: ProposalResult) -> None:
     print_table(["source", "scores", "candidates", "only from this source"], rows, n_text_columns=2)
 
 
-def _print_models(call: Call, result: ProposalResult, detected_formats: Mapping[str, str]) -> None:
+def _print_model_notes(call: Call, result: ProposalResult, detected_formats: Mapping[str, str]) -> None:
     """Print how the files were read, and which images are unknown or missing; equal lines once."""
     models = {model.name: model for model in result.models}
     lines_by_model = [
@@ -95,7 +95,7 @@ _MAX_PRINTED_NAMES = 3
 _SUBSET_HEADINGS = ["subset", "models", "candidates", "per image", "recall", "precision", "without golden"]
 
 
-def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
+def write_model_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
     """Write a row for each of the best subsets of models: its models, candidates, recall and precision.
 
     In csv and tsv, models are separated by ``; ``. The column search is ``exact`` or ``greedy``; a greedy search may
@@ -123,9 +123,9 @@ def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> No
     write_table(path, pl.DataFrame(rows), force=force)
 
 
-def print_choice(call: Call, choice: ModelChoice) -> None:
+def print_model_choice(call: Call, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
-    _print_chosen(call, choice)
+    _print_chosen_models(call, choice)
     call.print_line(
         f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
@@ -157,11 +157,11 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     )
 
 
-def _print_chosen(call: Call, choice: ModelChoice) -> None:
+def _print_chosen_models(call: Call, choice: ModelChoice) -> None:
     chosen_subset = choice.chosen
     if chosen_subset is None:
         call.print_line(f"no models chosen: all models together have recall {_format_share(choice.recall)}")
-        call.print_line(f"their recall is at least {round_down(choice.highest_bound)}, with 90 % confidence")
+        call.print_line(f"their recall is at least {format_rounded_down(choice.highest_bound)}, with 90 % confidence")
         return
     call.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     call.print_line(
@@ -180,10 +180,10 @@ def _print_chosen(call: Call, choice: ModelChoice) -> None:
         call.print_line(
             f"  recall {_format_share(chosen_subset.recall)}; precision {_format_share(chosen_subset.precision)}"
         )
-    call.print_line(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
+    call.print_line(f"recall is at least {format_rounded_down(choice.recall_bound or 0)}, with 90 % confidence")
 
 
-def round_down(bound: float) -> str:
+def format_rounded_down(bound: float) -> str:
     """Format a lower bound, rounded down, so that it stays a lower bound."""
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
@@ -201,7 +201,7 @@ def _select_printed_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSu
 
 
 def _format_model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> str:
-    """Name the models of a subset; without --verbose, long lists are shortened."""
+    """Format the names of a subset's models; without --verbose, a long list is shortened."""
     if call.verbose or len(subset.models) <= _MAX_PRINTED_NAMES:
         return ", ".join(subset.models)
     omitted = [name for name in all_models if name not in subset.models]
@@ -242,8 +242,8 @@ def unasked_to_json(
         "output": str(output),
         "candidates": len(candidates),
         "written": len(range(len(candidates))[:limit]),
-        "not_asked": _count_reason(candidates, NOT_ASKED),
-        "unrated": _count_reason(candidates, UNRATED),
+        "not_asked": _count_candidates(candidates, NOT_ASKED),
+        "unrated": _count_candidates(candidates, UNRATED),
         "top_k": top_k,
         "models": [
             {"file": file, "candidates": candidate_counts[file], "unknown": count}
@@ -252,7 +252,7 @@ def unasked_to_json(
     }
 
 
-def print_unasked(
+def print_unasked_classes(
     call: Call, candidates: Candidates, output: Path, limit: int | None, unknown_counts: Mapping[str, int]
 ) -> None:
     """Print the first candidates, and the total."""
@@ -266,8 +266,9 @@ def print_unasked(
     call.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
     predicted = count_noun(len(candidates), "predicted class is", "predicted classes are")
     call.print_line(
-        f"{predicted} not labels and were not asked about: {_count_reason(candidates, NOT_ASKED):,} on rated images, "
-        f"{_count_reason(candidates, UNRATED):,} on unrated images"
+        f"{predicted} not labels and were not asked about: {_count_candidates(candidates, NOT_ASKED):,} on rated "
+        "images, "
+        f"{_count_candidates(candidates, UNRATED):,} on unrated images"
     )
     for file, count in unknown_counts.items():
         if count:
@@ -291,5 +292,5 @@ def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
     ]
 
 
-def _count_reason(candidates: Candidates, reason: str) -> int:
+def _count_candidates(candidates: Candidates, reason: str) -> int:
     return (candidates.reasons or ()).count(reason)

@@ -132,7 +132,7 @@ def create(
         raise click.UsageError(
             f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
         )
-    _check_output(call, campaign, benchmark)
+    _check_campaign_output(call, campaign, benchmark)
     seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
     _check_parts(parts, tasks, golden_share)
@@ -172,7 +172,7 @@ def create(
     warn_if_practice_is_easy(plan.practice_round)
 
 
-def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
+def _check_campaign_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
     """Check, before any work, that the campaign can be written."""
     if benchmark is not None and isinstance(campaign, Path):
         check_place(campaign, benchmark)

@@ -98,7 +98,7 @@ def compute_scores(
     reader.check_item_kinds()
     is_default = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
     is_separate = name == "em" or (is_default and options["original"] is None)
-    is_separate = is_separate and has_separate_golden(reader)
+    is_separate = is_separate and is_golden_unanswered_by_raters(reader)
     parts = reader.join_parts(must_share_images=not is_separate)
     all_votes = parts["votes"]
     rater_golden = parts.get("rater-golden", all_votes.restrict(np.zeros(0, np.int64)) if is_separate else None)
@@ -120,7 +120,7 @@ def compute_scores(
     return ComputedScores(parts["votes"], all_votes, aggregate(all_votes, AUTO if is_default else name, **arguments))
 
 
-def has_separate_golden(reader: PartReader) -> bool:
+def is_golden_unanswered_by_raters(reader: PartReader) -> bool:
     """Return whether raters answered none of the golden questions, so that these cannot measure raters."""
     votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
     golden = votes.pop("golden", None)

@@ -297,7 +297,7 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     bars: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def show(task_name: str, n_done: int, total: int) -> None:
+        def update_bar(task_name: str, n_done: int, total: int) -> None:
             if task_name not in bars:  # images of an earlier run do not count for the rate
                 bars[task_name] = progress.add_task(
                     escape_controls(task_name), total=total or None, completed=n_done, rate=""
@@ -306,17 +306,17 @@ def show_progress_bars(call: Call) -> Iterator[Callable[[str, int, int], None]]:
             speed = progress.tasks[bars[task_name]].speed
             progress.update(bars[task_name], rate="" if speed is None else f"{speed:,.1f} per second")
 
-        yield show
+        yield update_bar
 
 
-def benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
+def make_benchmark_arguments(benchmark: "Benchmark | None") -> list[str]:
     """Return the --benchmark option for a suggested command."""
     source = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if source is None else ["--benchmark", str(source)]
 
 
 def find_unused_path(path: str | Path) -> Path:
-    """Return the path, with a number if the file exists: an output for a suggested command."""
+    """Return a path without a file, for a suggested command: this path, or the path with a number."""
     first_path = Path(path)
     names = (first_path.with_stem(f"{first_path.stem}-{number}") for number in count(2))
     return first_path if not exists(first_path) else next(name for name in names if not exists(name))

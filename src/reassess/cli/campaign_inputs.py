@@ -93,7 +93,7 @@ def load_campaign_parts(
         if "golden" in reader.parts or golden == NO_SOURCE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
-            golden_read = read_golden_votes_or_questions(reader, path, once=True)
+            golden_read = read_golden_votes_or_questions(reader, path, one_answer_only=True)
             reader.parts["golden" if isinstance(golden_read, Votes) else "questions"] = path, golden_read
             samples += filter(None, [read_sample(path)])
     parts = reader.join_parts(must_share_images=False)
@@ -179,10 +179,12 @@ GOLDEN_TYPE = ParsedType("golden", _parse_golden_option)
 GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers to golden questions decide their labels"
 
 
-def read_golden_votes_or_questions(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
-    """Read experts' votes, or golden questions without answers; `once` as for `read_votes`."""
+def read_golden_votes_or_questions(
+    reader: PartReader, path: Path, *, one_answer_only: bool = False
+) -> Votes | Questions:
+    """Read experts' votes, or golden questions without answers; `one_answer_only` as for `read_votes`."""
     try:
-        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=once)
+        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
     except DataError as error:
         try:
             return read_candidates(path, reader.classes).questions

@@ -15,7 +15,7 @@ from reassess.aggregation import (
     with_golden_votes,
 )
 from reassess.aggregation.golden_items import golden_sources
-from reassess.cli.aggregate_inputs import has_separate_golden
+from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
@@ -89,7 +89,7 @@ def _load_answers(
         reader.read_part(part, path)
     reader.read_original_labels()
     reader.check_item_kinds()
-    parts = reader.join_parts(must_share_images=votes is None or not has_separate_golden(reader))
+    parts = reader.join_parts(must_share_images=votes is None or not is_golden_unanswered_by_raters(reader))
     experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     scores_read = [parts[part] for part in scores]

@@ -49,7 +49,7 @@ class EvaluationInputs:
 
     @property
     def labels(self) -> LabelSets:
-        """The label sets, or the first of several."""
+        """The first of the label sets, which is often the only one."""
         return next(iter(self.label_sets.values()))
 
     @property
@@ -188,7 +188,7 @@ def add_benchmark_fix(is_default: bool) -> Iterator[None]:
 
 
 def labels_fix() -> str:
-    """Return how to give labels for images that are not from ImageNet."""
+    """Return the options that name the labels of images that are not from ImageNet."""
     command = click.get_current_context().command
     option = "labels" if any(option.name == "labels" for option in command.params) else "original"
     return f"--benchmark FOLDER, or --{option} FILE"

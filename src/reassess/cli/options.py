@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT_PATH_TYPE, Call, benchmark_arguments, find_unused_path
+from reassess.cli.call import OUTPUT_PATH_TYPE, Call, find_unused_path, make_benchmark_arguments
 from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -92,7 +92,7 @@ def suggest_labels_command(
     call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None
 ) -> None:
     """Suggest the command that makes label sets from scores."""
-    options = benchmark_arguments(benchmark)
+    options = make_benchmark_arguments(benchmark)
     if threshold is not None:
         options += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):

@@ -25,7 +25,7 @@ from reassess.formats.result_files import relative_names
 from reassess.text import join_first
 
 _ROW_ORDERS = ("class-folder", "validation")
-_AUTO = "auto"
+_AUTO_CLASS_LIST = "auto"
 _SHARED_OPTIONS = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
 
@@ -43,7 +43,9 @@ def iter_predictions(call: Call, files: Sequence[Path], inputs: EvaluationInputs
         for path in files
     }
     lists = {
-        path: select_option_value(str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO,))
+        path: select_option_value(
+            str(path), paths, call.reading_options.output_classes, "--classes", (_AUTO_CLASS_LIST,)
+        )
         for path in files
     }
     for path in with_progress(call, files, "reading"):
@@ -98,7 +100,10 @@ def _read_predictions(
     predictions = _read_prediction_file(call, path, inputs, names, classes)
     if isinstance(row_source, str):
         predictions = _name_rows_by_order(predictions, row_source, inputs, path)
-    if output_source == _AUTO and (detected := _detect_class_list(call, path, predictions, inputs)) is not None:
+    if (
+        output_source == _AUTO_CLASS_LIST
+        and (detected := _detect_class_list(call, path, predictions, inputs)) is not None
+    ):
         return _read_prediction_file(call, path, inputs, names, detected)
     return predictions
 

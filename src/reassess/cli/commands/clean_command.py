@@ -15,9 +15,9 @@ from reassess.cli.call import (
     OUTPUT_PATH_TYPE,
     Call,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
     format_percent_cell,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.clean_outputs import ChooseOption, CleaningOutputs
@@ -153,10 +153,12 @@ def clean(
 def _suggest_label_check(call: Call, output: Path, benchmark: Benchmark | None) -> None:
     """Suggest a campaign to check the labels, or tasks if the images are unknown."""
     if benchmark is None or "images" not in benchmark.sources:
-        call.suggest_command("tasks", output, *benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl"))
+        call.suggest_command(
+            "tasks", output, *make_benchmark_arguments(benchmark), "-o", find_unused_path("tasks.jsonl")
+        )
     else:
         call.suggest_command(
-            "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *benchmark_arguments(benchmark)
+            "annotate", "create", find_unused_path(f"{output.stem}.db"), output, *make_benchmark_arguments(benchmark)
         )
 
 
@@ -280,7 +282,7 @@ def _make_draw_command(n_images: int, details: Path | None, benchmark: Benchmark
     """Return the command that draws golden questions from all labels."""
     table = details or find_unused_path("all.csv")
     draw = [
-        *benchmark_arguments(benchmark),
+        *make_benchmark_arguments(benchmark),
         "--golden",
         min(_N_QUESTIONS_TO_DRAW, n_images),
         "-o",

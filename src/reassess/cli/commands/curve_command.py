@@ -20,7 +20,7 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, add_call_options, benchmark_arguments, reject_repeated_files, with_progress
+from reassess.cli.call import Call, add_call_options, make_benchmark_arguments, reject_repeated_files, with_progress
 from reassess.cli.curve_inputs import CurveParts, load_curve_parts
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
@@ -154,7 +154,9 @@ def curve(
     if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
-            call.suggest_command("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
+            call.suggest_command(
+                "curve", *make_benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal
+            )
         else:
             suggest_labels_command(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
     if call.json:

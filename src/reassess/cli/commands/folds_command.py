@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, add_call_options, benchmark_arguments, find_unused_path
+from reassess.cli.call import Call, add_call_options, find_unused_path, make_benchmark_arguments
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
@@ -22,7 +22,7 @@ from reassess.text import count_noun
 
 _MAX_FOLDS = 1000
 _MAX_PRINTED_ROWS = 20  # printed rows
-_Groups = list[tuple[str, ...]]
+_DuplicateGroups = list[tuple[str, ...]]
 
 
 @click.command(
@@ -84,7 +84,9 @@ def folds(
     write_folds(output, new_folds, force=call.force)
     if benchmark.folder is not None:
         held_out = [f"fold{fold}.npy" for fold in range(k)]
-        call.suggest_command("clean", *held_out, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"))
+        call.suggest_command(
+            "clean", *held_out, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv")
+        )
     counts = _count_images(new_folds, labels)
     if call.json:
         call.print_json(
@@ -116,7 +118,7 @@ def _count_images(new_folds: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _count_grouped_images(groups: _Groups) -> int:
+def _count_grouped_images(groups: _DuplicateGroups) -> int:
     """Count the images that are in groups."""
     return len(set(chain.from_iterable(groups)))
 
@@ -128,7 +130,7 @@ def _find_smallest_class(labels: LabelSets) -> tuple[int, int]:
 
 
 def _to_json(
-    new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, n_unlabelled: int
+    new_folds: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _DuplicateGroups, n_unlabelled: int
 ) -> dict[str, Any]:
     class_id, smallest = _find_smallest_class(labels)
     return {

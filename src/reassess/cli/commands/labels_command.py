@@ -13,8 +13,8 @@ from reassess.cli.call import (
     OUTPUT_PATH_TYPE,
     Call,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import select_evaluation_labels
@@ -128,19 +128,19 @@ def labels(
             table = changes.table(scores=parts["scores"], votes=votes)
             write_table(details, table, force=call.force)
             rows = count_noun(table.height, "row")
-            if votes is not None and (by_experts := _count_without_votes(table, parts["scores"])):
+            if votes is not None and (by_experts := _count_changes_without_votes(table, parts["scores"])):
                 rows += f", {by_experts:,} without raters' votes: experts decided"
     if output is not None:
         into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
         call.suggest_command(
-            "evaluate", "FILE...", *(benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
+            "evaluate", "FILE...", *(make_benchmark_arguments(benchmark) if into_benchmark else ["--labels", output])
         )
     unrated = None if original_labels is None else len(sets) - len(parts["scores"].images)
     details_text = None if details is None else f"{details}: {rows}"
     _print_label_sets(call, output, threshold, sets, unrated, changes, details_text, benchmark)
 
 
-def _count_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
+def _count_changes_without_votes(table: "pl.DataFrame", scores: Scores) -> int:
     """Count changed images that experts decided without raters' votes; 0 if the file of scores does not say so."""
     questions, golden = scores.questions, scores.is_golden
     decided = set() if golden is None else {questions.images[i] for i in np.unique(questions.image_ids[golden])}
@@ -215,7 +215,7 @@ def _print_label_sets(
         call.print_line(details)
     if label_sets.empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
-        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
+        words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
         call.print_line(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")
 
 
@@ -231,7 +231,7 @@ def _read_label_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | 
 def _compare_label_sets(
     call: Call, files: tuple[str, ...], breakdown: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
-    """Compare label sets in pairs."""
+    """Compare each label set with each other one, and print or write the results."""
     reject_repeated_files(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_label_sets(call, files, benchmark), strict=True))
@@ -247,7 +247,7 @@ def _compare_label_sets(
         call.print_json("labels", comparison_to_json(agreements, diffs))
         return
     reviewed = [file for file, labels in sets.items() if isinstance(labels, MultiLabels)]
-    print_label_comparison(call, agreements, diffs, names_with_verdicts=reviewed, by_class=breakdown is not None)
+    print_label_comparison(call, agreements, diffs, label_sets_with_verdicts=reviewed, by_class=breakdown is not None)
     for file in incomplete:
         call.add_note(f"{file} reviews only the original label of each image")
 

@@ -11,8 +11,8 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
+    make_benchmark_arguments,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command
@@ -144,15 +144,15 @@ def predict(
         are_known = benchmark_of(open_images(images).names).name if images is not None else ""
         call.suggest_command("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
-        call.suggest_command("evaluate", *files, *benchmark_arguments(benchmark))
+        call.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", find_unused_path("wrong.html")] if "images" in benchmark.sources else []
         call.suggest_command(
-            "clean", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
+            "clean", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("wrong.csv"), *page
         )
     else:
         call.suggest_command(
-            "propose", *files, *benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
+            "propose", *files, *make_benchmark_arguments(benchmark), "-o", find_unused_path("proposals.csv")
         )
     if call.json:
         call.print_json("predict", {"models": [_to_json(result) for result in results]})
@@ -169,7 +169,7 @@ def _make_model_source(
     class_lists: Sequence[str],
     list_files: dict[str, Path],
 ) -> ModelSource:
-    """Return a model with its files, and add these to the inputs; `list_files` gets its list of outputs."""
+    """Return a model with its files, and add these to the inputs; its class list is stored in `list_files`."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
         models_with_option = [each for each in models if ModelSource(each).takes(option)]

@@ -15,8 +15,8 @@ from reassess.cli.call import (
     Call,
     FiniteRange,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
+    make_benchmark_arguments,
     reject_repeated_files,
 )
 from reassess.cli.evaluation_inputs import (
@@ -191,7 +191,7 @@ def propose(
     _write_outputs(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
         call.suggest_command(
-            "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     _print_candidates(call, result, choice, output, candidates, models.detected_formats)
     if choice is not None and choice.chosen is None:
@@ -313,7 +313,7 @@ def _write_unasked_classes(
     write_candidates(output, candidates_found, limit=limit, force=call.force)
     if len(candidates_found):
         call.suggest_command(
-            "tasks", output, *benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
+            "tasks", output, *make_benchmark_arguments(inputs.benchmark), "-o", find_unused_path("tasks.jsonl")
         )
     if call.json:
         call.print_json("propose", unasked_to_json(candidates_found, output, top_k, limit, unknown_counts))

@@ -6,7 +6,7 @@ import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_inputs import has_separate_golden
+from reassess.cli.aggregate_inputs import is_golden_unanswered_by_raters
 from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import (
@@ -92,7 +92,7 @@ def load_rater_votes(
         reader.recognize_benchmark(rater_votes.images)
     reader.read_golden_votes(golden)
     reader.check_item_kinds()
-    if golden is None and has_separate_golden(reader):
+    if golden is None and is_golden_unanswered_by_raters(reader):
         call.announce("raters are not measured by golden questions: no rater answered one that experts answered")
         del reader.parts["golden"]
         reader.parts.pop("rater-golden", None)

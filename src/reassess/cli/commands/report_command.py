@@ -33,7 +33,7 @@ from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import count_noun, merge_equal_texts
 
-_DEFAULT_SCORES = ("scores", IMAGENET.sources["scores"])
+_SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 
 
 @click.command(
@@ -131,7 +131,7 @@ def _load_findings(
     reject_repeated_files(files)
     inputs = load_evaluation_inputs(call, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables(call)
-    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _DEFAULT_SCORES]
+    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORE_INPUT_NAMES]
     names = short_names([str(path) for path in files]).values()
     predictions_by_file = iter_predictions(call, files, inputs)
     return Findings.from_predictions(
@@ -139,7 +139,7 @@ def _load_findings(
         inputs.labels,
         **inputs.findings_arguments,
         threshold=inputs.threshold,
-        score_source=score_sources[0] if score_sources else _DEFAULT_SCORES[0],
+        score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.is_in_sample,
         leaderboard=read_leaderboard(*(call.add_input("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: with_progress(call, items, "resampling raters"),

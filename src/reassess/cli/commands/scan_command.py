@@ -11,8 +11,8 @@ from reassess.cli.call import (
     INPUT_PATH_TYPE,
     Call,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
+    make_benchmark_arguments,
     show_progress_bars,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
@@ -94,10 +94,10 @@ def scan(
         and next(scan_result.duplicates.pairs_with_different_labels(), None) is not None
     ):
         campaign = find_unused_path(f"{output.stem}.db")
-        call.suggest_command("annotate", "create", campaign, output, *benchmark_arguments(benchmark))
+        call.suggest_command("annotate", "create", campaign, output, *make_benchmark_arguments(benchmark))
     elif benchmark is not None and scan_result.duplicates.count_groups():
         call.suggest_command(
-            "folds", *benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
+            "folds", *make_benchmark_arguments(benchmark), "--duplicates", output, "-o", find_unused_path("folds.csv")
         )
     if call.json:
         call.print_json("scan", {"output": str(output), "near": near, **_to_json(scan_result)})

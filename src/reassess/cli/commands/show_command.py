@@ -105,7 +105,7 @@ def _print_image_sheet(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) 
 
 
 def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
-    """Tell which parts of the benchmark are missing, and how to get them."""
+    """Return sentences on missing parts of the benchmark, and how to get them."""
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
     missing_texts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
@@ -126,7 +126,7 @@ def _format_valid_classes(sheet: ImageSheet, labels: LabelSets) -> str:
 
 
 def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
-    """Format the predicted classes of a model, with the votes' result for each."""
+    """Format the classes that a model predicts, each with the result of the votes."""
     if class_ids is None:
         return "the image is not in this file"
     descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
@@ -159,7 +159,7 @@ def _candidate_row(
 
 
 def _format_vote_counts(votes: Sequence[tuple[Id | None, Id]], n_choosers: int | None) -> str:
-    """Count votes by answer; with `n_choosers`, count who chose the class among all who chose a class."""
+    """Format the number of votes by answer; with `n_choosers`, how many of them chose the class."""
     if n_choosers is not None:
         return f"{len(votes)} of {n_choosers}" if n_choosers else ""
     counts = Counter(answer for _, answer in votes)

@@ -15,8 +15,8 @@ from reassess.cli.call import (
     Call,
     FiniteRange,
     add_call_options,
-    benchmark_arguments,
     find_unused_path,
+    make_benchmark_arguments,
 )
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
@@ -174,7 +174,9 @@ def tasks(
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(votes_per_question, seconds)
     without_path = [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path(c)]
-    call.suggest_command("annotate", "create", find_unused_path("campaign.db"), output, *benchmark_arguments(benchmark))
+    call.suggest_command(
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+    )
     if call.json:
         results = {
             "output": str(output),

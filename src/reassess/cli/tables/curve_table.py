@@ -106,7 +106,7 @@ def write_points(
 
 
 def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requested_rules: Sequence[StopRule]) -> None:
-    """Print a row for each stop rule, and the requested rules as text."""
+    """Print a table with a row for each stop rule, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_replay_row(replay) for replay in replays])
     for replay in replays:

@@ -81,9 +81,9 @@ def print_evaluations(call: Call, results: EvaluationResults, breakdown: str | N
     if results.excluded_images is not None:
         _print_exclusions(call, results)
     if results.model_orders is not None:
-        print_orders(call, _index_by_name(results.evaluations), results.model_orders)
+        print_orders(call, _convert_keys_to_text(results.evaluations), results.model_orders)
     elif len(results.evaluations) > 1:
-        _print_thresholds(call, results.evaluations)
+        _print_labelled_image_counts(call, results.evaluations)
     else:
         _print_details(call, next(iter(results.evaluations.values())), results.classes, breakdown)
         if results.multi_label_accuracies:
@@ -96,7 +96,7 @@ def _select_table(
     results: EvaluationResults, rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_ranks: bool
 ) -> ResultTable:
     if results.model_orders is not None:
-        return label_sets_table(_index_by_name(rankings), has_ranks=has_ranks)
+        return label_sets_table(_convert_keys_to_text(rankings), has_ranks=has_ranks)
     if len(rankings) > 1:
         return _threshold_table(rankings, has_ranks=has_ranks)
     return _ranking_table(next(iter(rankings.values())), has_ranks=has_ranks)
@@ -126,7 +126,7 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
     call.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
 
 
-def _index_by_name(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
+def _convert_keys_to_text(rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
@@ -139,7 +139,10 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
             class_list = results.class_lists[file]
             document = (
-                {"file": file} | key_fields | result.to_json() | _common_to_json(results.common_evaluations, key, file)
+                {"file": file}
+                | key_fields
+                | result.to_json()
+                | _common_images_to_json(results.common_evaluations, key, file)
             )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
@@ -153,7 +156,7 @@ def _iter_documents(results: EvaluationResults, breakdown: str | None) -> Iterat
             yield document
 
 
-def _common_to_json(
+def _common_images_to_json(
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | Missing | None, key: LabelSetKey, file: str
 ) -> dict[str, Any]:
     """Return a model's results on the common images; empty if all models have the same images."""
@@ -314,7 +317,7 @@ def _threshold_table(rankings: Mapping[LabelSetKey, EvaluationsByFile], *, has_r
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best_columns=best)
 
 
-def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
+def _print_labelled_image_counts(call: Call, rankings: Mapping[LabelSetKey, EvaluationsByFile]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = count_noun(result.scorable, "image")

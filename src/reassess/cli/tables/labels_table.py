@@ -42,7 +42,7 @@ def print_label_comparison(
     agreements: Mapping[_Pair, LabelAgreement],
     diffs: Mapping[_Pair, LabelDiff | Missing],
     *,
-    names_with_verdicts: Collection[str],
+    label_sets_with_verdicts: Collection[str],
     by_class: bool,
 ) -> None:
     """Print agreements, the changes between two label sets, and cross-tables of verdicts."""
@@ -52,7 +52,7 @@ def print_label_comparison(
             click.echo()
             _print_diff(call, diff)
     for (a, b), agreement in agreements.items():
-        if a in names_with_verdicts or b in names_with_verdicts:
+        if a in label_sets_with_verdicts or b in label_sets_with_verdicts:
             _print_verdict_table(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by_class:
@@ -165,7 +165,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, has_ra
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """Print how the order of models changes between label sets, and how the files were read."""
     print_text(f"model orders cannot be compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _reading_notes(rankings):
+    for line in _file_notes(rankings):
         call.print_line(line)
     for line in _footnotes(orders):
         call.add_note(line)
@@ -180,7 +180,7 @@ def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"
 
 
-def _reading_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _file_notes(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
     yield from merge_equal_texts({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():

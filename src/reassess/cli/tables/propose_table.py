@@ -140,7 +140,7 @@ def print_model_choice(call: Call, choice: ModelChoice) -> None:
         [[title, _format_model_names(call, subset, all_models), *_subset_cells(subset)] for title, subset in rows],
         n_text_columns=2,
     )
-    call.print_line(_describe_search(choice))
+    call.print_line(_describe_subset_search(choice))
     call.add_note(
         f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
         f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
@@ -189,7 +189,7 @@ def format_rounded_down(bound: float) -> str:
 
 
 def _select_printed_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
-    """Select evenly spaced subsets and the chosen one; with --verbose, all."""
+    """Return evenly spaced subsets and the chosen subset; with --verbose, all subsets."""
     frontier = choice.frontier
     if call.verbose or len(frontier) <= _MAX_PRINTED_SUBSETS:
         return frontier
@@ -223,7 +223,7 @@ def _format_share(share: Proportion) -> str:
     return f"{value} ({share.hits:,} of {share.n:,})"
 
 
-def _describe_search(choice: ModelChoice) -> str:
+def _describe_subset_search(choice: ModelChoice) -> str:
     subsets = count_noun(choice.subsets, "subset")
     if choice.exact:
         return f"exact search: all {subsets} measured, with the same N"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from reassess.annotation import PracticeRound, Progress, RaterProgress
 
 BALANCED_ACCURACY_MEANING = "mean of the accuracy on valid and on invalid questions; maybe counts half"
-_SINGULAR_NOUNS = {"classes": "class"}
-_PLURAL_NOUNS = {"class": "classes"}
+_IRREGULAR_SINGULARS = {"classes": "class"}
+_IRREGULAR_PLURALS = {"class": "classes"}
 _MAX_PRINTED_ANSWERS = 10
 
 
@@ -92,7 +92,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
 
 def _describe_contents(check: PartCheck) -> str:
     counts = ", ".join(
-        count_noun(count, _SINGULAR_NOUNS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
+        count_noun(count, _IRREGULAR_SINGULARS.get(thing, thing[:-1]), thing) for thing, count in check.counts.items()
     )
     if check.answers:
         answers = [f"{answer} {count:,}" for answer, count in check.answers.items()]
@@ -115,7 +115,7 @@ def _describe_missing_parts(checks: Iterable[PartCheck]) -> str:
 
 def _describe_problem(problem: NameProblem) -> str:
     fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
-    count = count_noun(problem.count, problem.thing, _PLURAL_NOUNS.get(problem.thing))
+    count = count_noun(problem.count, problem.thing, _IRREGULAR_PLURALS.get(problem.thing))
     return f"{count} {problem.what}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 

@@ -135,7 +135,7 @@ def create(
     _check_campaign_output(call, campaign, benchmark)
     seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
-    _check_parts(parts, tasks, golden_share)
+    _check_golden_and_classes(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
     source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
@@ -182,7 +182,7 @@ def _check_campaign_output(call: Call, campaign: str | Path, benchmark: Benchmar
         call.add_outputs(campaign)
 
 
-def _check_parts(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
+def _check_golden_and_classes(parts: CampaignParts, tasks: Path, golden_share: float | None) -> None:
     if golden_share is not None and parts.golden_tasks is None:
         raise click.UsageError("--golden-share needs golden questions.")
     if not parts.tasks.questions.classes.texts:

@@ -66,7 +66,7 @@ class Comparison(Printable):
         """Sentence on the significantly better model by each kind of labels, and on its lead."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
-        words = self._in_words(self.real)
+        words = self._describe_difference(self.real)
         if self.original is None:
             return words
         better, by_original = self.real.better_sign, self.original.better_sign
@@ -75,13 +75,13 @@ class Comparison(Printable):
         elif not by_original:
             words += "; no significant difference by original labels"
         else:
-            words += f"; by original labels {self._in_words(self.original)}"
+            words += f"; by original labels {self._describe_difference(self.original)}"
         if self.change is None or (better == by_original and (better or not self.change.better_sign)):
             return words
         changes = "changes" if self.change.better_sign else "does not change"
         return f"{words}; the lead {changes} significantly, p {self.change.p_value_texts()['final_p_value']}"
 
-    def _in_words(self, pair: PairedHits) -> str:
+    def _describe_difference(self, pair: PairedHits) -> str:
         if not pair.better_sign:
             return f"no significant difference between {self.a} and {self.b}"
         first, second = (self.a, self.b) if pair.better_sign > 0 else (self.b, self.a)

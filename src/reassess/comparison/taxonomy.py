@@ -62,9 +62,9 @@ class CoOccurrence(Printable):
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return ListTable(("class id", "class id", "images"), len(self), rows)
 
-    def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
-        return self.class_pairs[self.image_counts >= images]
+    def select_frequent_pairs(self, min_images: int) -> npt.NDArray[np.int32]:
+        """Return the pairs that are valid together on at least `min_images` images, int32, shape (pairs, 2)."""
+        return self.class_pairs[self.image_counts >= min_images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
         """Return a JSON object for each of the `max_pairs` frequent pairs."""
@@ -238,7 +238,7 @@ class _ClassRelations:
         cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
     ) -> "_ClassRelations":
         """Collect collapsed pairs, pairs that are often valid together, and groups."""
-        pairs = co_occurrence(labels).pairs_on_at_least(min_images)
+        pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
             collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),

@@ -30,8 +30,6 @@ def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> No
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
     frequent_pairs = [tuple(p) for p in counts.select_frequent_pairs(2).tolist()]
     assert frequent_pairs == [pair for pair in pairs if expected[pair] >= 2]
-        pair for pair in pairs if expected[pair] >= 2
-    ]
     random.shuffle(sets)
     assert co_occurrence(numbered_labels(sets)).class_pairs.tolist() == counts.class_pairs.tolist()
 

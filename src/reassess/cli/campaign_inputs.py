@@ -182,7 +182,7 @@ GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers 
 def read_golden_votes_or_questions(
     reader: PartReader, path: Path, *, one_answer_only: bool = False
 ) -> Votes | Questions:
-    """Read experts' votes, or golden questions without answers; `one_answer_only` as for `read_votes`."""
+    """Read experts' votes, or golden questions without answers; `one_answer_only` rejects repeated votes."""
     try:
         return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=one_answer_only)
     except DataError as error:

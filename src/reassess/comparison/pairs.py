@@ -196,7 +196,7 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
     >>> compare(panel, "one", "two").real
-    Paired(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
+    PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
     check_known([a, b], panel.models, thing="model")

@@ -196,7 +196,7 @@ def taxonomies(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [2], [1], []])
     >>> panel = Panel.from_predictions({"one": np.array([1, 0, 3, 3])}, labels)
-    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
+    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, min_images=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)

@@ -23,7 +23,7 @@ from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
 
-_PRINTED_SUFFIXES = (".tex", ".md")
+_LATEX_AND_MARKDOWN_SUFFIXES = (".tex", ".md")
 
 
 @click.command(
@@ -59,12 +59,12 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    call.check_output(output, (*TABLE_SUFFIXES, *_PRINTED_SUFFIXES), "a table", benchmark=benchmark)
+    call.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
     rater_votes, golden_data = load_rater_votes(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
-    if output is not None and output.suffix.lower() in _PRINTED_SUFFIXES:
+    if output is not None and output.suffix.lower() in _LATEX_AND_MARKDOWN_SUFFIXES:
         raters_table(result).write(output, force=call.force)
     elif output is not None:
         write_table(output, reliability_table(result), force=call.force)

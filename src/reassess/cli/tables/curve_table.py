@@ -92,7 +92,7 @@ def _rule_rows(rule: Rule) -> Iterator[list[str]]:
 def write_points(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
 ) -> None:
-    """Write the columns of `curve_points`; missing values and NaN are null."""
+    """Write the points of the curves as a table, with the columns of `curve_points`; NaN becomes null."""
     import polars as pl
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(("in_sample", "chosen"), pl.Boolean)

@@ -11,7 +11,7 @@ from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Command
 from reassess.data import open_images
 
-_N_IMAGES = 24
+_N_DEMO_IMAGES = 24
 
 
 @click.command(
@@ -27,7 +27,7 @@ def demo(call: Call) -> None:
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()
         (folder / "images").mkdir()
-        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_IMAGES))
+        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _N_DEMO_IMAGES))
         annotation.create_campaign(folder / "demo.db", plan, now=now)
         with annotation.using_campaign(folder / "demo.db") as opened:
             tokens = {

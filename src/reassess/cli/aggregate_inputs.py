@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import votes_on
+from reassess.aggregation.golden_items import count_votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
@@ -57,7 +57,7 @@ class ComputedScores:
     @property
     def n_unrated_golden_images(self) -> int:
         """Number of golden images without scores."""
-        golden = self.aggregation.golden
+        golden = self.aggregation.expert_votes
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
@@ -65,7 +65,7 @@ class ComputedScores:
         """Number of golden items whose only votes are raters' golden votes."""
         if self.all_votes is self.votes:
             return 0
-        has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
+        has_other_votes = count_votes_on(self.all_votes.items, self.votes) > 0
         return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
 
@@ -108,7 +108,7 @@ def compute_scores(
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
         truth = expert_truth(experts, at_least=options["golden_at_least"])
-        return ComputedScores(parts["votes"], all_votes, replace(result, golden=experts, by_experts=truth))
+        return ComputedScores(parts["votes"], all_votes, replace(result, expert_votes=experts, expert_truth=truth))
     arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -128,7 +128,7 @@ def is_golden_unanswered_by_raters(reader: PartReader) -> bool:
         return False
     if not all(isinstance(part_votes.items, Questions) for part_votes in (golden, *votes.values())):
         return False
-    if any((votes_on(golden.items, part_votes)[golden.sizes > 0] > 0).any() for part_votes in votes.values()):
+    if any((count_votes_on(golden.items, part_votes)[golden.sizes > 0] > 0).any() for part_votes in votes.values()):
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images
@@ -148,7 +148,7 @@ def _find_method_parts(call: Call, benchmark: Benchmark, method: str, options: d
     places: dict[str, Path | None] = {}
     if _is_option_used(method, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])
-    if "experts" in METHODS[method].needs and "rater-golden" in benchmark.sources:
+    if "experts" in METHODS[method].required_options and "rater-golden" in benchmark.sources:
         places["rater-golden"] = require_part(call, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
@@ -169,5 +169,9 @@ def _reject_unused_options(method: str, options: dict[str, Any], benchmark: Benc
     unused = [option for option, value in options.items() if value is not None and not _is_option_used(method, option)]
     if unused:
         raise click.UsageError(f"Method {method} does not use --{unused[0].replace('_', '-')}.")
-    if "experts" in METHODS[method].needs and options["golden"] is None and "golden" not in benchmark.sources:
+    if (
+        "experts" in METHODS[method].required_options
+        and options["golden"] is None
+        and "golden" not in benchmark.sources
+    ):
         raise click.UsageError(f"Method {method} measures raters on golden answers: give --golden.")

@@ -145,8 +145,8 @@ def clean(
             f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail"
         )
     _add_file_notes(call, held_out, method, has_folds=bool(folds))
-    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
-        call.add_note(checked.by_experts.note)
+    if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
+        call.add_note(checked.expert_truth.note)
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 

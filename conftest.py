@@ -210,12 +210,12 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
             return format_message(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.format_message", record), patch("reassess.cli.screen._print_rendered", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None
         if isinstance(error, MissingPackageError):
-            module = error.what.split()[1].replace("pillow", "PIL")
+            module = error.problem.split()[1].replace("pillow", "PIL")
             if module not in sys.modules:  # a test may hide a module by setting it to None
                 needs(module)
         return Run(code, captured.out, captured.err, None if error is None else error.code)

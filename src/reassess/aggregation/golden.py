@@ -39,7 +39,7 @@ class ExpertTruth(Printable):
             return None
         count = count_noun(len(self.undecided_items), "golden item")
         why = "too few experts" if self.rule.startswith(_VALIDITY_RULE_START) else f"no {self.rule}"
-        return f"{count} undecided ({why}): {join_first(self.undecided_items, most=_MAX_NAMED_ITEMS)}"
+        return f"{count} undecided ({why}): {join_first(self.undecided_items, max_items=_MAX_NAMED_ITEMS)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""

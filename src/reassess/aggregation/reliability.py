@@ -343,6 +343,7 @@ def _describe_dependence(dependence: Dependence, votes_name: str) -> str:
     ]
     return (
         f"raters are not independent given the truth: in the {votes_name}, {len(pairs):,} of "
-        f"{dependence.n_tested:,} pairs agree more often than their confusion matrices and the other pairs explain: "
-        f"{join_first(pairs, most=_MAX_NAMED_PAIRS)}"
+        f"{dependence.n_tested:,} pairs agree "
+        "more often than their confusion matrices and the other pairs explain: "
+        f"{join_first(pairs, max_items=_MAX_NAMED_PAIRS)}"
     )

@@ -12,7 +12,7 @@ import numpy as np
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
 from reassess.core import KNOWN_ANSWERS, Classes, Hierarchy, Questions, Tasks, Votes
-from reassess.errors import importing
+from reassess.errors import require_package
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -103,7 +103,7 @@ def _examples() -> Iterator[ExampleImage]:
 
 
 def _draw_image(class_ids: Sequence[int], chance: Random) -> "Image.Image":
-    with importing("pillow", extra="annotate", purpose="the demo"):
+    with require_package("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
     paper = chance.choice(_PAPER)
     image = Image.new("RGB", (_SIDE, _SIDE), paper)

@@ -74,7 +74,7 @@ class LabelFindings(Printable):
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
             return real_scores(self._scored_votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
-            return Missing.because(error)
+            return Missing.from_error(error)
 
     @cached_property
     def relabelling(self) -> Relabelling | Missing:
@@ -95,7 +95,7 @@ class LabelFindings(Printable):
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
                 return Missing(f"scores were made by {method}, and raters are only resampled for labels by calibrated")
-            return Missing.because(error)
+            return Missing.from_error(error)
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
@@ -112,7 +112,7 @@ class LabelFindings(Printable):
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
-            return Missing.because(error)
+            return Missing.from_error(error)
         return replace(first, operating_point=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:

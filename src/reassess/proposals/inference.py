@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
-from reassess.errors import DataError, Fix, ReassessWarning, importing
+from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelOpener, ModelRun, check_disk_space, model_name
@@ -90,7 +90,7 @@ def predict(
     >>> run.n_images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    with importing("pillow", extra="onnx", purpose="reading images"):
+    with require_package("pillow", extra="onnx", purpose="reading images"):
         import PIL
     check_range(batch_size, 1, value_name="batch size")
     check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
@@ -172,7 +172,7 @@ def _report_finished_shards(
     """Remove damaged shards, and report how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
-        names = join_first([path.relative_to(unfinished.folder) for path in damaged], most=3)
+        names = join_first([path.relative_to(unfinished.folder) for path in damaged], max_items=3)
         report(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
     if done := sum(run.shards.n_shards - len(run.shards.missing_numbers()) for run in runs):
         count = count_noun(sum(run.shards.n_shards for run in runs), "shard")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions
 from reassess.core.image_names import image_keys, suggest_match
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
@@ -76,7 +76,7 @@ def join_model(
     benchmark: Benchmark,
 ) -> JoinedModel:
     """Find the image number and the first class of each row of a model's predictions."""
-    with at(name):
+    with add_error_place(name):
         outcomes = find_outcomes(
             predictions,
             original,
@@ -101,8 +101,8 @@ def _no_known_image_error(images: Sequence[str], numbering: ImageNumbers) -> Dat
     return DataError(
         "nothing-in-common",
         "no image of the model is known",
-        allowed=f"names such as {join_first(numbering.names, most=2)}" if numbering.names else None,
-        found=join_first(images, most=2) if images else "no image",
+        allowed=f"names such as {join_first(numbering.names, max_items=2)}" if numbering.names else None,
+        found=join_first(images, max_items=2) if images else "no image",
         fix=suggest_match(images, numbering.names, match=numbering.match) or "check the names, or remove the model",
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reassess.core import Classes
 from reassess.data import ImageSource
-from reassess.errors import DataError, OutputError, at
+from reassess.errors import DataError, OutputError, add_error_place
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
@@ -51,7 +51,7 @@ class ImagePredictions(Printable):
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
         return f"ImagePredictions({count_noun(self.n_images, 'image')} by {self.model} in {self.file.name}{unreadable})"
 
-    def _list(self) -> ListTable | None:
+    def _list_table(self) -> ListTable | None:
         return (
             ListTable(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
         )
@@ -103,7 +103,7 @@ class ModelOpener:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
-                "unused-option", "a loaded model takes no device", where=join_first(ready, most=3), found=device
+                "unused-option", "a loaded model takes no device", where=join_first(ready, max_items=3), found=device
             )
         self._with_device = models_with_option([model_name(model) for model in models], "device")
         self._device = device
@@ -140,7 +140,7 @@ class ModelRun:
         """Prepare the run of an opened model; its scores of the first image show its outputs."""
         first_scores = model.compute_scores([_decode_first_image(Decoder(images, model.transform))])
         n_outputs = first_scores.shape[1]
-        with at(model.name):
+        with add_error_place(model.name):
             outputs = OutputClasses.from_first_scores(first_scores, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError, Fix, importing
+from reassess.errors import DataError, Fix, require_package
 from reassess.formats.files import check_input, check_suffix, sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -29,7 +29,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
             fix="remove the checkpoint",
         )
     for package in ("onnxruntime", "onnx"):
-        with importing(package, extra="onnx", purpose="a model in an ONNX file"):
+        with require_package(package, extra="onnx", purpose="a model in an ONNX file"):
             import_module(package)
     import onnxruntime
 
@@ -71,7 +71,7 @@ def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Ca
             "ONNX file has several outputs",
             where=path,
             allowed="one output, the scores",
-            found=join_first([output.name for output in outputs], most=3),
+            found=join_first([output.name for output in outputs], max_items=3),
             fix="export the model with its scores only",
         )
     input_shape = inputs[0].shape

@@ -89,7 +89,7 @@ class OutputClasses:
             repr(shorten(name, _MAX_NAME_LENGTH)) + (f" ({question})" if question else "")
             for name, question in similar_names
         ]
-        return join_first([*named_examples, *self.unknown_names[_MAX_NAMES:]], most=_MAX_NAMES)
+        return join_first([*named_examples, *self.unknown_names[_MAX_NAMES:]], max_items=_MAX_NAMES)
 
     def _refuse_misspelt_names(self) -> None:
         """Raise `DataError` if the name of an output looks like a misspelt class."""
@@ -113,7 +113,7 @@ class OutputClasses:
         class_ids = np.setdiff1d(np.arange(self.classes.count or 0), self._ids_with_output).tolist()
         faults = [f"not a class: {self._format_unknown_names()}"] if self.unknown_names else []
         faults += [
-            f"without an output: {join_first([self.classes.label(k) for k in class_ids], most=_MAX_NAMES)}"
+            f"without an output: {join_first([self.classes.label(k) for k in class_ids], max_items=_MAX_NAMES)}"
         ] * bool(class_ids)
         if faults:
             raise DataError(

@@ -85,7 +85,7 @@ def _get_function(model: str, module: ModuleType, name: str) -> Callable[[Any], 
             "import-failed",
             "module does not have this function",
             where=model,
-            allowed=join_first(own_functions, most=5) if own_functions else None,
+            allowed=join_first(own_functions, max_items=5) if own_functions else None,
             fix=suggest_name(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__

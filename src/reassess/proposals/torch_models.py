@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.sources import is_offline
-from reassess.errors import DataError, Fix, SourceError, importing
+from reassess.errors import DataError, Fix, SourceError, require_package
 from reassess.formats.files import check_input, check_suffix
 from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -39,7 +39,8 @@ def build_with_checkpoint(build: Callable[[bool, int | None], Any], path: Path) 
         needed = set(model.state_dict())
         missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
         key_differences = (
-            f"missing: {join_first(missing, most=3) or 'none'}; unexpected: {join_first(unexpected, most=3) or 'none'}"
+            f"missing: {join_first(missing, max_items=3) or 'none'}; unexpected: "
+            f"{join_first(unexpected, max_items=3) or 'none'}"
         )
         raise DataError(
             "wrong-weights",
@@ -122,7 +123,7 @@ def _is_reachable(url: str) -> bool:
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """Open a timm model, with the preprocessing of its own configuration."""
-    with importing("timm", extra="timm", purpose="a model of timm"):
+    with require_package("timm", extra="timm", purpose="a model of timm"):
         import timm
     if not timm.is_model(name):
         raise _unknown_model_error(source, name, timm.list_models())
@@ -137,7 +138,7 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """Open a torchvision model with its newest weights and their preprocessing."""
-    with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
+    with require_package("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:

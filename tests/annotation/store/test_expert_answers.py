@@ -25,7 +25,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import Stage, people, questions
-from reassess.cli.tables.status_table import practice_in_words
+from reassess.cli.tables.status_table import describe_practice
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, answer_all, campaign_at, give, turn_of, why
@@ -239,7 +239,7 @@ def test_status_says_that_experts_skipped_all_practice_tasks(
     for _ in range(2):
         assert not progress_of(campaign, NOW).practice.is_skipped
         skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
-    (line,) = practice_in_words(progress_of(campaign, NOW).practice)
+    (line,) = describe_practice(progress_of(campaign, NOW).practice)
     if bar is None:
         assert line == "experts skipped all practice tasks, so raters begin without practice"
         assert not turn_of(campaign, 1).practice

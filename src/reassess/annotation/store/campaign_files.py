@@ -25,7 +25,7 @@ from reassess.annotation.store.database import (
     reading,
 )
 from reassess.annotation.store.schema import check_form, form_of, metadata, note_form
-from reassess.errors import DataError, OutputError, importing
+from reassess.errors import DataError, OutputError, require_package
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, write_to_temporary
 from reassess.text import count_noun
@@ -240,7 +240,7 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
     Return the form of the tables before and after. Without `backup`, no copy is made; `force` lets the copy replace a
     file, as in `backup_campaign`.
     """
-    with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
+    with require_package("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
         from alembic.config import Config
     with database_errors(address), only_process(address), opened(address) as engine:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store.log_file import LogFile, set_time_back
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
 
@@ -167,7 +167,7 @@ def open_engine(campaign: str | Path) -> Engine:
     """
     text = str(campaign)
     if is_server(text):
-        with importing("psycopg", extra="postgresql", purpose="campaigns on a server"):
+        with require_package("psycopg", extra="postgresql", purpose="campaigns on a server"):
             import psycopg  # noqa: F401
         try:
             url = make_url(text)

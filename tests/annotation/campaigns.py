@@ -23,7 +23,7 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
 )
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import connect_for_reading
 from reassess.core import Classes, Questions, Tasks, Votes
 from tests.helpers import WORDS
 
@@ -129,7 +129,7 @@ def waiting(campaign: Campaign, count: int) -> None:
     """Wait until this number of transactions waits for a lock."""
     is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     for _ in range(1000):
-        with reading(campaign.engine, once=True) as connection:
+        with connect_for_reading(campaign.engine, once=True) as connection:
             if connection.scalar(is_blocked) >= count:
                 return
         sleep(0.01)

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from reassess.annotation import Campaign, Rules, export_votes, progress_of
-from reassess.annotation.running_posterior import truth_of
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import split_golden
+from reassess.annotation import Campaign, Rules, export_votes, measure_progress
+from reassess.annotation.running_posterior import decide_truth
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_split_golden
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -53,7 +53,7 @@ class Stored:
 
     @classmethod
     def of(cls, campaign: Campaign) -> "Stored":
-        with reading(campaign.engine) as connection:
+        with connect_for_reading(campaign.engine) as connection:
             return cls(
                 campaign.rules,
                 connection.execute(select(settings)).one(),
@@ -187,7 +187,9 @@ def _places_are_those_of_turns(state: Stored) -> None:
 
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
-    assert all(row.truth == truth_of(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden)
+    assert all(
+        row.truth == decide_truth(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden
+    )
     truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
@@ -235,7 +237,7 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
 
 def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     """The progress for owners follows from the stored rows."""
-    progress, most = progress_of(campaign, now), state.rules.per_question
+    progress, most = measure_progress(campaign, now), state.rules.per_question
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
     on_open = sum(state.questions[row.question].ended is None for row in counted)
@@ -291,7 +293,7 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.counts) for row in split_golden(campaign)] == [one[1:] for one in expected]
+    assert [(row.truth, row.counts) for row in list_split_golden(campaign)] == [one[1:] for one in expected]
     assert count == len(expected)
 
 

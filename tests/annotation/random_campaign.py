@@ -17,24 +17,24 @@ from reassess.annotation import (
     Rules,
     Turn,
     add_person,
-    admit,
+    admit_rater,
     create_campaign,
+    create_sign_in_token,
     delete_person,
     exclude_rater,
     include_rater,
     last_turn,
-    make_link,
+    list_people,
     next_turn,
     open_campaign,
     pause,
-    people_of,
     resume,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import finish_counting
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.given_answers import finish_recounting
 from reassess.annotation.store.schema import Kind, Role, Stage, State, questions, tasks, turns
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
@@ -109,11 +109,11 @@ class Simulation:
             add_person(campaign, f"expert {number}", Role.EXPERT)
         for number in range(random.randint(2, 7)):
             add_person(campaign, f"rater {number}")
-        for person in people_of(campaign):
+        for person in list_people(campaign):
             if random.random() < 0.8:
-                make_link(campaign, person.id, 0.0)
+                create_sign_in_token(campaign, person.id, 0.0)
         of_role = {
-            role: [person.id for person in people_of(campaign) if person.role == role]
+            role: [person.id for person in list_people(campaign) if person.role == role]
             for role in (Role.RATER, Role.EXPERT)
         }
         return cls(address, random, campaign, of_role[Role.RATER], of_role[Role.EXPERT])
@@ -133,7 +133,7 @@ class Simulation:
         except KilledError:
             self.restart(0)
             self.excluded = {
-                person.id for person in people_of(self.campaign) if person.excluded
+                person.id for person in list_people(self.campaign) if person.excluded
             }  # they may be saved or not
 
     @contextmanager
@@ -160,7 +160,7 @@ class Simulation:
 
     def go_on(self, _: int) -> None:
         """Finish the work of a killed process."""
-        finish_counting(self.campaign)
+        finish_recounting(self.campaign)
 
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
@@ -182,7 +182,7 @@ class Simulation:
         """Let a person suggest a class."""
         if turns := self.turns_of.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater is excluded
-                suggest(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+                suggest_class(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
@@ -215,7 +215,7 @@ class Simulation:
         """Return questions of finished practice tasks, whose answers cannot be changed."""
         own = turns.c.person == person, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE
         query = select(questions.c.id).select_from(turns.join(tasks).join(questions)).where(*own)
-        with reading(self.campaign.engine) as connection:
+        with connect_for_reading(self.campaign.engine) as connection:
             return set(connection.scalars(query)) if person in self.raters else set()
 
     def reload(self, person: int) -> None:
@@ -251,9 +251,9 @@ class Simulation:
 
     def admit(self, _: int) -> None:
         """Admit raters who have failed or still practise."""
-        for person in people_of(self.campaign):
+        for person in list_people(self.campaign):
             if person.role == Role.RATER and person.stage in (Stage.FAILED, Stage.PRACTICE):
-                admit(self.campaign, person.id, self.now)
+                admit_rater(self.campaign, person.id, self.now)
 
     def delete(self, person: int) -> None:
         """Delete a rater, who can no longer sign in; their unsent answers are lost."""

@@ -20,27 +20,27 @@ from reassess.annotation import (
     Turn,
     add_people,
     add_person,
-    admit,
+    admit_rater,
     backup_campaign,
     create_campaign,
     end_expired_turns,
     exclude_rater,
     export_votes,
-    image_addresses,
+    image_names_by_address,
     include_rater,
     last_turn,
+    measure_progress,
     next_turn,
     open_campaign,
     pause,
-    progress_of,
     resume,
     save_answers,
     skip_task,
 )
 from reassess.annotation.store import campaigns as campaigns_module
 from reassess.annotation.store import given_answers as votes_module
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import last_entries
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.schema import images, tasks
 from reassess.core import StopRule, Votes
 from tests.annotation.campaigns import (
@@ -66,7 +66,7 @@ CLOSING = StopRule(0.1, 0.9)
 
 def addresses_of(campaign: Campaign, letter: str) -> set[str]:
     """Return the addresses of golden images (g) or of main images (m)."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         return set(connection.scalars(select(images.c.address).where(images.c.name.startswith(letter))))
 
 
@@ -140,8 +140,8 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     request: pytest.FixtureRequest,
 ) -> None:
     """A few questions are recounted per transaction; all numbers are correct meanwhile."""
-    monkeypatch.setattr(votes_module, "_MAX_COUNTED", 2)
-    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that one statement is not enough
+    monkeypatch.setattr(votes_module, "_MAX_QUESTIONS", 2)
+    monkeypatch.setattr(campaigns_module, "_MAX_STATEMENT_VALUES", 1)  # so that one statement is not enough
     campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)
@@ -152,7 +152,7 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     check(state, {})
     is_excluded = state.people[2].excluded
     assert is_excluded == ((transaction > 0) == (change is exclude_rater))
-    progress = progress_of(campaign, NOW)
+    progress = measure_progress(campaign, NOW)
     votes = {rater.id: rater.votes for rater in progress.raters}
     assert votes[3] == 6
     assert (votes[2] == 0) or not is_excluded
@@ -217,8 +217,8 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
         skip_task(campaign, 2, turn.task, LATER)
     assert statements.count("UPDATE turns") == 1
     give(campaign, 2, turn, YES)  # the answer was on its way
-    assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
-    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
+    assert [entry.what for entry in list_log_entries(campaign, 9)].count("skip") == 1
+    assert measure_progress(campaign, NOW).skipped == (("m0.png", 1),)
     assert (votes_of(campaign), export_votes(campaign).skipped) == ([], 2)
     assert last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
@@ -234,10 +234,10 @@ def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     exclude_rater(campaign, 2, NOW)
     assert last_turn(campaign, 2) is None
     skip_task(campaign, 2, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what == "skip"
+    assert list_log_entries(campaign, 1)[0].what == "skip"
     include_rater(campaign, 2, NOW)
     assert votes_of(campaign) == []
-    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
+    assert measure_progress(campaign, NOW).skipped == (("m0.png", 1),)
 
 
 def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(address: str | Path) -> None:
@@ -314,7 +314,7 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
             turns += [turn] if turn.image in golden else []
         assert [len(turn.rows) for turn in turns] == [3, 3, 3, 2, 2, 1]
         first.add(turns[0].image)
-    names = image_addresses(campaign)
+    names = image_names_by_address(campaign)
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
 
@@ -323,7 +323,7 @@ def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
     campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
     golden = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
-        admit(campaign, rater, NOW)
+        admit_rater(campaign, rater, NOW)
         turn = turn_of(campaign, rater)
         first[turn.image] += turn.image in golden
     first = +first
@@ -436,7 +436,7 @@ def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> N
         if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
             continue
         if turn.task not in begun:
-            with reading(campaign.engine) as connection:
+            with connect_for_reading(campaign.engine) as connection:
                 free = set(connection.scalars(select(tasks.c.id).where(tasks.c.free > 0)))
             assert not [task for task, had in begun.items() if task in free and person not in had]
         begun.setdefault(turn.task, set()).add(person)

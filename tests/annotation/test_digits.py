@@ -18,10 +18,10 @@ from reassess.annotation import (
     Turn,
     add_person,
     create_campaign,
-    image_addresses,
+    image_names_by_address,
+    measure_progress,
     next_turn,
     open_campaign,
-    progress_of,
     save_answers,
 )
 from reassess.core import Classes, Questions, Tasks, Votes
@@ -92,7 +92,7 @@ def rated(path: Path, seed: int) -> Rated:
         (questions.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
         for image, class_id, digit in zip(questions.image_ids, questions.class_ids, digits, strict=True)
     ]
-    address = image_addresses(campaign)
+    address = image_names_by_address(campaign)
     raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
     number_of = {person: number for number, person in enumerate(raters, 1)}
     working = list(raters)
@@ -177,7 +177,7 @@ def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
     covered = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
-        raters = {rater.name: rater for rater in progress_of(campaign, 1e9).raters}
+        raters = {rater.name: rater for rater in measure_progress(campaign, 1e9).raters}
         assert ("uninformative" in raters[_RANDOM].flags) or seed
         assert sum("uninformative" in one.flags for one in raters.values()) == 1 or seed
         for number, matrix in enumerate(_MATRICES, 1):

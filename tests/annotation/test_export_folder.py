@@ -16,11 +16,11 @@ from reassess.annotation import (
     export_campaign,
     export_votes,
     open_campaign,
-    suggest,
+    suggest_class,
 )
-from reassess.annotation.store.campaigns import changing
+from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import open_engine
-from reassess.annotation.store.owner_lists import LogEntry, last_entries
+from reassess.annotation.store.owner_lists import LogEntry, list_log_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
@@ -42,7 +42,7 @@ def campaign(path: Path) -> Campaign:
         original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
         settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
-    suggest(campaign, 2, turn_of(campaign, 2).task, 5, NOW)
+    suggest_class(campaign, 2, turn_of(campaign, 2).task, 5, NOW)
     vote_on_all(campaign, raters=1)
     return campaign
 
@@ -92,7 +92,7 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     assert [float(row[4]) for row in cells] == [question.valid for question in export_votes(campaign).questions]
     no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
-    with changing(campaign) as change:
+    with open_transaction(campaign) as change:
         change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
         change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
     export(campaign, tmp_path / "rated", force=True)
@@ -102,12 +102,12 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
 
 def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_path: Path) -> None:
     export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
-    assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
+    assert list_log_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
     with pytest.raises(OperationalError):  # an export by an owner must be logged
         export(campaign, tmp_path / "four", now=NOW, by=2)
-    assert last_entries(campaign, 1)[0].detail == {"names": True}
+    assert list_log_entries(campaign, 1)[0].detail == {"names": True}
 
 
 def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path,
     event.listen(campaign.engine, "connect", forbid_writing)
     campaign.engine.dispose()
     export_campaign(campaign, tmp_path / "rated")
-    assert [entry.what for entry in last_entries(campaign, 9)] == ["create"]
+    assert [entry.what for entry in list_log_entries(campaign, 9)] == ["create"]
     with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
         export_campaign(campaign, tmp_path / "given", by=1)
 

@@ -22,7 +22,7 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
 from reassess.core import StopRule
 from reassess.errors import DataError
@@ -51,7 +51,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
             acknowledged.setdefault((rater, answer.question), (0, answer.answer))
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
-                suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
+                suggest_class(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.annotation import Campaign, Simulation, export_votes, image_addresses, simulate, truth_of_campaign
+from reassess.annotation import (
+    Campaign,
+    Simulation,
+    export_votes,
+    image_names_by_address,
+    make_truth_function,
+    simulate,
+)
 from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of
@@ -65,17 +72,17 @@ def test_existing_votes_stay_and_are_not_evaluated(path: Path) -> None:
 
 def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     campaign = campaign_at(path, (6,) * 60)
-    names = tuple(image_addresses(campaign).values())
-    truth, again = truth_of_campaign(campaign, seed=3), truth_of_campaign(campaign, seed=3)
+    names = tuple(image_names_by_address(campaign).values())
+    truth, again = make_truth_function(campaign, seed=3), make_truth_function(campaign, seed=3)
     main = [name for name in names if name.startswith("m")]
     found = [truth(name, class_id) for name in main for class_id in range(6)]
     assert found == [again(name, class_id) for name in main for class_id in range(6)]
     assert 0.3 < np.mean(found) < 0.5  # as often as golden questions, 2 of 5
     labels = LabelSets(names, np.arange(len(names) + 1), np.full(len(names), 2), CLASSES)
-    by_labels = truth_of_campaign(campaign, labels)
+    by_labels = make_truth_function(campaign, labels)
     assert {(class_id, by_labels(name, class_id)) for name in names for class_id in (1, 2)} == {(1, False), (2, True)}
     few = LabelSets(names[:1], np.arange(2), np.array([2]), CLASSES)
-    assert code_of(truth_of_campaign, campaign, few) == "missing-labels"
+    assert code_of(make_truth_function, campaign, few) == "missing-labels"
 
 
 def test_campaigns_with_equal_seeds_get_equal_votes(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Literal
 from reassess.core import StopRule
 from reassess.core.checks import check_number, check_range
 
-MOST_VOTES = 1_000  # per question
-LARGEST_SEED = (1 << 63) - 1  # fits a column of a database
-TRIES = 8  # random positions where a golden task is searched first
-Ending = Literal["rule", "votes"]
+MAX_VOTES_PER_QUESTION = 1_000  # per question
+MAX_SEED = (1 << 63) - 1  # fits a column of a database
+N_GOLDEN_POSITIONS = 8  # random positions where a golden task is searched first
+CloseReason = Literal["rule", "votes"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Rules:
     seed: int = 0  # of the order of tasks and the positions of golden tasks, below 2^63
 
     def __post_init__(self) -> None:
-        check_number(self.per_question, 1, MOST_VOTES, is_whole=True, value_name="number of votes per question")
+        check_number(
+            self.per_question, 1, MAX_VOTES_PER_QUESTION, is_whole=True, value_name="number of votes per question"
+        )
         check_range(self.golden_share, 0, 0.9, value_name="share of golden tasks")
         check_range(self.lease, 1, value_name="lease in seconds")
-        check_number(self.seed, 0, LARGEST_SEED, is_whole=True, value_name="seed")
+        check_number(self.seed, 0, MAX_SEED, is_whole=True, value_name="seed")
 
-    def ending(self, votes: int, valid: float, *, is_measured: bool = True) -> Ending | None:
+    def ending(self, votes: int, valid: float, *, is_measured: bool = True) -> CloseReason | None:
         """Return why a question is closed, or None while it is open.
 
         `votes` is its number of votes, and `valid` the probability that its class is valid. A stop rule closes no
@@ -61,7 +63,7 @@ class Rules:
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
-        return [int(end * self._draw("place", rater, task, number)) for number in range(TRIES)]
+        return [int(end * self._draw("place", rater, task, number)) for number in range(N_GOLDEN_POSITIONS)]
 
     def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
         """Choose one of the remaining golden tasks by their numbers of questions, `sizes`; return its index.

@@ -35,7 +35,7 @@ CLASSES = Classes(  # images show the first five, and tasks ask about them; rate
         "two bars that cross",
     ),
 )
-_DRAWN_CLASSES = 5
+_N_DRAWN_CLASSES = 5
 _HIERARCHY = Hierarchy(
     {
         class_id: ("shape", family, CLASSES.names[class_id])
@@ -43,16 +43,16 @@ _HIERARCHY = Hierarchy(
         for class_id in members
     }
 )
-_SIDE = 480  # pixels
-_PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
-_INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
-_GOLDEN, _PRACTICE = 8, 2  # golden images, and how many of them are for practice
+_IMAGE_SIDE = 480  # pixels
+_PAPER_COLORS = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
+_INK_COLORS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
+_N_GOLDEN_IMAGES, _N_PRACTICE_TASKS = 8, 2  # golden images, and how many of them are for practice
 
 
 def draw_images(folder: Path, count: int) -> list[set[int]]:
     """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
     chance = Random(0)
-    shapes = [set(chance.sample(range(_DRAWN_CLASSES), chance.randint(1, 3))) for _ in range(count)]
+    shapes = [set(chance.sample(range(_N_DRAWN_CLASSES), chance.randint(1, 3))) for _ in range(count)]
     for number, class_ids in enumerate(shapes):
         _draw_image(sorted(class_ids), chance).save(folder / f"{number:03}.png")
     return shapes
@@ -63,7 +63,7 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
 
     Each image has one task with all five drawn classes. The first images are golden.
     """
-    golden = _tasks(range(_GOLDEN))
+    golden = _make_tasks(range(_N_GOLDEN_IMAGES))
     questions = golden.questions
     numbers = [int(questions.images[image].partition(".")[0]) for image in questions.image_ids]
     valid = [class_id in shapes[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
@@ -76,27 +76,27 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
         KNOWN_ANSWERS,
     )
     return CampaignPlan(
-        tasks=_tasks(range(_GOLDEN, len(shapes))),
+        tasks=_make_tasks(range(_N_GOLDEN_IMAGES, len(shapes))),
         name="Which shapes are there?",
         rules=Rules(per_question=3, golden_share=0.2),
         golden_tasks=golden,
         experts=experts,
-        practice=_PRACTICE,
-        examples=list(_examples()),
+        practice=_N_PRACTICE_TASKS,
+        examples=list(_draw_examples()),
         hierarchy=_HIERARCHY,
     )
 
 
-def _tasks(images: Sequence[int]) -> Tasks:
-    size = _DRAWN_CLASSES
+def _make_tasks(images: Sequence[int]) -> Tasks:
+    size = _N_DRAWN_CLASSES
     names = [f"{number:03}.png" for number in images for _ in range(size)]
     questions = Questions.from_columns(names, np.tile(np.arange(size), len(images)), CLASSES)
     reasons = ["all of the image"] * len(images)
     return Tasks(questions, np.arange(0, size * len(images) + 1, size), np.arange(len(images)), reasons)
 
 
-def _examples() -> Iterator[ExampleImage]:
-    for class_id in range(_DRAWN_CLASSES):
+def _draw_examples() -> Iterator[ExampleImage]:
+    for class_id in range(_N_DRAWN_CLASSES):
         file = BytesIO()
         _draw_image([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
         yield ExampleImage(class_id, file.getvalue(), "image/png")
@@ -105,19 +105,21 @@ def _examples() -> Iterator[ExampleImage]:
 def _draw_image(class_ids: Sequence[int], chance: Random) -> "Image.Image":
     with importing("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
-    paper = chance.choice(_PAPER)
-    image = Image.new("RGB", (_SIDE, _SIDE), paper)
+    paper = chance.choice(_PAPER_COLORS)
+    image = Image.new("RGB", (_IMAGE_SIDE, _IMAGE_SIDE), paper)
     pen = ImageDraw.Draw(image)
     places = chance.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
     for class_id, (x, y) in zip(class_ids, places, strict=True):
-        _draw_shape(pen, class_id, x * _SIDE, y * _SIDE, chance.uniform(0.1, 0.18) * _SIDE, paper, chance)
+        _draw_shape(
+            pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, chance.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, chance
+        )
     return image
 
 
 def _draw_shape(
     pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper: str, chance: Random
 ) -> None:
-    ink, turn = chance.choice(_INKS), chance.uniform(0, pi)
+    ink, turn = chance.choice(_INK_COLORS), chance.uniform(0, pi)
 
     def corners(count: int, *radii: float) -> list[tuple[float, float]]:
         angles = [turn + 2 * pi * corner / count for corner in range(count)]

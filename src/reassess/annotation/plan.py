@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.aggregation import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
-from reassess.annotation.practice_round import PracticeRound, draw_practice
-from reassess.annotation.running_posterior import probability_by_label, truth_of
+from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
+from reassess.annotation.running_posterior import decide_truth, estimate_priors_by_label
 from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_one_label_each
@@ -58,7 +58,7 @@ class CampaignPlan:
         if self.at_least is not None:
             check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
-            _check_sizes(tasks)
+            _check_task_sizes(tasks)
         check_text([self.name], value_name="the name of the campaign")
         if self.name:
             check_name(self.name)
@@ -83,7 +83,7 @@ class CampaignPlan:
                 "golden tasks and tasks have different class lists",
                 fix="use one class list for both",
             )
-        elif (common := _common(golden, self.tasks)).size:
+        elif (common := _find_common_questions(golden, self.tasks)).size:
             raise DataError(
                 "duplicate-question",
                 "question is both golden and in the tasks",
@@ -91,7 +91,7 @@ class CampaignPlan:
                 found=f"{common.size:,} of {count_noun(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.practice > (limit := len(golden) - (kept := int(_tasks_of_images(golden).max(initial=0)))):
+        elif self.practice > (limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))):
             golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
             golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
@@ -143,7 +143,7 @@ class CampaignPlan:
             check_range(
                 self.at_least, 1, max(map(len, self._answers_by_question), default=0), value_name="number of experts"
             )
-        return tuple(truth_of(answers, self.at_least) for answers in self._answers_by_question)
+        return tuple(decide_truth(answers, self.at_least) for answers in self._answers_by_question)
 
     @cached_property
     def golden_split(self) -> int:
@@ -194,7 +194,7 @@ class CampaignPlan:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
         both = self.bar is not None
-        return draw_practice(golden, self.truth, is_asked, self.practice, seed=self.rules.seed, both_truths=both)
+        return draw_practice_tasks(golden, self.truth, is_asked, self.practice, seed=self.rules.seed, both_truths=both)
 
     @property
     def practice_round(self) -> PracticeRound:
@@ -223,12 +223,12 @@ class CampaignPlan:
         """Estimate the probability of valid before any vote, from the original label; None without a label."""
         if not self.original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(questions)
-        golden_labels = _label_answers(self.golden_tasks.questions, self.original)
-        valid = probability_by_label(zip(self._measuring_truths, golden_labels, strict=True))
-        return [None if label is None else valid[label] for label in _label_answers(questions, self.original)]
+        golden_labels = _match_original_labels(self.golden_tasks.questions, self.original)
+        valid = estimate_priors_by_label(zip(self._measuring_truths, golden_labels, strict=True))
+        return [None if label is None else valid[label] for label in _match_original_labels(questions, self.original)]
 
 
-def _check_sizes(tasks: Tasks) -> None:
+def _check_task_sizes(tasks: Tasks) -> None:
     if (large := np.flatnonzero(tasks.sizes > _MAX_CLASSES)).size:
         raise DataError(
             "too-many",
@@ -240,12 +240,12 @@ def _check_sizes(tasks: Tasks) -> None:
         )
 
 
-def _tasks_of_images(golden: Tasks) -> npt.NDArray[np.int64]:
+def _count_tasks_by_image(golden: Tasks) -> npt.NDArray[np.int64]:
     """Count the tasks of each image."""
     return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
 
 
-def _label_answers(questions: Questions, original: LabelSets) -> list[int | None]:
+def _match_original_labels(questions: Questions, original: LabelSets) -> list[int | None]:
     """Return 1 for each question whose class is the original label, 0 for others, None without a label."""
     votes = original_votes(questions, original)
     labels: list[int | None] = [None] * len(questions)
@@ -254,7 +254,7 @@ def _label_answers(questions: Questions, original: LabelSets) -> list[int | None
     return labels
 
 
-def _common(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
+def _find_common_questions(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
     """Find golden questions that are also in other tasks."""
     questions = tasks.questions
     rows = questions.rows_of(golden.questions.images)[golden.questions.image_ids]

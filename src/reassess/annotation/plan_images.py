@@ -14,11 +14,11 @@ from reassess.errors import DataError, Fix
 from reassess.text import count_noun, join_first
 
 _MAX_EXAMPLES = 3  # per class
-_SIDE = 320  # pixels, at most
-_SUFFIXES = (".jpg", ".jpeg", ".png")
+_MAX_SIDE = 320  # pixels, at most
+_EXAMPLE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def read_examples(
+def read_example_images(
     folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
 ) -> list[ExampleImage]:
     """Read example images from a folder with one folder per class.
@@ -30,18 +30,18 @@ def read_examples(
     files = CampaignImages(open_images(folder))
     rated = set(image_keys(list(images))), set(hashes.values())
     return [
-        _example(files, name, class_id, rated)
-        for class_id, names in _names_by_class(files.source, classes).items()
+        _read_example(files, name, class_id, rated)
+        for class_id, names in _group_names_by_class(files.source, classes).items()
         for name in names[:_MAX_EXAMPLES]
     ]
 
 
-def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
+def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
     """Group file names by the class of their folder."""
     names: dict[int, list[str]] = {}
     for name in source.names:
         folder, _, file = name.rpartition("/")
-        if not file.lower().endswith(_SUFFIXES):
+        if not file.lower().endswith(_EXAMPLE_SUFFIXES):
             continue
         class_id = classes.id_of(folder, where=f"{source.place}/{folder}")
         if class_id < 0:
@@ -57,7 +57,7 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
     return names
 
 
-def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[str], set[str]]) -> ExampleImage:
+def _read_example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[str], set[str]]) -> ExampleImage:
     place, content = files.source.place, files.read(name)
     names, hashes = rated
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
@@ -68,10 +68,10 @@ def _example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[s
             found=name,
             fix="use an image without questions",
         )
-    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_SIDE))
+    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_MAX_SIDE))
 
 
-def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
     """Find images in a folder or archive and return their names there; `DataError` if one is missing."""
     rows = match_images(names, images.names, match=match, where="the tasks", known_place=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]

@@ -17,9 +17,9 @@ from reassess.core import VALIDITY, Tasks
 from reassess.numeric import BLIND_ANSWERS, chance_to_reach
 from reassess.text import count_noun
 
-_OFTEN = 0.05  # probability to pass without looking
-_MOST_TIMES = 12
-_OF_ONE_ANSWER = 0.5  # balanced accuracy of people who always give the same answer
+_MAX_BLIND_PROBABILITY = 0.05  # probability to pass without looking
+_MAX_FACTOR = 12
+_ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the same answer
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class PracticeRound:
     def easiest(self) -> tuple[str, float] | None:
         """The way to answer without looking that passes most often; None if it passes in at most 5 % of the rounds."""
         name, chance = max((self.blind_chances or {}).items(), key=itemgetter(1), default=("", 0.0))
-        return (name, chance) if chance > _OFTEN else None
+        return (name, chance) if chance > _MAX_BLIND_PROBABILITY else None
 
     @property
     def enough_tasks(self) -> int | None:
@@ -78,10 +78,10 @@ class PracticeRound:
             names = ("tasks", "n_invalid", "n_valid")
             return replace(self, **{name: times * getattr(self, name) for name in names}).easiest is None
 
-        if self.bar is not None and self.bar <= _OF_ONE_ANSWER:
+        if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
             return None
-        times = bisect_left(range(_MOST_TIMES), True, lo=2, key=is_enough)
-        return times * self.tasks if times < _MOST_TIMES or is_enough(times) else None
+        times = bisect_left(range(_MAX_FACTOR), True, lo=2, key=is_enough)
+        return times * self.tasks if times < _MAX_FACTOR or is_enough(times) else None
 
     @property
     def questions_for(self) -> int:
@@ -93,7 +93,7 @@ class PracticeRound:
         return {**vars(self), "waits_for": self.waits_for, "blind_chances": self.blind_chances}
 
 
-def draw_practice(
+def draw_practice_tasks(
     golden: Tasks,
     truth: Sequence[int | None],
     is_asked: npt.NDArray[np.bool_],

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-_SIDE = 2048  # pixels, at most
-_QUALITY = 95
-_ORIENTATION = 0x0112  # tag in EXIF data
+_MAX_SIDE = 2048  # pixels, at most
+_JPEG_QUALITY = 95
+_ORIENTATION_TAG = 0x0112  # tag in EXIF data
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
 
 
@@ -44,7 +44,7 @@ class CampaignImages:
     def _rows(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def load(self, name: str, digest: str | None = None, *, side: int = _SIDE) -> tuple[bytes, str, str]:
+    def load(self, name: str, digest: str | None = None, *, side: int = _MAX_SIDE) -> tuple[bytes, str, str]:
         """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
 
         It is scaled down to `side` pixels. `DataError` if `digest` is not the SHA-256 of the file.
@@ -68,7 +68,7 @@ class CampaignImages:
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
         content = self.read(name)
-        with _open(content, name) as picture:
+        with _open_image(content, name) as picture:
             check_pixel_values(picture)
             picture.verify()
         return sha256(content).hexdigest()
@@ -109,14 +109,14 @@ class CampaignImages:
                 )
 
 
-def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
+def strip_metadata(content: bytes, name: str, *, side: int = _MAX_SIDE) -> tuple[bytes, str]:
     """Remove the metadata of an image; return it and its media type."""
-    with _open(content, name) as picture:
-        return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
+    with _open_image(content, name) as picture:
+        return (_encode_jpeg if picture.format in ("JPEG", "MPO") else _encode_png)(picture, side)
 
 
 @contextmanager
-def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
+def _open_image(content: bytes, name: str) -> "Iterator[Image.Image]":
     """Open an image; any error in the block becomes a `DataError`."""
     try:
         with at(name), open_image(BytesIO(content)) as picture:
@@ -130,9 +130,9 @@ def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
         ) from error
 
 
-def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+def _encode_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     picture.draft(None, (side, side))
-    result = _prepare(picture, side)
+    result = _prepare_image(picture, side)
     # An unchanged JPEG keeps its quantization tables, so almost nothing is lost.
     is_same = result is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
     result.info = {}
@@ -140,12 +140,12 @@ def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     if is_same:
         result.save(file, "JPEG", quality="keep")
     else:
-        to_rgb(result).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        to_rgb(result).save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return file.getvalue(), "image/jpeg"
 
 
-def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    result = _prepare(picture, side)
+def _encode_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+    result = _prepare_image(picture, side)
     if result.mode not in _PNG_MODES:
         result = to_rgb(result)
     transparency = result.info.get("transparency")
@@ -155,17 +155,17 @@ def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     return file.getvalue(), "image/png"
 
 
-def _prepare(picture: "Image.Image", side: int) -> "Image.Image":
+def _prepare_image(picture: "Image.Image", side: int) -> "Image.Image":
     """Apply the EXIF rotation, convert to sRGB and scale down; return the same object if unchanged."""
     from PIL import Image, ImageOps
 
     picture.load()
     try:
-        is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        is_turned = picture.getexif().get(_ORIENTATION_TAG, 1) != 1
         result = ImageOps.exif_transpose(picture) if is_turned else picture
     except Exception:  # damaged EXIF data; the image can still be shown
         result = picture
-    result = _in_srgb(result)
+    result = _convert_to_srgb(result)
     if max(result.size) > side:
         if result.mode not in ("L", "RGB", "RGBA"):
             result = to_rgb(result)
@@ -173,7 +173,7 @@ def _prepare(picture: "Image.Image", side: int) -> "Image.Image":
     return result
 
 
-def _in_srgb(picture: "Image.Image") -> "Image.Image":
+def _convert_to_srgb(picture: "Image.Image") -> "Image.Image":
     """Convert an image to sRGB, if it has another colour profile."""
     from PIL import ImageCms
 

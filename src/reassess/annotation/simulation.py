@@ -13,21 +13,21 @@ from sqlalchemy import event, update
 
 from reassess.aggregation import aggregate
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.export import Exported, export_votes
+from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.export import CampaignExport, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import add_people, consent
-from reassess.annotation.store.progress import Progress, progress_of
+from reassess.annotation.store.people import add_people, save_consent
+from reassess.annotation.store.progress import Progress, measure_progress
 from reassess.annotation.store.schema import Role
-from reassess.annotation.store.shown_items import golden_truths, image_addresses
+from reassess.annotation.store.shown_items import image_names_by_address, read_golden_truths
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
-Matrix = Sequence[Sequence[float]]  # probabilities of no, maybe and yes, for invalid and for valid classes
-Truth = Callable[[str, int], bool]  # returns whether a class is valid, by image name and class id
-_CORRECT = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
-_RETRY = 30.0  # seconds until a page asks for a task again
+ConfusionMatrix = Sequence[Sequence[float]]  # probabilities of no, maybe and yes, for invalid and for valid classes
+TruthFunction = Callable[[str, int], bool]  # returns whether a class is valid, by image name and class id
+_PERFECT_MATRIX = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+_RETRY_SECONDS = 30.0  # seconds until a page asks for a task again
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ class Simulation:
 
 def simulate(
     campaign: Campaign,
-    matrices: Sequence[Matrix],
-    truth: Truth,
+    matrices: Sequence[ConfusionMatrix],
+    truth: TruthFunction,
     *,
     now: float,
     seconds: float,
@@ -96,18 +96,20 @@ def simulate(
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
     people = add_people(campaign, names, now=now, simulated=True)
     name = f"{campaign.name}, simulated"  # exports have this name too
-    with changing(campaign) as change:
-        change.connection.execute(
+    with open_transaction(campaign) as transaction:
+        transaction.connection.execute(
             update(schema.campaign).values(name=name, settings={**campaign.settings, "name": name})
         )
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [
-        _Rater(campaign, number, person, matrix, truth, seed, seconds)
+        _SimulatedRater(campaign, number, person, matrix, truth, seed, seconds)
         for number, (person, matrix) in enumerate(zip(people, matrices, strict=True))
     ]
     for person in people:
-        consent(campaign, person, now)
-    expert_answers = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).golden_unknown else 0
+        save_consent(campaign, person, now)
+    expert_answers = (
+        _answer_golden_questions(campaign, truth, now) if measure_progress(campaign, now).golden_unknown else 0
+    )
     queue = [(now, rater.number) for rater in raters]  # when each rater continues
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(queue):
@@ -122,20 +124,20 @@ def simulate(
                 blocked.add(number)
         progress(new_answers)
     end = max(now, *(rater.last for rater in raters))
-    return _result(campaign, raters, before, truth, start=now, end=end, expert_answers=expert_answers)
+    return _make_result(campaign, raters, before, truth, start=now, end=end, expert_answers=expert_answers)
 
 
-def _answer_for_experts(campaign: Campaign, truth: Truth, now: float) -> int:
+def _answer_golden_questions(campaign: Campaign, truth: TruthFunction, now: float) -> int:
     """Let a simulated expert answer golden questions correctly; return the number of answers."""
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, simulated=True)
-    consent(campaign, person, now)
-    expert = _Rater(campaign, 0, person, _CORRECT, truth, 0, 0.0)
+    save_consent(campaign, person, now)
+    expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, truth, 0, 0.0)
     while expert.work(now) is not None:
         pass
     return expert.answers
 
 
-class _Rater:
+class _SimulatedRater:
     """A simulated rater."""
 
     def __init__(
@@ -143,14 +145,14 @@ class _Rater:
         campaign: Campaign,
         number: int,
         person: int,
-        matrix: Matrix,
-        truth: Truth,
+        matrix: ConfusionMatrix,
+        truth: TruthFunction,
         seed: int,
         seconds: float,
     ) -> None:
         self.campaign, self.number, self.person, self.matrix = campaign, number, person, matrix
         self.truth, self.seed, self.seconds = truth, seed, seconds
-        self.image_names = image_addresses(campaign)
+        self.image_names = image_names_by_address(campaign)
         self.chance = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # the turn on the screen
         self.held: Turn | None = None  # the next turn, which a page fetches in advance
@@ -164,7 +166,7 @@ class _Rater:
             self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.turn_answers), now
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
         if not isinstance(turn, Turn):
-            return now + _RETRY if turn in ("experts", "waiting", "paused") else None
+            return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None
@@ -183,26 +185,26 @@ class _Rater:
         return chance.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
 
 
-def _result(
+def _make_result(
     campaign: Campaign,
-    raters: Sequence[_Rater],
+    raters: Sequence[_SimulatedRater],
     before: Votes,
-    truth: Truth,
+    truth: TruthFunction,
     *,
     start: float,
     end: float,
     expert_answers: int,
 ) -> Simulation:
     people = {rater.person for rater in raters}
-    progress, exported = progress_of(campaign, end), export_votes(campaign)
+    progress, exported = measure_progress(campaign, end), export_votes(campaign)
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
         is_measured = any(rater.confusion.any() for rater in progress.raters)
-        scores = _scores(campaign, exported, is_measured=is_measured)
+        scores = _compute_scores(campaign, exported, is_measured=is_measured)
         # People answered by another truth, and experts alone decide other questions.
         is_new = (before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
-        label, valid = (scores.values >= threshold)[is_new], _truths(scores, truth)[is_new]
+        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, truth)[is_new]
     return Simulation(
         raters=len(raters),
         failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.raters),
@@ -221,7 +223,7 @@ def _result(
     )
 
 
-def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
+def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured: bool) -> Scores:
     """Compute scores with the default method, with golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
         return aggregate(exported.votes, "em").scores
@@ -234,14 +236,14 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
     ).scores
 
 
-def _truths(scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
+def _evaluate_truths(scores: Scores, truth: TruthFunction) -> npt.NDArray[np.bool_]:
     """Return whether each class with a score is valid."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
     return np.array([truth(questions.images[image], class_id) for image, class_id in columns], bool)
 
 
-def check_matrix(matrix: Matrix) -> None:
+def check_confusion_matrix(matrix: ConfusionMatrix) -> None:
     """Raise `DataError` unless a matrix has two rows of three probabilities that add up to 1."""
     sizes = [len(row) for row in matrix]
     if sizes != [len(KNOWN_ANSWERS)] * len(VALIDITY) or not all(
@@ -255,19 +257,19 @@ def check_matrix(matrix: Matrix) -> None:
         )
 
 
-def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> Truth:
+def make_truth_function(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> TruthFunction:
     """Return the truth of a simulation: by labels, or by golden questions.
 
     Without labels, other questions are valid at random, as often as golden questions.
     """
-    golden = golden_truths(campaign)
+    golden = read_golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
     if labels is None:
         return lambda image, class_id: golden.get(
             (image, class_id), Random(f"{seed} {image} {class_id}").random() < share
         )
     valid = {}
-    names = tuple(image_addresses(campaign).values())
+    names = tuple(image_names_by_address(campaign).values())
     for name, row in zip(names, labels.find(names).tolist(), strict=True):
         if row < 0:
             raise DataError(

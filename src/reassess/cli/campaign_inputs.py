@@ -248,7 +248,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
         if place is None:
             error.fix = "move them back, or give their new place: --images FOLDER"
         raise
-    annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
+    annotation.find_stored_names(source, tuple(annotation.image_names_by_address(campaign).values()))
     return source
 
 
@@ -260,7 +260,7 @@ USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 def needs_expert(campaign: "Campaign") -> bool:
     """Return whether no expert of a campaign has a link."""
-    return not any(person.role == "expert" and person.linked for person in annotation.people_of(campaign))
+    return not any(person.role == "expert" and person.linked for person in annotation.list_people(campaign))
 
 
 def _parse_address(text: str) -> str:
@@ -284,7 +284,7 @@ def serve_command_of(campaign: str | Path, address: str) -> str:
     'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
     parts = urlsplit(address)
-    serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
+    serve = ["reassess", "annotate", "serve", annotation.hide_password(campaign)]
     if parts.scheme != "http" or parts.hostname not in _LOCAL or parts.path:
         return shlex.join([*serve, "--address", f"127.0.0.1:{_PORT}{parts.path or '/'}"])
     port = parts.port or 80

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from reassess.annotation import ExampleImage, exclude_rater, make_link, pause, resume
-from reassess.annotation.store.database import reading
+from reassess.annotation import ExampleImage, create_sign_in_token, exclude_rater, pause, resume
+from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core import Classes
 from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize, wait_until
@@ -136,7 +136,7 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
     panel(view, "finished")
     look(view, "finished")
     assert Counter(campaign.kept()) == {0: 1 + count - 1, 2: 1 + 1 + second}
-    with reading(campaign.site.campaign.engine) as connection:
+    with connect_for_reading(campaign.site.campaign.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(suggestions)) == 1
         assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
@@ -305,7 +305,7 @@ def test_answers_after_session_wait_for_same_person(work: Callable[..., Work]) -
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
-    campaign.site.tokens["ann"] = make_link(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    campaign.site.tokens["ann"] = create_sign_in_token(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
     view.keyboard.press("y")
     panel(view, "signed-out")
     check_page(view)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from reassess import read_votes
-from reassess.annotation import Rules, admit, find_person, make_link, pause, resume
+from reassess.annotation import Rules, admit_rater, create_sign_in_token, find_person, pause, resume
 from reassess.core import StopRule
 from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize, wait_until
 from tests.annotation.app.sites import HOSTILE
@@ -168,7 +168,7 @@ def test_link_stays_visible_after_session_ends(work: Callable[..., Work]) -> Non
 
     def answer_and_end(route: Any) -> None:
         answer = route.fetch()
-        make_link(begun.site.campaign, begun.site.ids["kim"], 1e9)
+        create_sign_in_token(begun.site.campaign, begun.site.ids["kim"], 1e9)
         route.fulfill(response=answer)
 
     view.route("**/owner/invite", answer_and_end)
@@ -263,7 +263,7 @@ def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_p
     rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
     for name in ("ann", "ben"):
-        admit(begun.site.campaign, begun.site.ids[name], 1e9)
+        admit_rater(begun.site.campaign, begun.site.ids[name], 1e9)
         answer_all(begun, name, no=0)
     answer_all(begun, "eva")
     view = begun.sign_in("kim", page="owner")

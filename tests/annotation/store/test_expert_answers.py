@@ -11,18 +11,18 @@ from reassess.annotation import (
     Campaign,
     GivenAnswer,
     add_person,
-    admit,
+    admit_rater,
     end_expired_turns,
     exclude_rater,
     export_votes,
     last_turn,
-    progress_of,
+    measure_progress,
     save_answers,
     skip_task,
 )
-from reassess.annotation.store.campaigns import changing
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import last_entries
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import Stage, people, questions
 from reassess.cli.tables.status_table import practice_in_words
@@ -48,7 +48,7 @@ def make_campaign(address: str | Path) -> Callable[..., Campaign]:
 
 def practised(campaign: Campaign) -> PracticeResult | None:
     """Return the practice result of ann."""
-    (result,) = [rater.practice for rater in progress_of(campaign, NOW).raters if rater.name == "ann"]
+    (result,) = [rater.practice for rater in measure_progress(campaign, NOW).raters if rater.name == "ann"]
     return result
 
 
@@ -86,7 +86,7 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     else:
         assert why(campaign, 2) == "failed"
         assert practised(campaign).passed is False
-        admit(campaign, 2, NOW)
+        admit_rater(campaign, 2, NOW)
         assert practised(campaign).passed is None
     answer_all(campaign, 2, YES)
     assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
@@ -122,7 +122,7 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 
     def ended_after(name: str, role: str = "rater") -> str | None:
         answer_all(campaign, add_person(campaign, name, role), YES)
-        with reading(campaign.engine) as connection:
+        with connect_for_reading(campaign.engine) as connection:
             return connection.scalar(select(questions.c.ended).where(~questions.c.golden))
 
     assert [ended_after(f"rater {number}") for number in range(3)] == [None] * 3
@@ -160,7 +160,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callabl
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
     skip_task(campaign, 2, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what != "skip"
+    assert list_log_entries(campaign, 1)[0].what != "skip"
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
@@ -183,7 +183,7 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
 ) -> None:
     campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
-    assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
+    assert "experts have not answered 2 of 2 practice tasks" in str(measure_progress(campaign, NOW).practice.waits_for)
     expert = add_person(campaign, "kim", "expert")
     seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
@@ -203,13 +203,13 @@ def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: 
     campaign = make_campaign(2, 2, practice=1, bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
     assert practised(campaign).passed is True
-    with changing(campaign) as change:
+    with open_transaction(campaign) as change:
         change.connection.execute(update(people).where(people.c.id == 2).values(stage=Stage.FAILED))
     assert practised(campaign).passed is False
 
 
 def why_waiting(campaign: Campaign) -> str | None:
-    return progress_of(campaign, NOW).practice.waits_for
+    return measure_progress(campaign, NOW).practice.waits_for
 
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
@@ -222,7 +222,7 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
     )
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")
-    admit(campaign, bob, NOW)
+    admit_rater(campaign, bob, NOW)
     assert not turn_of(campaign, bob).practice
     for turn in turns:
         give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
@@ -237,9 +237,9 @@ def test_status_says_that_experts_skipped_all_practice_tasks(
     campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
-        assert not progress_of(campaign, NOW).practice.is_skipped
+        assert not measure_progress(campaign, NOW).practice.is_skipped
         skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
-    (line,) = practice_in_words(progress_of(campaign, NOW).practice)
+    (line,) = practice_in_words(measure_progress(campaign, NOW).practice)
     if bar is None:
         assert line == "experts skipped all practice tasks, so raters begin without practice"
         assert not turn_of(campaign, 1).practice

@@ -14,7 +14,7 @@ from reassess.annotation import (
     next_turn,
     save_answers,
     skip_task,
-    suggest,
+    suggest_class,
 )
 from reassess.core import Classes, LabelSets, Votes
 from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, raters_of, turn_of
@@ -61,7 +61,7 @@ def test_suggestions_count_people(address: str | Path) -> None:
     for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
         turn = turn_of(campaign, rater)
         for class_id in class_ids:
-            suggest(campaign, rater, turn.task, class_id, NOW)
+            suggest_class(campaign, rater, turn.task, class_id, NOW)
     exclude_rater(campaign, 4, NOW)
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
 
@@ -71,7 +71,7 @@ def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     *raters, suggesting = raters_of(5)
     later = NOW + 100  # after the leases
     task = turn_of(campaign, suggesting).task
-    suggest(campaign, suggesting, task, 5, NOW)
+    suggest_class(campaign, suggesting, task, 5, NOW)
     skip_task(campaign, suggesting, task, NOW)
     give(campaign, raters[0], turn_of(campaign, raters[0]), YES)
     skip_task(campaign, raters[0], task, NOW)

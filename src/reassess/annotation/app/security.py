@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_POLICY = (
+_CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "content-security-policy": _POLICY,
+_SECURITY_HEADERS = {
+    "content-security-policy": _CONTENT_POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -26,7 +26,7 @@ _HEADERS = {
 }
 
 
-class SecureHeaders:
+class SecurityHeaders:
     """Middleware with headers: pages load nothing from other sites, and other sites cannot embed them.
 
     Browsers cache scripts and styles, but check each time for changes. They cache other responses only if a route
@@ -42,14 +42,14 @@ class SecureHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(_SECURITY_HEADERS)
                 headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def csrf_of(secret: str) -> str:
+def compute_csrf_token(secret: str) -> str:
     """Compute the CSRF token of a session; it does not reveal the secret."""
     return sha256(f"csrf{secret}".encode()).hexdigest()
 
@@ -57,7 +57,7 @@ def csrf_of(secret: str) -> str:
 def check_csrf(request: Request, secret: str) -> None:
     """Refuse a request with status 403 unless a page of this session sent it."""
     token = request.headers.get("X-CSRF-Token", "")
-    if not compare_digest(token.encode(), csrf_of(secret).encode()):
+    if not compare_digest(token.encode(), compute_csrf_token(secret).encode()):
         raise HTTPException(403, "the page belongs to another session: reload it")
 
 
@@ -80,7 +80,7 @@ class SignInLimit:
         """
         while self._wrong and not 0 <= now - self._wrong[0][0] < self.seconds:
             self._wrong.popleft()
-        origin = _origin(address)
+        origin = _network_of_address(address)
         all_times = [at for at, _ in self._wrong]
         own_times = [at for at, try_origin in self._wrong if try_origin == origin]
         for times, limit in ((own_times, self.per_address), (all_times, self.in_total)):
@@ -91,11 +91,11 @@ class SignInLimit:
 
     def take_back(self, address: str, now: float) -> None:
         """Remove a counted try whose token was correct."""
-        if (counted := (now, _origin(address))) in self._wrong:
+        if (counted := (now, _network_of_address(address))) in self._wrong:
             self._wrong.remove(counted)
 
 
-def _origin(address: str) -> str:
+def _network_of_address(address: str) -> str:
     """Return the network of an IPv6 address, where one owner has many addresses; or an IPv4 address."""
     try:
         ip = ip_address(address)

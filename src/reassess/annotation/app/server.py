@@ -13,14 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from reassess.annotation.addresses import root_path_of
+from reassess.annotation.addresses import parse_root_path
 from reassess.errors import DataError
 
-_PROXY = "127.0.0.1"  # the address of a trusted proxy
-_MAX_HEAD = 16_384  # bytes of a request before its body; the limit of nginx and Node.js
+_PROXY_ADDRESS = "127.0.0.1"  # the address of a trusted proxy
+_MAX_HEAD_BYTES = 16_384  # bytes of a request before its body; the limit of nginx and Node.js
 _MAX_HEADERS = 100
-_MAX_REQUEST = 1 << 20  # bytes; the application has a lower limit for bodies
-_MAX_PIPELINE = 16  # requests on a connection that wait for a response
+_MAX_REQUEST_BYTES = 1 << 20  # bytes; the application has a lower limit for bodies
+_MAX_WAITING_REQUESTS = 16  # requests on a connection that wait for a response
 _MAX_CONNECTIONS = 800  # a process can usually open 1,024 files
 _HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # time limits, from the start of a request
 _LOG_FORMATS = {
@@ -46,11 +46,11 @@ def serve(
     machine. The log omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
-        app if root_path is None else _BehindProxy(app),
+        app if root_path is None else _ProxyHeaders(app),
         log_config=None,
-        root_path=root_path_of(root_path or ""),
+        root_path=parse_root_path(root_path or ""),
         lifespan="off",
-        http=_Connection,
+        http=_LimitedConnection,
         ws="none",
         proxy_headers=False,
         server_header=False,
@@ -58,7 +58,7 @@ def serve(
     )
     _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
-    with _listen(host, port) as listening:
+    with _open_socket(host, port) as listening:
         started(f"http://{name}:{listening.getsockname()[1]}/")
         sys.setswitchinterval(_SWITCH_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
@@ -73,10 +73,10 @@ def _log_to_stderr() -> None:
         handler.setFormatter(formatter)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
-    logger.addFilter(_without_query)
+    logger.addFilter(_remove_query)
 
 
-class _Connection(HttpToolsProtocol):  # httptools has no types
+class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
     """A connection with limits that uvicorn does not have, on the size and time of a request.
 
     The head of a request is everything before its body.
@@ -101,10 +101,10 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
             self._limit(_HEAD_SECONDS)
         self._bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._bytes > _MAX_HEAD and not self.transport.is_closing():
+        if self._in_head and self._bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
-        elif self._bytes > _MAX_REQUEST:
+        elif self._bytes > _MAX_REQUEST_BYTES:
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -114,13 +114,13 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header, which can also follow a body."""
         self._head += len(name) + len(value)
-        if self._head + len(self.url) > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
+        if self._head + len(self.url) > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
             self._is_large = True
             raise ValueError("too large")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if len(self.pipeline) >= _MAX_PIPELINE:
+        if len(self.pipeline) >= _MAX_WAITING_REQUESTS:
             raise ValueError("too many requests without waiting for a response")
         super().on_headers_complete()
         self._in_head = False
@@ -146,7 +146,7 @@ class _Connection(HttpToolsProtocol):  # httptools has no types
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
-class _BehindProxy:
+class _ProxyHeaders:
     """Middleware that reads the client's address and scheme from the headers of a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -154,16 +154,16 @@ class _BehindProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with the client's own address and scheme."""
-        if scope["client"] and scope["client"][0] == _PROXY:
+        if scope["client"] and scope["client"][0] == _PROXY_ADDRESS:
             headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-            if _is_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
+            if _is_ip_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
                 scope["client"] = (address, 0)
             if (scheme := headers.get(b"x-forwarded-proto", "")) in ("http", "https"):
                 scope["scheme"] = scheme
         await self._app(scope, receive, send)
 
 
-def _is_address(text: str) -> bool:
+def _is_ip_address(text: str) -> bool:
     """Return whether a text is an IP address; the log shows no other text from a header."""
     try:
         ip_address(text)
@@ -172,7 +172,7 @@ def _is_address(text: str) -> bool:
     return "%" not in text  # any text may follow a %
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if not host or not host.isprintable():  # an empty name would mean all addresses of this machine
@@ -192,7 +192,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _without_query(record: logging.LogRecord) -> bool:
+def _remove_query(record: logging.LogRecord) -> bool:
     """Remove the part of an address after ? from an entry of the access log."""
     if isinstance(record.args, tuple):
         values: list[Any] = list(record.args)

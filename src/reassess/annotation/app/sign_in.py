@@ -12,21 +12,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from reassess.annotation.app.request_bodies import Empty, SignIn, read_body
-from reassess.annotation.app.security import check_csrf, csrf_of
+from reassess.annotation.app.request_bodies import EmptyBody, SignInToken, read_body
+from reassess.annotation.app.security import check_csrf, compute_csrf_token
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, person_of_session, sign_in, sign_out
+from reassess.annotation.store.people import (
+    SESSION_SECONDS,
+    Person,
+    find_session_person,
+    save_consent,
+    sign_in,
+    sign_out,
+)
 
 _Body = TypeVar("_Body", bound=Struct)
-_EVERYBODY = ("rater", "expert", "owner")
-_MODULES = (  # scripts that the rating page imports
+_ALL_ROLES = ("rater", "expert", "owner")
+_RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
     *("breaks.js", "class_ranking.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js"),
     *("progress.js", "rows.js", "server.js", "settings.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
 )
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteState:
     """The state that all routes share."""
 
     campaign: Campaign
@@ -50,9 +57,9 @@ class Caller:
     now: float
 
     @property
-    def site(self) -> Site:
+    def site(self) -> SiteState:
         """The state that all routes share."""
-        site: Site = self.request.app.state.site
+        site: SiteState = self.request.app.state.site
         return site
 
     @property
@@ -61,19 +68,19 @@ class Caller:
         return self.site.campaign
 
 
-def get_route(
+def make_get_route(
     path: str, answer: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
 ) -> Route:
     """Create a GET route for some roles; `is_limited`: at most one request per processor at a time."""
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if is_limited else nullcontext():
-            return await run_in_threadpool(lambda: answer(_check_caller(request, roles)))
+            return await run_in_threadpool(lambda: answer(_require_caller(request, roles)))
 
     return Route(path, endpoint)
 
 
-def post_route(
+def make_post_route(
     path: str, body_type: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
     """Create a POST route for some roles; it checks the body and the CSRF token."""
@@ -82,7 +89,7 @@ def post_route(
         body = await read_body(request, body_type)
 
         def work() -> Response:
-            caller = _check_caller(request, roles)
+            caller = _require_caller(request, roles)
             check_csrf(request, caller.secret)
             return answer(caller, body)
 
@@ -97,17 +104,17 @@ def render(request: Request, template: str, context: dict[str, Any]) -> Response
     return page
 
 
-def _caller_of(request: Request) -> Caller | None:
+def _find_caller(request: Request) -> Caller | None:
     """Return the caller of a request; None if they are not signed in. This reads the database."""
-    site: Site = request.app.state.site
+    site: SiteState = request.app.state.site
     secret = request.cookies.get(site.cookie, "")
     now = site.clock()
-    person = person_of_session(site.campaign, secret, now) if secret else None
+    person = find_session_person(site.campaign, secret, now) if secret else None
     return None if person is None else Caller(request, person, secret, now)
 
 
-def _check_caller(request: Request, roles: tuple[str, ...]) -> Caller:
-    caller = _caller_of(request)
+def _require_caller(request: Request, roles: tuple[str, ...]) -> Caller:
+    caller = _find_caller(request)
     if caller is None:
         raise HTTPException(401, "you are not signed in: open your personal link")
     if caller.person.role not in roles:
@@ -115,29 +122,29 @@ def _check_caller(request: Request, roles: tuple[str, ...]) -> Caller:
     return caller
 
 
-async def _page(request: Request) -> Response:
-    caller = await run_in_threadpool(_caller_of, request)
+async def _show_start_page(request: Request) -> Response:
+    caller = await run_in_threadpool(_find_caller, request)
     if caller is None:
-        return _redirect(request, "sign-in")
+        return _redirect_to_page(request, "sign-in")
     if caller.person.role == "owner":
-        return _redirect(request, "owner")
+        return _redirect_to_page(request, "owner")
     context = {
-        "title": _title(caller.campaign),
+        "title": _page_title(caller.campaign),
         "consent": caller.campaign.consent,
-        "csrf": csrf_of(caller.secret),
+        "csrf": compute_csrf_token(caller.secret),
         "person": f"{caller.site.mark} {caller.person.id}",
         "practice": caller.site.practice,
-        "modules": _MODULES,
+        "modules": _RATING_PAGE_SCRIPTS,
     }
     return render(request, "rate.html", context)
 
 
-async def _sign_in_page(request: Request) -> Response:
-    return render(request, "sign_in.html", {"title": _title(request.app.state.site.campaign)})
+async def _show_sign_in_page(request: Request) -> Response:
+    return render(request, "sign_in.html", {"title": _page_title(request.app.state.site.campaign)})
 
 
 async def _sign_in(request: Request) -> Response:
-    token = (await read_body(request, SignIn)).token
+    token = (await read_body(request, SignInToken)).token
     site, tries = request.app.state.site, request.app.state.tries
     now, address = site.clock(), request.client.host if request.client else ""
     wait = tries.count(address, now)
@@ -150,39 +157,39 @@ async def _sign_in(request: Request) -> Response:
     if not wait:
         tries.take_back(address, now)
     response = Response(status_code=204)
-    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_cookie_scope(request))
+    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response
 
 
-def _consent(caller: Caller, _: Empty) -> Response:
-    consent(caller.campaign, caller.person.id, caller.now)
+def _save_consent(caller: Caller, _: EmptyBody) -> Response:
+    save_consent(caller.campaign, caller.person.id, caller.now)
     return Response(status_code=204)
 
 
-def _sign_out(caller: Caller, _: Empty) -> Response:
+def _sign_out(caller: Caller, _: EmptyBody) -> Response:
     sign_out(caller.campaign, caller.secret)
     response = Response(status_code=204)
-    response.delete_cookie(caller.site.cookie, **_cookie_scope(caller.request))
+    response.delete_cookie(caller.site.cookie, **_cookie_options(caller.request))
     return response
 
 
-def _cookie_scope(request: Request) -> dict[str, Any]:
+def _cookie_options(request: Request) -> dict[str, Any]:
     path = request.scope.get("root_path") or "/"
     return {"path": path, "secure": request.url.scheme == "https", "httponly": True, "samesite": "lax"}
 
 
-def _redirect(request: Request, page: str) -> Response:
+def _redirect_to_page(request: Request, page: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/{page}", 303)
 
 
-def _title(campaign: Campaign) -> str:
+def _page_title(campaign: Campaign) -> str:
     return campaign.name or "Images"
 
 
 ROUTES = [
-    Route("/", _page),
-    Route("/sign-in", _sign_in_page),
+    Route("/", _show_start_page),
+    Route("/sign-in", _show_sign_in_page),
     Route("/sign-in", _sign_in, methods=["POST"]),
-    post_route("/consent", Empty, _consent, _EVERYBODY),
-    post_route("/sign-out", Empty, _sign_out, _EVERYBODY),
+    make_post_route("/consent", EmptyBody, _save_consent, _ALL_ROLES),
+    make_post_route("/sign-out", EmptyBody, _sign_out, _ALL_ROLES),
 ]

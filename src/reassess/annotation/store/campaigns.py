@@ -24,17 +24,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, exists, func, literal_column, select, update
 
-from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.addresses import hide_password, is_server_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, open_engine, reading
+from reassess.annotation.store.database import (
+    RESTORE_FIX,
+    Gate,
+    check_campaign_exists,
+    connect_for_reading,
+    convert_database_errors,
+    open_engine,
+)
 from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
 from reassess.errors import DataError, at
 from reassess.text import count_noun
 
-_CHUNK = 1_000  # maximum number of values in a statement
-_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
+_MAX_STATEMENT_VALUES = 1_000  # maximum number of values in a statement
+_POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
 
 
 @dataclass(frozen=True)
@@ -59,19 +66,19 @@ class Campaign:
 
 def open_campaign(address: str | Path) -> Campaign:
     """Open a campaign: an SQLite file, or a database with an address like ``postgresql://...``."""
-    engine = open_engine(existing(address))
+    engine = open_engine(check_campaign_exists(address))
     try:
-        with database_errors(address), at(shown_address(address)), reading(engine) as connection:
+        with convert_database_errors(address), at(hide_password(address)), connect_for_reading(engine) as connection:
             check_form(connection, address)
-            return _campaign(
-                connection, nullcontext() if is_server(address) else Gate(engine, os.path.realpath(address))
+            return _read_campaign(
+                connection, nullcontext() if is_server_address(address) else Gate(engine, os.path.realpath(address))
             )
     except BaseException:
         engine.dispose()
         raise
 
 
-def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
+def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
     try:
         rows = connection.execute(select(schema.campaign)).all()
         if len(rows) != 1:
@@ -80,7 +87,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
                 "table 'campaign' does not have exactly one row",
                 allowed="1 row",
                 found=count_noun(len(rows), "row"),
-                fix=RESTORE,
+                fix=RESTORE_FIX,
             )
         (row,) = rows
         stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
@@ -102,24 +109,24 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         raise
     except (TypeError, ValueError) as error:  # SQLite allows text in columns of numbers
         raise DataError(
-            "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE
+            "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE_FIX
         ) from error
 
 
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
     """Open a campaign for a block; database errors in the block become `DataError`."""
-    with database_errors(address), closing(open_campaign(address)) as campaign:
+    with convert_database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
 
 _HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
-_GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
-_PERSON = (
+_MAX_GOLDEN_POSITION = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
+_LOCK_PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
         _HAS_EXPIRED.label("has_expired"),
-        _GOLDEN.label("golden"),
+        _MAX_GOLDEN_POSITION.label("golden"),
     )
     .select_from(people)
     .join(schema.campaign, schema.campaign.c.id == 1)
@@ -127,28 +134,28 @@ _PERSON = (
     .where(people.c.id == bindparam("number"))
     .with_for_update(of=[people, cursors], key_share=True)
 )
-_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
-_CAMPAIGN_UNLOCKED = select(schema.campaign.c.id)
-_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
-_LOCKED = (
+_LOCK_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
+_READ_CAMPAIGN = select(schema.campaign.c.id)
+_LOCK_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
+_LOCK_TASKS = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
-_OPEN = (
+_SELECT_OPEN_QUESTIONS = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
     .outerjoin(questions, and_(questions.c.task == tasks.c.id, questions.c.ended.is_(None)))
     .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)
 )
-_RESERVE = (
+_UPDATE_RESERVED = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
 _IS_MAIN = tasks.c.kind == literal_column(f"'{Kind.MAIN}'")
-_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
-_BEHIND = cursors.c.position > bindparam("least")
-_WAITING = select(cursors.c.person).where(_BEHIND).with_for_update(key_share=True, skip_locked=True)
-_LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=bindparam("least"))
+_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
+_HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
+_SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
+_LOWER_CURSORS = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
 
 
 @dataclass
@@ -166,7 +173,7 @@ class Transaction:
 
     def person(self, number: int) -> Row[Any]:
         """Lock a person and their cursor; return both, and what else their next turn depends on."""
-        row = self.connection.execute(_PERSON, {"number": number}).one_or_none()
+        row = self.connection.execute(_LOCK_PERSON, {"number": number}).one_or_none()
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {number}")
         return row
@@ -179,8 +186,8 @@ class Transaction:
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks. Call this before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
-            for chunk in in_chunks(sorted(set(numbers))):
-                self.connection.execute(_LOCKED, {"numbers": chunk}).all()
+            for chunk in split_into_chunks(sorted(set(numbers))):
+                self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
 
     def lock_campaign(self, *, is_shared: bool = False) -> None:
         """Prevent other transactions from changing a truth or adding a task.
@@ -188,17 +195,17 @@ class Transaction:
         With `is_shared`, other transactions can count answers at the same time.
         """
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN_SHARED if is_shared else _CAMPAIGN).all()
+            self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
     def imitate_campaign_lock(self) -> None:
         """Take as long as `lock_campaign`, without a lock, so that the time does not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN_UNLOCKED).all()
+            self.connection.execute(_READ_CAMPAIGN).all()
 
     def reserve(self, question_ids: Sequence[int], places: int) -> None:
         """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
         if question_ids:
-            self.connection.execute(_RESERVE, {"numbers": question_ids, "places": places})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": places})
 
     def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
         """Update how many further raters can get each task.
@@ -207,9 +214,11 @@ class Transaction:
         get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
         for them.
         """
-        for chunk in in_chunks(sorted(set(numbers))):
+        for chunk in split_into_chunks(sorted(set(numbers))):
             places = []
-            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)):
+            for task, rows in groupby(
+                self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
+            ):
                 number, kind, position, before = task
                 is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
@@ -217,36 +226,36 @@ class Transaction:
                 if is_main and free != before:
                     places.append({"number": number, "places": free})
                 if free and (reopened or (is_main and not before)):
-                    self.reopened.append(position if is_main else _AFTER_ALL)
+                    self.reopened.append(position if is_main else _POSITION_AFTER_ALL)
             self.store_free(places)
 
     def store_free(self, places: Sequence[Mapping[str, int]]) -> None:
         """Store how many further raters can get each task."""
         if places:
-            self.connection.execute(_FREE, places)
+            self.connection.execute(_UPDATE_FREE, places)
 
     def lower_cursors(self) -> None:
         """Move cursors back to the first reopened task, except cursors that another transaction has locked."""
         if self.reopened:
-            self.connection.execute(_LOWER, {"least": min(self.reopened)})
+            self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened)})
 
     def note(self, now: float, action: str, by: int | None = None, **detail: Any) -> None:
         """Write a log entry; `by` is the person who acts, None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": by, "what": action, "detail": detail})
 
 
-def in_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     """Split numbers into chunks that fit into one statement."""
-    return (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
+    return (numbers[start : start + _MAX_STATEMENT_VALUES] for start in range(0, len(numbers), _MAX_STATEMENT_VALUES))
 
 
 @contextmanager
-def changing(campaign: Campaign) -> Iterator[Transaction]:
+def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
     """Run a block as one transaction; if it raises, nothing changes."""
     with campaign.gate, campaign.engine.begin() as connection:
-        change = Transaction(connection, campaign)
-        yield change
-        change.lower_cursors()
+        transaction = Transaction(connection, campaign)
+        yield transaction
+        transaction.lower_cursors()
 
 
 def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
@@ -260,9 +269,9 @@ def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
 
 
 def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
-    with changing(campaign) as change:
+    with open_transaction(campaign) as transaction:
         pausing = update(schema.campaign).where(schema.campaign.c.paused != paused).values(paused=paused)
-        is_new = bool(change.connection.execute(pausing).rowcount)
+        is_new = bool(transaction.connection.execute(pausing).rowcount)
         if is_new:
-            change.note(now, "pause" if paused else "resume", by)
+            transaction.note(now, "pause" if paused else "resume", by)
     return is_new

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
-from reassess.annotation.addresses import is_server
+from reassess.annotation.addresses import is_server_address
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.running_posterior import current_model
+from reassess.annotation.running_posterior import estimate_rater_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaign_files import check_replaceable, writing_campaign
-from reassess.annotation.store.database import database_errors, enable_wal, opened
+from reassess.annotation.store.campaign_files import check_replaceable, write_campaign_file
+from reassess.annotation.store.database import convert_database_errors, enable_wal, using_engine
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import Kind, Role, Stage, note_form
+from reassess.annotation.store.schema import Kind, Role, Stage, store_form
 from reassess.core import Tasks
 from reassess.errors import at
 
-_ADDRESS = 16  # bytes of the random address of an image
-_LARGEST_ID = 1 << 48  # in the range of integers in JavaScript
+_ADDRESS_BYTES = 16  # bytes of the random address of an image
+_MAX_ID = 1 << 48  # in the range of integers in JavaScript
 
 
 def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
@@ -31,27 +31,27 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     With `force`, replace a file, unless it is a campaign with answers of people.
     """
     check_replaceable(address)
-    if is_server(address):
-        with database_errors(address), opened(address) as engine, engine.begin() as connection:
-            _fill(connection, plan, now)
+    if is_server_address(address):
+        with convert_database_errors(address), using_engine(address) as engine, engine.begin() as connection:
+            _write_tables(connection, plan, now)
         return
-    with writing_campaign(Path(address), force=force) as temporary:
+    with write_campaign_file(Path(address), force=force) as temporary:
         enable_wal(temporary)
-        with opened(temporary) as engine, engine.begin() as connection:
-            _fill(connection, plan, now)
+        with using_engine(temporary) as engine, engine.begin() as connection:
+            _write_tables(connection, plan, now)
 
 
-def random_ids(count: int) -> list[int]:
+def draw_random_ids(count: int) -> list[int]:
     """Draw distinct random numbers, in random order."""
     ids: dict[int, None] = {}
     while len(ids) < count:
-        ids[randbelow(_LARGEST_ID)] = None
+        ids[randbelow(_MAX_ID)] = None
     return list(ids)
 
 
-def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
+def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
-    note_form(connection)
+    store_form(connection)
     rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
@@ -62,35 +62,41 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     parts = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
     number = {name: row for row, name in enumerate(dict.fromkeys(chain(*(part.questions.images for part in parts))), 1)}
     images = [
-        {"id": row, "name": name, "address": token_hex(_ADDRESS), "sha256": plan.hashes.get(name), "original": label}
-        for (name, row), label in zip(number.items(), _labels(plan, list(number)), strict=True)
+        {
+            "id": row,
+            "name": name,
+            "address": token_hex(_ADDRESS_BYTES),
+            "sha256": plan.hashes.get(name),
+            "original": label,
+        }
+        for (name, row), label in zip(number.items(), _list_original_labels(plan, list(number)), strict=True)
     ]
-    _insert(connection, schema.images, images)
-    _insert(connection, schema.unasked, _unasked(plan, number))
-    _insert(connection, schema.classes, list(_classes(plan, parts)))
-    examples = [{**vars(example), "address": token_hex(_ADDRESS)} for example in plan.examples]
-    _insert(connection, schema.examples, examples)
-    valid = float(current_model([], counts, []).prior[1])
+    _insert_rows(connection, schema.images, images)
+    _insert_rows(connection, schema.unasked, _make_unasked_rows(plan, number))
+    _insert_rows(connection, schema.classes, list(_make_class_rows(plan, parts)))
+    examples = [{**vars(example), "address": token_hex(_ADDRESS_BYTES)} for example in plan.examples]
+    _insert_rows(connection, schema.examples, examples)
+    valid = float(estimate_rater_model([], counts, []).prior[1])
     for part in parts:
-        questions = _questions(plan, part, valid)
-        tasks = _tasks(plan, part, number)
+        questions = _make_question_rows(plan, part, valid)
+        tasks = _make_task_rows(plan, part, number)
         for question, task in zip(questions, np.repeat(np.arange(len(part)), part.sizes).tolist(), strict=True):
             question["task"] = tasks[task]["id"]
-        _insert(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
-        _insert(connection, schema.questions, sorted(questions, key=itemgetter("id")))
+        _insert_rows(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
+        _insert_rows(connection, schema.questions, sorted(questions, key=itemgetter("id")))
         if part is plan.golden_tasks:
-            _insert_experts(connection, plan, [question["id"] for question in questions], now)
+            _insert_expert_answers(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE"))  # without statistics, PostgreSQL would read whole tables for each task
 
 
-def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(table.insert(), rows)
 
 
-def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
+def _list_original_labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
     """Return the original label of each image; None if unknown."""
     if plan.original is None:
         return [None] * len(images)
@@ -98,7 +104,7 @@ def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
     return [class_ids[row] if row >= 0 else None for row in plan.original.find(images).tolist()]
 
 
-def _unasked(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[str, Any]]:
+def _make_unasked_rows(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[str, Any]]:
     """List the original labels of images without questions."""
     if plan.original is None:
         return []
@@ -106,7 +112,7 @@ def _unasked(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[s
     return [{"name": name, "original": label} for name, label in labels if name not in with_questions]
 
 
-def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
+def _make_class_rows(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
     """Yield all classes of the class list; without a list, the classes of questions and examples."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
@@ -122,22 +128,22 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
             "wnid": classes.wnids[class_id] if classes.wnids else None,
             "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
             "definition": classes.definitions[class_id] if classes.definitions else None,
-            "path": [numbers.setdefault(name, len(numbers)) for name in _ancestors(plan, class_id)],
+            "path": [numbers.setdefault(name, len(numbers)) for name in _list_ancestors(plan, class_id)],
         }
 
 
-def _ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+def _list_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
     return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 
-def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
+def _make_task_rows(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
     """List tasks, with positions drawn by the seed."""
     golden = part is plan.golden_tasks
     kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
     free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
-    columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
+    columns = zip(draw_random_ids(len(part)), images, kinds, position, strict=True)
     names, sample = part.questions.images, part.sample
     sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
     probabilities = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in sample_rows]
@@ -156,11 +162,11 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     ]
 
 
-def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
+def _make_question_rows(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
     """List the questions of tasks, in their order."""
     golden, questions = part is plan.golden_tasks, part.questions
     truths = plan.truth if golden else [None] * len(questions)
-    ids, class_ids = random_ids(len(questions)), questions.class_ids.tolist()
+    ids, class_ids = draw_random_ids(len(questions)), questions.class_ids.tolist()
     columns = zip(ids, class_ids, truths, plan.priors(questions), strict=True)
     return [
         {
@@ -175,7 +181,7 @@ def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, 
     ]
 
 
-def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
+def _insert_expert_answers(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
     """Insert experts and their answers; `numbers` are the ids of the golden questions."""
     expert_answers = plan.expert_answers
     person = {}
@@ -187,4 +193,4 @@ def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[in
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}
         for (place, name), answer in expert_answers.items()
     ]
-    _insert(connection, schema.answers, rows)
+    _insert_rows(connection, schema.answers, rows)

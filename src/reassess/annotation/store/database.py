@@ -13,8 +13,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from reassess.annotation.addresses import is_server, shown_address
-from reassess.annotation.store.log_file import LogFile, set_time_back
+from reassess.annotation.addresses import hide_password, is_server_address
+from reassess.annotation.store.log_file import LogFile, decrement_file_time
 from reassess.errors import DataError, importing
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
@@ -22,14 +22,17 @@ from reassess.formats.files import exists
 UnavailableError = exc.OperationalError
 WaitedTooLongError = exc.TimeoutError
 
-ALLOW_WRITING = "make the file and its folder writable"
-RESTORE = "use a copy by reassess annotate backup"
-_STOP = f"stop its server, and {RESTORE}"
+ALLOW_WRITING_FIX = "make the file and its folder writable"
+RESTORE_FIX = "use a copy by reassess annotate backup"
+_STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
-_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
-_LOCK_TIMEOUT = 10_000  # milliseconds that a writer waits for another writer
-_PAGES = 1_000  # SQLite moves a log of this size into the file
-_CHANGES, _BYTES = 25, 8 << 20  # the serving process moves a log into the file after this number of changes or bytes
+_MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request
+_LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
+_MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
+_MAX_LOG_CHANGES, _MAX_LOG_BYTES = (
+    25,
+    8 << 20,
+)  # the serving process moves a log into the file after this number of changes or bytes
 
 
 class Gate:
@@ -56,7 +59,7 @@ class Gate:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=_LOCK_TIMEOUT / 1000):
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT_MS / 1000):
             raise WaitedTooLongError("the database accepts no change of this process")
         try:
             self._check()
@@ -67,35 +70,39 @@ class Gate:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _CHANGES or self._log.end > _BYTES
+                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end > _MAX_LOG_BYTES
                 self._check(has_committed=self._has_written, thorough=is_due)
                 if is_due:
                     self._move_log()
         finally:
             self._lock.release()
 
-    def _read_state(self) -> "_State":
-        file = _stat(self._path)
+    def _read_state(self) -> "_FileState":
+        file = _stat_file(self._path)
         if not self._has_log:  # for example a read-only file
-            return _State(_inode(file), None, None)
+            return _FileState(_device_and_inode(file), None, None)
         content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in EXCLUSIVE_FILES else None
-        return _State(_inode(file), content, (_inode(_stat(f"{self._path}-wal")), _inode(_stat(f"{self._path}-shm"))))
+        return _FileState(
+            _device_and_inode(file),
+            content,
+            (_device_and_inode(_stat_file(f"{self._path}-wal")), _device_and_inode(_stat_file(f"{self._path}-shm"))),
+        )
 
     def _begin(self, connection: Connection) -> None:
         """Check again once the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
         self._check()
-        self._rows, self._has_written = _changed_rows(connection), False
+        self._rows, self._has_written = _count_changed_rows(connection), False
         self._changes += 1
-        pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _PAGES
+        pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _MAX_LOG_PAGES
         if connection.info.get("pages") != pages:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
 
     def _commit(self, connection: Connection) -> None:
         if not connection.get_execution_options().get("reading"):
-            self._has_written = _changed_rows(connection) != self._rows
+            self._has_written = _count_changed_rows(connection) != self._rows
 
     def _check(self, **options: bool) -> None:
         """Refuse a change if another program changed the file or its log; save what the log still contains."""
@@ -111,7 +118,7 @@ class Gate:
 
     def _move_log(self) -> None:
         """Move the log into the file; also a deleted log that is still open, unless another log replaced it."""
-        state, log = self._read_state(), _stat(f"{self._path}-wal")
+        state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
         if is_unchanged:  # SQLite would also move damaged pages
             may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
@@ -121,18 +128,18 @@ class Gate:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             if is_unchanged:
-                set_time_back(self._path)
+                decrement_file_time(self._path)
                 self._state = self._read_state()
 
 
-class _State(NamedTuple):
+class _FileState(NamedTuple):
     """The state of an SQLite file and its log."""
 
     inode: tuple[int, int] | None
     content: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
     log: tuple[Any, ...] | None
 
-    def describe_change(self, before: "_State") -> str:
+    def describe_change(self, before: "_FileState") -> str:
         """Describe what has changed since an earlier state."""
         if self.inode != before.inode:
             return "was moved, deleted or replaced since it was opened"
@@ -143,19 +150,19 @@ class _State(NamedTuple):
         return "was changed by another program since it was opened"
 
 
-def _changed_rows(connection: Connection) -> int:
+def _count_changed_rows(connection: Connection) -> int:
     """Count the rows that a connection has changed; without changes, SQLite writes nothing."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
-def _stat(path: str) -> os.stat_result | None:
+def _stat_file(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat
     except OSError:
         return None
 
 
-def _inode(stat: os.stat_result | None) -> tuple[int, int] | None:
+def _device_and_inode(stat: os.stat_result | None) -> tuple[int, int] | None:
     return stat and (stat.st_dev, stat.st_ino)
 
 
@@ -166,7 +173,7 @@ def open_engine(campaign: str | Path) -> Engine:
     transaction takes the write lock at its start, and waits up to 10 seconds for it, so there are no deadlocks.
     """
     text = str(campaign)
-    if is_server(text):
+    if is_server_address(text):
         with importing("psycopg", extra="postgresql", purpose="campaigns on a server"):
             import psycopg  # noqa: F401
         try:
@@ -177,26 +184,26 @@ def open_engine(campaign: str | Path) -> Engine:
             raise DataError(
                 "wrong-address",
                 "not the address of a database",
-                where=shown_address(campaign),
+                where=hide_password(campaign),
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=_CONNECTIONS,
+            pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
-            pool_timeout=_LOCK_TIMEOUT / 1000,
-            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT}"},
+            pool_timeout=_LOCK_TIMEOUT_MS / 1000,
+            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS}"},
             hide_parameters=True,
         )
-    url = URL.create("sqlite", database=file_uri(text), query={"uri": "true"})
-    engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    url = URL.create("sqlite", database=sqlite_uri(text), query={"uri": "true"})
+    engine = create_engine(url, json_deserializer=_parse_json, hide_parameters=True)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin_transaction)
     return engine
 
 
 @contextmanager
-def opened(campaign: str | Path) -> Iterator[Engine]:
+def using_engine(campaign: str | Path) -> Iterator[Engine]:
     """Open the engine of a campaign for a block; at its end, SQLite moves the log into the file."""
     engine = open_engine(campaign)
     try:
@@ -205,20 +212,20 @@ def opened(campaign: str | Path) -> Iterator[Engine]:
         engine.dispose()
 
 
-def connect(path: str | Path) -> "closing[sqlite3.Connection]":
+def connect_to_file(path: str | Path) -> "closing[sqlite3.Connection]":
     """Open a plain connection to an SQLite file."""
-    return closing(sqlite3.connect(file_uri(path), uri=True))
+    return closing(sqlite3.connect(sqlite_uri(path), uri=True))
 
 
 def enable_wal(path: Path) -> None:
     """Enable SQLite's write-ahead log in a file, so that reads do not wait for writes."""
-    with connect(path) as connection:
+    with connect_to_file(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def existing(campaign: str | Path) -> str | Path:
+def check_campaign_exists(campaign: str | Path) -> str | Path:
     """Return an address; `DataError` if its file does not exist, since SQLite would create it."""
-    if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - Path.is_file raises for a name that is too long
+    if is_server_address(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         return campaign
     if exists(campaign):
         kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
@@ -238,7 +245,7 @@ def existing(campaign: str | Path) -> str | Path:
     )
 
 
-def reading(engine: Engine, *, once: bool = False) -> Connection:
+def connect_for_reading(engine: Engine, *, once: bool = False) -> Connection:
     """Open a connection that reads a fixed state of the database; `once`: for one statement only."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
@@ -247,7 +254,7 @@ def reading(engine: Engine, *, once: bool = False) -> Connection:
 
 
 @contextmanager
-def database_errors(campaign: str | Path) -> Iterator[None]:
+def convert_database_errors(campaign: str | Path) -> Iterator[None]:
     """Turn errors of a campaign's database into `DataError`."""
     try:
         yield
@@ -256,9 +263,9 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
         raise DataError(
             "database-failed",
             "database of the campaign cannot be used",
-            where=shown_address(campaign),
+            where=hide_password(campaign),
             found=cause,
-            fix=next((fix for text, fix in _FIXES.items() if text in cause), None),
+            fix=next((fix for text, fix in _FIXES_BY_ERROR_TEXT.items() if text in cause), None),
         ) from error
 
 
@@ -268,32 +275,32 @@ def check_integrity(connection: Connection, check: str) -> None:
         result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
         if result != "ok":
             path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
-            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE)
+            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE_FIX)
 
 
-def forbids_writing(error: DBAPIError) -> bool:
+def is_read_only_error(error: DBAPIError) -> bool:
     """Return whether a database refused a change because it is read-only for this user."""
-    return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
+    return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY_CODES
 
 
-_READ_ONLY = ("25006", "42501")  # PostgreSQL: a read-only transaction, a missing permission
-_FIXES = {
+_READ_ONLY_CODES = ("25006", "42501")  # PostgreSQL: a read-only transaction, a missing permission
+_FIXES_BY_ERROR_TEXT = {
     "is locked": "try again once the other process has ended",
     "not a database": "choose the file of a campaign",
     "no such table": "choose the file of a campaign",
     "no such column": "choose the file of a campaign",
-    "malformed": RESTORE,
-    "since it was opened": _STOP,
-    "lost its log": _STOP,
-    "readonly": ALLOW_WRITING,
-    "unable to open": ALLOW_WRITING,
+    "malformed": RESTORE_FIX,
+    "since it was opened": _STOP_SERVER_FIX,
+    "lost its log": _STOP_SERVER_FIX,
+    "readonly": ALLOW_WRITING_FIX,
+    "unable to open": ALLOW_WRITING_FIX,
     "full": "free space on the disk",
     "onnection": "check the address, and start the server",
     "does not exist": "check the name of the database",
 }
 
 
-def file_uri(path: str | Path) -> str:
+def sqlite_uri(path: str | Path) -> str:
     """Return the URI of a file for SQLite.
 
     A read-only file cannot have a log. So it is opened as immutable, unless another process has a log beside it.
@@ -304,23 +311,23 @@ def file_uri(path: str | Path) -> str:
     return f"file:{quote(os.fsencode(file))}{'?immutable=1' if is_immutable else ''}"
 
 
-def _from_json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:
         raise DataError(
-            "damaged-campaign", "a value in the database is not JSON", found=repr(text), fix=RESTORE
+            "damaged-campaign", "a value in the database is not JSON", found=repr(text), fix=RESTORE_FIX
         ) from error
 
 
-def _begin(connection: Connection) -> None:
+def _begin_transaction(connection: Connection) -> None:
     if connection.get_execution_options().get("reading"):
         connection.connection.cursor().execute("BEGIN")
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare(connection: Any, _: Any) -> None:
+def _set_pragmas(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions start with an explicit BEGIN
-    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_LOCK_TIMEOUT}"):
+    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_LOCK_TIMEOUT_MS}"):
         connection.execute(f"PRAGMA {setting}")

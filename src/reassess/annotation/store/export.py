@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
-from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.database import check_integrity, forbids_writing, reading
-from reassess.annotation.store.given_answers import finish_counting
+from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.database import check_integrity, connect_for_reading, is_read_only_error
+from reassess.annotation.store.given_answers import finish_recounting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -26,10 +26,10 @@ from reassess.annotation.store.schema import (
     turns,
     unasked,
 )
-from reassess.annotation.store.shown_items import classes_of
+from reassess.annotation.store.shown_items import read_classes
 from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Votes
 
-_ROWS = 100_000  # to read at a time
+_ROWS_PER_READ = 100_000  # to read at a time
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class QuestionState:
 
 
 @dataclass(frozen=True)
-class Exported:
+class CampaignExport:
     """The votes of a campaign, and everything else to export."""
 
     votes: Votes  # counted votes
@@ -79,11 +79,11 @@ class Exported:
         return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
 
 
-def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
+def export_votes(campaign: Campaign, *, names: bool = False) -> CampaignExport:
     """Read the votes of a campaign; with `names`, raters keep their names instead of numbers."""
-    finish_counting(campaign)
-    classes = classes_of(campaign)
-    with reading(campaign.engine) as connection:
+    finish_recounting(campaign)
+    classes = read_classes(campaign)
+    with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "integrity_check")
         reader = _AnswerReader(connection, classes, names=names)
         golden, rater_golden = reader.golden()
@@ -94,42 +94,42 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             number: int = connection.execute(all_answers.where(*conditions)).scalar_one()
             return number
 
-        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
-        votes = reader.votes(COUNTED)
-        rated = {*votes.images, *_answered_images(golden)}
-        unrated = [row.n for row in connection.execute(_GOLDEN_COUNTS) if row.name not in rated]
-        return Exported(
+        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *IS_BY_INCLUDED_RATER)
+        votes = reader.votes(IS_COUNTED)
+        rated = {*votes.images, *_find_answered_images(golden)}
+        unrated = [row.n for row in connection.execute(_SELECT_GOLDEN_COUNTS) if row.name not in rated]
+        return CampaignExport(
             votes=votes,
             golden=golden,
             rater_golden=rater_golden,
-            sample=_sample(connection, golden),
-            original=_original(connection, classes),
-            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTIONS)),
-            questions=tuple(QuestionState(*row) for row in connection.execute(_QUESTION_STATES)),
-            not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
-            skipped=uncounted(~NOT_SKIPPED),
-            withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
+            sample=_read_sample(connection, golden),
+            original=_read_original_labels(connection, classes),
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
+            questions=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
+            not_needed=uncounted(IS_NOT_SKIPPED, ~is_withdrawn),
+            skipped=uncounted(~IS_NOT_SKIPPED),
+            withdrawn=uncounted(IS_NOT_SKIPPED, is_withdrawn),
             excluded=count(~questions.c.golden, people.c.excluded),
-            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
+            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED),
             unrated_golden=sum(unrated),
             unrated_images=len(unrated),
         )
 
 
-def note_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
+def log_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
     """Note an export in the log, unless the command line exports a read-only campaign."""
     try:
-        with changing(campaign) as change:
-            change.note(now, "export", by, names=names)
+        with open_transaction(campaign) as transaction:
+            transaction.note(now, "export", by, names=names)
     except DBAPIError as error:
-        if by is not None or not forbids_writing(error):
+        if by is not None or not is_read_only_error(error):
             raise
 
 
-def golden_votes_of(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
+def read_golden_votes(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
     """Read the experts' and the raters' votes on golden questions."""
-    classes = classes_of(campaign)
-    with reading(campaign.engine) as connection:
+    classes = read_classes(campaign)
+    with connect_for_reading(campaign.engine) as connection:
         return _AnswerReader(connection, classes, names=False).golden()
 
 
@@ -147,11 +147,11 @@ class _AnswerReader:
 
         If experts have answered some golden questions, the others follow without votes.
         """
-        experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, NOT_SKIPPED)
-        raters = self.votes(tasks.c.kind == Kind.GOLDEN, NOT_SKIPPED, *OF_RATERS)
+        experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
+        raters = self.votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
         if not len(experts):
             return None, raters if len(raters) else None
-        image, class_id = zip(*self.connection.execute(_GOLDEN_QUESTIONS), strict=True)
+        image, class_id = zip(*self.connection.execute(_SELECT_GOLDEN_QUESTIONS), strict=True)
         golden = Questions.from_columns([self.images[number] for number in image], np.array(class_id), self.classes)
         none = np.zeros(0, np.int64)
         experts = experts.append(Votes.from_columns(golden, none, none, none, (), KNOWN_ANSWERS))
@@ -159,7 +159,7 @@ class _AnswerReader:
 
     def votes(self, *conditions: Any) -> Votes:
         """Read the answers that meet some conditions as votes."""
-        columns = _columns(self.connection, _ANSWERS.where(*conditions))
+        columns = _read_columns(self.connection, _SELECT_ANSWERS.where(*conditions))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
         is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
         raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
@@ -175,42 +175,42 @@ class _AnswerReader:
         )
 
 
-_ANSWERS = select(
+_SELECT_ANSWERS = select(
     tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds
 ).select_from(answers.join(people).join(questions).join(tasks))
-NOT_SKIPPED = ~exists().where(
+IS_NOT_SKIPPED = ~exists().where(
     turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
 )
 # Answers that count; answers of an excluded rater may not be recounted yet.
-COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
-OF_RATERS = people.c.role == Role.RATER, ~people.c.excluded
-_SUGGESTIONS = (
+IS_COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
+IS_BY_INCLUDED_RATER = people.c.role == Role.RATER, ~people.c.excluded
+_SELECT_SUGGESTIONS = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions.join(tasks).join(images).join(people))
     .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
-_GOLDEN_COUNTS = (
+_SELECT_GOLDEN_COUNTS = (
     select(images.c.name, func.count().label("n"))
     .select_from(questions.join(tasks).join(images))
     .where(questions.c.golden)
     .group_by(images.c.id, images.c.name)
 )
-_QUESTION_STATES = (
+_SELECT_QUESTION_STATES = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
     .select_from(questions.join(tasks).join(images))
     .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(images.c.id, questions.c.class_id)
 )
 
-_GOLDEN_QUESTIONS = (
+_SELECT_GOLDEN_QUESTIONS = (
     select(tasks.c.image, questions.c.class_id)
     .select_from(questions.join(tasks))
     .where(questions.c.golden)
     .order_by(tasks.c.image, questions.c.class_id)
 )
-_DRAWN_IMAGES = (
+_SELECT_DRAWN_IMAGES = (
     select(images.c.name, tasks.c.probability, tasks.c.stratum)
     .select_from(tasks.join(images))
     .where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), tasks.c.probability.is_not(None))
@@ -218,15 +218,15 @@ _DRAWN_IMAGES = (
 )
 
 
-def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
+def _read_columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
     """Read the columns of a query as float64, shape (columns, rows), with NaN for null."""
     parts = [np.empty((len(query.selected_columns), 0))]
-    for rows in connection.execute(query).partitions(_ROWS):
+    for rows in connection.execute(query).partitions(_ROWS_PER_READ):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
 
 
-def _answered_images(golden: Votes | None) -> set[str]:
+def _find_answered_images(golden: Votes | None) -> set[str]:
     """Return the images whose golden questions all have an answer by an expert."""
     if golden is None or not isinstance(golden.items, Questions):
         return set()
@@ -235,9 +235,9 @@ def _answered_images(golden: Votes | None) -> set[str]:
     return {image for image, has_open in zip(golden.images, is_open.tolist(), strict=True) if not has_open}
 
 
-def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
+def _read_sample(connection: Connection, golden: Votes | None) -> Sample | None:
     """The drawn images of golden questions; None if there are none."""
-    rows = {row.name: row for row in connection.execute(_DRAWN_IMAGES)}
+    rows = {row.name: row for row in connection.execute(_SELECT_DRAWN_IMAGES)}
     if not rows or golden is None:
         return None
     return Sample(
@@ -247,7 +247,7 @@ def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
     )
 
 
-def _original(connection: Connection, classes: Classes) -> LabelSets | None:
+def _read_original_labels(connection: Connection, classes: Classes) -> LabelSets | None:
     rows = [
         row
         for table in (images, unasked)

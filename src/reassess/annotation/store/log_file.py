@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
-_FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
-_MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
-_PAUSE = 0.1  # seconds; while another program is writing the log, its time changes within this pause
+_HEADER_SIZE = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
+_FRAME_HEADER_SIZE = (
+    24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
+)
+_MAGIC_NUMBERS = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
+_PAUSE_SECONDS = 0.1  # seconds; while another program is writing the log, its time changes within this pause
 _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 
 
@@ -24,7 +26,7 @@ class _CommitEnd(NamedTuple):
     checksum: bytes  # checksum of everything before the position
 
 
-class _State(NamedTuple):
+class _LogState(NamedTuple):
     header: bytes
     stat: tuple[int, int]  # size and time
     own: _CommitEnd  # last commit of this process
@@ -45,9 +47,11 @@ class LogFile:
     def __init__(self, path: str, *, is_empty: bool = False) -> None:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
-        stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
-        self._state, self._pages = _State(header, stat, _start(header), None), bytearray()
-        self._note(stat, header, _start(header) if is_empty else self._last_commit(header, _start(header)))
+        stat, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
+        self._state, self._pages = _LogState(header, stat, _end_of_header(header), None), bytearray()
+        self._note(
+            stat, header, _end_of_header(header) if is_empty else self._last_commit(header, _end_of_header(header))
+        )
 
     def close(self) -> None:
         """Close the log; later calls raise `OSError`."""
@@ -70,30 +74,30 @@ class LogFile:
             if change == before:
                 return False
             before = change
-            sleep(_PAUSE)
+            sleep(_PAUSE_SECONDS)
         return True
 
     def has_lost_header(self) -> bool:
         """Return whether only the header was overwritten, so that SQLite can still move the log into the file."""
-        return os.pread(self._file, _HEADER, 0) != self._state.header and self._has_pages()
+        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_pages()
 
     def cut(self) -> None:
         """Cut the log to its valid part, so that SQLite moves no damaged page into the file."""
         header = self._state.header
-        is_same = os.pread(self._file, _HEADER, 0) == header
-        os.truncate(self._file, self._last_commit(header, _start(header)).end if is_same else 0)
+        is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
+        os.truncate(self._file, self._last_commit(header, _end_of_header(header)).end if is_same else 0)
 
     def _find_change(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
         """Return the size and time of the log if another program has changed or is writing it."""
-        before, stat, header = self._state, _stat(self._file), os.pread(self._file, _HEADER, 0)
+        before, stat, header = self._state, _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
         is_same = stat == before.stat and header == before.header
         if is_same and not thorough:
             return None
         own, last_known = before.own, before.last or before.own
         if header != before.header:
-            if not _may_follow(header, before):
+            if not _can_restart_log(header, before):
                 return stat
-            own = last_known = _start(header)
+            own = last_known = _end_of_header(header)
         elif not self._has_pages():
             return stat
         last = self._last_commit(header, own)
@@ -103,89 +107,93 @@ class LogFile:
         return None
 
     def _note(self, stat: tuple[int, int], header: bytes, own: _CommitEnd, last: _CommitEnd | None = None) -> None:
-        if _stat(self._file) == stat:  # otherwise another program is writing, and the next check reads everything again
-            set_time_back(self._file)
-            stat = _stat(self._file)
+        if (
+            _read_size_and_time(self._file) == stat
+        ):  # otherwise another program is writing, and the next check reads everything again
+            decrement_file_time(self._file)
+            stat = _read_size_and_time(self._file)
         if header != self._state.header:
             self._pages.clear()
-        start = _HEADER + len(self._pages)
+        start = _HEADER_SIZE + len(self._pages)
         self._pages += os.pread(self._file, own.end - start, start)
-        self._state = _State(header, stat, own, last)
+        self._state = _LogState(header, stat, own, last)
 
     def _has_pages(self) -> bool:
         """Return whether the pages of this process's commits equal their copy in memory."""
-        return os.pread(self._file, len(self._pages), _HEADER) == self._pages
+        return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
     def _last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
         """Find the last commit after another commit, if all pages up to it have correct checksums."""
         last = start
-        if not _is_valid(header):  # SQLite ignores a log with an invalid header
+        if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
             return last
-        size, salts = _FRAME + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
+        size, salts = _FRAME_HEADER_SIZE + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
         at, before, count = start.end, np.frombuffer(start.checksum, ">u4").astype(np.uint32), _MIN_FRAMES
         while frames := len(content := os.pread(self._file, count * size, at)) // size:
-            heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
+            heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME_HEADER_SIZE // 4]
             sums = heads[:, 4:].astype(np.uint32)
             sums_before = np.concatenate([before[None], sums])[:-1]
-            computed = _checksums(_words(header, content[: frames * size], frames), sums_before, of_frames=True)
+            computed = _compute_checksums(
+                _read_words(header, content[: frames * size], frames), sums_before, of_frames=True
+            )
             is_good = (heads[:, 2:4] == salts).all(axis=1) & (computed == sums).all(axis=1)
             good = frames if is_good.all() else int(is_good.argmin())
             if len(commits := heads[:good, 1].nonzero()[0]):
                 end = int(commits[-1] + 1) * size
-                last = _CommitEnd(at + end, content[end - size + 16 : end - size + _FRAME])
+                last = _CommitEnd(at + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
             if good < count:
                 break
             at, before, count = at + count * size, sums[-1], min(2 * count, _MAX_FRAMES)
         return last
 
 
-def set_time_back(file: int | str) -> None:
+def decrement_file_time(file: int | str) -> None:
     """Subtract 1 ns from the time of a file, so that a later write changes it even within one clock tick."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
 
 
-def _stat(file: int) -> tuple[int, int]:
+def _read_size_and_time(file: int) -> tuple[int, int]:
     stat = os.fstat(file)
     return stat.st_size, stat.st_mtime_ns
 
 
-def _start(header: bytes) -> _CommitEnd:
-    return _CommitEnd(_HEADER, header[24:])
+def _end_of_header(header: bytes) -> _CommitEnd:
+    return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
-def _may_follow(header: bytes, before: _State) -> bool:
+def _can_restart_log(header: bytes, before: _LogState) -> bool:
     """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, before.header))
-    return _is_valid(header) and (before.own.end == _HEADER or salt == (salt_before + 1) % (1 << 32))
+    return _is_valid_header(header) and (before.own.end == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32))
 
 
 @lru_cache(2)
-def _is_valid(header: bytes) -> bool:
-    if len(header) != _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
+def _is_valid_header(header: bytes) -> bool:
+    if len(header) != _HEADER_SIZE or int.from_bytes(header[:4], "big") not in _MAGIC_NUMBERS:
         return False
-    sums = _checksums(_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
+    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
     return sums.astype(">u4").tobytes() == header[24:]
 
 
-def _words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
+def _read_words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
     """Read rows of 32-bit words, in the byte order that the magic number tells."""
     dtype = ">u4" if header[3] & 1 else "<u4"
     return np.frombuffer(content, dtype).reshape(rows, -1).astype(np.uint32, copy=False)
 
 
-def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
+def _compute_checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
     """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _weights(words.shape[1], of_frames=of_frames)
+    weights = _compute_weights(words.shape[1], of_frames=of_frames)
     a, b = before[:, 0], before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 
 
 @lru_cache(4)
-def _weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
+def _compute_weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
     numbers = [0, 1]
     while len(numbers) < count + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))

@@ -14,10 +14,10 @@ from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import check_integrity, reading
-from reassess.annotation.store.export import COUNTED, golden_votes_of
-from reassess.annotation.store.owner_lists import split_golden
-from reassess.annotation.store.practice import PracticeResult, practice_results, practice_round
+from reassess.annotation.store.database import check_integrity, connect_for_reading
+from reassess.annotation.store.export import IS_COUNTED, read_golden_votes
+from reassess.annotation.store.owner_lists import list_split_golden
+from reassess.annotation.store.practice import PracticeResult, compute_practice_results, read_practice_round
 from reassess.annotation.store.schema import (
     Role,
     Stage,
@@ -36,7 +36,7 @@ from reassess.errors import DataError
 from reassess.numeric import BalancedAccuracy
 
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
-_TENTHS = 10  # per second: the precision of times
+_TENTHS_PER_SECOND = 10  # per second: the precision of times
 _MAX_SECONDS = 3600.0  # per answer; longer times count as this
 _FLAG_MEANINGS = {
     "uninformative": "95 % interval of bits per vote includes 0",
@@ -128,21 +128,24 @@ class Progress:
         return {**vars(self), "questions": self.questions, **parts}
 
 
-def progress_of(campaign: Campaign, now: float) -> Progress:
+def measure_progress(campaign: Campaign, now: float) -> Progress:
     """Measure the progress of a campaign and of its people; `DataError` if its file is damaged."""
-    with reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
-        closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
-        truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
-        skipped = tuple((row.name, row.n) for row in connection.execute(_SKIPPED))
+        closed = {row.ended: row for row in connection.execute(_SELECT_QUESTION_COUNTS)}
+        truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
+        skipped = tuple((row.name, row.n) for row in connection.execute(_SELECT_SKIPPED_IMAGES))
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
-        waiting = connection.scalar(_WAITING) or 0
-        excluded_votes = (connection.scalar(_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
-        answered, confusion = _answers_by_person(connection, everybody, now), _confusion(connection, everybody)
-        practice = practice_results(connection, campaign.bar)
-        round_ = practice_round(connection, campaign.bar)
-    raters = tuple(_raters(campaign, everybody, answered, confusion, practice))
+        waiting = connection.scalar(_COUNT_WITHOUT_RATER) or 0
+        excluded_votes = (connection.scalar(_COUNT_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
+        answered, confusion = (
+            _count_answers_by_person(connection, everybody, now),
+            _count_confusion(connection, everybody),
+        )
+        practice = compute_practice_results(connection, campaign.bar)
+        round_ = read_practice_round(connection, campaign.bar)
+    raters = tuple(_measure_people(campaign, everybody, answered, confusion, practice))
     answer_rows = [row for rows in answered.values() for row in rows]
     votes_needed = (
         campaign.rules.per_question * closed[None].n - closed[None].votes + excluded_votes if None in closed else 0
@@ -160,25 +163,27 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         waiting=waiting,
         last_hour=sum(row.last_hour for row in answer_rows),
         last_day=sum(row.last_day for row in answer_rows),
-        ends=None if waiting else _end(answer_rows, votes_needed, now),
+        ends=None if waiting else _estimate_end(answer_rows, votes_needed, now),
         skipped=skipped,
-        **{f"golden_{name}": truths.get(truth, 0) for name, truth in _GOLDEN},
-        golden_split=len(split_golden(campaign)),
+        **{f"golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
+        golden_split=len(list_split_golden(campaign)),
         practice=round_,
         raters=raters,
     )
 
 
-def _answers_by_person(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
+def _count_answers_by_person(
+    connection: Connection, everybody: Sequence[Row[Any]], now: float
+) -> dict[int, list[Row[Any]]]:
     """Count each person's answers, grouped by answer and time taken."""
     answered: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
-    created = connection.scalar(_CREATED)
-    for row in connection.execute(_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
+    created = connection.scalar(_SELECT_CREATION_TIME)
+    for row in connection.execute(_SELECT_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
         answered[row.person].append(row)
     return answered
 
 
-def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
+def _count_confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
     """Count each person's answers to golden questions, by truth."""
     counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     confusion = {row.id: matrix for row, matrix in zip(everybody, counts, strict=True)}
@@ -187,15 +192,15 @@ def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[in
     return confusion
 
 
-def _raters(
+def _measure_people(
     campaign: Campaign,
     everybody: Sequence[Row[Any]],
     answered: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
     practice: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
-    answers_of = {number: _by_answer(rows) for number, rows in answered.items()}
-    flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
+    answers_of = {number: _count_votes_by_answer(rows) for number, rows in answered.items()}
+    flags = _compute_flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
     for row in everybody:
         matrix = confusion[row.id]
         yield RaterProgress(
@@ -203,7 +208,7 @@ def _raters(
             linked=row.token is not None,
             answers=answers_of[row.id],
             n_answers=sum(group.n for group in answered[row.id]),
-            seconds=_median(answered[row.id]),
+            seconds=_compute_median_seconds(answered[row.id]),
             confusion=matrix,
             golden=BalancedAccuracy.from_confusion(matrix),
             practice=practice.get(row.id),
@@ -212,7 +217,7 @@ def _raters(
         )
 
 
-def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
+def _estimate_end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
     """Estimate when all needed votes are given, at the pace of the last day, or since the first vote."""
     last_day = sum(row.last_day for row in rows)
     begin = min((row.first for row in rows if row.first is not None), default=now)
@@ -220,8 +225,8 @@ def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
     return now + needed * elapsed / last_day if last_day and needed * elapsed / last_day < _CENTURY else None
 
 
-_GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
-_QUESTIONS = (
+_TRUTH_NAMES = ("invalid", 0), ("valid", 1), ("unknown", None)
+_SELECT_QUESTION_COUNTS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
@@ -235,13 +240,13 @@ _HAS_HAD = (
         turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
     ),
 )
-_WAITING = (
+_COUNT_WITHOUT_RATER = (
     select(func.count())
     .select_from(questions)
     .where(~questions.c.golden, questions.c.ended.is_(None))
     .where(~exists().where(*_CAN_RATE, *(~condition.correlate(questions, people) for condition in _HAS_HAD)))
 )
-_SKIPPED = (
+_SELECT_SKIPPED_IMAGES = (
     select(images.c.name, func.count().label("n"))
     .select_from(turns.join(tasks).join(images).join(people))
     .where(turns.c.state == State.SKIPPED, ~people.c.excluded)
@@ -250,36 +255,40 @@ _SKIPPED = (
 )
 # Votes of excluded raters on open questions that are not recounted yet.
 _IS_RECOUNTING = select(exists().where(people.c.recounted.is_not(None)))
-_EXCLUDED_VOTES = (
+_COUNT_EXCLUDED_VOTES = (
     select(func.count())
     .select_from(answers.join(people).join(questions))
     .where(people.c.excluded, answers.c.counted, questions.c.ended.is_(None))
 )
-_TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
-_CREATED = select(log.c.at).order_by(log.c.id).limit(1)
-_LENGTH = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds) * _TENTHS
-_NEAREST = func.round(_LENGTH)  # SQLite rounds a half up, PostgreSQL to an even number
-_ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
+_SELECT_TRUTH_COUNTS = (
+    select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
+)
+_SELECT_CREATION_TIME = select(log.c.at).order_by(log.c.id).limit(1)
+_ANSWER_TENTHS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds) * _TENTHS_PER_SECOND
+_ROUNDED_HALF_EITHER = func.round(_ANSWER_TENTHS)  # SQLite rounds a half up, PostgreSQL to an even number
+_ROUNDED_HALF_UP = case(
+    (_ANSWER_TENTHS - _ROUNDED_HALF_EITHER == 0.5, _ROUNDED_HALF_EITHER + 1), else_=_ROUNDED_HALF_EITHER
+)
 
 
-def _sum(*conditions: Any) -> Any:
-    return func.sum(case((and_(COUNTED, *conditions), 1), else_=0))
+def _count_where(*conditions: Any) -> Any:
+    return func.sum(case((and_(IS_COUNTED, *conditions), 1), else_=0))
 
 
-_ANSWER_COUNTS = select(
+_SELECT_ANSWER_COUNTS = select(
     answers.c.person,
     answers.c.answer,
-    cast(_ROUNDED, Integer).label("tenths"),
+    cast(_ROUNDED_HALF_UP, Integer).label("tenths"),
     func.count().label("n"),
-    _sum().label("counted"),
-    _sum(answers.c.at > bindparam("hour")).label("last_hour"),
-    _sum(answers.c.at > bindparam("day")).label("last_day"),
-    func.min(case((COUNTED, answers.c.at))).label("first"),
+    _count_where().label("counted"),
+    _count_where(answers.c.at > bindparam("hour")).label("last_hour"),
+    _count_where(answers.c.at > bindparam("day")).label("last_day"),
+    func.min(case((IS_COUNTED, answers.c.at))).label("first"),
     func.max(case((answers.c.at != bindparam("created"), answers.c.at))).label("last"),
 ).group_by(answers.c.person, answers.c.answer, "tenths")
 
 
-def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
+def _count_votes_by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
     """Count each answer in counted votes."""
     counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
     for row in rows:
@@ -287,18 +296,18 @@ def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _median(rows: Sequence[Row[Any]]) -> float | None:
+def _compute_median_seconds(rows: Sequence[Row[Any]]) -> float | None:
     """Compute the median time of answers, in seconds."""
     times = sorted((row.tenths, row.n) for row in rows if row.tenths is not None)
     if not times:
         return None
     tenths, counts = np.array(times).T
-    return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS
+    return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS_PER_SECOND
 
 
-def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
+def _compute_flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
     """Compute the flags of each rater; raters with few golden answers are not flagged as uninformative."""
-    experts, raters = golden_votes_of(campaign)
+    experts, raters = read_golden_votes(campaign)
     flags_of = rater_flags(None, answers_of)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth

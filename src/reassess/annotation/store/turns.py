@@ -6,17 +6,23 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
-from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.choosing import QUESTIONS_OF_TASK, ChosenTask, choose_task, first_place, is_left
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.practice import end_practice, practice_round
+from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.choosing import (
+    SELECT_TASK_QUESTIONS,
+    ChosenTask,
+    choose_task,
+    find_cursor_position,
+    has_tasks_left,
+)
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.practice import finish_practice, read_practice_round
 from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
 from reassess.errors import DataError
 
 _MAX_TURNS = 2  # of a person at a time: the turn on the screen, and the next turn
 
 # Why a person gets no task now; `experts`: the practice round waits for experts' answers.
-Reason = Literal["consent", "paused", "excluded", "failed", "experts", "waiting", "finished"]
+NoTaskReason = Literal["consent", "paused", "excluded", "failed", "experts", "waiting", "finished"]
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,14 @@ class Turn:
     number: int = 0  # number of earlier turns of the person
 
 
-def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | Reason:
+def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | NoTaskReason:
     """Give a person the next task, or the reason why they get no task; experts get golden tasks.
 
     The person's page already has the tasks in `held`.
     """
     while True:
-        with changing(campaign) as change:
-            turn = _next_turn(change, person, now, held)
+        with open_transaction(campaign) as transaction:
+            turn = _choose_turn(transaction, person, now, held)
         if turn is not None:
             return turn
         end_expired_turns(campaign, now)
@@ -58,76 +64,82 @@ def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> T
 
     None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
-    with changing(campaign) as change:
-        row = change.person(person)
-        turn = change.connection.execute(_LAST, {"person_id": person, "held": held}).first()
-        return None if turn is None or _why_blocked(change, row) is not None else _load_turn(change, turn, row)
+    with open_transaction(campaign) as transaction:
+        row = transaction.person(person)
+        turn = transaction.connection.execute(_SELECT_LAST_TURN, {"person_id": person, "held": held}).first()
+        return (
+            None
+            if turn is None or _find_block_reason(transaction, row) is not None
+            else _load_turn(transaction, turn, row)
+        )
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
     """End turns with an expired lease, or a lease that is too long because the clock was set back."""
-    with reading(campaign.engine) as connection:
-        late = _late(connection, campaign, now)
+    with connect_for_reading(campaign.engine) as connection:
+        late = _find_late_turns(connection, campaign, now)
     for turn in late:
-        with changing(campaign) as change:
-            change.person(turn.person)
-            change.lock([turn.task])
-            if turn in _late(change.connection, campaign, now):
-                end_turn(change, find_turn(change, turn.person, turn.task), State.EXPIRED)
+        with open_transaction(campaign) as transaction:
+            transaction.person(turn.person)
+            transaction.lock([turn.task])
+            if turn in _find_late_turns(transaction.connection, campaign, now):
+                end_turn(transaction, find_turn(transaction, turn.person, turn.task), State.EXPIRED)
 
 
-def find_turn(change: Transaction, person: int, task: int) -> Row[Any]:
+def find_turn(transaction: Transaction, person: int, task: int) -> Row[Any]:
     """Find a person's turn of a task, with the kind of the task; `DataError` if they never got the task."""
-    turn = change.connection.execute(_TURN, {"person_id": person, "task_id": task}).one_or_none()
+    turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person, "task_id": task}).one_or_none()
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task}")
     return turn
 
 
-def end_turn(change: Transaction, turn: Row[Any], state: str) -> None:
+def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
     """End a turn, and free its places on questions without an answer, unless it had already ended."""
-    change.connection.execute(_END, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
+    transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != State.ASKED:
         return
-    rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": turn.person, "task_id": turn.task}).all()
-    change.reserve([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
-    change.update_free([turn.task], reopened=state == State.EXPIRED)
+    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
+    transaction.reserve([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
+    transaction.update_free([turn.task], reopened=state == State.EXPIRED)
 
 
 # Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
 # index for prepared statements.
 _IS_ASKED = turns.c.state == literal_column(f"'{State.ASKED}'")
 _IS_OWN = turns.c.person == bindparam("person_id")
-_TURN = select(turns, tasks.c.kind).join(tasks).where(_IS_OWN, tasks.c.id == bindparam("task_id"))
-_WITH_TASKS = select(
+_SELECT_TURN = select(turns, tasks.c.kind).join(tasks).where(_IS_OWN, tasks.c.id == bindparam("task_id"))
+_SELECT_TURNS_WITH_TASKS = select(
     *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
-_FINISHED = turns.c.state == State.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
-_LAST = _WITH_TASKS.where(_IS_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
+_IS_FINISHED = turns.c.state == State.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
+_SELECT_LAST_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
-_LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
-_BEGUN_OR_LATE = (
+_SELECT_LATE_TURNS = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
+_SELECT_BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_IS_OWN, _IS_LATE)).order_by(turns.c.number)
 )
-_TURN_WITH_TASK = _WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
+_SELECT_TURN_WITH_TASK = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
 _IS_EXPIRED = turns.c.state == literal_column(f"'{State.EXPIRED}'")
-_EXPIRED = _WITH_TASKS.where(_IS_OWN, _IS_EXPIRED, tasks.c.id.not_in(bindparam("held", expanding=True)))
-_END = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(state=bindparam("new_state"))
-_BEGIN_AGAIN = (
+_SELECT_EXPIRED_TURNS = _SELECT_TURNS_WITH_TASKS.where(
+    _IS_OWN, _IS_EXPIRED, tasks.c.id.not_in(bindparam("held", expanding=True))
+)
+_UPDATE_STATE = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(state=bindparam("new_state"))
+_RESTART_TURN = (
     update(turns)
     .where(_IS_OWN, turns.c.task == bindparam("task_id"))
     .values(number=bindparam("new_number"), state=State.ASKED, expires=bindparam("end"))
 )
-_MOVE = (
+_MOVE_CURSOR = (
     update(cursors)
     .where(cursors.c.person == bindparam("person_id"))
     .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + bindparam("drawn"))
 )
 
 
-def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    rows: Sequence[Row[Any]] = connection.execute(_LATE, _lease_bounds(campaign, now)).all()
+def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _lease_bounds(campaign, now)).all()
     return rows
 
 
@@ -136,44 +148,52 @@ def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | Reason | None:
+def _choose_turn(transaction: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | NoTaskReason | None:
     """Return the next turn or the reason for none; None if expired turns must be released first."""
-    row = change.person(person)
-    if (reason := _why_blocked(change, row)) is not None:
+    row = transaction.person(person)
+    if (reason := _find_block_reason(transaction, row)) is not None:
         return reason
-    begun = change.connection.execute(
-        _BEGUN_OR_LATE, {"person_id": person, **_lease_bounds(change.campaign, now)}
+    begun = transaction.connection.execute(
+        _SELECT_BEGUN_OR_LATE, {"person_id": person, **_lease_bounds(transaction.campaign, now)}
     ).all()
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
         if turn.task not in held:
-            with_task = change.connection.execute(_TURN_WITH_TASK, {"person_id": person, "task_id": turn.task}).one()
-            return _load_turn(change, with_task, row)
+            with_task = transaction.connection.execute(
+                _SELECT_TURN_WITH_TASK, {"person_id": person, "task_id": turn.task}
+            ).one()
+            return _load_turn(transaction, with_task, row)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
     held = sorted(set(held) - {turn.task for turn in begun})  # only tasks whose lease has expired
-    if row.has_expired and (resumed := _resume(change, row, held, now + change.rules.lease)) is not None:
+    if (
+        row.has_expired
+        and (resumed := _resume_expired_turn(transaction, row, held, now + transaction.rules.lease)) is not None
+    ):
         return resumed
-    if row.stage == Stage.PRACTICE and practice_round(change.connection, change.campaign.bar).waits_for is not None:
+    if (
+        row.stage == Stage.PRACTICE
+        and read_practice_round(transaction.connection, transaction.campaign.bar).waits_for is not None
+    ):
         return "waiting" if begun else "experts"
-    choice = choose_task(change, row, held)
+    choice = choose_task(transaction, row, held)
     if choice is None and row.stage == Stage.PRACTICE and not begun:
-        row = end_practice(change, row)
+        row = finish_practice(transaction, row)
         if row.stage == Stage.FAILED:
             return "failed"
-        choice = choose_task(change, row, held)
+        choice = choose_task(transaction, row, held)
     if choice is None:
-        return "waiting" if begun or is_left(change, row) else "finished"
-    _begin(change, row, choice, now + change.rules.lease)
-    place = first_place(change, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
-    change.connection.execute(_MOVE, {"person_id": person, "place": place, "drawn": 1})
-    return _make_turn(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
+        return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
+    _begin_turn(transaction, row, choice, now + transaction.rules.lease)
+    place = find_cursor_position(transaction, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
+    transaction.connection.execute(_MOVE_CURSOR, {"person_id": person, "place": place, "drawn": 1})
+    return _make_turn(choice.task, choice.rows, row.turns, practice=is_practice_turn(row, choice.task.kind))
 
 
-def _why_blocked(change: Transaction, person: Row[Any]) -> Reason | None:
+def _find_block_reason(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
     """Return why a person gets no task, even if tasks are left; None if they can get tasks."""
-    if change.campaign.consent and person.consented is None:
+    if transaction.campaign.consent and person.consented is None:
         return "consent"
     if person.excluded:
         return "excluded"
@@ -182,50 +202,54 @@ def _why_blocked(change: Transaction, person: Row[Any]) -> Reason | None:
     return "paused" if person.paused else None
 
 
-def _begin(change: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
+def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
     """Begin a turn, and reserve a place on each of its main questions."""
     task, question_ids = choice.task, [row.id for row in choice.rows]
     values = {"number": person.turns, "shown": question_ids, "state": State.ASKED, "expires": expires}
     if task.turn_state is None:
-        change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **values})
+        transaction.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **values})
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
-        change.connection.execute(update(turns).where(*is_old).values(**values))
-    change.reserve(question_ids, 1)
-    change.store_free([{"number": task.id, "places": choice.free}])
+        transaction.connection.execute(update(turns).where(*is_old).values(**values))
+    transaction.reserve(question_ids, 1)
+    transaction.store_free([{"number": task.id, "places": choice.free}])
 
 
-def _resume(change: Transaction, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
+def _resume_expired_turn(
+    transaction: Transaction, person: Row[Any], held: Sequence[int], expires: float
+) -> Turn | None:
     """Give a person again a task whose lease expired, even if others have answered it meanwhile."""
     # Golden tasks come back after an expired lease. So main tasks must come back, too, or this would reveal golden
     # tasks.
-    for turn in change.connection.execute(
-        _EXPIRED.order_by(turns.c.number), {"person_id": person.id, "held": held}
+    for turn in transaction.connection.execute(
+        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": held}
     ).all():
-        if is_practice(person, turn.kind):
+        if is_practice_turn(person, turn.kind):
             continue
-        change.lock([turn.task])
-        rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": person.id, "task_id": turn.task}).all()
+        transaction.lock([turn.task])
+        rows = transaction.connection.execute(
+            SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
+        ).all()
         open_ids = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
         if not open_ids:
             continue
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": expires}
-        change.connection.execute(_BEGIN_AGAIN, params)
-        change.connection.execute(_MOVE, {"person_id": person.id, "place": person.position, "drawn": 0})
-        change.reserve(open_ids, 1)
-        change.update_free([turn.task])
+        transaction.connection.execute(_RESTART_TURN, params)
+        transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
+        transaction.reserve(open_ids, 1)
+        transaction.update_free([turn.task])
         return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
     return None
 
 
-def _load_turn(change: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
+def _load_turn(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
     """Load a turn with the person's answers so far."""
-    rows = change.connection.execute(QUESTIONS_OF_TASK, {"person_id": turn.person, "task_id": turn.task}).all()
+    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
     shown_rows = [row for row in rows if row.id in turn.shown]
-    return _make_turn(turn, shown_rows, turn.number, practice=is_practice(person, turn.kind))
+    return _make_turn(turn, shown_rows, turn.number, practice=is_practice_turn(person, turn.kind))
 
 
-def is_practice(person: Row[Any], kind: str) -> bool:
+def is_practice_turn(person: Row[Any], kind: str) -> bool:
     """Return whether a task is practice for a person; for experts it is a golden task."""
     return kind == Kind.PRACTICE and person.role == Role.RATER
 

@@ -57,9 +57,9 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_of_easy_practice
 
     with annotation.using_campaign(campaign) as opened:
-        progress = annotation.progress_of(opened, time.time())
+        progress = annotation.measure_progress(opened, time.time())
     command, *more = _next_arguments(progress)
-    call.suggest("annotate", command, annotation.shown_address(campaign), *more)
+    call.suggest("annotate", command, annotation.hide_password(campaign), *more)
     if call.json:
         call.print_document("status", progress.to_json())
     else:

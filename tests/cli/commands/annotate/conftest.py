@@ -46,7 +46,7 @@ def work() -> Callable[..., None]:
 
     def answer(now: float = 1e9) -> None:
         with annotation.using_campaign("pets.db") as campaign:
-            for person in annotation.people_of(campaign):
+            for person in annotation.list_people(campaign):
                 while person.role == "rater" and isinstance(
                     turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
                 ):

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from reassess import annotation
 from reassess.annotation.store import schema
-from reassess.annotation.store.shown_items import class_infos
+from reassess.annotation.store.shown_items import read_class_infos
 from tests.helpers import Runner, document_of, message_of, output_of, picture, write_files
 
 
@@ -62,8 +62,8 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
         assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
         assert (campaign.at_least, campaign.original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
-        assert [len(info.examples) for info in class_infos(campaign)] == [1, 1]
-        assert [info.path for info in class_infos(campaign)] == [(0, 1), (0, 1)]
+        assert [len(info.examples) for info in read_class_infos(campaign)] == [1, 1]
+        assert [info.path for info in read_class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
@@ -257,7 +257,7 @@ def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Pat
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
     output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
-        assert [(info.id, info.name) for info in class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
+        assert [(info.id, info.name) for info in read_class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
     assert exported.golden.items.class_ids.tolist() == [0, 2]
     assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]

@@ -59,7 +59,7 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
     ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:
-        raters = [rater for rater in annotation.progress_of(campaign, time.time()).raters if rater.role == "rater"]
+        raters = [rater for rater in annotation.measure_progress(campaign, time.time()).raters if rater.role == "rater"]
     assert [one.name for one in raters] == ["simulated 1", "simulated 2"]
     results = results_of(simulate("--raters", "2", "--seconds", "900", "--json"))
     assert (results.pop("labels")["voted"], results.pop("hours") > 2, results.pop("elapsed_hours") > 1) == (

@@ -52,7 +52,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 @click.argument("tasks", type=FILE)
 @click.option(
     "--per-question",
-    type=click.IntRange(1, annotation.MOST_VOTES),
+    type=click.IntRange(1, annotation.MAX_VOTES_PER_QUESTION),
     default=_VOTES,
     show_default=True,
     metavar="N",
@@ -97,7 +97,7 @@ _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, annotation.LARGEST_SEED),
+    type=click.IntRange(0, annotation.MAX_SEED),
     metavar="S",
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
@@ -133,13 +133,13 @@ def create(
             f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
         )
     _check_output(call, campaign, benchmark)
-    seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
+    seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
     _check_parts(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
     source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
-        stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
+        stored = annotation.find_stored_names(source, parts.images, match=parts.benchmark.match or "path")
         parts = parts.rename_images(dict(zip(parts.images, stored, strict=True)))
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
@@ -167,7 +167,7 @@ def create(
     plan = replace(plan, examples=_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.suggest("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
+    call.suggest("annotate", "invite", annotation.hide_password(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
     warn_of_easy_practice(plan.practice_round)
 
@@ -215,7 +215,7 @@ def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleIm
     if folder is None or not (folder / _EXAMPLES).is_dir():
         return ()
     classes = parts.tasks.questions.classes
-    return annotation.read_examples(folder / _EXAMPLES, classes, images=parts.images, hashes=plan.hashes)
+    return annotation.read_example_images(folder / _EXAMPLES, classes, images=parts.images, hashes=plan.hashes)
 
 
 def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
@@ -225,7 +225,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     practice_tasks = int(plan.is_practice.sum())
     if call.json:
         results = {
-            "campaign": annotation.shown_address(campaign),
+            "campaign": annotation.hide_password(campaign),
             "name": plan.name,
             "tasks": len(plan.tasks),
             "questions": len(questions),
@@ -246,7 +246,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     at_most = "at most " if plan.rules.stop else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
     votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
-    call.info(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
+    call.info(f"{annotation.hide_password(campaign)}: {tasks}, {votes}")
     if golden is None:
         call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
     else:

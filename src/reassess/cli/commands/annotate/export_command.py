@@ -15,7 +15,7 @@ from reassess.data import open_benchmark
 from reassess.text import count_noun
 
 if TYPE_CHECKING:
-    from reassess.annotation import Campaign, Exported
+    from reassess.annotation import Campaign, CampaignExport
 
 
 @click.command(
@@ -40,11 +40,11 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
         if exported.unrated_golden and needs_expert(opened):
-            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+            call.suggest("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
             call.next_command = _labels_command(output, exported, opened)
         else:
-            call.suggest("annotate", "serve", annotation.shown_address(campaign))
+            call.suggest("annotate", "serve", annotation.hide_password(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {
@@ -99,7 +99,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             call.info(f"not exported: {count_noun(count, 'answer')} {reason}")
 
 
-def _labels_command(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
+def _labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaign") -> str:
     """Return the command line that makes labels from the votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources

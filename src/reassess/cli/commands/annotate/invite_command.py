@@ -82,7 +82,7 @@ def invite(
         for person in people_found:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
-            token = None if revoke else annotation.make_link(opened, person.id, now)
+            token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
         too_few = _too_few_raters(opened, people_found)
     if not revoke:
@@ -105,7 +105,7 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
     """Describe how many raters are missing for the votes per question; None if enough."""
     raters = sum(
         person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
-        for person in annotation.people_of(campaign)
+        for person in annotation.list_people(campaign)
     )
     each = campaign.rules.per_question
     if raters >= each or all(person.role != "rater" for person in invited):
@@ -117,8 +117,8 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people. Experts whose answers were read by create are already known, without a link."""
-    people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
-    linked = annotation.invited_people(campaign)
+    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
+    linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",

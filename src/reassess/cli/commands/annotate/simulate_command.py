@@ -95,7 +95,7 @@ def simulate(
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
-        annotation.check_matrix(matrix)
+        annotation.check_confusion_matrix(matrix)
     if output is not None:
         if os.path.realpath(output) == os.path.realpath(campaign):
             raise OutputError(
@@ -109,7 +109,7 @@ def simulate(
         if output is not None:
             annotation.check_replaceable(output, copy)
         with annotation.using_campaign(copy) as opened, progress_bars(call) as progress:
-            classes = annotation.classes_of(opened)
+            classes = annotation.read_classes(opened)
             truth = (
                 None
                 if labels is None
@@ -122,7 +122,7 @@ def simulate(
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
-                annotation.truth_of_campaign(opened, truth, seed=seed),
+                annotation.make_truth_function(opened, truth, seed=seed),
                 now=time.time(),
                 seconds=seconds,
                 seed=seed,
@@ -132,7 +132,7 @@ def simulate(
             annotation.backup_campaign(copy, output, force=call.force)
             call.suggest("annotate", "export", output, "-o", free_name("simulated"))
         elif result.expert_answers and is_without_expert:
-            call.suggest("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+            call.suggest("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
     _report(call, result, seconds, output, is_random=labels is None)
 
 

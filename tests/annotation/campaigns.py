@@ -120,7 +120,7 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: f
 
 def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
     """Return image, class and votes of each question with votes."""
-    votes = export_votes(campaign, names=True).votes
+    votes = export_votes(campaign, with_names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
     return [(votes.items.images[i], c, list(votes.votes_on(row))) for row, (i, c) in enumerate(pairs)]
 
@@ -129,7 +129,7 @@ def waiting(campaign: Campaign, count: int) -> None:
     """Wait until this number of transactions waits for a lock."""
     is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     for _ in range(1000):
-        with connect_for_reading(campaign.engine, once=True) as connection:
+        with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
             if connection.scalar(is_blocked) >= count:
                 return
         sleep(0.01)

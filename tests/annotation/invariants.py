@@ -180,7 +180,7 @@ def _places_are_those_of_turns(state: Stored) -> None:
     for row in state.questions.values():
         assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            places_left = state.rules.free(row.votes, row.reserved)
+            places_left = state.rules.count_free_places(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
@@ -241,39 +241,39 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
     on_open = sum(state.questions[row.question].ended is None for row in counted)
-    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes) == (
+    assert (progress.n_open, progress.n_closed_by_rule, progress.n_closed_by_votes) == (
         *(ended[None], ended["rule"], ended["votes"]),
     )
-    assert (progress.votes, progress.votes_needed) == (len(counted), most * progress.open - on_open)
+    assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open - on_open)
     can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
-    assert progress.waiting == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
-    assert progress.ends is None or not progress.waiting
+    assert progress.n_without_rater == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
+    assert progress.expected_end is None or not progress.n_without_rater
     truths = Counter(row.truth for row in state.questions.values() if row.golden)
-    assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == tuple(
+    assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
         truths[truth] for truth in (0, 1, None)
     )
-    _experts_disagree(state, campaign, progress.golden_split)
+    _experts_disagree(state, campaign, progress.n_golden_split)
     skipped = Counter(
         state.tasks[turn.task].image
         for turn in state.turns.values()
         if turn.state == State.SKIPPED and not state.people[turn.person].excluded
     )
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
-    assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
+    assert progress.skipped_images == tuple((state.images[image], times) for image, times in by_number)
     votes, n_answers = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
     points, golden = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for row in state.golden_counts:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
-    for rater in progress.raters:
-        assert (rater.votes, rater.n_answers, rater.excluded) == (
+    for rater in progress.people:
+        assert (rater.n_votes, rater.n_answers, rater.is_excluded) == (
             votes[rater.id],
             n_answers[rater.id],
             state.people[rater.id].excluded,
         )
         halves = [points[rater.id, truth] / 2 for truth in (0, 1)]
-        assert rater.golden == BalancedAccuracy(*halves, *(golden[rater.id, truth] for truth in (0, 1)))
+        assert rater.golden_accuracy == BalancedAccuracy(*halves, *(golden[rater.id, truth] for truth in (0, 1)))
 
 
 def _can_rate(person: Row[Any]) -> bool:
@@ -293,7 +293,7 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.counts) for row in list_split_golden(campaign)] == [one[1:] for one in expected]
+    assert [(row.truth, row.answer_counts) for row in list_split_golden(campaign)] == [one[1:] for one in expected]
     assert count == len(expected)
 
 
@@ -311,12 +311,12 @@ def check_export(state: Stored, campaign: Campaign) -> None:
         for row in state.suggestions
         if not state.people[row.person].excluded
     )
-    assert [(suggestion.image, suggestion.class_id, suggestion.people) for suggestion in exported.suggestions] == [
+    assert [(suggestion.image, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions] == [
         (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
     ]
     assert [
-        (question.image, question.class_id, question.votes, question.ended, question.valid)
-        for question in exported.questions
+        (question.image, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
+        for question in exported.question_states
     ] == [
         (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)
         for row in sorted(state.main, key=lambda row: (state.image(row), row.class_id))

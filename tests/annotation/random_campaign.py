@@ -70,10 +70,10 @@ def plan_by(random: Random) -> CampaignPlan:
         golden_tasks=golden,
         experts=golden_of(2, 3)[1] if is_answered else None,
         at_least=random.choice([None, 1]) if is_answered else None,
-        practice=int(random.random() < 0.5),
+        n_practice_tasks=int(random.random() < 0.5),
         bar=random.choice([None, 0.5]),
         original=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
-        original_votes=random.random() < 0.5,
+        has_original_votes=random.random() < 0.5,
     )
 
 
@@ -133,7 +133,7 @@ class Simulation:
         except KilledError:
             self.restart(0)
             self.excluded = {
-                person.id for person in list_people(self.campaign) if person.excluded
+                person.id for person in list_people(self.campaign) if person.is_excluded
             }  # they may be saved or not
 
     @contextmanager
@@ -165,7 +165,7 @@ class Simulation:
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
         turns = self.turns_of.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in turns])
+        turn = next_turn(self.campaign, person, self.now, held_task_ids=[turn.task for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded

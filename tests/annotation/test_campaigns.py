@@ -82,7 +82,7 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
     assert last_turn(campaign, 2).task == turn.task
     result = export_votes(campaign)
-    assert (votes_of(campaign), result.not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
+    assert (votes_of(campaign), result.n_not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
 
 def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
@@ -153,20 +153,20 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     is_excluded = state.people[2].excluded
     assert is_excluded == ((transaction > 0) == (change is exclude_rater))
     progress = measure_progress(campaign, NOW)
-    votes = {rater.id: rater.votes for rater in progress.raters}
+    votes = {rater.id: rater.n_votes for rater in progress.people}
     assert votes[3] == 6
     assert (votes[2] == 0) or not is_excluded
     is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
     counted = [row for row in state.answers if row.counted and row.question in is_open]
     on_open = sum(not state.people[row.person].excluded for row in counted)
-    assert progress.votes_needed == 2 * progress.open - on_open
+    assert progress.max_votes_needed == 2 * progress.n_open - on_open
     answer_all(campaign, 4, NO)  # the open questions at this point
     check(Stored.of(campaign), {})
     exported = export_votes(campaign)  # the export finishes the recount
     check(Stored.of(campaign), {})
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
-    assert sum(row.votes for row in exported.questions) == len(exported.votes)
-    assert exported.excluded == (6 if is_excluded else 0)
+    assert sum(row.n_votes for row in exported.question_states) == len(exported.votes)
+    assert exported.n_excluded == (6 if is_excluded else 0)
     assert all(("rater 2", "yes") in rater_votes for _, _, rater_votes in votes_of(campaign)) == (not is_excluded)
     answer_all(campaign, 5, NO)
     assert {len(rater_votes) for _, _, rater_votes in votes_of(campaign)} == {2}
@@ -217,9 +217,9 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
         skip_task(campaign, 2, turn.task, LATER)
     assert statements.count("UPDATE turns") == 1
     give(campaign, 2, turn, YES)  # the answer was on its way
-    assert [entry.what for entry in list_log_entries(campaign, 9)].count("skip") == 1
-    assert measure_progress(campaign, NOW).skipped == (("m0.png", 1),)
-    assert (votes_of(campaign), export_votes(campaign).skipped) == ([], 2)
+    assert [entry.action for entry in list_log_entries(campaign, 9)].count("skip") == 1
+    assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
+    assert (votes_of(campaign), export_votes(campaign).n_skipped) == ([], 2)
     assert last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
@@ -234,10 +234,10 @@ def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     exclude_rater(campaign, 2, NOW)
     assert last_turn(campaign, 2) is None
     skip_task(campaign, 2, turn.task, NOW)
-    assert list_log_entries(campaign, 1)[0].what == "skip"
+    assert list_log_entries(campaign, 1)[0].action == "skip"
     include_rater(campaign, 2, NOW)
     assert votes_of(campaign) == []
-    assert measure_progress(campaign, NOW).skipped == (("m0.png", 1),)
+    assert measure_progress(campaign, NOW).skipped_images == (("m0.png", 1),)
 
 
 def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(address: str | Path) -> None:
@@ -253,9 +253,9 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
         "  found:   x: no, then yes\n"
         "  fix:     keep one of them"
     )
-    assert plan.truth == (0,)
+    assert plan.truths == (0,)
     create_campaign(address, plan)
-    golden_votes_ = export_votes(open_campaign(address), names=True).golden
+    golden_votes_ = export_votes(open_campaign(address), with_names=True).golden
     assert sorted(golden_votes_.votes_on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
@@ -401,7 +401,7 @@ def test_begun_image_is_shown_again_golden_or_not(
         assert (again.task == turn.task) == (end is not skip)
         if again.task == turn.task:
             assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
-            assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
+            assert replace(again, turn_number=0, rows=()) == replace(turn, turn_number=0, rows=())
         seen[turn.image in golden] += 1
         new_answers = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
         save_answers(campaign, 2, new_answers, now)
@@ -418,7 +418,7 @@ def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bo
         if lapses:
             end_expired_turns(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
-        assert turn.number == number
+        assert turn.turn_number == number
         n_golden += turn.image in golden
     assert n_golden == 7
 

@@ -177,7 +177,7 @@ def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
     covered = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
-        raters = {rater.name: rater for rater in measure_progress(campaign, 1e9).raters}
+        raters = {rater.name: rater for rater in measure_progress(campaign, 1e9).people}
         assert ("uninformative" in raters[_RANDOM].flags) or seed
         assert sum("uninformative" in one.flags for one in raters.values()) == 1 or seed
         for number, matrix in enumerate(_MATRICES, 1):

@@ -89,7 +89,7 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     cells = [row.split(",") for row in rows]
     assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
     assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in cells] == [question.valid for question in export_votes(campaign).questions]
+    assert [float(row[4]) for row in cells] == [question.valid_probability for question in export_votes(campaign).question_states]
     no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
     with open_transaction(campaign) as change:
@@ -113,7 +113,7 @@ def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_p
 def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
     with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
-        export_campaign(campaign, tmp_path / "rated", names=True)
+        export_campaign(campaign, tmp_path / "rated", with_names=True)
     assert not (tmp_path / "rated").exists()
 
 
@@ -130,9 +130,9 @@ def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path,
     event.listen(campaign.engine, "connect", forbid_writing)
     campaign.engine.dispose()
     export_campaign(campaign, tmp_path / "rated")
-    assert [entry.what for entry in list_log_entries(campaign, 9)] == ["create"]
+    assert [entry.action for entry in list_log_entries(campaign, 9)] == ["create"]
     with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
-        export_campaign(campaign, tmp_path / "given", by=1)
+        export_campaign(campaign, tmp_path / "given", actor_id=1)
 
 
 def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) -> None:

@@ -10,23 +10,23 @@ _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _SECRET_PARAMETERS = ("password", "sslpassword")  # query parameters of an address
 
 
-def is_server_address(campaign: str | Path) -> bool:
+def is_server_address(address: str | Path) -> bool:
     """Return whether a campaign is in a database on a server; `DataError` for an unknown scheme."""
-    scheme, separator, _ = str(campaign).partition("://")
+    scheme, separator, _ = str(address).partition("://")
     if separator and scheme != _SERVER_SCHEME:
         raise DataError(
             "wrong-address",
             "not an address of a campaign",
-            where=hide_password(campaign),
+            where=hide_password(address),
             allowed=f"a file, or an address that begins with {_SERVER_SCHEME}://",
             found=f"{scheme}://",
         )
     return bool(separator)
 
 
-def hide_password(campaign: str | Path) -> str:
+def hide_password(address: str | Path) -> str:
     """Format a path or an address for messages, without its password."""
-    text = str(campaign)
+    text = str(address)
     scheme, separator, _ = text.partition("://")
     if not separator:
         return text
@@ -43,17 +43,17 @@ def hide_password(campaign: str | Path) -> str:
     return text if public == url and url.password is None else public.render_as_string(hide_password=True)
 
 
-def parse_root_path(text: str) -> str:
+def parse_root_path(path: str) -> str:
     """Check the path of the pages behind a proxy; return it without a slash at the end.
 
     >>> parse_root_path("/rating/"), parse_root_path("/")
     ('/rating', '')
     """
-    if not _ROOT_PATH.fullmatch(text):
+    if not _ROOT_PATH.fullmatch(path):
         raise DataError(
             "wrong-address",
             "not a path of a site",
             allowed="a path such as /rating: letters, digits and -._~ after each slash, no dot directly after a slash",
-            found=repr(text),
+            found=repr(path),
         )
-    return text.rstrip("/")
+    return path.rstrip("/")

@@ -32,52 +32,52 @@ class Rules:
         check_range(self.lease, 1, value_name="lease in seconds")
         check_number(self.seed, 0, MAX_SEED, is_whole=True, value_name="seed")
 
-    def ending(self, votes: int, valid: float, *, is_measured: bool = True) -> CloseReason | None:
+    def find_close_reason(self, n_votes: int, valid_probability: float, *, is_measured: bool = True) -> CloseReason | None:
         """Return why a question is closed, or None while it is open.
 
-        `votes` is its number of votes, and `valid` the probability that its class is valid. A stop rule closes no
+        `n_votes` is its number of votes, and `valid_probability` the probability that its class is valid. A stop rule closes no
         question before raters are measured on golden questions with a known truth.
         """
-        if is_measured and self.stop is not None and bool(self.stop.is_closed(valid, votes)):
+        if is_measured and self.stop is not None and bool(self.stop.is_closed(valid_probability, n_votes)):
             return "rule"
-        return "votes" if votes >= self.per_question else None
+        return "votes" if n_votes >= self.per_question else None
 
-    def free(self, votes: int, reserved: int) -> int:
+    def count_free_places(self, n_votes: int, n_reserved: int) -> int:
         """Return how many further raters can get an open question with this number of votes.
 
-        `reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
+        `n_reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
         needs votes to close: one rater after two votes. So nobody is still answering a question when it closes.
         """
-        limit = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, votes + 1))
-        return max(0, limit - votes - reserved)
+        limit = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, n_votes + 1))
+        return max(0, limit - n_votes - n_reserved)
 
-    def is_golden(self, rater: int, task: int) -> bool:
+    def is_golden(self, rater_id: int, task_number: int) -> bool:
         """Return whether a rater's task with this number, from 0, should be golden; the seed decides."""
-        return self._draw("golden", rater, task) < self.golden_share
+        return self._draw_fraction("golden", rater_id, task_number) < self.golden_share
 
-    def places(self, rater: int, task: int, end: int) -> list[int]:
-        """Draw positions below `end`, to search a golden task for a rater in this order.
+    def draw_golden_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
+        """Draw positions below `n_positions`, to search a golden task for a rater in this order.
 
         Each suitable task is equally likely to be found first. This search is faster than reading all tasks.
 
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
-        return [int(end * self._draw("place", rater, task, number)) for number in range(N_GOLDEN_POSITIONS)]
+        return [int(n_positions * self._draw_fraction("place", rater_id, task_number, number)) for number in range(N_GOLDEN_POSITIONS)]
 
-    def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
-        """Choose one of the remaining golden tasks by their numbers of questions, `sizes`; return its index.
+    def choose_golden_task(self, rater_id: int, task_number: int, task_sizes: Sequence[int], n_questions: int) -> int:
+        """Choose one of the remaining golden tasks by their numbers of questions, `task_sizes`; return its index.
 
-        It replaces a main task with `size` questions, so it has at least as many, or else is one of the largest tasks.
+        It replaces a main task with `n_questions` questions, so it has at least as many, or else is one of the largest tasks.
         """
-        large = [index for index, task_size in enumerate(sizes) if task_size >= min(size, max(sizes))]
-        return large[int(self._draw("pick", rater, task) * len(large))]
+        large = [index for index, task_size in enumerate(task_sizes) if task_size >= min(n_questions, max(task_sizes))]
+        return large[int(self._draw_fraction("pick", rater_id, task_number) * len(large))]
 
-    def rank(self, rater: int, task: int, class_id: int) -> float:
+    def draw_class_rank(self, rater_id: int, task_number: int, class_id: int) -> float:
         """Draw the rank of a class of a golden task, in [0, 1); classes with the lowest ranks are shown."""
-        return self._draw("rank", rater, task, class_id)
+        return self._draw_fraction("rank", rater_id, task_number, class_id)
 
-    def _draw(self, *key: object) -> float:
+    def _draw_fraction(self, *key: object) -> float:
         """Compute a number in [0, 1) that depends only on the seed and the arguments."""
         digest = sha256(repr((self.seed, *key)).encode()).digest()
         return int.from_bytes(digest[:6]) / (1 << 48)

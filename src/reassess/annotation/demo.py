@@ -49,16 +49,16 @@ _INK_COLORS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
 _N_GOLDEN_IMAGES, _N_PRACTICE_TASKS = 8, 2  # golden images, and how many of them are for practice
 
 
-def draw_images(folder: Path, count: int) -> list[set[int]]:
+def draw_images(folder: Path, n_images: int) -> list[set[int]]:
     """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
-    chance = Random(0)
-    shapes = [set(chance.sample(range(_N_DRAWN_CLASSES), chance.randint(1, 3))) for _ in range(count)]
-    for number, class_ids in enumerate(shapes):
-        _draw_image(sorted(class_ids), chance).save(folder / f"{number:03}.png")
-    return shapes
+    rng = Random(0)
+    class_ids_by_image = [set(rng.sample(range(_N_DRAWN_CLASSES), rng.randint(1, 3))) for _ in range(n_images)]
+    for number, class_ids in enumerate(class_ids_by_image):
+        _draw_image(sorted(class_ids), rng).save(folder / f"{number:03}.png")
+    return class_ids_by_image
 
 
-def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
+def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
     """Plan a campaign on the images of `draw_images`.
 
     Each image has one task with all five drawn classes. The first images are golden.
@@ -66,7 +66,7 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
     golden = _make_tasks(range(_N_GOLDEN_IMAGES))
     questions = golden.questions
     numbers = [int(questions.images[image].partition(".")[0]) for image in questions.image_ids]
-    valid = [class_id in shapes[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
+    valid = [class_id in class_ids_by_image[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
     experts = Votes.from_columns(
         questions,
         np.arange(len(questions)),
@@ -76,23 +76,23 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
         KNOWN_ANSWERS,
     )
     return CampaignPlan(
-        tasks=_make_tasks(range(_N_GOLDEN_IMAGES, len(shapes))),
+        tasks=_make_tasks(range(_N_GOLDEN_IMAGES, len(class_ids_by_image))),
         name="Which shapes are there?",
         rules=Rules(per_question=3, golden_share=0.2),
         golden_tasks=golden,
         experts=experts,
-        practice=_N_PRACTICE_TASKS,
+        n_practice_tasks=_N_PRACTICE_TASKS,
         examples=list(_draw_examples()),
         hierarchy=_HIERARCHY,
     )
 
 
-def _make_tasks(images: Sequence[int]) -> Tasks:
+def _make_tasks(image_numbers: Sequence[int]) -> Tasks:
     size = _N_DRAWN_CLASSES
-    names = [f"{number:03}.png" for number in images for _ in range(size)]
-    questions = Questions.from_columns(names, np.tile(np.arange(size), len(images)), CLASSES)
-    reasons = ["all of the image"] * len(images)
-    return Tasks(questions, np.arange(0, size * len(images) + 1, size), np.arange(len(images)), reasons)
+    names = [f"{number:03}.png" for number in image_numbers for _ in range(size)]
+    questions = Questions.from_columns(names, np.tile(np.arange(size), len(image_numbers)), CLASSES)
+    reasons = ["all of the image"] * len(image_numbers)
+    return Tasks(questions, np.arange(0, size * len(image_numbers) + 1, size), np.arange(len(image_numbers)), reasons)
 
 
 def _draw_examples() -> Iterator[ExampleImage]:
@@ -102,27 +102,27 @@ def _draw_examples() -> Iterator[ExampleImage]:
         yield ExampleImage(class_id, file.getvalue(), "image/png")
 
 
-def _draw_image(class_ids: Sequence[int], chance: Random) -> "Image.Image":
+def _draw_image(class_ids: Sequence[int], rng: Random) -> "Image.Image":
     with importing("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
-    paper = chance.choice(_PAPER_COLORS)
+    paper = rng.choice(_PAPER_COLORS)
     image = Image.new("RGB", (_IMAGE_SIDE, _IMAGE_SIDE), paper)
     pen = ImageDraw.Draw(image)
-    places = chance.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
+    places = rng.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
     for class_id, (x, y) in zip(class_ids, places, strict=True):
         _draw_shape(
-            pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, chance.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, chance
+            pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, rng.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, rng
         )
     return image
 
 
 def _draw_shape(
-    pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper: str, chance: Random
+    pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper_color: str, rng: Random
 ) -> None:
-    ink, turn = chance.choice(_INK_COLORS), chance.uniform(0, pi)
+    ink, rotation = rng.choice(_INK_COLORS), rng.uniform(0, pi)
 
-    def corners(count: int, *radii: float) -> list[tuple[float, float]]:
-        angles = [turn + 2 * pi * corner / count for corner in range(count)]
+    def corners(n_corners: int, *radii: float) -> list[tuple[float, float]]:
+        angles = [rotation + 2 * pi * corner / n_corners for corner in range(n_corners)]
         return [
             (x + radii[i % len(radii)] * size * cos(angle), y + radii[i % len(radii)] * size * sin(angle))
             for i, angle in enumerate(angles)
@@ -132,7 +132,7 @@ def _draw_shape(
     if name in ("circle", "ring"):
         pen.ellipse((x - size, y - size, x + size, y + size), fill=ink)
         if name == "ring":
-            pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper)
+            pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper_color)
     else:
         points = {"square": corners(4, 1), "triangle": corners(3, 1.1), "star": corners(10, 1.2, 0.5)}
         pen.polygon(points[name], fill=ink)

@@ -55,23 +55,23 @@ def export_campaign(
     campaign: "Campaign",
     folder: str | Path,
     *,
-    names: bool = False,
+    with_names: bool = False,
     force: bool = False,
     now: float | None = None,
-    by: int | None = None,
+    actor_id: int | None = None,
 ) -> "CampaignExport":
     """Write the votes of a campaign as a benchmark folder, and note the export in the log.
 
     All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
     has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
-    earlier votes. With `names`, raters keep their names. `by` is the number of the owner who exports; None for the
+    earlier votes. With `with_names`, raters keep their names. `actor_id` is the number of the owner who exports; None for the
     command line.
     """
     from reassess.annotation.store.export import export_votes, log_export
 
     folder = Path(folder)
     _check_output_folder(folder, force=force)
-    exported = export_votes(campaign, names=names)
+    exported = export_votes(campaign, with_names=with_names)
     parts = _collect_parts(exported, campaign, folder, read_settings(folder))
     _refuse_other_parts(folder, parts)
     is_new = not exists(folder)
@@ -82,7 +82,7 @@ def export_campaign(
         with write_atomically():
             for name, (write, content) in parts.items():
                 write(folder / name, content, force=force)
-            log_export(campaign, time.time() if now is None else now, by, names=names)
+            log_export(campaign, time.time() if now is None else now, actor_id, with_names=with_names)
     except BaseException:
         if is_new:
             with suppress(OSError):  # the folder may contain a file of a killed process
@@ -122,14 +122,14 @@ def _collect_parts(
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop
     vote_settings = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
-    images = {"images": _relative_images_path(campaign.images, folder)}
+    images = {"images": _relative_images_path(campaign.images_path, folder)}
     new_settings = {"threshold": USUAL_THRESHOLD, **campaign.settings, **images, **settings, **vote_settings}
     suggestions = exported.suggestions
-    people = {"people": [suggestion.people for suggestion in suggestions]}
+    people = {"people": [suggestion.n_people for suggestion in suggestions]}
     states: dict[str, list[Any]] = {
-        "votes": [question.votes for question in exported.questions],
-        "state": [_STATE_TEXTS[question.ended] for question in exported.questions],
-        "probability": [question.valid for question in exported.questions],
+        "votes": [question.n_votes for question in exported.question_states],
+        "state": [_STATE_TEXTS[question.close_reason] for question in exported.question_states],
+        "probability": [question.valid_probability for question in exported.question_states],
     }
     parts: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in new_settings.items() if value is not None}),
@@ -139,7 +139,7 @@ def _collect_parts(
         _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden),
         _ORIGINAL_FILE: (write_labels, exported.original),
         _SUGGESTIONS_FILE: (write_table, _make_table(suggestions, classes, people) if suggestions else None),
-        _QUESTION_STATES_FILE: (write_table, _make_table(exported.questions, classes, states)),
+        _QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
 

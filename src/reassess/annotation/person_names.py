@@ -70,8 +70,8 @@ def _scripts_of_letter(letter: str) -> list[str]:
     """Return the script of a letter by its Unicode name, or nothing; East Asian scripts count as one."""
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
-    script = name_of_letter(letter, "unknown").split()[0]
-    return ["East Asian" if script in _EAST_ASIAN_SCRIPTS else script.capitalize()]
+    script_name = name_of_letter(letter, "unknown").split()[0]
+    return ["East Asian" if script_name in _EAST_ASIAN_SCRIPTS else script_name.capitalize()]
 
 
 def _fold_name(name: str) -> str:

@@ -42,19 +42,19 @@ class CampaignPlan:
     golden_tasks: Tasks | None = None
     experts: Votes | None = None
     at_least: int | None = None  # experts who must agree; None: more than half of those who answered
-    practice: int = 0
+    n_practice_tasks: int = 0
     bar: float | None = None
     original: LabelSets | None = None
-    original_votes: bool = False  # whether each original label counts as one vote
-    consent: str = ""  # text that people must agree to first
+    has_original_votes: bool = False  # whether each original label counts as one vote
+    consent_text: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
     hierarchy: Hierarchy | None = None  # to offer similar classes to raters who suggest a class
-    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by image name
-    images: str | None = None  # folder or archive of the images; None if unknown
+    image_hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by image name
+    images_path: str | None = None  # folder or archive of the images; None if unknown
     settings: Mapping[str, Any] = field(default_factory=dict)  # settings of the benchmark, as in its benchmark.json
 
     def __post_init__(self) -> None:
-        check_number(self.practice, 0, is_whole=True, value_name="number of practice tasks")
+        check_number(self.n_practice_tasks, 0, is_whole=True, value_name="number of practice tasks")
         if self.at_least is not None:
             check_number(self.at_least, 1, _MAX_EXPERTS, is_whole=True, value_name="number of experts")
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
@@ -62,10 +62,10 @@ class CampaignPlan:
         check_text([self.name], value_name="the name of the campaign")
         if self.name:
             check_name(self.name)
-        check_text([self.images or ""], value_name="the path of the images")
+        check_text([self.images_path or ""], value_name="the path of the images")
         if self.bar is not None:
             check_range(self.bar, 0, 1, value_name="share of practice questions")
-        if self.original_votes and self.original is None:
+        if self.has_original_votes and self.original is None:
             raise DataError(
                 "missing-original",
                 "original labels are missing, so they cannot count as votes",
@@ -91,25 +91,25 @@ class CampaignPlan:
                 found=f"{common.size:,} of {count_noun(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.practice > (limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))):
+        elif self.n_practice_tasks > (limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))):
             golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
             golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
                 "missing-golden",
                 "no golden task is left for raters who passed practice",
                 allowed=f"up to {count_noun(limit, 'practice task')}: {golden_tasks}",
-                found=self.practice,
+                found=self.n_practice_tasks,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
-        elif self.practice > (free := int(self.is_practice.sum())):
+        elif self.n_practice_tasks > (free := int(self.is_practice_task.sum())):
             raise DataError(
                 "missing-golden",
                 "too few golden images for practice",
                 allowed=f"up to {count_noun(free, 'practice task')}",
-                found=self.practice,
+                found=self.n_practice_tasks,
                 fix="add golden questions on images without other tasks, or use fewer practice tasks",
             )
-        elif self.practice_round.has_one_truth or (self.practice and self.is_practice.all()):
+        elif self.practice_round.has_one_truth or (self.n_practice_tasks and self.is_practice_task.all()):
             practice = self.practice_round
             raise DataError(
                 "missing-golden",
@@ -121,8 +121,8 @@ class CampaignPlan:
     def _check_without_golden(self) -> None:
         for is_wanted, feature in (
             (self.rules.stop is not None, "a stop rule"),
-            (self.practice > 0, "a practice round"),
-            (self.original_votes, "a vote of original labels"),
+            (self.n_practice_tasks > 0, "a practice round"),
+            (self.has_original_votes, "a vote of original labels"),
         ):
             if is_wanted:
                 raise DataError(
@@ -133,7 +133,7 @@ class CampaignPlan:
                 )
 
     @cached_property
-    def truth(self) -> tuple[int | None, ...]:
+    def truths(self) -> tuple[int | None, ...]:
         """Truth of each golden question: 1 valid, 0 invalid, None if unknown."""
         if self.golden_tasks is None:
             return ()
@@ -141,22 +141,22 @@ class CampaignPlan:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
             check_range(
-                self.at_least, 1, max(map(len, self._answers_by_question), default=0), value_name="number of experts"
+                self.at_least, 1, max(map(len, self._expert_answers_by_question), default=0), value_name="number of experts"
             )
-        return tuple(decide_truth(answers, self.at_least) for answers in self._answers_by_question)
+        return tuple(decide_truth(answers, self.at_least) for answers in self._expert_answers_by_question)
 
     @cached_property
-    def golden_split(self) -> int:
+    def n_golden_without_majority(self) -> int:
         """Number of golden questions whose truth at most half of the experts answered."""
         if self.experts is None:
             return 0
         return sum(
             truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
-            for truth, answers in zip(self.truth, self._answers_by_question, strict=True)
+            for truth, answers in zip(self.truths, self._expert_answers_by_question, strict=True)
         )
 
     @cached_property
-    def _answers_by_question(self) -> list[list[int]]:
+    def _expert_answers_by_question(self) -> list[list[int]]:
         """The experts' answers to each golden question."""
         answers: list[list[int]] = [
             [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
@@ -187,14 +187,14 @@ class CampaignPlan:
         return answers
 
     @cached_property
-    def is_practice(self) -> npt.NDArray[np.bool_]:
+    def is_practice_task(self) -> npt.NDArray[np.bool_]:
         """Whether each golden task is for practice, drawn by the seed."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
         both = self.bar is not None
-        return draw_practice_tasks(golden, self.truth, is_asked, self.practice, seed=self.rules.seed, both_truths=both)
+        return draw_practice_tasks(golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=both)
 
     @property
     def practice_round(self) -> PracticeRound:
@@ -203,28 +203,28 @@ class CampaignPlan:
         unanswered = 0
         if self.golden_tasks is not None:
             ends = self.golden_tasks.indptr.tolist()
-            for task in np.flatnonzero(self.is_practice).tolist():
-                task_truths = self.truth[ends[task] : ends[task + 1]]
+            for task in np.flatnonzero(self.is_practice_task).tolist():
+                task_truths = self.truths[ends[task] : ends[task + 1]]
                 truths += task_truths
                 unanswered += task_truths.count(None) == len(task_truths)
-        return PracticeRound(int(self.is_practice.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
+        return PracticeRound(int(self.is_practice_task.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
 
-    def golden_counts(self) -> tuple[int, int]:
+    def count_golden_questions(self) -> tuple[int, int]:
         """Count the invalid and the valid golden questions, without practice."""
-        return self._measuring_truths.count(0), self._measuring_truths.count(1)
+        return self._rater_test_truths.count(0), self._rater_test_truths.count(1)
 
     @property
-    def _measuring_truths(self) -> list[int | None]:
+    def _rater_test_truths(self) -> list[int | None]:
         """Truth of each golden question that measures raters; None for practice questions and unknown truths."""
-        practice = () if self.golden_tasks is None else np.repeat(self.is_practice, self.golden_tasks.sizes).tolist()
-        return [None if is_practice else t for t, is_practice in zip(self.truth, practice, strict=True)]
+        practice = () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
+        return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
-    def priors(self, questions: Questions) -> list[float | None]:
+    def estimate_priors(self, questions: Questions) -> list[float | None]:
         """Estimate the probability of valid before any vote, from the original label; None without a label."""
-        if not self.original_votes or self.original is None or self.golden_tasks is None:
+        if not self.has_original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(questions)
         golden_labels = _match_original_labels(self.golden_tasks.questions, self.original)
-        valid = estimate_priors_by_label(zip(self._measuring_truths, golden_labels, strict=True))
+        valid = estimate_priors_by_label(zip(self._rater_test_truths, golden_labels, strict=True))
         return [None if label is None else valid[label] for label in _match_original_labels(questions, self.original)]
 
 

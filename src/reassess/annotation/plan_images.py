@@ -28,9 +28,9 @@ def read_example_images(
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))
-    rated = set(image_keys(list(images))), set(hashes.values())
+    campaign_keys = set(image_keys(list(images))), set(hashes.values())
     return [
-        _read_example(files, name, class_id, rated)
+        _read_example(files, name, class_id, campaign_keys)
         for class_id, names in _group_names_by_class(files.source, classes).items()
         for name in names[:_MAX_EXAMPLES]
     ]
@@ -57,9 +57,9 @@ def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, li
     return names
 
 
-def _read_example(files: CampaignImages, name: str, class_id: int, rated: tuple[set[str], set[str]]) -> ExampleImage:
-    place, content = files.source.place, files.read(name)
-    names, hashes = rated
+def _read_example(files: CampaignImages, name: str, class_id: int, campaign_keys: tuple[set[str], set[str]]) -> ExampleImage:
+    place, content = files.source.place, files.read_file(name)
+    names, hashes = campaign_keys
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
             "example-is-asked",
@@ -68,7 +68,7 @@ def _read_example(files: CampaignImages, name: str, class_id: int, rated: tuple[
             found=name,
             fix="use an image without questions",
         )
-    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_MAX_SIDE))
+    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", max_side=_MAX_SIDE))
 
 
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
@@ -87,17 +87,17 @@ def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match
 
 
 def hash_images(
-    images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], object] = lambda *_: None
+    images: ImageSource, names: Sequence[str], *, report_progress: Callable[[str, int, int], object] = lambda *_: None
 ) -> dict[str, str]:
     """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read."""
     files = CampaignImages(images)
     hashes, faults = {}, []
     for done, name in enumerate(names, 1):
         try:
-            hashes[name] = files.digest(name)
+            hashes[name] = files.hash_file(name)
         except DataError as error:
             faults.append(f"{name}: {describe_error(error, 0)}")
-        progress("hashing images", done, len(names))
+        report_progress("hashing images", done, len(names))
     if faults:
         raise DataError(
             "unreadable-image",

@@ -26,8 +26,8 @@ _ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the sa
 class PracticeRound:
     """The practice tasks of a campaign, and the truths of their questions so far."""
 
-    tasks: int
-    unanswered: int  # tasks that no expert has answered or skipped
+    n_tasks: int
+    n_unanswered: int  # tasks that no expert has answered or skipped
     n_invalid: int  # questions with the truth invalid
     n_valid: int  # questions with the truth valid
     bar: float | None
@@ -36,18 +36,18 @@ class PracticeRound:
     def has_one_truth(self) -> bool:
         """Whether experts found only valid or only invalid questions, so that nobody can reach the bar."""
         has_one = not self.n_invalid or not self.n_valid
-        return self.bar is not None and self.tasks > 0 and not self.unanswered and has_one
+        return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered and has_one
 
     @property
     def is_skipped(self) -> bool:
         """Whether experts skipped all tasks; without a bar, raters then begin without practice."""
-        return self.tasks > 0 and not self.unanswered and not self.n_invalid + self.n_valid
+        return self.n_tasks > 0 and not self.n_unanswered and not self.n_invalid + self.n_valid
 
     @property
-    def waits_for(self) -> str | None:
+    def reason_to_wait(self) -> str | None:
         """Why raters cannot begin practice yet; None if they can."""
-        if self.unanswered:
-            return f"experts have not answered {self.unanswered:,} of {count_noun(self.tasks, 'practice task')}"
+        if self.n_unanswered:
+            return f"experts have not answered {self.n_unanswered:,} of {count_noun(self.n_tasks, 'practice task')}"
         if not self.has_one_truth:
             return None
         truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
@@ -55,9 +55,9 @@ class PracticeRound:
         return f"{none}; an owner can admit raters on the owner page"
 
     @property
-    def blind_chances(self) -> dict[str, float] | None:
+    def blind_pass_probabilities(self) -> dict[str, float] | None:
         """Probability to pass without looking, by way to answer; None without a bar, or while raters wait."""
-        if self.bar is None or not self.tasks or self.waits_for is not None:
+        if self.bar is None or not self.n_tasks or self.reason_to_wait is not None:
             return None
         return {
             name: chance_to_reach(self.bar, self.n_invalid, self.n_valid, [answers] * len(VALIDITY))
@@ -65,59 +65,59 @@ class PracticeRound:
         }
 
     @property
-    def easiest(self) -> tuple[str, float] | None:
+    def easiest_blind_strategy(self) -> tuple[str, float] | None:
         """The way to answer without looking that passes most often; None if it passes in at most 5 % of the rounds."""
-        name, chance = max((self.blind_chances or {}).items(), key=itemgetter(1), default=("", 0.0))
+        name, chance = max((self.blind_pass_probabilities or {}).items(), key=itemgetter(1), default=("", 0.0))
         return (name, chance) if chance > _MAX_BLIND_PROBABILITY else None
 
     @property
-    def enough_tasks(self) -> int | None:
+    def n_tasks_needed(self) -> int | None:
         """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
 
         def is_enough(times: int) -> bool:
             names = ("tasks", "n_invalid", "n_valid")
-            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest is None
+            return replace(self, **{name: times * getattr(self, name) for name in names}).easiest_blind_strategy is None
 
         if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
             return None
         times = bisect_left(range(_MAX_FACTOR), True, lo=2, key=is_enough)
-        return times * self.tasks if times < _MAX_FACTOR or is_enough(times) else None
+        return times * self.n_tasks if times < _MAX_FACTOR or is_enough(times) else None
 
     @property
-    def questions_for(self) -> int:
-        """About how many golden questions `enough_tasks` need, with as many left for raters who passed."""
-        return math.ceil(2 * (self.enough_tasks or 0) * (self.n_invalid + self.n_valid) / self.tasks)
+    def n_golden_needed(self) -> int:
+        """About how many golden questions `n_tasks_needed` need, with as many left for raters who passed."""
+        return math.ceil(2 * (self.n_tasks_needed or 0) * (self.n_invalid + self.n_valid) / self.n_tasks)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
-        return {**vars(self), "waits_for": self.waits_for, "blind_chances": self.blind_chances}
+        return {**vars(self), "waits_for": self.reason_to_wait, "blind_chances": self.blind_pass_probabilities}
 
 
 def draw_practice_tasks(
     golden: Tasks,
-    truth: Sequence[int | None],
-    is_asked: npt.NDArray[np.bool_],
-    count: int,
+    truths: Sequence[int | None],
+    has_main_tasks: npt.NDArray[np.bool_],
+    n_tasks: int,
     *,
     seed: int,
-    both_truths: bool,
+    needs_both_truths: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Draw golden images for practice, with at least `count` tasks; return whether each task is drawn.
+    """Draw golden images for practice, with at least `n_tasks` tasks; return whether each task is drawn.
 
-    With `both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
-    drawn (`is_asked`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
+    With `needs_both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
+    drawn (`has_main_tasks`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
     tasks of an image or no task of it: a rater who has seen the experts' answers about an image is not blind to it.
     """
-    values = np.array([-1 if value is None else value for value in truth])
+    values = np.array([-1 if value is None else value for value in truths])
     begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
-    free = image_of[~is_asked[image_of]]
+    free = image_of[~has_main_tasks[image_of]]
     preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
     sizes = np.bincount(image_of, minlength=len(golden.questions.images))
-    chosen = order[np.cumsum(sizes[order]) - sizes[order] < count]
-    if both_truths and count and np.isin(chosen, preferred).all():
+    chosen = order[np.cumsum(sizes[order]) - sizes[order] < n_tasks]
+    if needs_both_truths and n_tasks and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
             with_value = np.unique(golden.questions.image_ids[values == value])
             if not np.isin(chosen, with_value).any():

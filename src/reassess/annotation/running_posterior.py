@@ -13,7 +13,7 @@ _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
 def estimate_rater_model(
-    counts: Iterable[tuple[int, int, int, int]], golden: tuple[int, int], raters: Sequence[int]
+    counts: Iterable[tuple[int, int, int, int]], n_golden: tuple[int, int], raters: Sequence[int]
 ) -> RaterModel:
     """Estimate the rater model from the golden answers so far, as `calibrate` does.
 
@@ -27,7 +27,7 @@ def estimate_rater_model(
         table[row_of[rater], truth, answer] += n
     return model_of_counts(
         table,
-        np.array(golden),
+        np.array(n_golden),
         raters=raters,
         truths=VALIDITY,
         answers=KNOWN_ANSWERS,

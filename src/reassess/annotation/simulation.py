@@ -34,25 +34,25 @@ _RETRY_SECONDS = 30.0  # seconds until a page asks for a task again
 class Simulation:
     """The result of a simulation: work, votes, and the accuracy of the labels made from them."""
 
-    raters: int
-    failed: int  # raters below the bar in practice
-    tasks: int
-    answers: int  # answers of the simulated raters, also to golden questions
-    expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
+    n_raters: int
+    n_failed: int  # raters below the bar in practice
+    n_tasks: int
+    n_answers: int  # answers of the simulated raters, also to golden questions
+    n_expert_answers: int  # correct answers of a simulated expert, if golden questions waited for experts
     hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
-    votes_at_most: int
-    not_needed: int  # answers to questions that had enough votes
+    max_votes: int
+    n_not_needed: int  # answers to questions that had enough votes
     threshold: float  # classes with at least this score are valid
-    correct: int  # correct labels; here and below, of questions that had no votes before
-    valid_missed: int
-    invalid_kept: int
+    n_correct: int  # correct labels; here and below, of questions that had no votes before
+    n_valid_missed: int
+    n_invalid_kept: int
 
     @property
-    def voted(self) -> int:
+    def n_voted(self) -> int:
         """Number of questions that had no votes before, and have votes now."""
-        return self.correct + self.valid_missed + self.invalid_kept
+        return self.n_correct + self.n_valid_missed + self.n_invalid_kept
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
@@ -79,22 +79,22 @@ class Simulation:
 def simulate(
     campaign: Campaign,
     matrices: Sequence[ConfusionMatrix],
-    truth: TruthFunction,
+    is_valid: TruthFunction,
     *,
     now: float,
-    seconds: float,
+    seconds_per_vote: float,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda _: None,
+    report_answers: Callable[[int], None] = lambda _: None,
 ) -> Simulation:
     """Simulate one rater per confusion matrix, until no task is left for them.
 
-    `truth` returns whether a class is valid. A vote takes `seconds` on average (exponential distribution). The answer
+    `is_valid` returns whether a class is valid. A vote takes `seconds_per_vote` on average (exponential distribution). The answer
     to a question depends only on the seed, the rater and the question. The campaign must be a copy: changes are not
     synced to the disk, so a crash may damage the file.
     """
-    before = export_votes(campaign).votes
+    votes_before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
-    people = add_people(campaign, names, now=now, simulated=True)
+    people = add_people(campaign, names, now=now, is_simulated=True)
     name = f"{campaign.name}, simulated"  # exports have this name too
     with open_transaction(campaign) as transaction:
         transaction.connection.execute(
@@ -102,37 +102,37 @@ def simulate(
         )
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [
-        _SimulatedRater(campaign, number, person, matrix, truth, seed, seconds)
+        _SimulatedRater(campaign, number, person, matrix, is_valid, seed, seconds_per_vote)
         for number, (person, matrix) in enumerate(zip(people, matrices, strict=True))
     ]
     for person in people:
         save_consent(campaign, person, now)
     expert_answers = (
-        _answer_golden_questions(campaign, truth, now) if measure_progress(campaign, now).golden_unknown else 0
+        _answer_golden_questions(campaign, is_valid, now) if measure_progress(campaign, now).n_golden_unknown else 0
     )
     queue = [(now, rater.number) for rater in raters]  # when each rater continues
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
         answers_before = raters[number].answers
-        next_time = raters[number].work(time)
+        next_time = raters[number].save_and_continue(time)
         new_answers = raters[number].answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
             heapq.heappush(queue, (next_time, number))
             if raters[number].turn is None:
                 blocked.add(number)
-        progress(new_answers)
+        report_answers(new_answers)
     end = max(now, *(rater.last for rater in raters))
-    return _make_result(campaign, raters, before, truth, start=now, end=end, expert_answers=expert_answers)
+    return _make_result(campaign, raters, votes_before, is_valid, start=now, end=end, expert_answers=expert_answers)
 
 
-def _answer_golden_questions(campaign: Campaign, truth: TruthFunction, now: float) -> int:
+def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: float) -> int:
     """Let a simulated expert answer golden questions correctly; return the number of answers."""
-    (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, simulated=True)
+    (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
     save_consent(campaign, person, now)
-    expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, truth, 0, 0.0)
-    while expert.work(now) is not None:
+    expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
+    while expert.save_and_continue(now) is not None:
         pass
     return expert.answers
 
@@ -144,14 +144,14 @@ class _SimulatedRater:
         self,
         campaign: Campaign,
         number: int,
-        person: int,
+        person_id: int,
         matrix: ConfusionMatrix,
-        truth: TruthFunction,
+        is_valid: TruthFunction,
         seed: int,
-        seconds: float,
+        seconds_per_vote: float,
     ) -> None:
-        self.campaign, self.number, self.person, self.matrix = campaign, number, person, matrix
-        self.truth, self.seed, self.seconds = truth, seed, seconds
+        self.campaign, self.number, self.person, self.matrix = campaign, number, person_id, matrix
+        self.truth, self.seed, self.seconds = is_valid, seed, seconds_per_vote
         self.image_names = image_names_by_address(campaign)
         self.chance = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # the turn on the screen
@@ -159,7 +159,7 @@ class _SimulatedRater:
         self.turn_answers: list[GivenAnswer] = []
         self.tasks, self.answers, self.worked, self.last = 0, 0, 0.0, 0.0
 
-    def work(self, now: float) -> float | None:
+    def save_and_continue(self, now: float) -> float | None:
         """Save the answers to a task and begin the next task; return when to continue, or None at the end."""
         if self.turn is not None:
             save_answers(self.campaign, self.person, self.turn_answers, now)
@@ -167,29 +167,29 @@ class _SimulatedRater:
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
         if not isinstance(turn, Turn):
             return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
-        if not turn.practice:
-            following = next_turn(self.campaign, self.person, now, held=[turn.task])
+        if not turn.is_practice:
+            following = next_turn(self.campaign, self.person, now, held_task_ids=[turn.task])
             self.held = following if isinstance(following, Turn) else None
         # The order of rows differs between equal campaigns, so sort them.
         rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
         times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
         self.turn, self.worked = turn, self.worked + sum(times)
         self.turn_answers = [
-            GivenAnswer(row.question, self._answer(self.image_names[turn.image], row.class_id), took, row.revision)
+            GivenAnswer(row.question, self._draw_answer(self.image_names[turn.image], row.class_id), took, row.revision)
             for row, took in zip(rows, times, strict=True)
         ]
         return now + sum(times)
 
-    def _answer(self, image: str, class_id: int) -> int:
-        chance = Random(f"{self.seed} {self.number} {image} {class_id}")
-        return chance.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
+    def _draw_answer(self, image: str, class_id: int) -> int:
+        rng = Random(f"{self.seed} {self.number} {image} {class_id}")
+        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
 
 
 def _make_result(
     campaign: Campaign,
     raters: Sequence[_SimulatedRater],
-    before: Votes,
-    truth: TruthFunction,
+    votes_before: Votes,
+    is_valid_class: TruthFunction,
     *,
     start: float,
     end: float,
@@ -200,26 +200,26 @@ def _make_result(
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
-        is_measured = any(rater.confusion.any() for rater in progress.raters)
+        is_measured = any(rater.confusion.any() for rater in progress.people)
         scores = _compute_scores(campaign, exported, is_measured=is_measured)
         # People answered by another truth, and experts alone decide other questions.
-        is_new = (before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
-        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, truth)[is_new]
+        is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
+        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, is_valid_class)[is_new]
     return Simulation(
-        raters=len(raters),
-        failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.raters),
-        tasks=sum(rater.tasks for rater in raters),
-        answers=sum(rater.answers for rater in raters),
-        expert_answers=expert_answers,
+        n_raters=len(raters),
+        n_failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
+        n_tasks=sum(rater.tasks for rater in raters),
+        n_answers=sum(rater.answers for rater in raters),
+        n_expert_answers=expert_answers,
         hours=sum(rater.worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
-        votes_at_most=campaign.rules.per_question * progress.questions,
-        not_needed=exported.not_needed,
+        max_votes=campaign.rules.per_question * progress.n_questions,
+        n_not_needed=exported.n_not_needed,
         threshold=threshold,
-        correct=int(np.count_nonzero(label == valid)),
-        valid_missed=int(np.count_nonzero(valid & ~label)),
-        invalid_kept=int(np.count_nonzero(label & ~valid)),
+        n_correct=int(np.count_nonzero(label == valid)),
+        n_valid_missed=int(np.count_nonzero(valid & ~label)),
+        n_invalid_kept=int(np.count_nonzero(label & ~valid)),
     )
 
 
@@ -231,16 +231,16 @@ def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured
         exported.votes,
         experts=exported.golden,
         rater_golden=exported.rater_golden,
-        original=exported.original if campaign.original_votes else None,
+        original=exported.original if campaign.has_original_votes else None,
         at_least=campaign.at_least,
     ).scores
 
 
-def _evaluate_truths(scores: Scores, truth: TruthFunction) -> npt.NDArray[np.bool_]:
+def _evaluate_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
     """Return whether each class with a score is valid."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
-    return np.array([truth(questions.images[image], class_id) for image, class_id in columns], bool)
+    return np.array([is_valid(questions.images[image], class_id) for image, class_id in columns], bool)
 
 
 def check_confusion_matrix(matrix: ConfusionMatrix) -> None:

@@ -239,7 +239,7 @@ changed_campaign_argument = click.argument("campaign", type=_WrittenCampaignType
 
 def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
-    source_place = place or campaign.images
+    source_place = place or campaign.images_path
     if source_place is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     try:
@@ -260,7 +260,7 @@ USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 def needs_expert(campaign: "Campaign") -> bool:
     """Return whether no expert of a campaign has a link."""
-    return not any(person.role == "expert" and person.linked for person in annotation.list_people(campaign))
+    return not any(person.role == "expert" and person.has_link for person in annotation.list_people(campaign))
 
 
 def _parse_address(text: str) -> str:

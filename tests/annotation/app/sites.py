@@ -132,7 +132,7 @@ def make_site(
         rules=rules or Rules(per_question=2, golden_share=0.0),
         golden_tasks=golden_tasks,
         experts=experts,
-        practice=practice,
+        n_practice_tasks=practice,
         **plan,
     )
     place = address or folder / "campaign"

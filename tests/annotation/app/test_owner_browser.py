@@ -86,12 +86,12 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     press(view, "Exclude ann", "#sure[open]")
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
-    assert not find_person(campaign, "ann").excluded
+    assert not find_person(campaign, "ann").is_excluded
     view.keyboard.press("Enter")  # the focus stays
     view.wait_for_selector("#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, excluded")
-    assert find_person(campaign, "ann").excluded
+    assert find_person(campaign, "ann").is_excluded
     press(view, "Include again: ann", "text=rater, excluded", "detached")
     press(view, "Admit ben", "text=rater, practice", "detached")
     assert find_person(campaign, "ben").stage == "rating"
@@ -117,7 +117,7 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     press(view, "Revoke link of ann", "#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=revoked the link of ann")
-    assert not find_person(campaign, "ann").linked
+    assert not find_person(campaign, "ann").has_link
     color = "(one) => getComputedStyle(one).color"
     named = partial(view.get_by_role, "button")
     assert named(name="Delete ben").evaluate(color) != named(name="New link for ben").evaluate(color)

@@ -47,7 +47,7 @@ def test_votes_are_recounted_after_database_was_busy(
     @event.listens_for(site.campaign.engine, "begin")
     def be_busy(connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("reading")
-        if not is_reading and find_person(site.campaign, "ann").excluded and next(failures_left, None) is not None:
+        if not is_reading and find_person(site.campaign, "ann").is_excluded and next(failures_left, None) is not None:
             raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
 
     assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
@@ -55,9 +55,9 @@ def test_votes_are_recounted_after_database_was_busy(
     assert all("database is locked" in record.getMessage() for record in caplog.records)
     event.remove(site.campaign.engine, "begin", be_busy)
     is_done = failures < 4
-    assert measure_progress(site.campaign, site.now).open == (6 if is_done else 0)
+    assert measure_progress(site.campaign, site.now).n_open == (6 if is_done else 0)
     client.post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert measure_progress(site.campaign, site.now).open == 6
+    assert measure_progress(site.campaign, site.now).n_open == 6
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
@@ -248,12 +248,12 @@ def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
     site.answer_all("ann")
     site.answer_all("ben", 0)
     uncertain = list_uncertain_questions(site.campaign, 10)
-    assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
+    assert [row.answer_counts for row in uncertain] == [(1, 0, 1)] * 3
     assert list_disputed_golden(site.campaign, 10) == []  # one of two is correct
     site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert [row.counts for row in list_uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
+    assert [row.answer_counts for row in list_uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
     disputed = list_disputed_golden(site.campaign, 10)
-    assert [(row.truth, row.counts) for row in disputed] == [(1, (1, 0, 0))]
+    assert [(row.truth, row.answer_counts) for row in disputed] == [(1, (1, 0, 0))]
     page = words(site)
     assert "How ben answers golden questions" in page
     assert disputed[0].image in page
@@ -349,5 +349,5 @@ def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
     event.listen(site.campaign.engine, "engine_connect", watch)
     uncertain = list_uncertain_questions(site.campaign, 3)
     assert len(steps) < 25 * count  # steps of SQLite: it reads each question once, and not its answers
-    assert [row.valid for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
-    assert {row.counts for row in uncertain} == {(0, 0, 1)}
+    assert [row.valid_probability for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.answer_counts for row in uncertain} == {(0, 0, 1)}

@@ -241,16 +241,16 @@ def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memor
     with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         with drop_root(), using_campaign(path) as read:
-            assert "zoe" in [rater.name for rater in measure_progress(read, 1e9).raters]
+            assert "zoe" in [rater.name for rater in measure_progress(read, 1e9).people]
 
 
 def test_change_on_server_does_not_wait_forever(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_LOCK_TIMEOUT_MS", 50)
     campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with open_transaction(campaign) as change:
-        change.person(2)
+        change.lock_person(2)
         with pytest.raises(store.UnavailableError, match="lock timeout"), open_transaction(campaign) as other:
-            other.person(2)
+            other.lock_person(2)
 
 
 def test_database_errors_contain_no_values(address: str | Path) -> None:
@@ -397,7 +397,7 @@ def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) 
 
         def change_meanwhile() -> None:
             with open_transaction(campaign) as change:
-                change.note(1e9, "pause")
+                change.log_action(1e9, "pause")
                 _LOG_CHANGES[how](path)
 
         with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
@@ -510,7 +510,7 @@ def test_checking_log_keeps_locks_of_database(path: Path) -> None:
         beside(path).read_bytes()
         other = subprocess.run([sys.executable, "-c", lock], check=False, capture_output=True, text=True)
         assert "database is locked" in other.stderr
-        change.note(1e9, "pause")
+        change.log_action(1e9, "pause")
 
 
 def test_other_processes_and_server_change_file_together(path: Path) -> None:

@@ -48,7 +48,7 @@ def make_campaign(address: str | Path) -> Callable[..., Campaign]:
 
 def practised(campaign: Campaign) -> PracticeResult | None:
     """Return the practice result of ann."""
-    (result,) = [rater.practice for rater in measure_progress(campaign, NOW).raters if rater.name == "ann"]
+    (result,) = [rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.name == "ann"]
     return result
 
 
@@ -74,7 +74,7 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     campaign = make_campaign(2, 2, 2, practice=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
-        assert turn.practice
+        assert turn.is_practice
         values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
         first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, values, strict=True)]
         assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
@@ -82,12 +82,12 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
         assert truths == {row.question: row.class_id for row in turn.rows}
         assert save_answers(campaign, 2, [GivenAnswer(first.question, YES, revision=1)], NOW)
     if passes:
-        assert not turn_of(campaign, 2).practice
+        assert not turn_of(campaign, 2).is_practice
     else:
         assert why(campaign, 2) == "failed"
-        assert practised(campaign).passed is False
+        assert practised(campaign).has_passed is False
         admit_rater(campaign, 2, NOW)
-        assert practised(campaign).passed is None
+        assert practised(campaign).has_passed is None
     answer_all(campaign, 2, YES)
     assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
 
@@ -103,7 +103,7 @@ def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Cal
     truths = {row.question: row.class_id for row in turn.rows}
     assert give(campaign, 2, turn, *right, revision=1) == truths
     assert give(campaign, 2, turn, MAYBE, revision=2) == truths
-    assert not turn_of(campaign, 2).practice
+    assert not turn_of(campaign, 2).is_practice
 
 
 def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
@@ -112,7 +112,7 @@ def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[...,
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
     assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows), now=LATER, revision=1)) == 2
-    assert not turn_of(campaign, 2, LATER).practice
+    assert not turn_of(campaign, 2, LATER).is_practice
 
 
 def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
@@ -148,7 +148,7 @@ def test_skipped_practice_image_counts_as_maybe(
     save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
     skip_task(campaign, 2, broken.task, NOW)
     turn = turn_of(campaign, 2)
-    assert turn.practice
+    assert turn.is_practice
     give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows))
     end = why(campaign, 2) if not passes else turn_of(campaign, 2)
     assert end
@@ -160,7 +160,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callabl
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
     skip_task(campaign, 2, turn.task, NOW)
-    assert list_log_entries(campaign, 1)[0].what != "skip"
+    assert list_log_entries(campaign, 1)[0].action != "skip"
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
@@ -183,7 +183,7 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
 ) -> None:
     campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
-    assert "experts have not answered 2 of 2 practice tasks" in str(measure_progress(campaign, NOW).practice.waits_for)
+    assert "experts have not answered 2 of 2 practice tasks" in str(measure_progress(campaign, NOW).practice_round.reason_to_wait)
     expert = add_person(campaign, "kim", "expert")
     seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
@@ -193,23 +193,23 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
             skip_task(campaign, expert, turn.task, NOW)
         else:
             give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows))
-    assert turn_of(campaign, 1).practice
+    assert turn_of(campaign, 1).is_practice
     answer_all(campaign, 1, lambda row: YES * (row.class_id == 1))
     result = practised(campaign)
-    assert (result.accuracy.value, result.passed) == (1.0, None if bar is None else True)
+    assert (result.accuracy.value, result.has_passed) == (1.0, None if bar is None else True)
 
 
 def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: Callable[..., Campaign]) -> None:
     campaign = make_campaign(2, 2, practice=1, bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
-    assert practised(campaign).passed is True
+    assert practised(campaign).has_passed is True
     with open_transaction(campaign) as change:
         change.connection.execute(update(people).where(people.c.id == 2).values(stage=Stage.FAILED))
-    assert practised(campaign).passed is False
+    assert practised(campaign).has_passed is False
 
 
 def why_waiting(campaign: Campaign) -> str | None:
-    return measure_progress(campaign, NOW).practice.waits_for
+    return measure_progress(campaign, NOW).practice_round.reason_to_wait
 
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
@@ -223,11 +223,11 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")
     admit_rater(campaign, bob, NOW)
-    assert not turn_of(campaign, bob).practice
+    assert not turn_of(campaign, bob).is_practice
     for turn in turns:
         give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
     assert why_waiting(campaign) is None
-    assert turn_of(campaign, 1).practice
+    assert turn_of(campaign, 1).is_practice
 
 
 @pytest.mark.parametrize("bar", [None, 0.7])
@@ -237,12 +237,12 @@ def test_status_says_that_experts_skipped_all_practice_tasks(
     campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
-        assert not measure_progress(campaign, NOW).practice.is_skipped
+        assert not measure_progress(campaign, NOW).practice_round.is_skipped
         skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
-    (line,) = practice_in_words(measure_progress(campaign, NOW).practice)
+    (line,) = practice_in_words(measure_progress(campaign, NOW).practice_round)
     if bar is None:
         assert line == "experts skipped all practice tasks, so raters begin without practice"
-        assert not turn_of(campaign, 1).practice
+        assert not turn_of(campaign, 1).is_practice
     else:
         assert line.startswith("raters cannot begin practice: no practice question is invalid or valid, so nobody")
         assert why(campaign, 1) == "experts"
@@ -253,6 +253,6 @@ def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[.
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = turn_of(campaign, expert)
-        assert not turn.practice
+        assert not turn.is_practice
         assert give(campaign, expert, turn, YES) == {}
         assert last_turn(campaign, expert).task == turn.task

@@ -34,7 +34,7 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
     for rater, seconds in ((3, None), (2, 1.5)):
         while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
             save_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
-    votes = export_votes(campaign, names=True).votes
+    votes = export_votes(campaign, with_names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
         (image, class_id, vote)
         for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
@@ -53,7 +53,7 @@ def test_original_labels_of_all_images_are_exported(address: str | Path, names: 
     exported = export_votes(campaign)
     assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
     assert exported.original.classes == CLASSES
-    assert not campaign.original_votes
+    assert not campaign.has_original_votes
 
 
 def test_suggestions_count_people(address: str | Path) -> None:
@@ -81,4 +81,4 @@ def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     give(campaign, raters[1], late, YES, now=later)
     give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
+    assert (len(exported.votes), exported.n_not_needed, exported.n_skipped, exported.n_withdrawn) == (1, 1, 1, 1)

@@ -43,7 +43,7 @@ _MONTH = 30 * 24 * 3600
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
     """A campaign with a consent text."""
-    create_campaign(address, CampaignPlan(tasks_of(2), consent="We keep your votes."))
+    create_campaign(address, CampaignPlan(tasks_of(2), consent_text="We keep your votes."))
     return open_campaign(address)
 
 
@@ -60,7 +60,7 @@ def signed_in(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
 def test_session_ends_after_a_month_or_sign_out(campaign: Campaign) -> None:
     person, secret = signed_in(campaign)
     own = find_session_person(campaign, secret, NOW)
-    assert (own.id, own.name, own.role, own.consented) == (person, "ann", "rater", True)
+    assert (own.id, own.name, own.role, own.has_consented) == (person, "ann", "rater", True)
     assert find_session_person(campaign, secret, NOW + _MONTH - 1) is not None
     assert find_session_person(campaign, secret, NOW + _MONTH + 1) is None
     sign_out(campaign, secret)
@@ -97,7 +97,7 @@ def test_people_who_change_each_other_do_not_deadlock(campaign: Campaign, change
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(change_often, kim, lee), threads.submit(change_often, lee, kim)]:
             done.result()
-    assert [person.linked for person in list_people(campaign)] == [change is create_sign_in_token] * 2
+    assert [person.has_link for person in list_people(campaign)] == [change is create_sign_in_token] * 2
 
 
 def test_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_deleted_name_disappears_and_votes_stay(campaign: Campaign) -> None:
     assert find_session_person(campaign, secret, NOW) is None
     with connect_for_reading(campaign.engine) as connection:
         assert "Ann" not in str([connection.execute(select(table)).all() for table in (people, sessions, log)])
-    assert export_votes(campaign, names=True).votes.raters == (f"deleted {person}",)
+    assert export_votes(campaign, with_names=True).votes.raters == (f"deleted {person}",)
 
 
 def test_only_owner_cannot_be_deleted(campaign: Campaign) -> None:

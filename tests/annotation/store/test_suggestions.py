@@ -90,7 +90,7 @@ def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
     assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
     assert not is_asked(campaign, 3, 5)
     assert why(campaign, 3) == "finished"
-    assert measure_progress(campaign, NOW).questions == 2
+    assert measure_progress(campaign, NOW).n_questions == 2
     include_rater(campaign, 2, NOW)
     assert states(campaign)[5] is None
     assert is_asked(campaign, 3, 5)
@@ -141,7 +141,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
-    assert turn.practice
+    assert turn.is_practice
     suggest_class(campaign, rater, turn.task, 5, NOW)
     assert set(states(campaign)) == {0, 1}
     give(campaign, rater, turn, MAYBE)
@@ -149,7 +149,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     assert message(suggest_class, campaign, rater, turn.task, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
-    assert [(suggestion.class_id, suggestion.people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
+    assert [(suggestion.class_id, suggestion.n_people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
 
 
 def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
@@ -159,7 +159,7 @@ def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
         turn = turn_of(campaign, person)
         for class_id in (1, 5, 5):
             suggest_class(campaign, person, turn.task, class_id, NOW)
-    entries = [(entry.who, entry.image, entry.class_ids) for entry in list_log_entries(campaign, 4)]
+    entries = [(entry.person_id, entry.image, entry.class_ids) for entry in list_log_entries(campaign, 4)]
     assert entries == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 

@@ -69,7 +69,7 @@ def make_app(
         undefined=StrictUndefined,
     )
     app.state.site = SiteState(
-        campaign, clock, mark=compute_campaign_key(campaign), practice=count_practice_tasks(campaign)
+        campaign, clock, campaign_key=compute_campaign_key(campaign), n_practice_tasks=count_practice_tasks(campaign)
     )
     app.state.images = None if images is None else CampaignImages(images)
     app.state.classes = None  # the JSON of all classes, cached after the first request

@@ -47,8 +47,8 @@ _ROLES = ("rater", "expert", "owner")
 _ROWS_PER_PAGE = 25  # per page of a list
 _RETRY_SECONDS = (1.0, 5.0, 25.0)  # seconds between tries to recount votes while the database is busy
 _PERSON_ACTIONS: dict[str, Callable[..., object]] = {
-    "exclude": partial(exclude_rater, finish=False),
-    "include": partial(include_rater, finish=False),
+    "exclude": partial(exclude_rater, recount_now=False),
+    "include": partial(include_rater, recount_now=False),
     "admit": admit_rater,
     "revoke": revoke_link,
     "delete": delete_person,
@@ -79,9 +79,9 @@ class _ListPage:
     """A page of a list, and the addresses of the pages before and after it."""
 
     rows: Sequence[Any]
-    first: int
-    before: str | None
-    after: str | None
+    first_row: int
+    previous_url: str | None
+    next_url: str | None
 
 
 def _show_owner_page(caller: Caller) -> Response:
@@ -91,21 +91,21 @@ def _show_owner_page(caller: Caller) -> Response:
     campaign = caller.campaign
     progress = measure_progress(campaign, caller.now)
     classes = {info.id: info.name for info in read_class_infos(campaign)}
-    names = {person.id: person.name for person in progress.raters}
+    names = {person.id: person.name for person in progress.people}
     log = _read_list_page(caller, "log", list_log_entries)
     context = {
         "title": campaign.name or "A campaign",
-        "csrf": compute_csrf_token(caller.secret),
+        "csrf": compute_csrf_token(caller.session_secret),
         "own_id": caller.person.id,
         "progress": progress,
         "states": _list_question_states(progress),
         "matrices": {
             person.id: _compute_answer_shares(person.confusion.tolist())
-            for person in progress.raters
+            for person in progress.people
             if person.confusion.any()
         },
-        "practised": any(person.practice for person in progress.raters),
-        "skipped": join_first([name for name, _ in progress.skipped], most=3),
+        "practised": any(person.practice_result for person in progress.people),
+        "skipped": join_first([name for name, _ in progress.skipped_images], most=3),
         "at_least": campaign.at_least,
         "split": _read_list_page(caller, "split", _read_split_golden),
         "disputed": _read_list_page(caller, "disputed", list_disputed_golden),
@@ -121,12 +121,12 @@ def _show_owner_page(caller: Caller) -> Response:
     return render(caller.request, "owner.html", context)
 
 
-def _read_split_golden(campaign: Campaign, limit: int, skip: int) -> Sequence[Any]:
-    return list_split_golden(campaign)[skip : skip + limit]
+def _read_split_golden(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
+    return list_split_golden(campaign)[offset : offset + limit]
 
 
-def _pause_or_resume(change: Callable[..., object], caller: Caller, _: EmptyBody) -> Response:
-    change(caller.campaign, caller.now, caller.person.id)
+def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyBody) -> Response:
+    set_state(caller.campaign, caller.now, caller.person.id)
     return Response(status_code=204)
 
 
@@ -136,7 +136,7 @@ def _create_link(caller: Caller, body: Invitation) -> Response:
     if person is None:
         assert body.name is not None
         assert body.role is not None
-        person = add_person(caller.campaign, body.name.strip(), body.role, now=caller.now, by=caller.person.id)
+        person = add_person(caller.campaign, body.name.strip(), body.role, now=caller.now, actor_id=caller.person.id)
     token = create_sign_in_token(caller.campaign, person, caller.now, caller.person.id)
     return JSONResponse({"link": f"sign-in#{token}"})
 
@@ -164,34 +164,34 @@ def _send_export(caller: Caller, body: ExportOptions) -> Response:
     """Export the votes as a zip file of the folder."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "export"
-        export_campaign(caller.campaign, folder, names=body.names, now=caller.now, by=caller.person.id)
+        export_campaign(caller.campaign, folder, with_names=body.names, now=caller.now, actor_id=caller.person.id)
         archive = Path(shutil.make_archive(str(folder), "zip", temporary, folder.name)).read_bytes()
     headers = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(archive, media_type="application/zip", headers=headers)
 
 
-def _read_list_page(caller: Caller, name: str, read: Callable[[Campaign, int, int], Sequence[Any]]) -> _ListPage:
+def _read_list_page(caller: Caller, parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]) -> _ListPage:
     """Read the page of a list whose first row is in the address, as in ``owner?log=25``."""
     request = caller.request
-    start = request.query_params.get(name, "0")
+    start = request.query_params.get(parameter, "0")
     if not re.fullmatch("[0-9]{1,9}", start):
-        raise HTTPException(400, f"{name} must be the number of rows to skip, from 0 to 999999999")
+        raise HTTPException(400, f"{parameter} must be the number of rows to skip, from 0 to 999999999")
 
     def address(row: int) -> str:
-        return f"owner?{request.url.include_query_params(**{name: row}).query}"
+        return f"owner?{request.url.include_query_params(**{parameter: row}).query}"
 
-    skip = int(start)
-    rows = read(caller.campaign, _ROWS_PER_PAGE + 1, skip)
-    before = address(max(0, skip - _ROWS_PER_PAGE)) if skip else None
-    after = address(skip + _ROWS_PER_PAGE) if len(rows) > _ROWS_PER_PAGE else None
-    return _ListPage(rows[:_ROWS_PER_PAGE], skip + 1, before, after)
+    offset = int(start)
+    rows = read_rows(caller.campaign, _ROWS_PER_PAGE + 1, offset)
+    previous_url = address(max(0, offset - _ROWS_PER_PAGE)) if offset else None
+    next_url = address(offset + _ROWS_PER_PAGE) if len(rows) > _ROWS_PER_PAGE else None
+    return _ListPage(rows[:_ROWS_PER_PAGE], offset + 1, previous_url, next_url)
 
 
-def _format_log_entry(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str]) -> tuple[str, str, str]:
-    """Format a log entry as time, person and action; a person who is not in `names` has a number."""
+def _format_log_entry(entry: LogEntry, names_by_id: Mapping[int, str], class_names: Mapping[int, str]) -> tuple[str, str, str]:
+    """Format a log entry as time, person and action; a person who is not in `names_by_id` has a number."""
 
     def name(person: int) -> str:
-        return names.get(person, f"person {person}")
+        return names_by_id.get(person, f"person {person}")
 
     answer = KNOWN_ANSWERS.__getitem__
     formats: dict[str, Callable[[int], str]] = {
@@ -201,25 +201,25 @@ def _format_log_entry(entry: LogEntry, names: Mapping[int, str], classes: Mappin
         "names": lambda has_names: " with rater names" if has_names else "",
     }
     detail = {key: formats.get(key, str)(value) for key, value in entry.detail.items()}
-    question = {"image": entry.image, "classes": ", ".join(classes[class_id] for class_id in entry.class_ids)}
-    who = "command line" if entry.who is None else name(entry.who)
-    return _format_time(entry.at), who, _ACTION_TEXTS.get(entry.what, entry.what).format(**detail, **question)
+    question = {"image": entry.image, "classes": ", ".join(class_names[class_id] for class_id in entry.class_ids)}
+    who = "command line" if entry.person_id is None else name(entry.person_id)
+    return _format_time(entry.time), who, _ACTION_TEXTS.get(entry.action, entry.action).format(**detail, **question)
 
 
 def _list_question_states(progress: "Progress") -> list[tuple[str, int, float]]:
     """List the states of questions: name, number of questions, and share in percent."""
-    total = max(progress.questions, 1)
+    total = max(progress.n_questions, 1)
     states = [
-        ("with all their votes", progress.closed_by_votes),
-        ("closed by the stop rule", progress.closed_by_rule),
-        ("open", progress.open),
+        ("with all their votes", progress.n_closed_by_votes),
+        ("closed by the stop rule", progress.n_closed_by_rule),
+        ("open", progress.n_open),
     ]
     return [(name, count, 100 * count / total) for name, count in states]
 
 
-def _compute_answer_shares(confusion: list[list[int]]) -> list[list[Proportion]]:
+def _compute_answer_shares(answer_counts: list[list[int]]) -> list[list[Proportion]]:
     """Compute the share of each answer to golden questions, per truth."""
-    return [[Proportion(count, sum(row)) for count in row] for row in confusion]
+    return [[Proportion(count, sum(row)) for count in row] for row in answer_counts]
 
 
 def _format_time(seconds: float | None) -> str:

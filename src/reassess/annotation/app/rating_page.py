@@ -23,12 +23,12 @@ _logger = logging.getLogger("reassess.annotation")
 
 
 def _send_next_task(caller: Caller, body: HeldTasks) -> Response:
-    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=body.held)
+    turn = next_turn(caller.campaign, caller.person.id, caller.now, held_task_ids=body.held)
     return JSONResponse({"task": _turn_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
 
 
 def _send_last_task(caller: Caller, body: HeldTasks) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id, held=body.held)
+    turn = last_turn(caller.campaign, caller.person.id, held_task_ids=body.held)
     return JSONResponse({"task": None if turn is None else _turn_to_json(turn)})
 
 
@@ -116,7 +116,7 @@ def _turn_to_json(turn: Turn) -> dict[str, Any]:
         for row in turn.rows
     ]
     image = f"images/{turn.image}"
-    return {"task": turn.task, "image": image, "practice": turn.practice, "number": turn.number, "rows": rows}
+    return {"task": turn.task, "image": image, "practice": turn.is_practice, "number": turn.turn_number, "rows": rows}
 
 
 ROUTES = [

@@ -68,31 +68,31 @@ _NETWORK_BITS = 64  # leading bits of an IPv6 address that identify a network; i
 class SignInLimit:
     """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
-    per_address: int = 10  # all IPv6 addresses of a network count as one address
-    in_total: int = 300  # also the maximum number of stored tries
-    seconds: float = 60.0
-    _wrong: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
+    max_per_address: int = 10  # all IPv6 addresses of a network count as one address
+    max_total: int = 300  # also the maximum number of stored tries
+    window_seconds: float = 60.0
+    _wrong_tries: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
-    def count(self, address: str, now: float) -> int:
+    def count_try(self, address: str, now: float) -> int:
         """Count a try as wrong and return 0; after too many wrong tries, return the seconds to wait instead.
 
         A try counts before its token is checked, so that many tries at the same time cannot pass the limit.
         """
-        while self._wrong and not 0 <= now - self._wrong[0][0] < self.seconds:
-            self._wrong.popleft()
+        while self._wrong_tries and not 0 <= now - self._wrong_tries[0][0] < self.window_seconds:
+            self._wrong_tries.popleft()
         origin = _network_of_address(address)
-        all_times = [at for at, _ in self._wrong]
-        own_times = [at for at, try_origin in self._wrong if try_origin == origin]
-        for times, limit in ((own_times, self.per_address), (all_times, self.in_total)):
+        all_times = [at for at, _ in self._wrong_tries]
+        own_times = [at for at, try_origin in self._wrong_tries if try_origin == origin]
+        for times, limit in ((own_times, self.max_per_address), (all_times, self.max_total)):
             if len(times) >= limit:
-                return max(1, math.ceil(times[-limit] + self.seconds - now))
-        self._wrong.append((now, origin))
+                return max(1, math.ceil(times[-limit] + self.window_seconds - now))
+        self._wrong_tries.append((now, origin))
         return 0
 
-    def take_back(self, address: str, now: float) -> None:
+    def remove_try(self, address: str, now: float) -> None:
         """Remove a counted try whose token was correct."""
-        if (counted := (now, _network_of_address(address))) in self._wrong:
-            self._wrong.remove(counted)
+        if (counted := (now, _network_of_address(address))) in self._wrong_tries:
+            self._wrong_tries.remove(counted)
 
 
 def _network_of_address(address: str) -> str:

@@ -37,9 +37,9 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     root_path: str | None = None,
-    started: Callable[[str], None] = lambda _: None,
+    report_address: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages until the process is stopped; `started` receives the address.
+    """Serve pages until the process is stopped; `report_address` receives the address.
 
     `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
     None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
@@ -59,7 +59,7 @@ def serve(
     _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
     with _open_socket(host, port) as listening:
-        started(f"http://{name}:{listening.getsockname()[1]}/")
+        report_address(f"http://{name}:{listening.getsockname()[1]}/")
         sys.setswitchinterval(_SWITCH_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -82,29 +82,29 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
     The head of a request is everything before its body.
     """
 
-    _timer: TimerHandle | None = None
-    _bytes = 0  # since the last complete request
+    _close_timer: TimerHandle | None = None
+    _n_bytes = 0  # since the last complete request
     _in_head, _head, _is_large = True, 0, False
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
-        self._limit(_HEAD_SECONDS)
+        self._set_time_limit(_HEAD_SECONDS)
         if len(self.connections) > _MAX_CONNECTIONS:
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit(None)
+        self._set_time_limit(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is None:
-            self._limit(_HEAD_SECONDS)
-        self._bytes += len(data)
+        if self._close_timer is None:
+            self._set_time_limit(_HEAD_SECONDS)
+        self._n_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._in_head and self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
-        elif self._bytes > _MAX_REQUEST_BYTES:
+        elif self._n_bytes > _MAX_REQUEST_BYTES:
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -124,12 +124,12 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
             raise ValueError("too many requests without waiting for a response")
         super().on_headers_complete()
         self._in_head = False
-        self._limit(_REQUEST_SECONDS)
+        self._set_time_limit(_REQUEST_SECONDS)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._bytes = True, 0
-        self._limit(None)
+        self._in_head, self._n_bytes = True, 0
+        self._set_time_limit(None)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request: with status 431 if it is too large, otherwise 400."""
@@ -139,11 +139,11 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
         else:
             super().send_400_response(msg)
 
-    def _limit(self, seconds: float | None) -> None:
+    def _set_time_limit(self, seconds: float | None) -> None:
         """Close the connection after some seconds, unless this is called again before; None sets no limit."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._close_timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
 class _ProxyHeaders:

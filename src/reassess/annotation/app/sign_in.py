@@ -37,14 +37,14 @@ class SiteState:
     """The state that all routes share."""
 
     campaign: Campaign
-    clock: Callable[[], float]  # returns seconds
-    mark: str  # a text that differs between campaigns
-    practice: int  # number of practice tasks
+    read_clock: Callable[[], float]  # returns seconds
+    campaign_key: str  # a text that differs between campaigns
+    n_practice_tasks: int  # number of practice tasks
 
     @property
-    def cookie(self) -> str:
+    def cookie_name(self) -> str:
         """The name of the session cookie; campaigns on one machine have different names."""
-        return f"reassess-{self.mark}"
+        return f"reassess-{self.campaign_key}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Caller:
 
     request: Request
     person: Person
-    secret: str  # secret of the session
+    session_secret: str  # secret of the session
     now: float
 
     @property
@@ -69,19 +69,19 @@ class Caller:
 
 
 def make_get_route(
-    path: str, answer: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
+    path: str, handle: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
 ) -> Route:
     """Create a GET route for some roles; `is_limited`: at most one request per processor at a time."""
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if is_limited else nullcontext():
-            return await run_in_threadpool(lambda: answer(_require_caller(request, roles)))
+            return await run_in_threadpool(lambda: handle(_require_caller(request, roles)))
 
     return Route(path, endpoint)
 
 
 def make_post_route(
-    path: str, body_type: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
+    path: str, body_type: type[_Body], handle: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
     """Create a POST route for some roles; it checks the body and the CSRF token."""
 
@@ -90,8 +90,8 @@ def make_post_route(
 
         def work() -> Response:
             caller = _require_caller(request, roles)
-            check_csrf(request, caller.secret)
-            return answer(caller, body)
+            check_csrf(request, caller.session_secret)
+            return handle(caller, body)
 
         return await run_in_threadpool(work)
 
@@ -107,8 +107,8 @@ def render(request: Request, template: str, context: dict[str, Any]) -> Response
 def _find_caller(request: Request) -> Caller | None:
     """Return the caller of a request; None if they are not signed in. This reads the database."""
     site: SiteState = request.app.state.site
-    secret = request.cookies.get(site.cookie, "")
-    now = site.clock()
+    secret = request.cookies.get(site.cookie_name, "")
+    now = site.read_clock()
     person = find_session_person(site.campaign, secret, now) if secret else None
     return None if person is None else Caller(request, person, secret, now)
 
@@ -167,9 +167,9 @@ def _save_consent(caller: Caller, _: EmptyBody) -> Response:
 
 
 def _sign_out(caller: Caller, _: EmptyBody) -> Response:
-    sign_out(caller.campaign, caller.secret)
+    sign_out(caller.campaign, caller.session_secret)
     response = Response(status_code=204)
-    response.delete_cookie(caller.site.cookie, **_cookie_options(caller.request))
+    response.delete_cookie(caller.site.cookie_name, **_cookie_options(caller.request))
     return response
 
 

@@ -45,10 +45,10 @@ AND NOT EXISTS (
 """
 
 
-def check_replaceable(address: str | Path, new: Path | None = None) -> None:
+def check_replaceable(address: str | Path, replacement: Path | None = None) -> None:
     """Raise `OutputError` if the campaign at an address is open, has answers of people, or is on a server.
 
-    `new` is the campaign that will replace it; answers that are also in `new` do not count.
+    `replacement` is the campaign that will replace it; answers that are also in `replacement` do not count.
     """
     if is_server_address(address):
         with convert_database_errors(address), using_engine(address) as engine:
@@ -66,24 +66,24 @@ def check_replaceable(address: str | Path, new: Path | None = None) -> None:
     count = 0
     if exists(path) and path.is_file():
         with convert_database_errors(path), connect_to_file(path) as connection:
-            count = _count_answers(connection, new)
+            count = _count_answers(connection, replacement)
     if count:
         raise OutputError(
             "output-is-campaign",
             "file is a campaign with answers, so it is not replaced",
             where=path,
-            found=count_noun(count, "answer") + ("" if new is None else " missing from the new file"),
+            found=count_noun(count, "answer") + ("" if replacement is None else " missing from the new file"),
             fix="choose another name, or delete the file",
         )
 
 
-def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> int:
+def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) -> int:
     """Count answers of people that are not in another campaign; 0 if the file is not a campaign."""
     try:
-        if excluding is not None:
-            connection.execute("ATTACH ? AS other", (sqlite_uri(excluding),))
+        if other_campaign is not None:
+            connection.execute("ATTACH ? AS other", (sqlite_uri(other_campaign),))
         (count,) = connection.execute(
-            _COUNT_ANSWERS_SQL + ("" if excluding is None else _MISSING_FROM_OTHER_SQL)
+            _COUNT_ANSWERS_SQL + ("" if other_campaign is None else _MISSING_FROM_OTHER_SQL)
         ).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):

@@ -53,9 +53,9 @@ class Campaign:
     rules: Rules
     bar: float | None
     at_least: int | None  # experts who must agree; None: more than half of those who answered
-    original_votes: bool  # whether each original label counts as one vote
-    consent: str  # text that people must agree to first; may be empty
-    images: str | None  # folder or archive of the images; None if unknown
+    has_original_votes: bool  # whether each original label counts as one vote
+    consent_text: str  # text that people must agree to first; may be empty
+    images_path: str | None  # folder or archive of the images; None if unknown
     settings: dict[str, Any]  # settings of the benchmark, as in its benchmark.json
     gate: AbstractContextManager[Any]  # entered for each change
 
@@ -99,9 +99,9 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
             ),
             bar=row.bar,
             at_least=row.at_least,
-            original_votes=row.original_votes,
-            consent=row.consent,
-            images=row.images,
+            has_original_votes=row.original_votes,
+            consent_text=row.consent,
+            images_path=row.images,
             settings=dict(row.settings),
             gate=gate,
         )
@@ -164,29 +164,29 @@ class Transaction:
 
     connection: Connection
     campaign: Campaign
-    reopened: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
+    reopened_positions: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
 
     @property
     def rules(self) -> Rules:
         """The rules of the campaign."""
         return self.campaign.rules
 
-    def person(self, number: int) -> Row[Any]:
+    def lock_person(self, person_id: int) -> Row[Any]:
         """Lock a person and their cursor; return both, and what else their next turn depends on."""
-        row = self.connection.execute(_LOCK_PERSON, {"number": number}).one_or_none()
+        row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
-            raise DataError("unknown-person", "unknown person", found=f"person {number}")
+            raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
         return row
 
-    def person_with(self, number: int, by: int | None) -> Row[Any]:
-        """Lock a person, and the owner who changes their name or link (`by`), in the order of their numbers."""
-        locked = {person: self.person(person) for person in sorted({number, number if by is None else by})}
-        return locked[number]
+    def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
+        """Lock a person, and the owner who changes their name or link (`actor_id`), in the order of their numbers."""
+        locked = {person: self.lock_person(person) for person in sorted({person_id, person_id if actor_id is None else actor_id})}
+        return locked[person_id]
 
-    def lock(self, numbers: Iterable[int]) -> None:
+    def lock_tasks(self, task_ids: Iterable[int]) -> None:
         """Lock tasks. Call this before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
-            for chunk in split_into_chunks(sorted(set(numbers))):
+            for chunk in split_into_chunks(sorted(set(task_ids))):
                 self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
 
     def lock_campaign(self, *, is_shared: bool = False) -> None:
@@ -202,19 +202,19 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def reserve(self, question_ids: Sequence[int], places: int) -> None:
+    def change_reserved(self, question_ids: Sequence[int], increment: int) -> None:
         """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": places})
+            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": increment})
 
-    def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
+    def update_free_places(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Update how many further raters can get each task.
 
-        Every open question of the task needs a free place. `reopened`: raters whose cursors have passed these tasks can
+        Every open question of the task needs a free place. `reopened_positions`: raters whose cursors have passed these tasks can
         get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
         for them.
         """
-        for chunk in split_into_chunks(sorted(set(numbers))):
+        for chunk in split_into_chunks(sorted(set(task_ids))):
             places = []
             for task, rows in groupby(
                 self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
@@ -222,26 +222,26 @@ class Transaction:
                 number, kind, position, before = task
                 is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
-                free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
+                free = min((self.rules.count_free_places(row.votes, row.reserved) for row in is_open), default=0)
                 if is_main and free != before:
                     places.append({"number": number, "places": free})
-                if free and (reopened or (is_main and not before)):
-                    self.reopened.append(position if is_main else _POSITION_AFTER_ALL)
-            self.store_free(places)
+                if free and (is_reopened or (is_main and not before)):
+                    self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
+            self.store_free_places(places)
 
-    def store_free(self, places: Sequence[Mapping[str, int]]) -> None:
+    def store_free_places(self, rows: Sequence[Mapping[str, int]]) -> None:
         """Store how many further raters can get each task."""
-        if places:
-            self.connection.execute(_UPDATE_FREE, places)
+        if rows:
+            self.connection.execute(_UPDATE_FREE, rows)
 
     def lower_cursors(self) -> None:
         """Move cursors back to the first reopened task, except cursors that another transaction has locked."""
-        if self.reopened:
-            self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened)})
+        if self.reopened_positions:
+            self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened_positions)})
 
-    def note(self, now: float, action: str, by: int | None = None, **detail: Any) -> None:
-        """Write a log entry; `by` is the person who acts, None for the command line."""
-        self.connection.execute(log.insert(), {"at": now, "person": by, "what": action, "detail": detail})
+    def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
+        """Write a log entry; `actor_id` is the person who acts, None for the command line."""
+        self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
 
 
 def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -258,20 +258,20 @@ def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
         transaction.lower_cursors()
 
 
-def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
+def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:
     """Pause the campaign: people get no new tasks, but answers to current tasks are saved."""
-    _set_paused(campaign, True, now, by)
+    _set_paused(campaign, True, now, actor_id)
 
 
-def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
+def resume(campaign: Campaign, now: float, actor_id: int | None = None) -> bool:
     """Resume the campaign; return whether it was paused."""
-    return _set_paused(campaign, False, now, by)
+    return _set_paused(campaign, False, now, actor_id)
 
 
-def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
+def _set_paused(campaign: Campaign, is_paused: bool, now: float, actor_id: int | None) -> bool:
     with open_transaction(campaign) as transaction:
-        pausing = update(schema.campaign).where(schema.campaign.c.paused != paused).values(paused=paused)
+        pausing = update(schema.campaign).where(schema.campaign.c.paused != is_paused).values(paused=is_paused)
         is_new = bool(transaction.connection.execute(pausing).rowcount)
         if is_new:
-            transaction.note(now, "pause" if paused else "resume", by)
+            transaction.log_action(now, "pause" if is_paused else "resume", actor_id)
     return is_new

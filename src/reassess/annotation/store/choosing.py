@@ -18,16 +18,16 @@ class ChosenTask(NamedTuple):
 
     task: Row[Any]
     rows: Sequence[Row[Any]]
-    free: int  # how many further raters can get the task
+    n_free_places: int  # how many further raters can get the task
 
 
-def choose_task(transaction: Transaction, person: Row[Any], held: Sequence[int]) -> ChosenTask | None:
+def choose_task(transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int]) -> ChosenTask | None:
     """Choose a task that a person does not have yet, with the questions they have not answered.
 
     Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main
     task. It shows the same number of questions if possible, so that its size does not reveal it.
     """
-    params = {"person_id": person.id, "held": held}
+    params = {"person_id": person.id, "held": held_task_ids}
     if person.role == Role.EXPERT:
         task = transaction.connection.execute(_SELECT_EXPERT_TASK, params).one_or_none()
         return None if task is None else _choose_questions(transaction, person, task)
@@ -39,11 +39,11 @@ def choose_task(transaction: Transaction, person: Row[Any], held: Sequence[int])
         return None
     # A golden task is chosen even if it is not needed, so that the time does not reveal golden tasks.
     is_golden = transaction.rules.is_golden(person.id, person.draws)
-    golden = _find_golden_task(transaction, person, params, main.size, last_resort=is_golden)
+    golden = _find_golden_task(transaction, person, params, main.size, accepts_smaller=is_golden)
 
     def rank(row: Row[Any]) -> tuple[bool, float]:
         """Rank questions with a known truth first."""
-        return row.truth is None, transaction.rules.rank(person.id, person.draws, row.class_id)
+        return row.truth is None, transaction.rules.draw_class_rank(person.id, person.draws, row.class_id)
 
     if is_golden and golden is not None:
         return _choose_questions(transaction, person, golden, main.size, rank)
@@ -57,9 +57,9 @@ def choose_task(transaction: Transaction, person: Row[Any], held: Sequence[int])
     return None
 
 
-def _find_main_task(transaction: Transaction, params: dict[str, Any], begin: int) -> Row[Any] | None:
+def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
     """Find the first main task from a position on, or from 0: earlier tasks may be open again."""
-    for place in sorted({0, begin}, reverse=True):
+    for place in sorted({0, first_position}, reverse=True):
         task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": place}).one_or_none()
         if task is not None:
             return task
@@ -67,53 +67,53 @@ def _find_main_task(transaction: Transaction, params: dict[str, Any], begin: int
 
 
 def _find_golden_task(
-    transaction: Transaction, person: Row[Any], params: dict[str, Any], size: int, *, last_resort: bool
+    transaction: Transaction, person: Row[Any], params: dict[str, Any], n_questions: int, *, accepts_smaller: bool
 ) -> Row[Any] | None:
-    """Find a golden task with at least `size` questions, or as a last resort one of the largest tasks."""
+    """Find a golden task with at least `n_questions` questions, or as a last resort one of the largest tasks."""
     rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
-    positions = rules.places(person.id, person.draws, person.golden + 1)
+    positions = rules.draw_golden_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
-    rows = connection.execute(_SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": size, **numbered}).all()
+    rows = connection.execute(_SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}).all()
     by_position = {task.position: task for task in rows if task.id not in params["held"]}
     task = next((by_position[position] for position in positions if position in by_position), None)
-    if task is not None or not last_resort:
+    if task is not None or not accepts_smaller:
         return task
     tasks_left = connection.execute(_SELECT_GOLDEN_TASKS, params).all()
     if not tasks_left:
         return None
-    return tasks_left[rules.pick(person.id, person.draws, [task.size for task in tasks_left], size)]
+    return tasks_left[rules.choose_golden_task(person.id, person.draws, [task.size for task in tasks_left], n_questions)]
 
 
 def _choose_questions(
     transaction: Transaction,
     person: Row[Any],
     task: Row[Any],
-    size: int | None = None,
-    rank: Callable[[Row[Any]], Any] = attrgetter("id"),
+    n_questions: int | None = None,
+    compute_rank: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> ChosenTask:
-    """Return a task with its open questions that a person has not answered: the `size` lowest by rank."""
+    """Return a task with its open questions that a person has not answered: the `n_questions` lowest by rank."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
     open_rows = [row for row in rows if row.ended is None]
-    chosen = sorted((row for row in open_rows if row.answer is None), key=rank)[:size]
+    chosen = sorted((row for row in open_rows if row.answer is None), key=compute_rank)[:n_questions]
     ids = {row.id for row in chosen}
-    free = min((transaction.rules.free(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0)
+    free = min((transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0)
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def find_cursor_position(transaction: Transaction, person: Row[Any], chosen: Row[Any]) -> int:
+def find_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Return the new position of a person's cursor.
 
     Another transaction may have locked an earlier task, or the person's page may still have it. So the cursor moves
     only when it is far behind.
     """
-    if person.position <= chosen.position <= person.position + _MAX_CURSOR_LAG:
+    if person.position <= chosen_task.position <= person.position + _MAX_CURSOR_LAG:
         return int(person.position)
     first = transaction.connection.execute(
         _SELECT_FIRST_FREE, {"person_id": person.id, "place": person.position, "held": []}
     ).one_or_none()
-    return int(chosen.position if first is None else min(first.position, chosen.position))
+    return int(chosen_task.position if first is None else min(first.position, chosen_task.position))
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:

@@ -41,10 +41,10 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
             _write_tables(connection, plan, now)
 
 
-def draw_random_ids(count: int) -> list[int]:
+def draw_random_ids(n_ids: int) -> list[int]:
     """Draw distinct random numbers, in random order."""
     ids: dict[int, None] = {}
-    while len(ids) < count:
+    while len(ids) < n_ids:
         ids[randbelow(_MAX_ID)] = None
     return list(ids)
 
@@ -52,7 +52,7 @@ def draw_random_ids(count: int) -> list[int]:
 def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
     store_form(connection)
-    rules, counts = plan.rules, plan.golden_counts()
+    rules, counts = plan.rules, plan.count_golden_questions()
     row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
@@ -66,7 +66,7 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
             "id": row,
             "name": name,
             "address": token_hex(_ADDRESS_BYTES),
-            "sha256": plan.hashes.get(name),
+            "sha256": plan.image_hashes.get(name),
             "original": label,
         }
         for (name, row), label in zip(number.items(), _list_original_labels(plan, list(number)), strict=True)
@@ -96,20 +96,20 @@ def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]])
         connection.execute(table.insert(), rows)
 
 
-def _list_original_labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
+def _list_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
     """Return the original label of each image; None if unknown."""
     if plan.original is None:
-        return [None] * len(images)
+        return [None] * len(image_names)
     class_ids = plan.original.indices.tolist()
-    return [class_ids[row] if row >= 0 else None for row in plan.original.find(images).tolist()]
+    return [class_ids[row] if row >= 0 else None for row in plan.original.find(image_names).tolist()]
 
 
-def _make_unasked_rows(plan: CampaignPlan, with_questions: Collection[str]) -> list[dict[str, Any]]:
+def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
     """List the original labels of images without questions."""
     if plan.original is None:
         return []
     labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
-    return [{"name": name, "original": label} for name, label in labels if name not in with_questions]
+    return [{"name": name, "original": label} for name, label in labels if name not in asked_images]
 
 
 def _make_class_rows(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
@@ -136,22 +136,22 @@ def _list_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
     return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 
-def _make_task_rows(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
+def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:
     """List tasks, with positions drawn by the seed."""
-    golden = part is plan.golden_tasks
-    kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
-    position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
-    free = 0 if golden else plan.rules.free(votes=0, reserved=0)
-    images = part.questions.image_ids[part.indptr[:-1]].tolist()
-    columns = zip(draw_random_ids(len(part)), images, kinds, position, strict=True)
-    names, sample = part.questions.images, part.sample
+    golden = tasks is plan.golden_tasks
+    kinds = np.where(plan.is_practice_task, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(tasks)
+    position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
+    free = 0 if golden else plan.rules.count_free_places(n_votes=0, n_reserved=0)
+    images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
+    columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
+    names, sample = tasks.questions.images, tasks.sample
     sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
     probabilities = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in sample_rows]
     strata = [None if row < 0 or sample is None else sample.strata[row] for row in sample_rows]
     return [
         {
             "id": task,
-            "image": number[names[image]],
+            "image": image_ids[names[image]],
             "kind": kind,
             "position": position,
             "free": free,
@@ -162,12 +162,12 @@ def _make_task_rows(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> 
     ]
 
 
-def _make_question_rows(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
+def _make_question_rows(plan: CampaignPlan, tasks: Tasks, default_prior: float) -> list[dict[str, Any]]:
     """List the questions of tasks, in their order."""
-    golden, questions = part is plan.golden_tasks, part.questions
-    truths = plan.truth if golden else [None] * len(questions)
+    golden, questions = tasks is plan.golden_tasks, tasks.questions
+    truths = plan.truths if golden else [None] * len(questions)
     ids, class_ids = draw_random_ids(len(questions)), questions.class_ids.tolist()
-    columns = zip(ids, class_ids, truths, plan.priors(questions), strict=True)
+    columns = zip(ids, class_ids, truths, plan.estimate_priors(questions), strict=True)
     return [
         {
             "id": question,
@@ -175,14 +175,14 @@ def _make_question_rows(plan: CampaignPlan, part: Tasks, valid: float) -> list[d
             "golden": golden,
             "truth": truth,
             "prior": prior,
-            "valid": valid if prior is None else prior,
+            "valid": default_prior if prior is None else prior,
         }
         for question, class_id, truth, prior in columns
     ]
 
 
-def _insert_expert_answers(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
-    """Insert experts and their answers; `numbers` are the ids of the golden questions."""
+def _insert_expert_answers(connection: Connection, plan: CampaignPlan, golden_ids: list[int], now: float) -> None:
+    """Insert experts and their answers; `golden_ids` are the ids of the golden questions."""
     expert_answers = plan.expert_answers
     person = {}
     with at("the experts' votes"):
@@ -190,7 +190,7 @@ def _insert_expert_answers(connection: Connection, plan: CampaignPlan, numbers: 
             person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
-        {"question": numbers[place], "person": person[name], "answer": answer, **rest}
+        {"question": golden_ids[place], "person": person[name], "answer": answer, **rest}
         for (place, name), answer in expert_answers.items()
     ]
     _insert_rows(connection, schema.answers, rows)

@@ -70,7 +70,7 @@ class Gate:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end > _MAX_LOG_BYTES
+                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.own_end > _MAX_LOG_BYTES
                 self._check(has_committed=self._has_written, thorough=is_due)
                 if is_due:
                     self._move_log()
@@ -112,8 +112,8 @@ class Gate:
         if self._is_log_changed or state != self._state:
             error = sqlite3.OperationalError(f"{self._path} {state.describe_change(self._state)}")
             self._move_log()
-            if self._log is not None and self._is_log_changed and not self._log.has_lost_header():
-                self._log.cut()
+            if self._log is not None and self._is_log_changed and not self._log.is_only_header_changed():
+                self._log.truncate_to_commits()
             raise UnavailableError("BEGIN IMMEDIATE", None, error)
 
     def _move_log(self) -> None:
@@ -121,9 +121,9 @@ class Gate:
         state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
         if is_unchanged:  # SQLite would also move damaged pages
-            may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
+            may_move = self._log is None or not self._is_log_changed or self._log.is_only_header_changed()
         else:
-            may_move = state._replace(log=self._state.log) == self._state and (log is None or not log.st_size)
+            may_move = state._replace(log_inodes=self._state.log_inodes) == self._state and (log is None or not log.st_size)
         if may_move:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
@@ -136,16 +136,16 @@ class _FileState(NamedTuple):
     """The state of an SQLite file and its log."""
 
     inode: tuple[int, int] | None
-    content: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
-    log: tuple[Any, ...] | None
+    size_and_time: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
+    log_inodes: tuple[Any, ...] | None
 
-    def describe_change(self, before: "_FileState") -> str:
+    def describe_change(self, earlier: "_FileState") -> str:
         """Describe what has changed since an earlier state."""
-        if self.inode != before.inode:
+        if self.inode != earlier.inode:
             return "was moved, deleted or replaced since it was opened"
-        if self.log != before.log:
+        if self.log_inodes != earlier.log_inodes:
             return "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
-        if self == before:
+        if self == earlier:
             return "has a log (-wal) that another program changed since it was opened"
         return "was changed by another program since it was opened"
 
@@ -166,13 +166,13 @@ def _device_and_inode(stat: os.stat_result | None) -> tuple[int, int] | None:
     return stat and (stat.st_dev, stat.st_ino)
 
 
-def open_engine(campaign: str | Path) -> Engine:
+def open_engine(address: str | Path) -> Engine:
     """Create the SQLAlchemy engine of a campaign.
 
     SQLite syncs each commit to the disk, so acknowledged changes survive a kill and a power failure. A writing
     transaction takes the write lock at its start, and waits up to 10 seconds for it, so there are no deadlocks.
     """
-    text = str(campaign)
+    text = str(address)
     if is_server_address(text):
         with importing("psycopg", extra="postgresql", purpose="campaigns on a server"):
             import psycopg  # noqa: F401
@@ -184,7 +184,7 @@ def open_engine(campaign: str | Path) -> Engine:
             raise DataError(
                 "wrong-address",
                 "not the address of a database",
-                where=hide_password(campaign),
+                where=hide_password(address),
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
         return create_engine(
@@ -203,9 +203,9 @@ def open_engine(campaign: str | Path) -> Engine:
 
 
 @contextmanager
-def using_engine(campaign: str | Path) -> Iterator[Engine]:
+def using_engine(address: str | Path) -> Iterator[Engine]:
     """Open the engine of a campaign for a block; at its end, SQLite moves the log into the file."""
-    engine = open_engine(campaign)
+    engine = open_engine(address)
     try:
         yield engine
     finally:
@@ -223,38 +223,38 @@ def enable_wal(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def check_campaign_exists(campaign: str | Path) -> str | Path:
+def check_campaign_exists(address: str | Path) -> str | Path:
     """Return an address; `DataError` if its file does not exist, since SQLite would create it."""
-    if is_server_address(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        return campaign
-    if exists(campaign):
-        kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
+    if is_server_address(address) or os.path.isfile(address):  # noqa: PTH113 - Path.is_file raises for a name that is too long
+        return address
+    if exists(address):
+        kind = "a folder" if Path(address).is_dir() else "a pipe or a device"
         raise DataError(
             "not-a-campaign",
             f"path is {kind}, not a campaign",
-            where=campaign,
+            where=address,
             fix="choose the file of a campaign",
         )
-    is_link = os.path.islink(campaign)  # noqa: PTH114
+    is_link = os.path.islink(address)  # noqa: PTH114
     raise DataError(
         "not-a-campaign",
         "campaign not found",
-        where=campaign,
-        found=f"a link to {Path(campaign).readlink()}, which does not exist" if is_link else None,
+        where=address,
+        found=f"a link to {Path(address).readlink()}, which does not exist" if is_link else None,
         fix="correct the link" if is_link else "check the path, or reassess annotate create",
     )
 
 
-def connect_for_reading(engine: Engine, *, once: bool = False) -> Connection:
-    """Open a connection that reads a fixed state of the database; `once`: for one statement only."""
+def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Connection:
+    """Open a connection that reads a fixed state of the database; `is_single_statement`: for one statement only."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ")
     return connection.execution_options(reading=True)
 
 
 @contextmanager
-def convert_database_errors(campaign: str | Path) -> Iterator[None]:
+def convert_database_errors(address: str | Path) -> Iterator[None]:
     """Turn errors of a campaign's database into `DataError`."""
     try:
         yield
@@ -263,16 +263,16 @@ def convert_database_errors(campaign: str | Path) -> Iterator[None]:
         raise DataError(
             "database-failed",
             "database of the campaign cannot be used",
-            where=hide_password(campaign),
+            where=hide_password(address),
             found=cause,
             fix=next((fix for text, fix in _FIXES_BY_ERROR_TEXT.items() if text in cause), None),
         ) from error
 
 
-def check_integrity(connection: Connection, check: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged; `check` is quick_check or integrity_check."""
+def check_integrity(connection: Connection, pragma: str) -> None:
+    """Raise `DataError` if an SQLite file is damaged; `pragma` is quick_check or integrity_check."""
     if connection.dialect.name == "sqlite":
-        result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
+        result = connection.exec_driver_sql(f"PRAGMA {pragma}(1)").scalar_one()
         if result != "ok":
             path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
             raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=result, fix=RESTORE_FIX)

@@ -38,7 +38,7 @@ class Suggestion:
 
     image: str
     class_id: int
-    people: int  # number of people
+    n_people: int  # number of people
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class QuestionState:
 
     image: str
     class_id: int
-    votes: int  # counted votes
-    ended: str | None
-    valid: float  # probability that the class is valid, at the last vote
+    n_votes: int  # counted votes
+    close_reason: str | None
+    valid_probability: float  # probability that the class is valid, at the last vote
 
 
 @dataclass(frozen=True)
@@ -62,31 +62,31 @@ class CampaignExport:
     sample: Sample | None  # images of `golden` that were drawn at random
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
-    questions: tuple[QuestionState, ...]
-    not_needed: int  # answers to questions that already had enough votes
-    skipped: int  # answers about images that their rater skipped
-    withdrawn: int  # answers to withdrawn questions
-    excluded: int  # answers of excluded raters
-    practice: int  # experts' votes on practice questions, which are in `golden`
-    unrated_golden: int  # golden questions on images without any vote
-    unrated_images: int  # images of these questions
+    question_states: tuple[QuestionState, ...]
+    n_not_needed: int  # answers to questions that already had enough votes
+    n_skipped: int  # answers about images that their rater skipped
+    n_withdrawn: int  # answers to withdrawn questions
+    n_excluded: int  # answers of excluded raters
+    n_practice_votes: int  # experts' votes on practice questions, which are in `golden`
+    n_unrated_golden: int  # golden questions on images without any vote
+    n_unrated_images: int  # images of these questions
 
     @property
-    def measures_raters(self) -> bool:
+    def has_rater_golden_votes(self) -> bool:
         """Whether raters answered golden questions that experts answered."""
         if self.golden is None or self.rater_golden is None:
             return False
         return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
 
 
-def export_votes(campaign: Campaign, *, names: bool = False) -> CampaignExport:
-    """Read the votes of a campaign; with `names`, raters keep their names instead of numbers."""
+def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExport:
+    """Read the votes of a campaign; with `with_names`, raters keep their names instead of numbers."""
     finish_recounting(campaign)
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "integrity_check")
-        reader = _AnswerReader(connection, classes, names=names)
-        golden, rater_golden = reader.golden()
+        reader = _AnswerReader(connection, classes, names=with_names)
+        golden, rater_golden = reader.read_golden_votes()
         all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
@@ -95,7 +95,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> CampaignExport:
             return number
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *IS_BY_INCLUDED_RATER)
-        votes = reader.votes(IS_COUNTED)
+        votes = reader.read_votes(IS_COUNTED)
         rated = {*votes.images, *_find_answered_images(golden)}
         unrated = [row.n for row in connection.execute(_SELECT_GOLDEN_COUNTS) if row.name not in rated]
         return CampaignExport(
@@ -105,24 +105,24 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> CampaignExport:
             sample=_read_sample(connection, golden),
             original=_read_original_labels(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
-            questions=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
-            not_needed=uncounted(IS_NOT_SKIPPED, ~is_withdrawn),
-            skipped=uncounted(~IS_NOT_SKIPPED),
-            withdrawn=uncounted(IS_NOT_SKIPPED, is_withdrawn),
-            excluded=count(~questions.c.golden, people.c.excluded),
-            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED),
-            unrated_golden=sum(unrated),
-            unrated_images=len(unrated),
+            question_states=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
+            n_not_needed=uncounted(IS_NOT_SKIPPED, ~is_withdrawn),
+            n_skipped=uncounted(~IS_NOT_SKIPPED),
+            n_withdrawn=uncounted(IS_NOT_SKIPPED, is_withdrawn),
+            n_excluded=count(~questions.c.golden, people.c.excluded),
+            n_practice_votes=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, IS_NOT_SKIPPED),
+            n_unrated_golden=sum(unrated),
+            n_unrated_images=len(unrated),
         )
 
 
-def log_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
+def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, with_names: bool) -> None:
     """Note an export in the log, unless the command line exports a read-only campaign."""
     try:
         with open_transaction(campaign) as transaction:
-            transaction.note(now, "export", by, names=names)
+            transaction.log_action(now, "export", actor_id, names=with_names)
     except DBAPIError as error:
-        if by is not None or not is_read_only_error(error):
+        if actor_id is not None or not is_read_only_error(error):
             raise
 
 
@@ -130,34 +130,34 @@ def read_golden_votes(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
     """Read the experts' and the raters' votes on golden questions."""
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
-        return _AnswerReader(connection, classes, names=False).golden()
+        return _AnswerReader(connection, classes, with_names=False).read_golden_votes()
 
 
 class _AnswerReader:
     """A reader of answers as votes, sorted by image, class and time."""
 
-    def __init__(self, connection: Connection, classes: Classes, *, names: bool) -> None:
+    def __init__(self, connection: Connection, classes: Classes, *, with_names: bool) -> None:
         self.connection, self.classes = connection, classes
         self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
         everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
-        self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
+        self.people = {row.id: row.name if with_names else f"{row.role} {row.id}" for row in everybody}
 
-    def golden(self) -> tuple[Votes | None, Votes | None]:
+    def read_golden_votes(self) -> tuple[Votes | None, Votes | None]:
         """Experts' votes on golden questions, and raters' without practice; None if there are none.
 
         If experts have answered some golden questions, the others follow without votes.
         """
-        experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
-        raters = self.votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
+        experts = self.read_votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
+        raters = self.read_votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
         if not len(experts):
             return None, raters if len(raters) else None
         image, class_id = zip(*self.connection.execute(_SELECT_GOLDEN_QUESTIONS), strict=True)
         golden = Questions.from_columns([self.images[number] for number in image], np.array(class_id), self.classes)
-        none = np.zeros(0, np.int64)
-        experts = experts.append(Votes.from_columns(golden, none, none, none, (), KNOWN_ANSWERS))
+        no_rows = np.zeros(0, np.int64)
+        experts = experts.append(Votes.from_columns(golden, no_rows, no_rows, no_rows, (), KNOWN_ANSWERS))
         return experts, raters if len(raters) else None
 
-    def votes(self, *conditions: Any) -> Votes:
+    def read_votes(self, *conditions: Any) -> Votes:
         """Read the answers that meet some conditions as votes."""
         columns = _read_columns(self.connection, _SELECT_ANSWERS.where(*conditions))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]

@@ -39,7 +39,7 @@ class GivenAnswer:
 
 
 def save_answers(
-    campaign: Campaign, person: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
+    campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
     """Save answers, each once, even if a page sends it several times.
 
@@ -49,13 +49,13 @@ def save_answers(
     Without `reveal`, practice answers can still be changed. `DataError` if a question was not shown to the person.
     """
     with open_transaction(campaign) as transaction:
-        row = transaction.person(person)
+        row = transaction.lock_person(person_id)
         latest: dict[int, GivenAnswer] = {}
         for answer in new_answers:
             if answer.question not in latest or answer.revision > latest[answer.question].revision:
                 latest[answer.question] = answer
         truths: dict[int, int] = {}
-        for turn in _lock_turns(transaction, person, list(latest)):
+        for turn in _lock_turns(transaction, person_id, list(latest)):
             reveals = (
                 reveal and is_practice_turn(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
             )
@@ -76,29 +76,29 @@ class _AnswersToTask:
         transaction: Transaction,
         person: Row[Any],
         turn: Row[Any],
-        latest: Mapping[int, GivenAnswer],
+        latest_answers: Mapping[int, GivenAnswer],
         now: float,
         *,
-        ends: bool,
+        can_end_turn: bool,
     ) -> None:
         self.transaction, self.person, self.turn = transaction, person, turn
-        self.latest, self.now, self.ends = latest, now, ends
+        self.latest, self.now, self.ends = latest_answers, now, can_end_turn
         self.questions = transaction.connection.execute(
             SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
         ).all()
-        answered = [row for row in self.questions if row.id in latest]
+        answered = [row for row in self.questions if row.id in latest_answers]
         for row in answered:
             limit = (row.revision or 0) + _MAX_REVISION_STEP
-            if latest[row.id].revision > limit:
-                check_range(latest[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}")
+            if latest_answers[row.id].revision > limit:
+                check_range(latest_answers[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}")
         self.new = [row for row in answered if row.answer is None]
-        later = [row for row in answered if row.answer is not None and latest[row.id].revision > row.revision]
+        later = [row for row in answered if row.answer is not None and latest_answers[row.id].revision > row.revision]
         self.changed = [] if _is_revealed(person, turn) else later
-        self.counted = [row.id for row in self.new if self._counts(row)]
-        answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest}
+        self.counted = [row.id for row in self.new if self._can_count(row)]
+        answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest_answers}
         self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
 
-    def _counts(self, row: Row[Any]) -> bool:
+    def _can_count(self, row: Row[Any]) -> bool:
         excluded, recounted = self.person.excluded, self.person.recounted
         can_count = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
         return (
@@ -110,12 +110,12 @@ class _AnswersToTask:
 
     def save(self) -> None:
         """Store the answers, and update everything that depends on them."""
-        self._insert()
-        self._revise()
-        self._update()
+        self._insert_new()
+        self._update_changed()
+        self._update_counts()
         self._update_turn()
 
-    def _insert(self) -> None:
+    def _insert_new(self) -> None:
         rows = [
             {**vars(self.latest[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
             for row in self.new
@@ -123,17 +123,17 @@ class _AnswersToTask:
         if rows:
             self.transaction.connection.execute(answers.insert(), rows)
 
-    def _revise(self) -> None:
+    def _update_changed(self) -> None:
         for row in self.changed:
             new = self.latest[row.id]
             is_old = answers.c.person == self.person.id, answers.c.question == row.id
             values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
             self.transaction.connection.execute(update(answers).where(*is_old).values(**values))
-            self.transaction.note(
+            self.transaction.log_action(
                 self.now, "change", self.person.id, question=row.id, was=row.answer, answer=new.answer
             )
 
-    def _update(self) -> None:
+    def _update_counts(self) -> None:
         """Update the truth of the questions, the counts of the rater, or the votes."""
         # The work for a rater's answer is the same for golden and main questions, so that the time does not reveal
         # golden questions.
@@ -151,12 +151,12 @@ class _AnswersToTask:
             )
             new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
             if new:
-                count_new_votes(transaction, self.person.id, new, places=self._reserved(new))
+                count_new_votes(transaction, self.person.id, new, freed_question_ids=self._select_reserved(new))
             different = [row.id for row in self.changed if self.latest[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
-    def _reserved(self, question_ids: Iterable[int]) -> list[int]:
+    def _select_reserved(self, question_ids: Iterable[int]) -> list[int]:
         """Filter questions where the turn has a reserved place."""
         return [question for question in question_ids if self.turn.state == State.ASKED and question in self.turn.shown]
 
@@ -173,8 +173,8 @@ class _AnswersToTask:
             freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
             if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
                 freed = []
-            transaction.reserve(self._reserved({row.id for row in self.new}.difference(freed)), -1)
-        transaction.update_free([turn.task], reopened=bool(self.changed))
+            transaction.change_reserved(self._select_reserved({row.id for row in self.new}.difference(freed)), -1)
+        transaction.update_free_places([turn.task], is_reopened=bool(self.changed))
 
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
@@ -185,10 +185,10 @@ def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind
 
 
 def _make_golden_change(
-    person: int, row: Row[Any], answer: int | None, more: int
+    person_id: int, row: Row[Any], answer: int | None, increment: int
 ) -> tuple[int, int | None, int | None, int]:
     """Return an answer as a row for `update_golden_counts`; main questions have a likely truth and no rater."""
-    return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
+    return (person_id, row.truth, answer, increment) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
 def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
@@ -196,77 +196,77 @@ def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
     return turn.state == State.DONE and is_practice_turn(person, turn.kind)
 
 
-def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
+def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> None:
     """Skip the image of a task: the person's answers about it stay, but no longer count.
 
     This also works after the lease has expired, but not after the experts' answers were shown in practice.
     """
     with open_transaction(campaign) as transaction:
-        row = transaction.person(person)
-        transaction.lock([task])
-        turn = find_turn(transaction, person, task)
+        row = transaction.lock_person(person_id)
+        transaction.lock_tasks([task_id])
+        turn = find_turn(transaction, person_id, task_id)
         if turn.state in (State.SKIPPED, State.SUGGESTED) or _is_revealed(row, turn):
             return
-        transaction.note(now, "skip", person, task=task)
+        transaction.log_action(now, "skip", person_id, task=task_id)
         end_turn(transaction, turn, State.SKIPPED)
-        rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person, "task_id": task}).all()
+        rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id}).all()
         answered = [question for question in rows if question.answer is not None]
         _lock_campaign_for_counting(transaction, row, turn.kind)
         if row.role == Role.EXPERT:
             update_truths(transaction, answered, turn.kind)
         elif turn.kind != Kind.PRACTICE and answered:
-            more = -1 if turn.kind == Kind.GOLDEN else 0
+            increment = -1 if turn.kind == Kind.GOLDEN else 0
             update_golden_counts(
-                transaction, [_make_golden_change(person, question, question.answer, more) for question in answered]
+                transaction, [_make_golden_change(person_id, question, question.answer, increment) for question in answered]
             )
-            recount_votes(transaction, [question.id for question in answered], person)
-            transaction.update_free([task], reopened=True)
+            recount_votes(transaction, [question.id for question in answered], person_id)
+            transaction.update_free_places([task_id], is_reopened=True)
 
 
-def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+def exclude_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True) -> bool:
     """Exclude a rater: their votes no longer count, and their questions open again.
 
-    Return whether they were included before. Without `finish`, call `finish_recounting` later to open their questions.
-    `by` is the number of the owner who does this; None for the command line.
+    Return whether they were included before. Without `recount_now`, call `finish_recounting` later to open their questions.
+    `actor_id` is the number of the owner who does this; None for the command line.
     """
-    return _set_excluded(campaign, person, True, now, by, finish)
+    return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
 
 
-def include_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+def include_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True) -> bool:
     """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
-    return _set_excluded(campaign, person, False, now, by, finish)
+    return _set_excluded(campaign, person_id, False, now, actor_id, recount_now)
 
 
-def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> bool:
+def _set_excluded(campaign: Campaign, person_id: int, is_excluded: bool, now: float, actor_id: int | None, recount_now: bool) -> bool:
     with open_transaction(campaign) as transaction:
-        row = transaction.person(person)
+        row = transaction.lock_person(person_id)
         if row.role != Role.RATER:
             raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
-        is_new = bool(row.excluded != excluded)
+        is_new = bool(row.excluded != is_excluded)
         if is_new:
-            values = {"excluded": excluded, "recounted": -1}
-            transaction.connection.execute(update(people).where(people.c.id == person).values(**values))
-            (_end_begun_turns if excluded else _reopen_excluded_turns)(transaction, person)
-            transaction.note(now, "exclude" if excluded else "include", by, person=person)
-    if finish:
+            values = {"excluded": is_excluded, "recounted": -1}
+            transaction.connection.execute(update(people).where(people.c.id == person_id).values(**values))
+            (_end_begun_turns if is_excluded else _reopen_excluded_turns)(transaction, person_id)
+            transaction.log_action(now, "exclude" if is_excluded else "include", actor_id, person=person_id)
+    if recount_now:
         finish_recounting(campaign)
     return is_new
 
 
-def _end_begun_turns(transaction: Transaction, person: int) -> None:
+def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
     begun = transaction.connection.execute(
-        select(turns).where(turns.c.person == person, turns.c.state == State.ASKED)
+        select(turns).where(turns.c.person == person_id, turns.c.state == State.ASKED)
     ).all()
-    transaction.lock(turn.task for turn in begun)
+    transaction.lock_tasks(turn.task for turn in begun)
     for turn in begun:
         end_turn(transaction, turn, State.EXCLUDED)
 
 
-def _reopen_excluded_turns(transaction: Transaction, person: int) -> None:
+def _reopen_excluded_turns(transaction: Transaction, person_id: int) -> None:
     """Treat turns that an exclusion ended as turns with an expired lease, so that they can continue."""
-    is_ended = turns.c.person == person, turns.c.state == State.EXCLUDED
+    is_ended = turns.c.person == person_id, turns.c.state == State.EXCLUDED
     transaction.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
-    transaction.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
+    transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))
 
 
 def finish_recounting(campaign: Campaign) -> None:
@@ -288,28 +288,28 @@ def finish_recounting(campaign: Campaign) -> None:
             sleep((monotonic() - begin) / 2)  # lets other processes take the lock; SQLite has no queue for it
 
 
-def _recount_chunk(transaction: Transaction, person: int, excluded: bool, after: int) -> int | None:
-    """Recount some answers or suggestions of a rater; return `after` for the next call, or None."""
+def _recount_chunk(transaction: Transaction, person_id: int, was_excluded: bool, last_task_id: int) -> int | None:
+    """Recount some answers or suggestions of a rater; return `last_task_id` for the next call, or None."""
     # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
     # has included or excluded the rater again.
-    row = transaction.person(person)
-    if row.recounted is None or row.excluded != excluded:
+    row = transaction.lock_person(person_id)
+    if row.recounted is None or row.excluded != was_excluded:
         return None
-    remaining = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
+    remaining = select(answers.c.question).where(answers.c.person == person_id, answers.c.question > row.recounted)
     answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()
-    update_person = update(people).where(people.c.id == person)
+    update_person = update(people).where(people.c.id == person_id)
     if not answered:
-        last = update_suggested_questions(transaction, person, after, _MAX_QUESTIONS)
+        last = update_suggested_questions(transaction, person_id, last_task_id, _MAX_QUESTIONS)
         if last is None:
             transaction.connection.execute(update_person.values(recounted=None))
         return last
     transaction.connection.execute(update_person.values(recounted=answered[-1]))
     main = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
     rows = transaction.connection.execute(main).all()
-    transaction.lock(row.task for row in rows)
+    transaction.lock_tasks(row.task for row in rows)
     if rows:
         recount_votes(transaction, [row.id for row in rows])
-        transaction.update_free([row.task for row in rows], reopened=True)
+        transaction.update_free_places([row.task for row in rows], is_reopened=True)
     return -1
 
 
@@ -328,9 +328,9 @@ _UPDATE_TURN = (
 )
 
 
-def _lock_turns(transaction: Transaction, person: int, question_ids: Sequence[int]) -> list[Row[Any]]:
+def _lock_turns(transaction: Transaction, person_id: int, question_ids: Sequence[int]) -> list[Row[Any]]:
     """Read a person's turns of the tasks with some questions, by task, and lock the tasks."""
-    rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person, "numbers": question_ids}).all()
+    rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person_id, "numbers": question_ids}).all()
     unknown = set(question_ids) - {row.question for row in rows}
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")

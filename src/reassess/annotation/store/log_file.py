@@ -22,15 +22,15 @@ _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 class _CommitEnd(NamedTuple):
     """The end of a commit in the log."""
 
-    end: int  # position in bytes
+    position: int  # position in bytes
     checksum: bytes  # checksum of everything before the position
 
 
 class _LogState(NamedTuple):
     header: bytes
-    stat: tuple[int, int]  # size and time
-    own: _CommitEnd  # last commit of this process
-    last: _CommitEnd | None  # last commit of any process, if another process has written later
+    size_and_time: tuple[int, int]  # size and time
+    own_commit: _CommitEnd  # last commit of this process
+    last_commit: _CommitEnd | None  # last commit of any process, if another process has written later
 
 
 class LogFile:
@@ -47,10 +47,10 @@ class LogFile:
     def __init__(self, path: str, *, is_empty: bool = False) -> None:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
-        stat, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
-        self._state, self._pages = _LogState(header, stat, _end_of_header(header), None), bytearray()
-        self._note(
-            stat, header, _end_of_header(header) if is_empty else self._last_commit(header, _end_of_header(header))
+        size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
+        self._state, self._pages = _LogState(header, size_and_time, _end_of_header(header), None), bytearray()
+        self._remember_state(
+            size_and_time, header, _end_of_header(header) if is_empty else self._find_last_commit(header, _end_of_header(header))
         )
 
     def close(self) -> None:
@@ -59,91 +59,91 @@ class LogFile:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def end(self) -> int:
+    def own_end(self) -> int:
         """The end of the last commit of this process, in bytes."""
-        return self._state.own.end
+        return self._state.own_commit.position
 
-    def is_intact(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
+    def is_intact(self, *, has_committed: bool = False, is_thorough: bool = False) -> bool:
         """Return whether the log still contains all commits of this process.
 
-        `has_committed`: this process has committed since the last call. `thorough`: read the pages again, even if the
+        `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if the
         size and time of the log are unchanged.
         """
         before = None
-        while (change := self._find_change(has_committed, thorough)) is not None:
+        while (change := self._find_change(has_committed, is_thorough)) is not None:
             if change == before:
                 return False
             before = change
             sleep(_PAUSE_SECONDS)
         return True
 
-    def has_lost_header(self) -> bool:
+    def is_only_header_changed(self) -> bool:
         """Return whether only the header was overwritten, so that SQLite can still move the log into the file."""
-        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_pages()
+        return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_own_pages()
 
-    def cut(self) -> None:
+    def truncate_to_commits(self) -> None:
         """Cut the log to its valid part, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
-        os.truncate(self._file, self._last_commit(header, _end_of_header(header)).end if is_same else 0)
+        os.truncate(self._file, self._find_last_commit(header, _end_of_header(header)).position if is_same else 0)
 
-    def _find_change(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
+    def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
         """Return the size and time of the log if another program has changed or is writing it."""
-        before, stat, header = self._state, _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
-        is_same = stat == before.stat and header == before.header
-        if is_same and not thorough:
+        earlier, size_and_time, header = self._state, _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
+        is_same = size_and_time == earlier.size_and_time and header == earlier.header
+        if is_same and not is_thorough:
             return None
-        own, last_known = before.own, before.last or before.own
-        if header != before.header:
-            if not _can_restart_log(header, before):
-                return stat
-            own = last_known = _end_of_header(header)
-        elif not self._has_pages():
-            return stat
-        last = self._last_commit(header, own)
-        if has_committed and last == last_known and not is_same:
-            return stat
-        self._note(stat, header, last if has_committed else own, last)
+        own_commit, last_known = earlier.own_commit, earlier.last_commit or earlier.own_commit
+        if header != earlier.header:
+            if not _can_restart_log(header, earlier):
+                return size_and_time
+            own_commit = last_known = _end_of_header(header)
+        elif not self._has_own_pages():
+            return size_and_time
+        last_commit = self._find_last_commit(header, own_commit)
+        if has_committed and last_commit == last_known and not is_same:
+            return size_and_time
+        self._remember_state(size_and_time, header, last_commit if has_committed else own_commit, last_commit)
         return None
 
-    def _note(self, stat: tuple[int, int], header: bytes, own: _CommitEnd, last: _CommitEnd | None = None) -> None:
+    def _remember_state(self, size_and_time: tuple[int, int], header: bytes, own_commit: _CommitEnd, last_commit: _CommitEnd | None = None) -> None:
         if (
-            _read_size_and_time(self._file) == stat
+            _read_size_and_time(self._file) == size_and_time
         ):  # otherwise another program is writing, and the next check reads everything again
             decrement_file_time(self._file)
-            stat = _read_size_and_time(self._file)
+            size_and_time = _read_size_and_time(self._file)
         if header != self._state.header:
             self._pages.clear()
         start = _HEADER_SIZE + len(self._pages)
-        self._pages += os.pread(self._file, own.end - start, start)
-        self._state = _LogState(header, stat, own, last)
+        self._pages += os.pread(self._file, own_commit.position - start, start)
+        self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
-    def _has_pages(self) -> bool:
+    def _has_own_pages(self) -> bool:
         """Return whether the pages of this process's commits equal their copy in memory."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
-    def _last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
+    def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
         """Find the last commit after another commit, if all pages up to it have correct checksums."""
         last = start
         if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
             return last
         size, salts = _FRAME_HEADER_SIZE + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
-        at, before, count = start.end, np.frombuffer(start.checksum, ">u4").astype(np.uint32), _MIN_FRAMES
-        while frames := len(content := os.pread(self._file, count * size, at)) // size:
+        position, checksum_before, n_frames = start.position, np.frombuffer(start.checksum, ">u4").astype(np.uint32), _MIN_FRAMES
+        while frames := len(content := os.pread(self._file, n_frames * size, position)) // size:
             heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME_HEADER_SIZE // 4]
             sums = heads[:, 4:].astype(np.uint32)
-            sums_before = np.concatenate([before[None], sums])[:-1]
+            sums_before = np.concatenate([checksum_before[None], sums])[:-1]
             computed = _compute_checksums(
-                _read_words(header, content[: frames * size], frames), sums_before, of_frames=True
+                _read_words(header, content[: frames * size], frames), sums_before, is_frames=True
             )
             is_good = (heads[:, 2:4] == salts).all(axis=1) & (computed == sums).all(axis=1)
             good = frames if is_good.all() else int(is_good.argmin())
             if len(commits := heads[:good, 1].nonzero()[0]):
                 end = int(commits[-1] + 1) * size
-                last = _CommitEnd(at + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
-            if good < count:
+                last = _CommitEnd(position + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
+            if good < n_frames:
                 break
-            at, before, count = at + count * size, sums[-1], min(2 * count, _MAX_FRAMES)
+            position, checksum_before, n_frames = position + n_frames * size, sums[-1], min(2 * n_frames, _MAX_FRAMES)
         return last
 
 
@@ -163,41 +163,41 @@ def _end_of_header(header: bytes) -> _CommitEnd:
     return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
-def _can_restart_log(header: bytes, before: _LogState) -> bool:
+def _can_restart_log(header: bytes, earlier: _LogState) -> bool:
     """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
-    salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, before.header))
-    return _is_valid_header(header) and (before.own.end == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32))
+    salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
+    return _is_valid_header(header) and (earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32))
 
 
 @lru_cache(2)
 def _is_valid_header(header: bytes) -> bool:
     if len(header) != _HEADER_SIZE or int.from_bytes(header[:4], "big") not in _MAGIC_NUMBERS:
         return False
-    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
+    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), is_frames=False)
     return sums.astype(">u4").tobytes() == header[24:]
 
 
-def _read_words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
+def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.uint32]:
     """Read rows of 32-bit words, in the byte order that the magic number tells."""
     dtype = ">u4" if header[3] & 1 else "<u4"
-    return np.frombuffer(content, dtype).reshape(rows, -1).astype(np.uint32, copy=False)
+    return np.frombuffer(content, dtype).reshape(n_rows, -1).astype(np.uint32, copy=False)
 
 
-def _compute_checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
+def _compute_checksums(words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool) -> NDArray[np.uint32]:
     """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _compute_weights(words.shape[1], of_frames=of_frames)
-    a, b = before[:, 0], before[:, 1]
+    weights = _compute_weights(words.shape[1], of_frames=is_frames)
+    a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 
 
 @lru_cache(4)
-def _compute_weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
+def _compute_weights(n_words: int, *, is_frames: bool) -> NDArray[np.uint32]:
     numbers = [0, 1]
-    while len(numbers) < count + 2:
+    while len(numbers) < n_words + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
     weights = np.array([numbers[:-1], numbers[1:]], np.uint32)[:, ::-1]
-    if of_frames:  # salts and checksums of frames have no weight
+    if is_frames:  # salts and checksums of frames have no weight
         weights = np.concatenate([weights[:, 4:7], np.zeros((2, 4), np.uint32), weights[:, 7:]], axis=1)
     return np.ascontiguousarray(weights)

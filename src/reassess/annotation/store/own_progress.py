@@ -23,33 +23,33 @@ _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 class OwnProgress:
     """The progress of a person."""
 
-    done: int  # images that they answered or skipped
-    left: int  # images left, at most, including images on their page; other raters may answer some of them first
-    pace: float | None  # recent seconds per image; None for fewer than three images
-    answers: int
-    seconds: float | None  # total time of all answers, without breaks; None if unknown
-    agreed: float  # answers in practice that agree with the experts; maybe counts half
-    practised: int  # answers in practice
+    n_done: int  # images that they answered or skipped
+    n_left: int  # images left, at most, including images on their page; other raters may answer some of them first
+    seconds_per_image: float | None  # recent seconds per image; None for fewer than three images
+    n_answers: int
+    total_seconds: float | None  # total time of all answers, without breaks; None if unknown
+    n_agreed: float  # answers in practice that agree with the experts; maybe counts half
+    n_practice_answers: int  # answers in practice
 
 
-def measure_own_progress(campaign: Campaign, person: int) -> OwnProgress:
+def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
     """Measure the progress of a person."""
     with connect_for_reading(campaign.engine) as connection:
-        row = connection.execute(_SELECT_PERSON, {"person_id": person}).one()
-        states = {state.state: state.n for state in connection.execute(_SELECT_STATE_COUNTS, {"person_id": person})}
+        row = connection.execute(_SELECT_PERSON, {"person_id": person_id}).one()
+        states = {state.state: state.n for state in connection.execute(_SELECT_STATE_COUNTS, {"person_id": person_id})}
         counts = connection.execute(
-            _SELECT_ANSWER_COUNTS, {"person_id": person, "recent": row.turns - _N_RECENT_TURNS}
+            _SELECT_ANSWER_COUNTS, {"person_id": person_id, "recent": row.turns - _N_RECENT_TURNS}
         ).one()
         turns_left = _count_turns_left(connection, campaign, row)
-        practice = connection.execute(_SELECT_PRACTICE_COUNTS, {"person_id": person}).one()
+        practice = connection.execute(_SELECT_PRACTICE_COUNTS, {"person_id": person_id}).one()
     return OwnProgress(
-        done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
-        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
-        pace=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
-        answers=counts.answers,
-        seconds=counts.seconds,
-        agreed=practice.agreed or 0.0,
-        practised=practice.practised,
+        n_done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
+        n_left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
+        seconds_per_image=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
+        n_answers=counts.answers,
+        total_seconds=counts.seconds,
+        n_agreed=practice.agreed or 0.0,
+        n_practice_answers=practice.practised,
     )
 
 

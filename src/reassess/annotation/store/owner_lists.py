@@ -19,31 +19,31 @@ class ListedQuestion:
     address: str  # address of the image
     class_id: int
     truth: int | None  # 1 valid, 0 invalid; only for golden questions
-    valid: float  # probability that the class is valid, by counted votes; not for golden questions
-    ended: str | None  # rule or votes; None while open
-    no: int  # number of no answers
-    maybe: int
-    yes: int
+    valid_probability: float  # probability that the class is valid, by counted votes; not for golden questions
+    close_reason: str | None  # rule or votes; None while open
+    n_no: int  # number of no answers
+    n_maybe: int
+    n_yes: int
 
     @property
-    def counts(self) -> tuple[int, int, int]:
+    def answer_counts(self) -> tuple[int, int, int]:
         """Numbers of no, maybe and yes answers."""
-        return self.no, self.maybe, self.yes
+        return self.n_no, self.n_maybe, self.n_yes
 
 
 @dataclass(frozen=True)
 class LogEntry:
     """An entry of the log."""
 
-    at: float  # seconds
-    who: int | None  # number of the person; None for the command line
-    what: str  # kind of the action
+    time: float  # seconds
+    person_id: int | None  # number of the person; None for the command line
+    action: str  # kind of the action
     detail: dict[str, Any]  # objects of the action, such as the number of a person
     image: str | None = None  # name of the image, if the action is about an image
     class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested class
 
 
-def list_disputed_golden(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
+def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:
     """List golden questions where fewer than half of the raters agree with the experts.
 
     The most disputed questions come first. Practice questions are not listed, since raters are still learning in
@@ -52,7 +52,7 @@ def list_disputed_golden(campaign: Campaign, limit: int, skip: int = 0) -> list[
     golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
     disputed = _select_questions(*golden, *IS_BY_INCLUDED_RATER, IS_NOT_SKIPPED).having(func.count() > 2 * _N_CORRECT)
     most_disputed = (func.count() - _N_CORRECT).desc(), questions.c.id
-    return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(skip))
+    return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(offset))
 
 
 def list_split_golden(campaign: Campaign) -> list[ListedQuestion]:
@@ -62,17 +62,17 @@ def list_split_golden(campaign: Campaign) -> list[ListedQuestion]:
     return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))
 
 
-def list_uncertain_questions(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
+def list_uncertain_questions(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:
     """List questions with votes, most uncertain first."""
     uncertainty = func.abs(questions.c.valid - 0.5), questions.c.id
-    ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(skip)
+    ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(offset)
     return _read_questions(campaign, _select_questions(questions.c.id.in_(ids), IS_COUNTED).order_by(*uncertainty))
 
 
-def list_log_entries(campaign: Campaign, limit: int, skip: int = 0) -> list[LogEntry]:
+def list_log_entries(campaign: Campaign, limit: int, offset: int = 0) -> list[LogEntry]:
     """List the latest entries of the log, newest first."""
     with connect_for_reading(campaign.engine) as connection:
-        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(skip)).all()
+        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(offset)).all()
         ids = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
         is_mentioned = or_(questions.c.id.in_(ids["question"]), questions.c.task.in_(ids["task"]))
         mentioned = connection.execute(

@@ -30,16 +30,16 @@ class Person:
     name: str
     role: str
     stage: str  # of a rater: practice, rating, or failed (below the bar in practice)
-    excluded: bool  # whether the owner has excluded their votes
-    consented: bool  # whether they have agreed to the consent text
-    linked: bool  # whether they have a valid link
+    is_excluded: bool  # whether the owner has excluded their votes
+    has_consented: bool  # whether they have agreed to the consent text
+    has_link: bool  # whether they have a valid link
 
 
 def add_person(
-    campaign: Campaign, name: str, role: str = Role.RATER, *, now: float = 0.0, by: int | None = None
+    campaign: Campaign, name: str, role: str = Role.RATER, *, now: float = 0.0, actor_id: int | None = None
 ) -> int:
     """Add a person; return their number."""
-    (person,) = add_people(campaign, [name], role, now=now, by=by)
+    (person,) = add_people(campaign, [name], role, now=now, actor_id=actor_id)
     return person
 
 
@@ -49,12 +49,12 @@ def add_people(
     role: str = Role.RATER,
     *,
     now: float = 0.0,
-    by: int | None = None,
-    simulated: bool = False,
+    actor_id: int | None = None,
+    is_simulated: bool = False,
 ) -> list[int]:
     """Add people, all or none; return their numbers.
 
-    The log marks `simulated` people: `check_replaceable` does not protect their answers.
+    The log marks `is_simulated` people: `check_replaceable` does not protect their answers.
     """
     numbers = []
     try:
@@ -63,7 +63,7 @@ def add_people(
             practice = role == Role.RATER and transaction.connection.scalar(COUNT_PRACTICE_TASKS)
             for name in names:
                 person = insert_person(transaction.connection, name, role, Stage.PRACTICE if practice else Stage.RATING)
-                transaction.note(now, "simulate" if simulated else "add", by, person=person, role=role)
+                transaction.log_action(now, "simulate" if is_simulated else "add", actor_id, person=person, role=role)
                 numbers.append(person)
     except IntegrityError as error:
         raise DataError("duplicate-person", "person already exists", found=name, fix="choose another name") from error
@@ -105,18 +105,18 @@ def find_person(campaign: Campaign, name: str) -> Person:
     )
 
 
-def save_consent(campaign: Campaign, person: int, now: float) -> None:
+def save_consent(campaign: Campaign, person_id: int, now: float) -> None:
     """Store when a person agreed to the consent text; only the first time counts."""
     with open_transaction(campaign) as transaction:
-        if transaction.person(person).consented is None:
-            transaction.connection.execute(update(people).where(people.c.id == person).values(consented=now))
-            transaction.note(now, "consent", person)
+        if transaction.lock_person(person_id).consented is None:
+            transaction.connection.execute(update(people).where(people.c.id == person_id).values(consented=now))
+            transaction.log_action(now, "consent", person_id)
 
 
-def admit_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
     """Let a rater rate who is in practice, or failed it."""
     with open_transaction(campaign) as transaction:
-        row = transaction.person(person)
+        row = transaction.lock_person(person_id)
         if row.role != Role.RATER or row.stage not in (Stage.FAILED, Stage.PRACTICE):
             raise DataError(
                 "not-waiting",
@@ -124,8 +124,8 @@ def admit_rater(campaign: Campaign, person: int, now: float, by: int | None = No
                 allowed="a rater in practice, or below the bar",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
-        transaction.connection.execute(update(people).where(people.c.id == person).values(stage=Stage.RATING))
-        transaction.note(now, "admit", by, person=person)
+        transaction.connection.execute(update(people).where(people.c.id == person_id).values(stage=Stage.RATING))
+        transaction.log_action(now, "admit", actor_id, person=person_id)
 
 
 def person_from_row(row: Row[Any]) -> Person:
@@ -135,9 +135,9 @@ def person_from_row(row: Row[Any]) -> Person:
         name=row.name,
         role=row.role,
         stage=row.stage,
-        excluded=row.excluded,
-        consented=row.consented is not None,
-        linked=row.token is not None,
+        is_excluded=row.excluded,
+        has_consented=row.consented is not None,
+        has_link=row.token is not None,
     )
 
 
@@ -145,35 +145,35 @@ _SECRET_BYTES = 32  # bytes of a token or session secret
 SESSION_SECONDS = 30 * 24 * 3600.0
 
 
-def create_sign_in_token(campaign: Campaign, person: int, now: float, by: int | None = None) -> str:
+def create_sign_in_token(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> str:
     """Create a sign-in token for a person, and revoke their earlier link and sessions.
 
     The link is the address of the pages, followed by ``sign-in#`` and the token. Only the token's hash is stored.
     """
     token = token_urlsafe(_SECRET_BYTES)
     with open_transaction(campaign) as transaction:
-        row = transaction.person_with(person, by)
-        if person == by:
+        row = transaction.lock_person_and_actor(person_id, actor_id)
+        if person_id == actor_id:
             raise DataError(
                 "own-link",
                 "a new link for yourself would end this session",
                 found=row.name,
                 fix="reassess annotate invite --force, or ask another owner",
             )
-        _set_token(transaction, person, _hash_secret(token))
-        transaction.note(now, "link", by, person=person)
+        _set_token(transaction, person_id, _hash_secret(token))
+        transaction.log_action(now, "link", actor_id, person=person_id)
     return token
 
 
-def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+def revoke_link(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
     """Revoke the link of a person, and end their sessions."""
     with open_transaction(campaign) as transaction:
-        row = transaction.person_with(person, by)
-        if by is not None:
+        row = transaction.lock_person_and_actor(person_id, actor_id)
+        if actor_id is not None:
             _refuse_only_owner(transaction, row, "the link of the only owner cannot be revoked")
         if row.token is not None:
-            _set_token(transaction, person, None)
-            transaction.note(now, "revoke", by, person=person)
+            _set_token(transaction, person_id, None)
+            transaction.log_action(now, "revoke", actor_id, person=person_id)
 
 
 def read_invited_ids(campaign: Campaign) -> frozenset[int]:
@@ -200,7 +200,7 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
         transaction.connection.execute(delete(sessions).where(sessions.c.expires < now))
         row = {"secret": _hash_secret(secret), "person": person, "expires": now + SESSION_SECONDS}
         transaction.connection.execute(sessions.insert(), row)
-        transaction.note(now, "sign in", person)
+        transaction.log_action(now, "sign in", person)
     return secret
 
 
@@ -219,23 +219,23 @@ _SELECT_SESSION_PERSON = (
 
 def find_session_person(campaign: Campaign, secret: str, now: float) -> Person | None:
     """Return the person of a session; None if the session has ended."""
-    with connect_for_reading(campaign.engine, once=True) as connection:
+    with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
         row = connection.execute(_SELECT_SESSION_PERSON, {"digest": _hash_secret(secret), "now": now}).one_or_none()
     return None if row is None else person_from_row(row)
 
 
-def delete_person(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+def delete_person(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
     """Delete the name, link and sessions of a person; their answers stay, under a number."""
     with open_transaction(campaign) as transaction:
-        row = transaction.person_with(person, by)
+        row = transaction.lock_person_and_actor(person_id, actor_id)
         _refuse_only_owner(transaction, row, "the only owner cannot be deleted")
-        _set_token(transaction, person, None)
-        other_names = select(people.c.name).where(people.c.id != person)
+        _set_token(transaction, person_id, None)
+        other_names = select(people.c.name).where(people.c.id != person_id)
         used = set(transaction.connection.scalars(other_names.where(people.c.name.startswith("deleted "))))
-        pseudonyms = (f"deleted {person}{'-again' * times}" for times in count())
+        pseudonyms = (f"deleted {person_id}{'-again' * times}" for times in count())
         values = {"name": next(name for name in pseudonyms if name not in used), "consented": None}
-        transaction.connection.execute(update(people).where(people.c.id == person).values(**values))
-        transaction.note(now, "delete", by, person=person)
+        transaction.connection.execute(update(people).where(people.c.id == person_id).values(**values))
+        transaction.log_action(now, "delete", actor_id, person=person_id)
 
 
 _SELECT_OWNERS = select(people.c.id).where(people.c.role == Role.OWNER, people.c.token.is_not(None))
@@ -247,9 +247,9 @@ def _refuse_only_owner(transaction: Transaction, person: Row[Any], message: str)
         raise DataError("only-owner", message, found=person.name, fix="invite another owner first")
 
 
-def _set_token(transaction: Transaction, person: int, token: str | None) -> None:
-    transaction.connection.execute(update(people).where(people.c.id == person).values(token=token))
-    transaction.connection.execute(delete(sessions).where(sessions.c.person == person))
+def _set_token(transaction: Transaction, person_id: int, token: str | None) -> None:
+    transaction.connection.execute(update(people).where(people.c.id == person_id).values(token=token))
+    transaction.connection.execute(delete(sessions).where(sessions.c.person == person_id))
 
 
 def _hash_secret(secret: str) -> str:

@@ -22,11 +22,11 @@ class PracticeResult:
     """The result of a rater's practice round."""
 
     accuracy: BalancedAccuracy  # on practice questions; questions of skipped images count as maybe
-    passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
+    has_passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
-        return {**self.accuracy.to_json(), "passed": self.passed}
+        return {**self.accuracy.to_json(), "passed": self.has_passed}
 
 
 def count_practice_tasks(campaign: Campaign) -> int:
@@ -40,8 +40,8 @@ def read_practice_round(connection: Connection, bar: float | None) -> PracticeRo
     """Read the practice round of a campaign with a bar, and the truths by experts so far."""
     truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
     return PracticeRound(
-        tasks=connection.scalar(COUNT_PRACTICE_TASKS) or 0,
-        unanswered=connection.scalar(_COUNT_UNANSWERED) or 0,
+        n_tasks=connection.scalar(COUNT_PRACTICE_TASKS) or 0,
+        n_unanswered=connection.scalar(_COUNT_UNANSWERED) or 0,
         n_invalid=truths.get(0, 0),
         n_valid=truths.get(1, 0),
         bar=bar,
@@ -54,9 +54,9 @@ def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
         transaction.connection.execute(_SELECT_PRACTICE_ANSWERS.where(people.c.id == person.id)),
         transaction.campaign.bar,
     )
-    stage = Stage.FAILED if result.passed is False else Stage.RATING
+    stage = Stage.FAILED if result.has_passed is False else Stage.RATING
     transaction.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
-    return transaction.person(person.id)
+    return transaction.lock_person(person.id)
 
 
 def compute_practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
@@ -66,8 +66,8 @@ def compute_practice_results(connection: Connection, bar: float | None) -> dict[
         rows = list(group)
         result = _compute_result(rows, bar)
         # An earlier version of reassess may have decided by another rule.
-        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.passed or None)
-        results[person] = replace(result, passed=passed)
+        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.has_passed or None)
+        results[person] = replace(result, has_passed=passed)
     return results
 
 

@@ -53,31 +53,31 @@ class RaterProgress:
     name: str
     role: str
     stage: str
-    excluded: bool
-    linked: bool
-    answers: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
+    is_excluded: bool
+    has_link: bool
+    vote_counts: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
     n_answers: int  # all answers, also golden answers and answers that do not count
-    seconds: float | None  # median time of an answer
+    median_seconds: float | None  # median time of an answer
     confusion: npt.NDArray[np.int64]  # answers to golden questions, shape (truths, answers)
-    golden: BalancedAccuracy  # of answers to golden questions, without practice
-    practice: PracticeResult | None  # result of the practice round
+    golden_accuracy: BalancedAccuracy  # of answers to golden questions, without practice
+    practice_result: PracticeResult | None  # result of the practice round
     flags: tuple[str, ...]
-    last: float | None  # time of the last answer
+    last_answer_time: float | None  # time of the last answer
 
     @property
-    def votes(self) -> int:
+    def n_votes(self) -> int:
         """Number of counted votes."""
-        return int(self.answers.sum())
+        return int(self.vote_counts.sum())
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
         return {
             **vars(self),
-            "votes": self.votes,
-            "answers": self.answers.tolist(),
+            "votes": self.n_votes,
+            "answers": self.vote_counts.tolist(),
             "confusion": self.confusion.tolist(),
-            "golden": self.golden.to_json(),
-            "practice": self.practice and self.practice.to_json(),
+            "golden": self.golden_accuracy.to_json(),
+            "practice": self.practice_result and self.practice_result.to_json(),
             "flags": list(self.flags),
         }
 
@@ -87,45 +87,45 @@ class Progress:
     """The progress of a campaign."""
 
     name: str  # shown at the top of the rating page
-    paused: bool
+    is_paused: bool
     now: float  # seconds
-    open: int  # open questions
-    closed_by_rule: int
-    closed_by_votes: int
-    votes: int  # counted votes
-    votes_needed: int  # at most
-    waiting: int  # open questions that no rater is left to answer
-    last_hour: int  # votes of the last hour
-    last_day: int  # votes of the last 24 hours
-    ends: float | None  # expected end, in seconds
-    skipped: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
-    golden_invalid: int
-    golden_valid: int
-    golden_unknown: int  # too few experts have answered
-    golden_split: int  # golden questions where experts disagree
-    practice: PracticeRound
-    raters: tuple[RaterProgress, ...]  # all people, by number
+    n_open: int  # open questions
+    n_closed_by_rule: int
+    n_closed_by_votes: int
+    n_votes: int  # counted votes
+    max_votes_needed: int  # at most
+    n_without_rater: int  # open questions that no rater is left to answer
+    n_votes_last_hour: int  # votes of the last hour
+    n_votes_last_day: int  # votes of the last 24 hours
+    expected_end: float | None  # expected end, in seconds
+    skipped_images: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
+    n_golden_invalid: int
+    n_golden_valid: int
+    n_golden_unknown: int  # too few experts have answered
+    n_golden_split: int  # golden questions where experts disagree
+    practice_round: PracticeRound
+    people: tuple[RaterProgress, ...]  # all people, by number
 
     @property
-    def questions(self) -> int:
+    def n_questions(self) -> int:
         """Number of questions that raters vote on."""
-        return self.open + self.closed_by_rule + self.closed_by_votes
+        return self.n_open + self.n_closed_by_rule + self.n_closed_by_votes
 
     @property
-    def golden(self) -> int:
+    def n_golden(self) -> int:
         """Number of golden questions, with practice."""
-        return self.golden_invalid + self.golden_valid + self.golden_unknown
+        return self.n_golden_invalid + self.n_golden_valid + self.n_golden_unknown
 
     @property
     def flag_notes(self) -> list[str]:
         """Explanations of the raters' flags."""
-        flags = {flag for rater in self.raters for flag in rater.flags}
+        flags = {flag for rater in self.people for flag in rater.flags}
         return [f"{flag}: {meaning}" for flag, meaning in _FLAG_MEANINGS.items() if flag in flags]
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
-        parts = {"practice": self.practice.to_json(), "raters": [rater.to_json() for rater in self.raters]}
-        return {**vars(self), "questions": self.questions, **parts}
+        parts = {"practice": self.practice_round.to_json(), "raters": [rater.to_json() for rater in self.people]}
+        return {**vars(self), "questions": self.n_questions, **parts}
 
 
 def measure_progress(campaign: Campaign, now: float) -> Progress:
@@ -152,23 +152,23 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
     )
     return Progress(
         name=campaign.name,
-        paused=is_paused,
+        is_paused=is_paused,
         now=now,
         **{
             name: closed[why].n if why in closed else 0
             for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
         },
-        votes=sum(rater.votes for rater in raters),
-        votes_needed=votes_needed,
-        waiting=waiting,
-        last_hour=sum(row.last_hour for row in answer_rows),
-        last_day=sum(row.last_day for row in answer_rows),
-        ends=None if waiting else _estimate_end(answer_rows, votes_needed, now),
-        skipped=skipped,
+        n_votes=sum(rater.n_votes for rater in raters),
+        max_votes_needed=votes_needed,
+        n_without_rater=waiting,
+        n_votes_last_hour=sum(row.last_hour for row in answer_rows),
+        n_votes_last_day=sum(row.last_day for row in answer_rows),
+        expected_end=None if waiting else _estimate_end(answer_rows, votes_needed, now),
+        skipped_images=skipped,
         **{f"golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
-        golden_split=len(list_split_golden(campaign)),
-        practice=round_,
-        raters=raters,
+        n_golden_split=len(list_split_golden(campaign)),
+        practice_round=round_,
+        people=raters,
     )
 
 
@@ -195,34 +195,34 @@ def _count_confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> d
 def _measure_people(
     campaign: Campaign,
     everybody: Sequence[Row[Any]],
-    answered: Mapping[int, Sequence[Row[Any]]],
+    answer_rows: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
-    practice: Mapping[int, PracticeResult],
+    practice_results: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
-    answers_of = {number: _count_votes_by_answer(rows) for number, rows in answered.items()}
+    answers_of = {number: _count_votes_by_answer(rows) for number, rows in answer_rows.items()}
     flags = _compute_flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
     for row in everybody:
         matrix = confusion[row.id]
         yield RaterProgress(
             **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "excluded")},
-            linked=row.token is not None,
-            answers=answers_of[row.id],
-            n_answers=sum(group.n for group in answered[row.id]),
-            seconds=_compute_median_seconds(answered[row.id]),
+            has_link=row.token is not None,
+            vote_counts=answers_of[row.id],
+            n_answers=sum(group.n for group in answer_rows[row.id]),
+            median_seconds=_compute_median_seconds(answer_rows[row.id]),
             confusion=matrix,
-            golden=BalancedAccuracy.from_confusion(matrix),
-            practice=practice.get(row.id),
+            golden_accuracy=BalancedAccuracy.from_confusion(matrix),
+            practice_result=practice_results.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
-            last=max((group.last for group in answered[row.id] if group.last is not None), default=None),
+            last_answer_time=max((group.last for group in answer_rows[row.id] if group.last is not None), default=None),
         )
 
 
-def _estimate_end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
+def _estimate_end(rows: Sequence[Row[Any]], votes_needed: int, now: float) -> float | None:
     """Estimate when all needed votes are given, at the pace of the last day, or since the first vote."""
     last_day = sum(row.last_day for row in rows)
     begin = min((row.first for row in rows if row.first is not None), default=now)
     elapsed = min(max(now - begin, 1.0), _DAY)
-    return now + needed * elapsed / last_day if last_day and needed * elapsed / last_day < _CENTURY else None
+    return now + votes_needed * elapsed / last_day if last_day and votes_needed * elapsed / last_day < _CENTURY else None
 
 
 _TRUTH_NAMES = ("invalid", 0), ("valid", 1), ("unknown", None)

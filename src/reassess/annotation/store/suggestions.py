@@ -28,14 +28,14 @@ from reassess.errors import DataError
 _MAX_SUGGESTIONS = 8  # per rater and task
 
 
-def suggest_class(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
+def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: int, now: float) -> None:
     """Suggest a class for the image of a task, so that other raters are asked about the class.
 
     A suggestion is not a vote. A suggestion for a practice image is saved, but nobody is asked about it.
     """
     with open_transaction(campaign) as transaction:
         connection = transaction.connection
-        row = transaction.person(person)
+        row = transaction.lock_person(person_id)
         for is_closed, reason in (
             (row.paused, "paused"),
             (row.excluded, "an excluded rater"),
@@ -43,10 +43,10 @@ def suggest_class(campaign: Campaign, person: int, task: int, class_id: int, now
         ):
             if is_closed:
                 raise DataError("no-suggestions", "suggestions are closed", found=reason)
-        find_turn(transaction, person, task)
+        find_turn(transaction, person_id, task_id)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
-        is_own = suggestions.c.person == person, suggestions.c.task == task
+        is_own = suggestions.c.person == person_id, suggestions.c.task == task_id
         before = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
         if class_id in before:
             return
@@ -57,22 +57,22 @@ def suggest_class(campaign: Campaign, person: int, task: int, class_id: int, now
                 allowed=f"up to {_MAX_SUGGESTIONS}",
                 found=len(before) + 1,
             )
-        connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        transaction.note(now, "suggest", person, task=task, class_id=class_id)
+        connection.execute(insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now))
+        transaction.log_action(now, "suggest", person_id, task=task_id, class_id=class_id)
         image = connection.execute(
-            _LOCK_IMAGE, {"task_id": task}
+            _LOCK_IMAGE, {"task_id": task_id}
         ).one()  # also locks the image, so that nobody else adds a task
         if image.kind == Kind.PRACTICE:  # practice images are used only for practice
             return
         task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         existing = connection.scalar(task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # A suggested turn keeps the person from being asked about their own suggestion.
-        turn = {"person": person, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
+        turn = {"person": person_id, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
         if existing is None:
             connection.execute(turns.insert().values(task=_add_question(transaction, image, class_id), **turn))
             return
-        transaction.lock([existing])
-        is_own_turn = turns.c.task == existing, turns.c.person == person
+        transaction.lock_tasks([existing])
+        is_own_turn = turns.c.task == existing, turns.c.person == person_id
         is_suggested = suggestions.c.class_id == class_id, turns.c.task == existing, turns.c.state == State.SUGGESTED
         earlier = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*is_suggested)
         if connection.scalar(earlier) is None:
@@ -99,7 +99,7 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
     last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == Kind.MAIN)
     position = connection.execute(last).scalar_one() + 1
-    place = {"kind": Kind.MAIN, "position": position, "free": transaction.rules.free(votes=0, reserved=0)}
+    place = {"kind": Kind.MAIN, "position": position, "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0)}
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
     prior = _estimate_prior(transaction, image, class_id)
@@ -118,33 +118,33 @@ _SELECT_GOLDEN_LABELS = (
 
 def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) -> float | None:
     """Estimate the probability of valid from the original label, if original labels count as votes."""
-    if not transaction.campaign.original_votes or image.original is None:
+    if not transaction.campaign.has_original_votes or image.original is None:
         return None
     labels = [(row[0], row[1]) for row in transaction.connection.execute(_SELECT_GOLDEN_LABELS)]
     return estimate_priors_by_label(labels)[class_id == image.original]
 
 
-def update_suggested_questions(transaction: Transaction, person: int, after: int, limit: int) -> int | None:
+def update_suggested_questions(transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int) -> int | None:
     """Withdraw suggestions of an excluded rater that nobody is answering and no other rater has suggested.
 
-    A question comes back when a person who suggested it is included again. This updates up to `limit` tasks with
-    numbers above `after`; it returns the last number, or None if no task is left.
+    A question comes back when a person who suggested it is included again. This updates up to `max_tasks` tasks with
+    numbers above `last_task_id`; it returns the last number, or None if no task is left.
     """
     suggested_tasks = select(turns.c.task).where(
-        turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after
+        turns.c.person == person_id, turns.c.state == State.SUGGESTED, turns.c.task > last_task_id
     )
-    task_ids = transaction.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(limit)).all()
-    transaction.lock(task_ids)
+    task_ids = transaction.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(max_tasks)).all()
+    transaction.lock_tasks(task_ids)
     for task in task_ids:
         _withdraw_or_reopen(transaction, task)
     return task_ids[-1] if task_ids else None
 
 
-def _withdraw_or_reopen(transaction: Transaction, task: int) -> None:
+def _withdraw_or_reopen(transaction: Transaction, task_id: int) -> None:
     """Withdraw the question of a suggested task, or ask it again."""
-    in_task = questions.c.task == task
+    in_task = questions.c.task == task_id
     is_suggested = exists().where(
-        turns.c.task == task, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
+        turns.c.task == task_id, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
     withdraw = update(questions).where(in_task, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
@@ -153,4 +153,4 @@ def _withdraw_or_reopen(transaction: Transaction, task: int) -> None:
     reopened = transaction.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
     if reopened:  # people may have answered after it was withdrawn
         recount_votes(transaction, reopened)
-    transaction.update_free([task])
+    transaction.update_free_places([task_id])

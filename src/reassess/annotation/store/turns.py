@@ -42,31 +42,31 @@ class Turn:
     task: int
     image: str  # address of the image
     rows: tuple[TaskRow, ...]  # in random order
-    practice: bool = False  # whether the person sees the experts' answers afterwards
-    number: int = 0  # number of earlier turns of the person
+    is_practice: bool = False  # whether the person sees the experts' answers afterwards
+    turn_number: int = 0  # number of earlier turns of the person
 
 
-def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | NoTaskReason:
+def next_turn(campaign: Campaign, person_id: int, now: float, *, held_task_ids: Sequence[int] = ()) -> Turn | NoTaskReason:
     """Give a person the next task, or the reason why they get no task; experts get golden tasks.
 
-    The person's page already has the tasks in `held`.
+    The person's page already has the tasks in `held_task_ids`.
     """
     while True:
         with open_transaction(campaign) as transaction:
-            turn = _choose_turn(transaction, person, now, held)
+            turn = _choose_turn(transaction, person_id, now, held_task_ids)
         if turn is not None:
             return turn
         end_expired_turns(campaign, now)
 
 
-def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
-    """Return the task that a person answered last and that is not in `held`, with their answers.
+def last_turn(campaign: Campaign, person_id: int, *, held_task_ids: Sequence[int] = ()) -> Turn | None:
+    """Return the task that a person answered last and that is not in `held_task_ids`, with their answers.
 
     None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
     with open_transaction(campaign) as transaction:
-        row = transaction.person(person)
-        turn = transaction.connection.execute(_SELECT_LAST_TURN, {"person_id": person, "held": held}).first()
+        row = transaction.lock_person(person_id)
+        turn = transaction.connection.execute(_SELECT_LAST_TURN, {"person_id": person_id, "held": held_task_ids}).first()
         return (
             None
             if turn is None or _find_block_reason(transaction, row) is not None
@@ -80,17 +80,17 @@ def end_expired_turns(campaign: Campaign, now: float) -> None:
         late = _find_late_turns(connection, campaign, now)
     for turn in late:
         with open_transaction(campaign) as transaction:
-            transaction.person(turn.person)
-            transaction.lock([turn.task])
+            transaction.lock_person(turn.person)
+            transaction.lock_tasks([turn.task])
             if turn in _find_late_turns(transaction.connection, campaign, now):
                 end_turn(transaction, find_turn(transaction, turn.person, turn.task), State.EXPIRED)
 
 
-def find_turn(transaction: Transaction, person: int, task: int) -> Row[Any]:
+def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
     """Find a person's turn of a task, with the kind of the task; `DataError` if they never got the task."""
-    turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person, "task_id": task}).one_or_none()
+    turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person_id, "task_id": task_id}).one_or_none()
     if turn is None:
-        raise DataError("not-shown", "rater was not shown this task", found=f"task {task}")
+        raise DataError("not-shown", "rater was not shown this task", found=f"task {task_id}")
     return turn
 
 
@@ -100,8 +100,8 @@ def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
     if turn.state != State.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.reserve([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
-    transaction.update_free([turn.task], reopened=state == State.EXPIRED)
+    transaction.change_reserved([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
+    transaction.update_free_places([turn.task], is_reopened=state == State.EXPIRED)
 
 
 # Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
@@ -148,52 +148,52 @@ def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _choose_turn(transaction: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | NoTaskReason | None:
+def _choose_turn(transaction: Transaction, person_id: int, now: float, held_task_ids: Sequence[int]) -> Turn | NoTaskReason | None:
     """Return the next turn or the reason for none; None if expired turns must be released first."""
-    row = transaction.person(person)
+    row = transaction.lock_person(person_id)
     if (reason := _find_block_reason(transaction, row)) is not None:
         return reason
     begun = transaction.connection.execute(
-        _SELECT_BEGUN_OR_LATE, {"person_id": person, **_lease_bounds(transaction.campaign, now)}
+        _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_lease_bounds(transaction.campaign, now)}
     ).all()
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
-        if turn.task not in held:
+        if turn.task not in held_task_ids:
             with_task = transaction.connection.execute(
-                _SELECT_TURN_WITH_TASK, {"person_id": person, "task_id": turn.task}
+                _SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task}
             ).one()
             return _load_turn(transaction, with_task, row)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
-    held = sorted(set(held) - {turn.task for turn in begun})  # only tasks whose lease has expired
+    held_task_ids = sorted(set(held_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
         row.has_expired
-        and (resumed := _resume_expired_turn(transaction, row, held, now + transaction.rules.lease)) is not None
+        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease)) is not None
     ):
         return resumed
     if (
         row.stage == Stage.PRACTICE
-        and read_practice_round(transaction.connection, transaction.campaign.bar).waits_for is not None
+        and read_practice_round(transaction.connection, transaction.campaign.bar).reason_to_wait is not None
     ):
         return "waiting" if begun else "experts"
-    choice = choose_task(transaction, row, held)
+    choice = choose_task(transaction, row, held_task_ids)
     if choice is None and row.stage == Stage.PRACTICE and not begun:
         row = finish_practice(transaction, row)
         if row.stage == Stage.FAILED:
             return "failed"
-        choice = choose_task(transaction, row, held)
+        choice = choose_task(transaction, row, held_task_ids)
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _begin_turn(transaction, row, choice, now + transaction.rules.lease)
     place = find_cursor_position(transaction, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
-    transaction.connection.execute(_MOVE_CURSOR, {"person_id": person, "place": place, "drawn": 1})
-    return _make_turn(choice.task, choice.rows, row.turns, practice=is_practice_turn(row, choice.task.kind))
+    transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
+    return _make_turn(choice.task, choice.rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
 
 
 def _find_block_reason(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
     """Return why a person gets no task, even if tasks are left; None if they can get tasks."""
-    if transaction.campaign.consent and person.consented is None:
+    if transaction.campaign.consent_text and person.consented is None:
         return "consent"
     if person.excluded:
         return "excluded"
@@ -211,22 +211,22 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.reserve(question_ids, 1)
-    transaction.store_free([{"number": task.id, "places": choice.free}])
+    transaction.change_reserved(question_ids, 1)
+    transaction.store_free_places([{"number": task.id, "places": choice.n_free_places}])
 
 
 def _resume_expired_turn(
-    transaction: Transaction, person: Row[Any], held: Sequence[int], expires: float
+    transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int], expires: float
 ) -> Turn | None:
     """Give a person again a task whose lease expired, even if others have answered it meanwhile."""
     # Golden tasks come back after an expired lease. So main tasks must come back, too, or this would reveal golden
     # tasks.
     for turn in transaction.connection.execute(
-        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": held}
+        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": held_task_ids}
     ).all():
         if is_practice_turn(person, turn.kind):
             continue
-        transaction.lock([turn.task])
+        transaction.lock_tasks([turn.task])
         rows = transaction.connection.execute(
             SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
         ).all()
@@ -236,9 +236,9 @@ def _resume_expired_turn(
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": expires}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.reserve(open_ids, 1)
-        transaction.update_free([turn.task])
-        return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
+        transaction.change_reserved(open_ids, 1)
+        transaction.update_free_places([turn.task])
+        return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
 
 
@@ -246,16 +246,16 @@ def _load_turn(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Tu
     """Load a turn with the person's answers so far."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
     shown_rows = [row for row in rows if row.id in turn.shown]
-    return _make_turn(turn, shown_rows, turn.number, practice=is_practice_turn(person, turn.kind))
+    return _make_turn(turn, shown_rows, turn.number, is_practice=is_practice_turn(person, turn.kind))
 
 
-def is_practice_turn(person: Row[Any], kind: str) -> bool:
+def is_practice_turn(person: Row[Any], task_kind: str) -> bool:
     """Return whether a task is practice for a person; for experts it is a golden task."""
-    return kind == Kind.PRACTICE and person.role == Role.RATER
+    return task_kind == Kind.PRACTICE and person.role == Role.RATER
 
 
-def _make_turn(task: Row[Any], rows: Iterable[Row[Any]], number: int, *, practice: bool) -> Turn:
+def _make_turn(task: Row[Any], rows: Iterable[Row[Any]], turn_number: int, *, is_practice: bool) -> Turn:
     task_rows = (
         TaskRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows
     )
-    return Turn(task.id, task.address, tuple(task_rows), practice=practice, number=number)
+    return Turn(task.id, task.address, tuple(task_rows), is_practice=is_practice, turn_number=turn_number)

@@ -90,16 +90,16 @@ class _QuestionVotes(NamedTuple):
     """The answers to a question in the order of arrival, and its prior probability."""
 
     prior: float | None
-    golden: bool
+    is_golden: bool
     votes: Sequence[Row[Any]]
 
-    def where(self, column: str) -> "_QuestionVotes":
+    def keep_votes(self, column: str) -> "_QuestionVotes":
         """Keep the answers where a column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
 
-    def valid(self, model: RaterModel, votes: int | None = None) -> float:
-        """Compute the probability of valid from the first `votes` answers; by default, from all answers."""
-        return compute_valid_probability([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
+    def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
+        """Compute the probability of valid from the first `n_votes` answers; by default, from all answers."""
+        return compute_valid_probability([(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior)
 
 
 class _RaterEstimates(NamedTuple):
@@ -110,54 +110,54 @@ class _RaterEstimates(NamedTuple):
 
 
 def count_new_votes(
-    transaction: Transaction, person: int, question_ids: Sequence[int], *, places: Sequence[int]
+    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, freed_question_ids: Sequence[int]
 ) -> None:
-    """Count new votes of a rater on questions, and free the places on the questions in `places`.
+    """Count new votes of a rater on questions, and free the places on the questions in `freed_question_ids`.
 
     Golden questions have no votes, but take the same work, so that the time does not reveal them.
     """
-    by_question = _read_question_votes(transaction, question_ids, person)
+    by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in by_question.values() for vote in question.votes):
-        transaction.reserve(places, -1)
+        transaction.change_reserved(freed_question_ids, -1)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
-    counted = {id_: votes if votes.golden else votes.where("counted") for id_, votes in by_question.items()}
-    _store_counts(transaction, counted, _estimate_raters(transaction, counted), places=places)
+    counted_votes = {id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in by_question.items()}
+    _store_counts(transaction, counted_votes, _estimate_raters(transaction, counted_votes), freed_question_ids=freed_question_ids)
 
 
-def recount_votes(transaction: Transaction, question_ids: Sequence[int], person: int = 0) -> None:
+def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_id: int = 0) -> None:
     """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
-    by_question = _read_question_votes(transaction, question_ids, person)
-    before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.golden}
-    countable = {id_: votes.where("can_count") for id_, votes in by_question.items()}
+    by_question = _read_question_votes(transaction, question_ids, person_id)
+    before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden}
+    countable = {id_: votes.keep_votes("can_count") for id_, votes in by_question.items()}
     raters = _estimate_raters(transaction, countable)
-    counted = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
-    after = {vote.number for votes in counted.values() for vote in votes.votes}
+    counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
+    after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
     for counts, numbers in ((False, before - after), (True, after - before)):
         for chunk in split_into_chunks(sorted(numbers)):
             transaction.connection.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
-    _store_counts(transaction, counted, raters)
+    _store_counts(transaction, counted_votes, raters)
 
 
 def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, raters: _RaterEstimates) -> _QuestionVotes:
     """Keep the first votes, until the question has enough."""
     for n in range(len(question.votes)):
-        if transaction.rules.ending(n, question.valid(raters.model, n), is_measured=raters.is_measured) is not None:
+        if transaction.rules.find_close_reason(n, question.compute_valid_probability(raters.model, n), is_measured=raters.is_measured) is not None:
             return question._replace(votes=question.votes[:n])
     return question
 
 
 def _read_question_votes(
-    transaction: Transaction, question_ids: Sequence[int], person: int
+    transaction: Transaction, question_ids: Sequence[int], person_id: int
 ) -> dict[int, _QuestionVotes]:
     """Read the answers to each question that is not withdrawn."""
     # Any number of raters can answer a golden question. So only answers of `person` and of the people just before them
     # are read, as many as a main question has votes.
     by_question = {}
-    params = {"numbers": question_ids, "person_id": person, "first": person - transaction.rules.per_question + 1}
+    params = {"numbers": question_ids, "person_id": person_id, "first": person_id - transaction.rules.per_question + 1}
     for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
@@ -167,18 +167,18 @@ def _read_question_votes(
 
 def _store_counts(
     transaction: Transaction,
-    counted: Mapping[int, _QuestionVotes],
+    counted_votes: Mapping[int, _QuestionVotes],
     raters: _RaterEstimates,
     *,
-    places: Sequence[int] = (),
+    freed_question_ids: Sequence[int] = (),
 ) -> None:
     """Store the votes, probability and state of questions, and free the places on some of them."""
     states = []
-    for id_, question in counted.items():
-        valid = question.valid(raters.model)
-        votes = 0 if question.golden else len(question.votes)
-        ending = None if question.golden else transaction.rules.ending(votes, valid, is_measured=raters.is_measured)
-        freed = int(id_ in places and not question.golden)
+    for id_, question in counted_votes.items():
+        valid = question.compute_valid_probability(raters.model)
+        votes = 0 if question.is_golden else len(question.votes)
+        ending = None if question.is_golden else transaction.rules.find_close_reason(votes, valid, is_measured=raters.is_measured)
+        freed = int(id_ in freed_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
         transaction.connection.execute(_UPDATE_QUESTION, states)
@@ -229,16 +229,16 @@ def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, 
         transaction.connection.execute(_UPDATE_GOLDEN_COUNT, rows)
 
 
-def update_truths(transaction: Transaction, golden: Sequence[Row[Any]], kind: str) -> None:
+def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], task_kind: str) -> None:
     """Update the truth of golden questions, and the raters' counts, after answers of experts."""
-    for row in golden:
+    for row in golden_rows:
         rows = transaction.connection.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id}).all()
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]
         truth = decide_truth(experts, transaction.campaign.at_least)
         if truth == row.truth:
             continue
         transaction.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
-        if kind != Kind.GOLDEN:
+        if task_kind != Kind.GOLDEN:
             continue
         both = (row.truth, -1), (truth, +1)
         for value, increment in both:

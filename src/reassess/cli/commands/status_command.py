@@ -64,15 +64,15 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
         call.print_document("status", progress.to_json())
     else:
         print_progress(call, progress)
-    has_begun = any(one.role == "rater" and one.last is not None for one in progress.raters)
-    warn_of_easy_practice(progress.practice, has_begun=has_begun)
+    has_begun = any(one.role == "rater" and one.last_answer_time is not None for one in progress.people)
+    warn_of_easy_practice(progress.practice_round, has_begun=has_begun)
 
 
 def _next_arguments(progress: "Progress") -> list[str]:
     """Return the next `annotate` command, and its arguments after the campaign."""
-    roles_with_link = {rater.role for rater in progress.raters if rater.linked}
-    if progress.golden_unknown and "expert" not in roles_with_link:
+    roles_with_link = {rater.role for rater in progress.people if rater.has_link}
+    if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.waiting or (progress.open and "rater" not in roles_with_link):
+    if progress.n_without_rater or (progress.n_open and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.open else ["export", "-o", str(free_name("rated"))]
+    return ["serve"] if progress.n_open else ["export", "-o", str(free_name("rated"))]

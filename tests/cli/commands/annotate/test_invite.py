@@ -23,7 +23,7 @@ def signs_in(link: str) -> bool:
 
 def people() -> list[tuple[str, str, bool]]:
     with annotation.using_campaign("pets.db") as campaign:
-        return [(person.name, person.role, person.linked) for person in annotation.list_people(campaign)]
+        return [(person.name, person.role, person.has_link) for person in annotation.list_people(campaign)]
 
 
 def links_of(result: Run) -> dict[str, str]:

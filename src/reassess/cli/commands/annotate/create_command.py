@@ -152,21 +152,21 @@ def create(
         ),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,
-        practice=practice,
+        n_practice_tasks=practice,
         bar=bar,
         original=parts.original,
-        original_votes=original is not None,
-        consent=_consent(call, parts.benchmark.folder),
+        has_original_votes=original is not None,
+        consent_text=_consent(call, parts.benchmark.folder),
         hierarchy=_hierarchy(call, parts),
-        images=None if source is None else str(source.place.resolve()),
+        images_path=None if source is None else str(source.place.resolve()),
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
         with progress_bars(call) as progress:
-            plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
+            plan = replace(plan, image_hashes=annotation.hash_images(source, parts.images, report_progress=progress))
     plan = replace(plan, examples=_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
-    experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
+    experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truths) else ":expert"
     call.suggest("annotate", "invite", annotation.hide_password(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
     warn_of_easy_practice(plan.practice_round)
@@ -215,14 +215,14 @@ def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleIm
     if folder is None or not (folder / _EXAMPLES).is_dir():
         return ()
     classes = parts.tasks.questions.classes
-    return annotation.read_example_images(folder / _EXAMPLES, classes, images=parts.images, hashes=plan.hashes)
+    return annotation.read_example_images(folder / _EXAMPLES, classes, images=parts.images, hashes=plan.image_hashes)
 
 
 def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
     votes_at_most = plan.rules.per_question * len(questions)
-    answered = len(plan.truth) - plan.truth.count(None)
-    practice_tasks = int(plan.is_practice.sum())
+    answered = len(plan.truths) - plan.truths.count(None)
+    practice_tasks = int(plan.is_practice_task.sum())
     if call.json:
         results = {
             "campaign": annotation.hide_password(campaign),
@@ -230,13 +230,13 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             "tasks": len(plan.tasks),
             "questions": len(questions),
             "images": len(parts.images),
-            "hashed_images": len(plan.hashes),
+            "hashed_images": len(plan.image_hashes),
             "votes_at_most": votes_at_most,
             "stop": None if plan.rules.stop is None else [plan.rules.stop.low, plan.rules.stop.high],
             "golden_tasks": 0 if golden is None else len(golden),
-            "golden_questions": len(plan.truth),
+            "golden_questions": len(plan.truths),
             "answered_by_experts": answered,
-            "golden_split": plan.golden_split,
+            "golden_split": plan.n_golden_without_majority,
             "practice_tasks": practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
@@ -250,7 +250,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     if golden is None:
         call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
     else:
-        tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truth), 'question')}"
+        tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truths), 'question')}"
         practice = f", {count_noun(practice_tasks, 'task')} for practice" if practice_tasks else ""
         call.info(f"golden: {tasks} ({answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
@@ -258,9 +258,9 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             call.info(f"golden, drawn at random: {sample_in_words(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             call.info(NOT_IN_TASKS)
-        if plan.golden_split:
+        if plan.n_golden_without_majority:
             call.info(
-                f"experts disagree on {count_noun(plan.golden_split, 'golden question')}: a class is valid if more "
+                f"experts disagree on {count_noun(plan.n_golden_without_majority, 'golden question')}: a class is valid if more "
                 "than "
                 "half of the experts answered yes"
             )
@@ -268,12 +268,12 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             call.info("the stop rule works only after experts have answered: invite them first")
         for line in practice_in_words(plan.practice_round):
             call.info(line)
-        if plan.bar is not None and plan.practice_round.unanswered:
+        if plan.bar is not None and plan.practice_round.n_unanswered:
             call.info("after experts have answered, status prints the chance to pass without looking at the images")
-        if practice_tasks > plan.practice:
+        if practice_tasks > plan.n_practice_tasks:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
             call.note(
-                f"practice has more than {count_noun(plan.practice, 'task')}: it takes all tasks of an image{reason}"
+                f"practice has more than {count_noun(plan.n_practice_tasks, 'task')}: it takes all tasks of an image{reason}"
             )
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.note(
@@ -282,7 +282,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
                 "tasks by their size"
             )
     examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
-    image_place = parts.benchmark.sources["images"] if plan.images else None
+    image_place = parts.benchmark.sources["images"] if plan.images_path else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
     call.info(f"images: {len(parts.images):,}, {hashed}{examples}")
     call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

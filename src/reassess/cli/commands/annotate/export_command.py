@@ -38,8 +38,8 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     raters). With --force, other files in the folder stay.
     """
     with annotation.using_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
-        if exported.unrated_golden and needs_expert(opened):
+        exported = annotation.export_campaign(opened, output, with_names=rater_names, force=call.force)
+        if exported.n_unrated_golden and needs_expert(opened):
             call.suggest("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
         elif len(exported.votes):
             call.next_command = _labels_command(output, exported, opened)
@@ -77,22 +77,22 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     )
     for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            practice = f" ({exported.practice:,} for practice)" if role == "experts" and exported.practice else ""
+            practice = f" ({exported.n_practice_votes:,} for practice)" if role == "experts" and exported.n_practice_votes else ""
             call.info(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
         call.info(f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum")
-    if exported.unrated_golden:
-        without, images = exported.unrated_golden, exported.unrated_images
+    if exported.n_unrated_golden:
+        without, images = exported.n_unrated_golden, exported.n_unrated_images
         have, stay = "has" if without == 1 else "have", "this image stays" if images == 1 else "these images stay"
         on = f"{count_noun(without, 'golden question')} on {count_noun(images, 'image')}"
         call.info(f"{on} {have} no expert's answer: {stay} unrated")
     if exported.suggestions:
         call.info(count_noun(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {
-        "by excluded raters": exported.excluded,
-        "to questions that had enough votes": exported.not_needed,
-        "about skipped images": exported.skipped,
-        "to withdrawn questions": exported.withdrawn,
+        "by excluded raters": exported.n_excluded,
+        "to questions that had enough votes": exported.n_not_needed,
+        "about skipped images": exported.n_skipped,
+        "to withdrawn questions": exported.n_withdrawn,
     }
     for reason, count in not_exported.items():
         if count:
@@ -110,7 +110,7 @@ def _labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaig
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
     if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if campaign.original_votes and exported.measures_raters:  # else nothing says how good the original labels are
+    if campaign.has_original_votes and exported.has_rater_golden_votes:  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
     labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []

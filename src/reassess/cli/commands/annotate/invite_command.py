@@ -104,7 +104,7 @@ def invite(
 def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
     """Describe how many raters are missing for the votes per question; None if enough."""
     raters = sum(
-        person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
+        person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
         for person in annotation.list_people(campaign)
     )
     each = campaign.rules.per_question

@@ -71,4 +71,4 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                     how = "reassess annotate invite --address URL (--force: new links)"
                     call.info(f"links need the address people open: {how}")
 
-        annotation.serve(app, host=host, port=port, root_path=path, started=started)
+        annotation.serve(app, host=host, port=port, root_path=path, report_address=started)

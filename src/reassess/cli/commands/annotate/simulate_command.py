@@ -124,14 +124,14 @@ def simulate(
                 [matrices[number % len(matrices)] for number in range(raters)],
                 annotation.make_truth_function(opened, truth, seed=seed),
                 now=time.time(),
-                seconds=seconds,
+                seconds_per_vote=seconds,
                 seed=seed,
-                progress=_count_answers(progress),
+                report_answers=_count_answers(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
             call.suggest("annotate", "export", output, "-o", free_name("simulated"))
-        elif result.expert_answers and is_without_expert:
+        elif result.n_expert_answers and is_without_expert:
             call.suggest("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
     _report(call, result, seconds, output, is_random=labels is None)
 
@@ -156,29 +156,29 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
     if call.json:
         call.print_document("annotate", result.to_json())
         return
-    raters = count_noun(result.raters, "rater")
+    raters = count_noun(result.n_raters, "rater")
     print_text(
-        f"{raters}: {count_noun(result.tasks, 'task')}, {count_noun(result.answers, 'answer')}, "
+        f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
         f"{_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_hours(result.elapsed_hours)}"
     )
-    if result.failed:
-        print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
+    if result.n_failed:
+        print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")
     print_text(f"questions: {states_in_words(result.progress)}")
-    not_needed = f"; {count_noun(result.not_needed, 'answer')} not needed" if result.not_needed else ""
-    print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
-    if result.voted:
+    not_needed = f"; {count_noun(result.n_not_needed, 'answer')} not needed" if result.n_not_needed else ""
+    print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_votes:,}{not_needed}")
+    if result.n_voted:
         print_text(
-            f"labels at {result.threshold}: {percent_cell(result.correct / result.voted)} % correct on "
-            f"{count_noun(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
-            f"{result.invalid_kept:,} invalid kept)"
+            f"labels at {result.threshold}: {percent_cell(result.n_correct / result.n_voted)} % correct on "
+            f"{count_noun(result.n_voted, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
+            f"{result.n_invalid_kept:,} invalid kept)"
         )
-    if result.progress.practice.waits_for is not None:
-        call.note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
-    elif result.progress.open:
-        call.note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
-    if result.expert_answers:
-        answered = count_noun(result.expert_answers, "golden question")
+    if result.progress.practice_round.reason_to_wait is not None:
+        call.note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+    elif result.progress.n_open:
+        call.note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
+    if result.n_expert_answers:
+        answered = count_noun(result.n_expert_answers, "golden question")
         call.note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"

@@ -248,7 +248,7 @@ def load_first_page(command: Sequence[str]) -> None:
 def test_first_page_comes_soon_after_start(row: Any, tmp_path: Path) -> None:
     """Each task has an image file, since `serve` checks that they exist."""
     (tmp_path / "images").mkdir()
-    plan = replace(make_plan(), images=str(tmp_path / "images"))
+    plan = replace(make_plan(), images_path=str(tmp_path / "images"))
     for part in (plan.tasks, plan.golden_tasks):
         for name in dict.fromkeys(part.questions.images):
             (tmp_path / "images" / name).touch()

@@ -305,7 +305,7 @@ def check_export(state: Stored, campaign: Campaign) -> None:
     for golden in filter(None, (exported.golden, exported.rater_golden)):
         assert (exported.votes.find(golden.items) < 0).all()
     why = Counter(_why_not_exported(state, row) for row in state.answers)
-    assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, name) for name in _NOT_EXPORTED]
+    assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, field) for field in _NOT_EXPORTED.values()]
     people = Counter(
         (state.tasks[row.task].image, row.class_id)
         for row in state.suggestions
@@ -323,7 +323,13 @@ def check_export(state: Stored, campaign: Campaign) -> None:
     ]
 
 
-_NOT_EXPORTED = ("excluded", "practice", "skipped", "withdrawn", "not_needed")
+_NOT_EXPORTED = {  # field of the export, by reason
+    "excluded": "n_excluded",
+    "practice": "n_practice_votes",
+    "skipped": "n_skipped",
+    "withdrawn": "n_withdrawn",
+    "not_needed": "n_not_needed",
+}
 
 
 def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:

@@ -17,7 +17,9 @@ def test_question_closes_by_stop_rule_or_with_all_votes(votes: int, valid: float
 
 def test_without_stop_rule_only_votes_close_questions() -> None:
     assert [Rules(per_question=2).find_close_reason(votes, 1.0) for votes in range(3)] == [None, None, "votes"]
-    free = [Rules(per_question=3).count_free_places(votes, reserved) for votes, reserved in ((0, 0), (1, 1), (2, 1), (2, 4))]
+    free = [
+        Rules(per_question=3).count_free_places(votes, reserved) for votes, reserved in ((0, 0), (1, 1), (2, 1), (2, 4))
+    ]
     assert free == [3, 1, 0, 0]
 
 

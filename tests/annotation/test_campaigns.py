@@ -88,11 +88,11 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
 def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
-    second = turn_of(campaign, 2, held=[first.task])
+    second = turn_of(campaign, 2, held_task_ids=[first.task])
     assert second.task != first.task
-    assert why(campaign, 2, held=[first.task, second.task]) == "waiting"
+    assert why(campaign, 2, held_task_ids=[first.task, second.task]) == "waiting"
     give(campaign, 2, first, YES)
-    third = turn_of(campaign, 2, LATER, held=[second.task])  # its lease has ended
+    third = turn_of(campaign, 2, LATER, held_task_ids=[second.task])  # its lease has ended
     assert third.task not in (first.task, second.task)
     give(campaign, 2, third, YES, now=LATER)
     assert turn_of(campaign, 2, LATER).task == second.task  # for example after the page was closed
@@ -176,7 +176,7 @@ def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
-    (row,), (other,) = turn.rows, turn_of(campaign, 3, held=[turn.task]).rows
+    (row,), (other,) = turn.rows, turn_of(campaign, 3, held_task_ids=[turn.task]).rows
     new_answers = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
     assert message(save_answers, campaign, 2, new_answers, NOW).startswith("rater was not shown this question\n")
     assert message(save_answers, campaign, 2, [new_answers[0], GivenAnswer(99, YES)], NOW) == (
@@ -320,7 +320,10 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
 
 def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
     """Also if practice tasks have positions between them."""
-    campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
+    campaign, first = (
+        campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, n_practice_tasks=20),
+        Counter[str](),
+    )
     golden = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
         admit_rater(campaign, rater, NOW)
@@ -354,7 +357,7 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
     """Give the page the next task, too, and let both leases end."""
-    assert turn_of(campaign, person, now, held=[task]).task != task
+    assert turn_of(campaign, person, now, held_task_ids=[task]).task != task
     return now + 100
 
 

@@ -89,7 +89,9 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     cells = [row.split(",") for row in rows]
     assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
     assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in cells] == [question.valid_probability for question in export_votes(campaign).question_states]
+    assert [float(row[4]) for row in cells] == [
+        question.valid_probability for question in export_votes(campaign).question_states
+    ]
     no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
     with open_transaction(campaign) as change:
@@ -101,12 +103,12 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
 
 
 def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_path: Path) -> None:
-    export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
+    export(campaign, tmp_path / "one", now=NOW, actor_id=2, with_names=True)
     assert list_log_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
     with pytest.raises(OperationalError):  # an export by an owner must be logged
-        export(campaign, tmp_path / "four", now=NOW, by=2)
+        export(campaign, tmp_path / "four", now=NOW, actor_id=2)
     assert list_log_entries(campaign, 1)[0].detail == {"names": True}
 
 

@@ -50,7 +50,10 @@ def test_practice_prefers_images_with_known_truths() -> None:
         assert seeded_plan.is_practice_task.tolist() == [True, *[False] * 5]
         assert seeded_plan.practice_round.reason_to_wait is None
         more = replace(seeded_plan, n_practice_tasks=2)
-        assert (more.is_practice_task[0], more.practice_round.n_unanswered) == (True, 2 if more.is_practice_task[1] else 3)
+        assert (more.is_practice_task[0], more.practice_round.n_unanswered) == (
+            True,
+            2 if more.is_practice_task[1] else 3,
+        )
 
 
 def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
@@ -72,7 +75,7 @@ def test_images_with_main_tasks_are_not_for_practice() -> None:
     tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
     plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, n_practice_tasks=2)
     assert plan.is_practice_task.tolist() == [True, False, False, True]
-    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
+    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, n_practice_tasks=3)
 
 
 def test_practice_questions_do_not_measure_original_labels() -> None:
@@ -99,8 +102,8 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
     ("options", "what"),
     [
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
-        ({"practice": 1}, "a practice round"),
-        ({"original": ORIGINAL, "original_votes": True}, "a vote of original labels"),
+        ({"n_practice_tasks": 1}, "a practice round"),
+        ({"original": ORIGINAL, "has_original_votes": True}, "a vote of original labels"),
     ],
 )
 def test_features_that_need_golden_questions_raise_without_them(options: dict[str, Any], what: str) -> None:
@@ -129,13 +132,18 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             "  fix:     make the tasks again, without the golden questions; or use golden questions about other images",
         ),
         (
-            {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},
+            {"golden_tasks": GOLDEN, "experts": EXPERTS, "n_practice_tasks": 1},
             "no golden task is left for raters who passed practice\n"
             "  allowed: up to 0 practice tasks: 2 golden questions are 1 task, and 1 must remain\n  found:   1\n"
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
-            {"golden_tasks": SINGLE, "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])), "practice": 1, "bar": 0.7},
+            {
+                "golden_tasks": SINGLE,
+                "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])),
+                "n_practice_tasks": 1,
+                "bar": 0.7,
+            },
             "a bar needs valid and invalid practice questions, and other golden questions\n"
             "  found:   1 valid and 0 invalid practice questions\n"
             "  fix:     add golden questions with the other truth, or remove the bar",
@@ -146,7 +154,7 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             "  found:   9 classes; 2 of 3 tasks are too large\n  fix:     reassess tasks --per-task 8",
         ),
         (
-            {"golden_tasks": GOLDEN, "original_votes": True},
+            {"golden_tasks": GOLDEN, "has_original_votes": True},
             "original labels are missing, so they cannot count as votes\n"
             "  fix:     add original labels, or do not count them as votes",
         ),
@@ -161,7 +169,13 @@ def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
         plan_of_cut_images, 4
     )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
-    for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
+    for wrong in (
+        {"n_practice_tasks": -1},
+        {"n_practice_tasks": 0.5},
+        {"at_least": 10**30},
+        {"at_least": 0},
+        {"original": two},
+    ):
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
     create_campaign(path, CampaignPlan(tasks_of(1)))
     assert code_of(create_campaign, path, CampaignPlan(tasks_of(1))) == "output-exists"

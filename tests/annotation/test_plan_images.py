@@ -48,7 +48,9 @@ def test_hashes_equal_hashes_of_files(folder: Path) -> None:
     for place in (folder, folder.with_suffix(".zip")):
         steps: list[tuple[str, int, int]] = []
         hashes = hash_images(
-            open_images(place), ["dog/2.png", "cat/1.png"], report_progress=lambda *step, steps=steps: steps.append(step)
+            open_images(place),
+            ["dog/2.png", "cat/1.png"],
+            report_progress=lambda *step, steps=steps: steps.append(step),
         )
         assert hashes == {"dog/2.png": hashlib.sha256(DOG).hexdigest(), "cat/1.png": hashlib.sha256(CAT).hexdigest()}
         assert steps == [("hashing images", 1, 2), ("hashing images", 2, 2)]

@@ -140,7 +140,9 @@ def test_images_are_read_from_folders_and_archives(folder: Path) -> None:
     digest = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
     expected = CampaignImages(open_images(folder)).load_without_metadata("cat/1.jpg", digest)
     assert expected[2] == digest
-    assert CampaignImages(open_images(folder.with_suffix(".zip"))).load_without_metadata("cat/1.jpg", digest) == expected
+    assert (
+        CampaignImages(open_images(folder.with_suffix(".zip"))).load_without_metadata("cat/1.jpg", digest) == expected
+    )
 
 
 def test_changed_image_raises(folder: Path) -> None:

@@ -26,14 +26,16 @@ PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object) -> Simulation:
     """Run a simulation where one class id is valid in every image."""
-    return simulate(campaign, matrices, lambda _, class_id: class_id == valid, now=NOW, **{"seconds": 3.0, **options})
+    return simulate(
+        campaign, matrices, lambda _, class_id: class_id == valid, now=NOW, **{"seconds_per_vote": 3.0, **options}
+    )
 
 
 @pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
 def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> None:
     campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=golden_share)
     steps: list[int] = []
-    result = run(campaign, *[PERFECT] * 3, progress=steps.append)
+    result = run(campaign, *[PERFECT] * 3, report_answers=steps.append)
     assert (result.n_correct, result.n_valid_missed, result.n_invalid_kept, result.n_voted) == (7, 0, 0, 7)
     assert (result.max_votes, result.progress.n_votes, result.n_not_needed, result.n_failed) == (21, 21, 0, 0)
     golden = result.n_answers - 21
@@ -49,7 +51,7 @@ def test_wrong_labels_are_counted(path: Path) -> None:
 
 def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> None:
     campaign = campaign_at(path, (4,) * 60, per_question=2, golden_share=0.0)
-    result = run(campaign, *[CAREFUL] * 4, seconds=10.0, seed=1)
+    result = run(campaign, *[CAREFUL] * 4, seconds_per_vote=10.0, seed=1)
     assert result.n_answers == 480
     assert result.hours == pytest.approx(480 * 10 / 3600, rel=0.15)
     assert result.hours / 4 <= result.elapsed_hours < result.hours / 3

@@ -32,7 +32,9 @@ class Rules:
         check_range(self.lease, 1, value_name="lease in seconds")
         check_number(self.seed, 0, MAX_SEED, is_whole=True, value_name="seed")
 
-    def find_close_reason(self, n_votes: int, valid_probability: float, *, is_measured: bool = True) -> CloseReason | None:
+    def find_close_reason(
+        self, n_votes: int, valid_probability: float, *, is_measured: bool = True
+    ) -> CloseReason | None:
         """Return why a question is closed, or None while it is open.
 
         `n_votes` is its number of votes, and `valid_probability` the probability that its class is valid. A stop rule closes no
@@ -63,7 +65,10 @@ class Rules:
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
-        return [int(n_positions * self._draw_fraction("place", rater_id, task_number, number)) for number in range(N_GOLDEN_POSITIONS)]
+        return [
+            int(n_positions * self._draw_fraction("place", rater_id, task_number, number))
+            for number in range(N_GOLDEN_POSITIONS)
+        ]
 
     def choose_golden_task(self, rater_id: int, task_number: int, task_sizes: Sequence[int], n_questions: int) -> int:
         """Choose one of the remaining golden tasks by their numbers of questions, `task_sizes`; return its index.

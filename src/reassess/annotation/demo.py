@@ -66,7 +66,10 @@ def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
     golden = _make_tasks(range(_N_GOLDEN_IMAGES))
     questions = golden.questions
     numbers = [int(questions.images[image].partition(".")[0]) for image in questions.image_ids]
-    valid = [class_id in class_ids_by_image[number] for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)]
+    valid = [
+        class_id in class_ids_by_image[number]
+        for number, class_id in zip(numbers, questions.class_ids.tolist(), strict=True)
+    ]
     experts = Votes.from_columns(
         questions,
         np.arange(len(questions)),
@@ -110,9 +113,7 @@ def _draw_image(class_ids: Sequence[int], rng: Random) -> "Image.Image":
     pen = ImageDraw.Draw(image)
     places = rng.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
     for class_id, (x, y) in zip(class_ids, places, strict=True):
-        _draw_shape(
-            pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, rng.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, rng
-        )
+        _draw_shape(pen, class_id, x * _IMAGE_SIDE, y * _IMAGE_SIDE, rng.uniform(0.1, 0.18) * _IMAGE_SIDE, paper, rng)
     return image
 
 

@@ -91,7 +91,9 @@ class CampaignPlan:
                 found=f"{common.size:,} of {count_noun(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
-        elif self.n_practice_tasks > (limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))):
+        elif self.n_practice_tasks > (
+            limit := len(golden) - (kept := int(_count_tasks_by_image(golden).max(initial=0)))
+        ):
             golden_tasks = f"{count_noun(len(golden.questions), 'golden question is', 'golden questions are')} "
             golden_tasks += f"{count_noun(len(golden), 'task')}, and {kept:,} must remain"
             raise DataError(
@@ -141,7 +143,10 @@ class CampaignPlan:
             return (None,) * len(self.golden_tasks.questions)
         if self.at_least is not None:
             check_range(
-                self.at_least, 1, max(map(len, self._expert_answers_by_question), default=0), value_name="number of experts"
+                self.at_least,
+                1,
+                max(map(len, self._expert_answers_by_question), default=0),
+                value_name="number of experts",
             )
         return tuple(decide_truth(answers, self.at_least) for answers in self._expert_answers_by_question)
 
@@ -194,7 +199,9 @@ class CampaignPlan:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
         both = self.bar is not None
-        return draw_practice_tasks(golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=both)
+        return draw_practice_tasks(
+            golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=both
+        )
 
     @property
     def practice_round(self) -> PracticeRound:
@@ -216,7 +223,9 @@ class CampaignPlan:
     @property
     def _rater_test_truths(self) -> list[int | None]:
         """Truth of each golden question that measures raters; None for practice questions and unknown truths."""
-        practice = () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
+        practice = (
+            () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
+        )
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:

@@ -57,7 +57,9 @@ def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, li
     return names
 
 
-def _read_example(files: CampaignImages, name: str, class_id: int, campaign_keys: tuple[set[str], set[str]]) -> ExampleImage:
+def _read_example(
+    files: CampaignImages, name: str, class_id: int, campaign_keys: tuple[set[str], set[str]]
+) -> ExampleImage:
     place, content = files.source.place, files.read_file(name)
     names, hashes = campaign_keys
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:

@@ -75,7 +75,7 @@ class PracticeRound:
         """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
 
         def is_enough(times: int) -> bool:
-            names = ("tasks", "n_invalid", "n_valid")
+            names = ("n_tasks", "n_invalid", "n_valid")
             return replace(self, **{name: times * getattr(self, name) for name in names}).easiest_blind_strategy is None
 
         if self.bar is not None and self.bar <= _ONE_ANSWER_ACCURACY:
@@ -90,7 +90,15 @@ class PracticeRound:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
-        return {**vars(self), "waits_for": self.reason_to_wait, "blind_chances": self.blind_pass_probabilities}
+        return {
+            "tasks": self.n_tasks,
+            "unanswered": self.n_unanswered,
+            "n_invalid": self.n_invalid,
+            "n_valid": self.n_valid,
+            "bar": self.bar,
+            "waits_for": self.reason_to_wait,
+            "blind_chances": self.blind_pass_probabilities,
+        }
 
 
 def draw_practice_tasks(

@@ -44,7 +44,9 @@ class CampaignImages:
     def _rows_by_name(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def load_without_metadata(self, name: str, expected_hash: str | None = None, *, max_side: int = _MAX_SIDE) -> tuple[bytes, str, str]:
+    def load_without_metadata(
+        self, name: str, expected_hash: str | None = None, *, max_side: int = _MAX_SIDE
+    ) -> tuple[bytes, str, str]:
         """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
 
         It is scaled down to `max_side` pixels. `DataError` if `hash_file` is not the SHA-256 of the file.

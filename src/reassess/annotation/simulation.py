@@ -56,23 +56,28 @@ class Simulation:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to an object for JSON documents."""
-        counts = (
-            "raters",
-            "failed",
-            "tasks",
-            "answers",
-            "expert_answers",
-            "hours",
-            "elapsed_hours",
-            "votes_at_most",
-            "not_needed",
-        )
-        states = ("questions", "open", "closed_by_rule", "closed_by_votes", "votes")
-        labels = ("threshold", "voted", "correct", "valid_missed", "invalid_kept")
         return {
-            **{name: getattr(self, name) for name in counts},
-            **{name: getattr(self.progress, name) for name in states},
-            "labels": {name: getattr(self, name) for name in labels},
+            "raters": self.n_raters,
+            "failed": self.n_failed,
+            "tasks": self.n_tasks,
+            "answers": self.n_answers,
+            "expert_answers": self.n_expert_answers,
+            "hours": self.hours,
+            "elapsed_hours": self.elapsed_hours,
+            "votes_at_most": self.max_votes,
+            "not_needed": self.n_not_needed,
+            "questions": self.progress.n_questions,
+            "open": self.progress.n_open,
+            "closed_by_rule": self.progress.n_closed_by_rule,
+            "closed_by_votes": self.progress.n_closed_by_votes,
+            "votes": self.progress.n_votes,
+            "labels": {
+                "threshold": self.threshold,
+                "voted": self.n_voted,
+                "correct": self.n_correct,
+                "valid_missed": self.n_valid_missed,
+                "invalid_kept": self.n_invalid_kept,
+            },
         }
 
 
@@ -88,9 +93,9 @@ def simulate(
 ) -> Simulation:
     """Simulate one rater per confusion matrix, until no task is left for them.
 
-    `is_valid` returns whether a class is valid. A vote takes `seconds_per_vote` on average (exponential distribution). The answer
-    to a question depends only on the seed, the rater and the question. The campaign must be a copy: changes are not
-    synced to the disk, so a crash may damage the file.
+    `is_valid` returns whether a class is valid. The time of a vote has an exponential distribution with the mean
+    `seconds_per_vote`. The answer to a question depends only on the seed, the rater and the question. The campaign must
+    be a copy: changes are not synced to the disk, so a crash may damage the file.
     """
     votes_before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
@@ -114,16 +119,16 @@ def simulate(
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(queue):
         time, number = heapq.heappop(queue)
-        answers_before = raters[number].answers
+        answers_before = raters[number].n_answers
         next_time = raters[number].save_and_continue(time)
-        new_answers = raters[number].answers - answers_before
+        new_answers = raters[number].n_answers - answers_before
         blocked = set() if new_answers else blocked - {number}
         if next_time is not None:
             heapq.heappush(queue, (next_time, number))
             if raters[number].turn is None:
                 blocked.add(number)
         report_answers(new_answers)
-    end = max(now, *(rater.last for rater in raters))
+    end = max(now, *(rater.last_answer_time for rater in raters))
     return _make_result(campaign, raters, votes_before, is_valid, start=now, end=end, expert_answers=expert_answers)
 
 
@@ -134,7 +139,7 @@ def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: f
     expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
     while expert.save_and_continue(now) is not None:
         pass
-    return expert.answers
+    return expert.n_answers
 
 
 class _SimulatedRater:
@@ -150,52 +155,58 @@ class _SimulatedRater:
         seed: int,
         seconds_per_vote: float,
     ) -> None:
-        self.campaign, self.number, self.person, self.matrix = campaign, number, person_id, matrix
-        self.truth, self.seed, self.seconds = is_valid, seed, seconds_per_vote
+        self.campaign, self.number, self.person_id, self.matrix = campaign, number, person_id, matrix
+        self.is_valid, self.seed, self.seconds_per_vote = is_valid, seed, seconds_per_vote
         self.image_names = image_names_by_address(campaign)
-        self.chance = Random(f"{seed} {number}")
+        self.rng = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # the turn on the screen
-        self.held: Turn | None = None  # the next turn, which a page fetches in advance
+        self.next_turn: Turn | None = None  # the next turn, which a page fetches in advance
         self.turn_answers: list[GivenAnswer] = []
-        self.tasks, self.answers, self.worked, self.last = 0, 0, 0.0, 0.0
+        self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
     def save_and_continue(self, now: float) -> float | None:
         """Save the answers to a task and begin the next task; return when to continue, or None at the end."""
         if self.turn is not None:
-            save_answers(self.campaign, self.person, self.turn_answers, now)
-            self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.turn_answers), now
-        turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
+            save_answers(self.campaign, self.person_id, self.turn_answers, now)
+            self.n_tasks, self.n_answers, self.last_answer_time = (
+                self.n_tasks + 1,
+                self.n_answers + len(self.turn_answers),
+                now,
+            )
+        turn, self.turn, self.next_turn = self.next_turn or next_turn(self.campaign, self.person_id, now), None, None
         if not isinstance(turn, Turn):
             return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
         if not turn.is_practice:
-            following = next_turn(self.campaign, self.person, now, held_task_ids=[turn.task])
-            self.held = following if isinstance(following, Turn) else None
+            following = next_turn(self.campaign, self.person_id, now, held_task_ids=[turn.task])
+            self.next_turn = following if isinstance(following, Turn) else None
         # The order of rows differs between equal campaigns, so sort them.
         rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
-        times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
-        self.turn, self.worked = turn, self.worked + sum(times)
+        times = [self.rng.expovariate(1 / self.seconds_per_vote) if self.seconds_per_vote else 0.0 for _ in rows]
+        self.turn, self.seconds_worked = turn, self.seconds_worked + sum(times)
         self.turn_answers = [
-            GivenAnswer(row.question, self._draw_answer(self.image_names[turn.image], row.class_id), took, row.revision)
-            for row, took in zip(rows, times, strict=True)
+            GivenAnswer(
+                row.question, self._draw_answer(self.image_names[turn.image], row.class_id), seconds, row.revision
+            )
+            for row, seconds in zip(rows, times, strict=True)
         ]
         return now + sum(times)
 
     def _draw_answer(self, image: str, class_id: int) -> int:
         rng = Random(f"{self.seed} {self.number} {image} {class_id}")
-        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
+        return rng.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.is_valid(image, class_id)])[0]
 
 
 def _make_result(
     campaign: Campaign,
     raters: Sequence[_SimulatedRater],
     votes_before: Votes,
-    is_valid_class: TruthFunction,
+    is_valid: TruthFunction,
     *,
     start: float,
     end: float,
     expert_answers: int,
 ) -> Simulation:
-    people = {rater.person for rater in raters}
+    people = {rater.person_id for rater in raters}
     progress, exported = measure_progress(campaign, end), export_votes(campaign)
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
@@ -204,14 +215,14 @@ def _make_result(
         scores = _compute_scores(campaign, exported, is_measured=is_measured)
         # People answered by another truth, and experts alone decide other questions.
         is_new = (votes_before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
-        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, is_valid_class)[is_new]
+        label, valid = (scores.values >= threshold)[is_new], _evaluate_truths(scores, is_valid)[is_new]
     return Simulation(
         n_raters=len(raters),
         n_failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
-        n_tasks=sum(rater.tasks for rater in raters),
-        n_answers=sum(rater.answers for rater in raters),
+        n_tasks=sum(rater.n_tasks for rater in raters),
+        n_answers=sum(rater.n_answers for rater in raters),
         n_expert_answers=expert_answers,
-        hours=sum(rater.worked for rater in raters) / 3600,
+        hours=sum(rater.seconds_worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
         max_votes=campaign.rules.per_question * progress.n_questions,

@@ -274,7 +274,7 @@ def log_of(site: Site) -> list[tuple[str, str]]:
 
 
 def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent_text="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
     for _ in range(2):  # actions without effect are not logged
         ann.post("/consent", json={})

@@ -71,7 +71,7 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     make_campaign: Callable[..., Campaign], value: int, passes: bool
 ) -> None:
     """The practice questions are about one image with a valid and an invalid class."""
-    campaign = make_campaign(2, 2, 2, practice=2, bar=0.5)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
         assert turn.is_practice
@@ -93,7 +93,7 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
 
 
 def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
     turn = turn_of(campaign, 2)
     right = [2 * row.class_id for row in turn.rows]
     assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
@@ -107,7 +107,7 @@ def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Cal
 
 
 def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=1.0)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
@@ -132,7 +132,7 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
 def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=bar)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
@@ -143,7 +143,7 @@ def test_skipped_practice_image_counts_as_maybe(
     make_campaign: Callable[..., Campaign], bar: float, passes: bool
 ) -> None:
     """Also if some questions were answered."""
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar)
     broken = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
     skip_task(campaign, 2, broken.task, NOW)
@@ -156,7 +156,7 @@ def test_skipped_practice_image_counts_as_maybe(
 
 
 def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
     skip_task(campaign, 2, turn.task, NOW)
@@ -167,7 +167,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callabl
 
 def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callable[..., Campaign]) -> None:
     """Answers do not end such turns, and can still be changed."""
-    campaign = make_campaign(2, 2, practice=1, bar=0.5)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
     assert give(campaign, 2, turn, YES) == {}
@@ -181,9 +181,11 @@ def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callabl
 def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
-    assert "experts have not answered 2 of 2 practice tasks" in str(measure_progress(campaign, NOW).practice_round.reason_to_wait)
+    assert "experts have not answered 2 of 2 practice tasks" in str(
+        measure_progress(campaign, NOW).practice_round.reason_to_wait
+    )
     expert = add_person(campaign, "kim", "expert")
     seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
@@ -200,7 +202,7 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
 
 
 def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1, bar=0.7)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7)
     answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
     assert practised(campaign).has_passed is True
     with open_transaction(campaign) as change:
@@ -214,7 +216,7 @@ def why_waiting(campaign: Campaign) -> str | None:
 
 def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
     """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
-    campaign = make_campaign(2, 2, practice=1, bar=0.7, experts=None)
+    campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == (
@@ -234,7 +236,7 @@ def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaig
 def test_status_says_that_experts_skipped_all_practice_tasks(
     make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar, experts=None)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         assert not measure_progress(campaign, NOW).practice_round.is_skipped
@@ -249,7 +251,7 @@ def test_status_says_that_experts_skipped_all_practice_tasks(
 
 
 def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[..., Campaign]) -> None:
-    campaign = make_campaign(2, 2, practice=1)
+    campaign = make_campaign(2, 2, n_practice_tasks=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = turn_of(campaign, expert)

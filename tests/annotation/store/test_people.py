@@ -92,7 +92,7 @@ def test_people_who_change_each_other_do_not_deadlock(campaign: Campaign, change
         for _ in range(20):
             create_sign_in_token(campaign, person, NOW)
             together.wait()
-            change(campaign, person, NOW, by=by)
+            change(campaign, person, NOW, actor_id=by)
 
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(change_often, kim, lee), threads.submit(change_often, lee, kim)]:

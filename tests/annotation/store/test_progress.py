@@ -40,13 +40,29 @@ def campaign(address: str | Path) -> Campaign:
 def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
     progress = measure_progress(campaign, NOW)
     assert (progress.n_questions, progress.n_open, progress.n_votes, progress.max_votes_needed) == (3, 3, 0, 6)
-    assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end, progress.is_paused) == (0, 0, None, False)
+    assert (progress.n_votes_last_hour, progress.n_votes_last_day, progress.expected_end, progress.is_paused) == (
+        0,
+        0,
+        None,
+        False,
+    )
     assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.people
     assert (expert.name, expert.role, expert.n_votes, expert.n_answers) == ("eve", "expert", 0, 5)
     assert (progress.n_golden, expert.last_answer_time) == (5, None)  # of imported answers
-    assert (rater.name, rater.stage, rater.has_link, rater.n_votes, rater.median_seconds) == ("rater 2", "rating", True, 0, None)
-    assert (rater.golden_accuracy, rater.practice_result, rater.flags, rater.last_answer_time) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
+    assert (rater.name, rater.stage, rater.has_link, rater.n_votes, rater.median_seconds) == (
+        "rater 2",
+        "rating",
+        True,
+        0,
+        None,
+    )
+    assert (rater.golden_accuracy, rater.practice_result, rater.flags, rater.last_answer_time) == (
+        BalancedAccuracy(0, 0, 0, 0),
+        None,
+        (),
+        None,
+    )
 
 
 def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
@@ -66,7 +82,7 @@ def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
 def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
     """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
-    campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
+    campaign = campaign_at(path, (1,), golden=(2, 2, 2), n_practice_tasks=2, bar=bar)
     for name, values in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
         while values:
@@ -76,7 +92,9 @@ def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: t
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
-    ann, bo, cy, di = (rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.role == "rater")
+    ann, bo, cy, di = (
+        rater.practice_result for rater in measure_progress(campaign, NOW).people if rater.role == "rater"
+    )
     assert ann == PracticeResult(BalancedAccuracy(1.5, 1.0, 2, 2), passed[0])
     assert bo == PracticeResult(BalancedAccuracy(0.0, 0.0, 2, 2), passed[1])
     assert (cy, di) == (PracticeResult(BalancedAccuracy(1.0, 1.0, 1, 1), None), None)

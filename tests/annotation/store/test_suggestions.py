@@ -138,7 +138,7 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
 
 
 def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> None:
-    campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
+    campaign = campaign_at(path, (2,), golden=(2, 2), n_practice_tasks=1, bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
     assert turn.is_practice
@@ -193,7 +193,13 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
 def test_original_label_informs_suggested_classes_too(address: str | Path, votes: bool) -> None:
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
-    options = {"golden": (3, 3), "practice": 1, "golden_share": 0, "original": original, "original_votes": votes}
+    options = {
+        "golden": (3, 3),
+        "n_practice_tasks": 1,
+        "golden_share": 0,
+        "original": original,
+        "has_original_votes": votes,
+    }
     campaign = campaign_at(address, (1, 1, 1), **options)
     rater = add_person(campaign, "ann")
     admit_rater(campaign, rater, NOW)

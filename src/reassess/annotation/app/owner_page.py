@@ -170,7 +170,9 @@ def _send_export(caller: Caller, body: ExportOptions) -> Response:
     return Response(archive, media_type="application/zip", headers=headers)
 
 
-def _read_list_page(caller: Caller, parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]) -> _ListPage:
+def _read_list_page(
+    caller: Caller, parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]
+) -> _ListPage:
     """Read the page of a list whose first row is in the address, as in ``owner?log=25``."""
     request = caller.request
     start = request.query_params.get(parameter, "0")
@@ -187,7 +189,9 @@ def _read_list_page(caller: Caller, parameter: str, read_rows: Callable[[Campaig
     return _ListPage(rows[:_ROWS_PER_PAGE], offset + 1, previous_url, next_url)
 
 
-def _format_log_entry(entry: LogEntry, names_by_id: Mapping[int, str], class_names: Mapping[int, str]) -> tuple[str, str, str]:
+def _format_log_entry(
+    entry: LogEntry, names_by_id: Mapping[int, str], class_names: Mapping[int, str]
+) -> tuple[str, str, str]:
     """Format a log entry as time, person and action; a person who is not in `names_by_id` has a number."""
 
     def name(person: int) -> str:

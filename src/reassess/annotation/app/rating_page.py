@@ -50,7 +50,7 @@ def _save_suggestion(caller: Caller, body: SuggestedClass) -> Response:
 
 
 def _send_progress(caller: Caller) -> Response:
-    return JSONResponse(vars(measure_own_progress(caller.campaign, caller.person.id)))
+    return JSONResponse(measure_own_progress(caller.campaign, caller.person.id).to_json())
 
 
 def _send_classes(caller: Caller) -> Response:
@@ -73,16 +73,16 @@ def _send_image(caller: Caller) -> Response:
 
 
 def _send_thumbnail(caller: Caller) -> Response:
-    return _load_and_send_image(caller, side=_THUMBNAIL_SIDE)
+    return _load_and_send_image(caller, max_side=_THUMBNAIL_SIDE)
 
 
-def _load_and_send_image(caller: Caller, **size: int) -> Response:
+def _load_and_send_image(caller: Caller, **options: int) -> Response:
     images = caller.request.app.state.images
     image = find_image(caller.campaign, _read_image_address(caller))
     if image is None or images is None:
         raise HTTPException(404, "image not found")
     try:
-        content, media_type, digest = images.load(image.name, image.sha256, **size)
+        content, media_type, digest = images.load_without_metadata(image.name, image.sha256, **options)
     except DataError as error:  # it names the file, so it is not sent to the rater
         _logger.error("an image cannot be shown\n%s", error)
         raise HTTPException(404, "image cannot be shown") from error

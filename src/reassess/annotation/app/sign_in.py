@@ -130,10 +130,10 @@ async def _show_start_page(request: Request) -> Response:
         return _redirect_to_page(request, "owner")
     context = {
         "title": _page_title(caller.campaign),
-        "consent": caller.campaign.consent,
-        "csrf": compute_csrf_token(caller.secret),
-        "person": f"{caller.site.mark} {caller.person.id}",
-        "practice": caller.site.practice,
+        "consent": caller.campaign.consent_text,
+        "csrf": compute_csrf_token(caller.session_secret),
+        "person": f"{caller.site.campaign_key} {caller.person.id}",
+        "practice": caller.site.n_practice_tasks,
         "modules": _RATING_PAGE_SCRIPTS,
     }
     return render(request, "rate.html", context)
@@ -146,8 +146,8 @@ async def _show_sign_in_page(request: Request) -> Response:
 async def _sign_in(request: Request) -> Response:
     token = (await read_body(request, SignInToken)).token
     site, tries = request.app.state.site, request.app.state.tries
-    now, address = site.clock(), request.client.host if request.client else ""
-    wait = tries.count(address, now)
+    now, address = site.read_clock(), request.client.host if request.client else ""
+    wait = tries.count_try(address, now)
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
     if secret is None and wait:
         error = {"error": f"Too many wrong links. Please wait {wait} seconds."}
@@ -155,9 +155,9 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait:
-        tries.take_back(address, now)
+        tries.remove_try(address, now)
     response = Response(status_code=204)
-    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
+    response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response
 
 

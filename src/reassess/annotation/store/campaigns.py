@@ -180,7 +180,10 @@ class Transaction:
 
     def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
         """Lock a person, and the owner who changes their name or link (`actor_id`), in the order of their numbers."""
-        locked = {person: self.lock_person(person) for person in sorted({person_id, person_id if actor_id is None else actor_id})}
+        locked = {
+            person: self.lock_person(person)
+            for person in sorted({person_id, person_id if actor_id is None else actor_id})
+        }
         return locked[person_id]
 
     def lock_tasks(self, task_ids: Iterable[int]) -> None:

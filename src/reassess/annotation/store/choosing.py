@@ -75,7 +75,9 @@ def _find_golden_task(
         return None
     positions = rules.draw_golden_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
-    rows = connection.execute(_SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}).all()
+    rows = connection.execute(
+        _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
+    ).all()
     by_position = {task.position: task for task in rows if task.id not in params["held"]}
     task = next((by_position[position] for position in positions if position in by_position), None)
     if task is not None or not accepts_smaller:
@@ -83,7 +85,9 @@ def _find_golden_task(
     tasks_left = connection.execute(_SELECT_GOLDEN_TASKS, params).all()
     if not tasks_left:
         return None
-    return tasks_left[rules.choose_golden_task(person.id, person.draws, [task.size for task in tasks_left], n_questions)]
+    return tasks_left[
+        rules.choose_golden_task(person.id, person.draws, [task.size for task in tasks_left], n_questions)
+    ]
 
 
 def _choose_questions(
@@ -98,7 +102,9 @@ def _choose_questions(
     open_rows = [row for row in rows if row.ended is None]
     chosen = sorted((row for row in open_rows if row.answer is None), key=compute_rank)[:n_questions]
     ids = {row.id for row in chosen}
-    free = min((transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0)
+    free = min(
+        (transaction.rules.count_free_places(row.votes, row.reserved + (row.id in ids)) for row in open_rows), default=0
+    )
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 

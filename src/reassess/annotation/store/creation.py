@@ -54,7 +54,8 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     store_form(connection)
     rules, counts = plan.rules, plan.count_golden_questions()
     row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
-    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
+    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar")}
+    row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
     row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}

@@ -71,7 +71,7 @@ class Gate:
         try:
             if error is None and self._log is not None:
                 is_due = not self._changes % _MAX_LOG_CHANGES or self._log.own_end > _MAX_LOG_BYTES
-                self._check(has_committed=self._has_written, thorough=is_due)
+                self._check(has_committed=self._has_written, is_thorough=is_due)
                 if is_due:
                     self._move_log()
         finally:
@@ -123,7 +123,9 @@ class Gate:
         if is_unchanged:  # SQLite would also move damaged pages
             may_move = self._log is None or not self._is_log_changed or self._log.is_only_header_changed()
         else:
-            may_move = state._replace(log_inodes=self._state.log_inodes) == self._state and (log is None or not log.st_size)
+            may_move = state._replace(log_inodes=self._state.log_inodes) == self._state and (
+                log is None or not log.st_size
+            )
         if may_move:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
@@ -249,7 +251,9 @@ def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) ->
     """Open a connection that reads a fixed state of the database; `is_single_statement`: for one statement only."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ")
+        connection = connection.execution_options(
+            isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ"
+        )
     return connection.execution_options(reading=True)
 
 

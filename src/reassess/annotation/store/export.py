@@ -85,7 +85,7 @@ def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExp
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "integrity_check")
-        reader = _AnswerReader(connection, classes, names=with_names)
+        reader = _AnswerReader(connection, classes, with_names=with_names)
         golden, rater_golden = reader.read_golden_votes()
         all_answers = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN

@@ -60,7 +60,7 @@ def save_answers(
                 reveal and is_practice_turn(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
             )
             task_answers = _AnswersToTask(
-                transaction, row, turn, latest, now, ends=reveals or not is_practice_turn(row, turn.kind)
+                transaction, row, turn, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
             )
             task_answers.save()
             if reveals and task_answers.is_complete:
@@ -82,7 +82,7 @@ class _AnswersToTask:
         can_end_turn: bool,
     ) -> None:
         self.transaction, self.person, self.turn = transaction, person, turn
-        self.latest, self.now, self.ends = latest_answers, now, can_end_turn
+        self.latest_answers, self.now, self.can_end_turn = latest_answers, now, can_end_turn
         self.questions = transaction.connection.execute(
             SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
         ).all()
@@ -90,7 +90,9 @@ class _AnswersToTask:
         for row in answered:
             limit = (row.revision or 0) + _MAX_REVISION_STEP
             if latest_answers[row.id].revision > limit:
-                check_range(latest_answers[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}")
+                check_range(
+                    latest_answers[row.id].revision, 0, limit, value_name="revision", where=f"question {row.id}"
+                )
         self.new = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and latest_answers[row.id].revision > row.revision]
         self.changed = [] if _is_revealed(person, turn) else later
@@ -117,7 +119,12 @@ class _AnswersToTask:
 
     def _insert_new(self) -> None:
         rows = [
-            {**vars(self.latest[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
+            {
+                **vars(self.latest_answers[row.id]),
+                "person": self.person.id,
+                "at": self.now,
+                "counted": row.id in self.counted,
+            }
             for row in self.new
         ]
         if rows:
@@ -125,7 +132,7 @@ class _AnswersToTask:
 
     def _update_changed(self) -> None:
         for row in self.changed:
-            new = self.latest[row.id]
+            new = self.latest_answers[row.id]
             is_old = answers.c.person == self.person.id, answers.c.question == row.id
             values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
             self.transaction.connection.execute(update(answers).where(*is_old).values(**values))
@@ -143,7 +150,7 @@ class _AnswersToTask:
             update_truths(transaction, [*self.new, *self.changed], kind)
         elif kind != Kind.PRACTICE:
             counts_by = [(row, row.answer, -1) for row in self.changed]
-            counts_by += [(row, self.latest[row.id].answer, +1) for row in (*self.new, *self.changed)]
+            counts_by += [(row, self.latest_answers[row.id].answer, +1) for row in (*self.new, *self.changed)]
             counts = kind == Kind.GOLDEN and self.turn.state != State.SKIPPED
             update_golden_counts(
                 transaction,
@@ -152,7 +159,7 @@ class _AnswersToTask:
             new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
             if new:
                 count_new_votes(transaction, self.person.id, new, freed_question_ids=self._select_reserved(new))
-            different = [row.id for row in self.changed if self.latest[row.id].answer != row.answer]
+            different = [row.id for row in self.changed if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
@@ -162,10 +169,10 @@ class _AnswersToTask:
 
     def _update_turn(self) -> None:
         """End the turn or renew its lease, and free the places of answers that do not count."""
-        # A turn ends with its last answer if `ends`; otherwise its lease starts again, unless it has expired. `_update`
+        # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired. `_update_counts`
         # frees the places of answers that count.
         transaction, turn = self.transaction, self.turn
-        is_over = self.ends and self.is_complete
+        is_over = self.can_end_turn and self.is_complete
         if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
             key = {"person_id": turn.person, "task_id": turn.task}
             values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + transaction.rules.lease}
@@ -217,13 +224,16 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
         elif turn.kind != Kind.PRACTICE and answered:
             increment = -1 if turn.kind == Kind.GOLDEN else 0
             update_golden_counts(
-                transaction, [_make_golden_change(person_id, question, question.answer, increment) for question in answered]
+                transaction,
+                [_make_golden_change(person_id, question, question.answer, increment) for question in answered],
             )
             recount_votes(transaction, [question.id for question in answered], person_id)
             transaction.update_free_places([task_id], is_reopened=True)
 
 
-def exclude_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True) -> bool:
+def exclude_rater(
+    campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
+) -> bool:
     """Exclude a rater: their votes no longer count, and their questions open again.
 
     Return whether they were included before. Without `recount_now`, call `finish_recounting` later to open their questions.
@@ -232,12 +242,16 @@ def exclude_rater(campaign: Campaign, person_id: int, now: float, actor_id: int 
     return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
 
 
-def include_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True) -> bool:
+def include_rater(
+    campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
+) -> bool:
     """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
     return _set_excluded(campaign, person_id, False, now, actor_id, recount_now)
 
 
-def _set_excluded(campaign: Campaign, person_id: int, is_excluded: bool, now: float, actor_id: int | None, recount_now: bool) -> bool:
+def _set_excluded(
+    campaign: Campaign, person_id: int, is_excluded: bool, now: float, actor_id: int | None, recount_now: bool
+) -> bool:
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         if row.role != Role.RATER:

@@ -50,7 +50,9 @@ class LogFile:
         size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
         self._state, self._pages = _LogState(header, size_and_time, _end_of_header(header), None), bytearray()
         self._remember_state(
-            size_and_time, header, _end_of_header(header) if is_empty else self._find_last_commit(header, _end_of_header(header))
+            size_and_time,
+            header,
+            _end_of_header(header) if is_empty else self._find_last_commit(header, _end_of_header(header)),
         )
 
     def close(self) -> None:
@@ -89,7 +91,11 @@ class LogFile:
 
     def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
         """Return the size and time of the log if another program has changed or is writing it."""
-        earlier, size_and_time, header = self._state, _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
+        earlier, size_and_time, header = (
+            self._state,
+            _read_size_and_time(self._file),
+            os.pread(self._file, _HEADER_SIZE, 0),
+        )
         is_same = size_and_time == earlier.size_and_time and header == earlier.header
         if is_same and not is_thorough:
             return None
@@ -106,7 +112,13 @@ class LogFile:
         self._remember_state(size_and_time, header, last_commit if has_committed else own_commit, last_commit)
         return None
 
-    def _remember_state(self, size_and_time: tuple[int, int], header: bytes, own_commit: _CommitEnd, last_commit: _CommitEnd | None = None) -> None:
+    def _remember_state(
+        self,
+        size_and_time: tuple[int, int],
+        header: bytes,
+        own_commit: _CommitEnd,
+        last_commit: _CommitEnd | None = None,
+    ) -> None:
         if (
             _read_size_and_time(self._file) == size_and_time
         ):  # otherwise another program is writing, and the next check reads everything again
@@ -128,7 +140,11 @@ class LogFile:
         if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
             return last
         size, salts = _FRAME_HEADER_SIZE + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
-        position, checksum_before, n_frames = start.position, np.frombuffer(start.checksum, ">u4").astype(np.uint32), _MIN_FRAMES
+        position, checksum_before, n_frames = (
+            start.position,
+            np.frombuffer(start.checksum, ">u4").astype(np.uint32),
+            _MIN_FRAMES,
+        )
         while frames := len(content := os.pread(self._file, n_frames * size, position)) // size:
             heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME_HEADER_SIZE // 4]
             sums = heads[:, 4:].astype(np.uint32)
@@ -166,7 +182,9 @@ def _end_of_header(header: bytes) -> _CommitEnd:
 def _can_restart_log(header: bytes, earlier: _LogState) -> bool:
     """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
-    return _is_valid_header(header) and (earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32))
+    return _is_valid_header(header) and (
+        earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
+    )
 
 
 @lru_cache(2)
@@ -183,7 +201,9 @@ def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.ui
     return np.frombuffer(content, dtype).reshape(n_rows, -1).astype(np.uint32, copy=False)
 
 
-def _compute_checksums(words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool) -> NDArray[np.uint32]:
+def _compute_checksums(
+    words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool
+) -> NDArray[np.uint32]:
     """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.

@@ -21,19 +21,31 @@ _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """The progress of a person."""
+    """What a person has done, and how many images are left for them."""
 
     n_done: int  # images that they answered or skipped
     n_left: int  # images left, at most, including images on their page; other raters may answer some of them first
-    seconds_per_image: float | None  # recent seconds per image; None for fewer than three images
+    seconds_per_image: float | None  # at the recent pace; None for fewer than three images
     n_answers: int
-    total_seconds: float | None  # total time of all answers, without breaks; None if unknown
-    n_agreed: float  # answers in practice that agree with the experts; maybe counts half
-    n_practice_answers: int  # answers in practice
+    total_seconds: float | None  # of all answers, without breaks; None if unknown
+    n_agreed: float  # practice answers that agree with the experts; maybe counts half
+    n_practice_answers: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the progress as a dict for JSON output."""
+        return {
+            "done": self.n_done,
+            "left": self.n_left,
+            "pace": self.seconds_per_image,
+            "answers": self.n_answers,
+            "seconds": self.total_seconds,
+            "agreed": self.n_agreed,
+            "practised": self.n_practice_answers,
+        }
 
 
 def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
-    """Measure the progress of a person."""
+    """Measure the progress of one person, without revealing golden questions."""
     with connect_for_reading(campaign.engine) as connection:
         row = connection.execute(_SELECT_PERSON, {"person_id": person_id}).one()
         states = {state.state: state.n for state in connection.execute(_SELECT_STATE_COUNTS, {"person_id": person_id})}
@@ -54,7 +66,7 @@ def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
 
 
 def _count_turns_left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
-    """Count the turns that a person has not begun."""
+    """Count the tasks that a person can still get."""
     if person.excluded or person.stage == Stage.FAILED:
         return 0
     free = {row.kind: row.n for row in connection.execute(_SELECT_FREE_COUNTS, {"person_id": person.id})}

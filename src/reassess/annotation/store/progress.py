@@ -47,7 +47,7 @@ _FLAG_MEANINGS = {
 
 @dataclass(frozen=True, eq=False)
 class RaterProgress:
-    """The progress of a person."""
+    """The answers, accuracy and flags of one person."""
 
     id: int
     name: str
@@ -56,13 +56,13 @@ class RaterProgress:
     is_excluded: bool
     has_link: bool
     vote_counts: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
-    n_answers: int  # all answers, also golden answers and answers that do not count
-    median_seconds: float | None  # median time of an answer
+    n_answers: int  # all answers, including answers that do not count as votes
+    median_seconds: float | None  # per answer
     confusion: npt.NDArray[np.int64]  # answers to golden questions, shape (truths, answers)
     golden_accuracy: BalancedAccuracy  # of answers to golden questions, without practice
-    practice_result: PracticeResult | None  # result of the practice round
+    practice_result: PracticeResult | None
     flags: tuple[str, ...]
-    last_answer_time: float | None  # time of the last answer
+    last_answer_time: float | None
 
     @property
     def n_votes(self) -> int:
@@ -70,41 +70,49 @@ class RaterProgress:
         return int(self.vote_counts.sum())
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
+        """Return the progress of a person as a dict for JSON output."""
         return {
-            **vars(self),
-            "votes": self.n_votes,
+            "id": self.id,
+            "name": self.name,
+            "role": self.role,
+            "stage": self.stage,
+            "excluded": self.is_excluded,
+            "linked": self.has_link,
             "answers": self.vote_counts.tolist(),
+            "n_answers": self.n_answers,
+            "seconds": self.median_seconds,
             "confusion": self.confusion.tolist(),
             "golden": self.golden_accuracy.to_json(),
             "practice": self.practice_result and self.practice_result.to_json(),
             "flags": list(self.flags),
+            "last": self.last_answer_time,
+            "votes": self.n_votes,
         }
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """The progress of a campaign."""
+    """Counts of questions and votes in a campaign, and the progress of its people."""
 
     name: str  # shown at the top of the rating page
     is_paused: bool
     now: float  # seconds
-    n_open: int  # open questions
+    n_open: int  # questions that are open
     n_closed_by_rule: int
     n_closed_by_votes: int
     n_votes: int  # counted votes
-    max_votes_needed: int  # at most
+    max_votes_needed: int  # for the open questions
     n_without_rater: int  # open questions that no rater is left to answer
-    n_votes_last_hour: int  # votes of the last hour
-    n_votes_last_day: int  # votes of the last 24 hours
-    expected_end: float | None  # expected end, in seconds
+    n_votes_last_hour: int
+    n_votes_last_day: int  # of the last 24 hours
+    expected_end: float | None  # in seconds
     skipped_images: tuple[tuple[str, int], ...]  # skipped images, with the number of people who skipped them
     n_golden_invalid: int
     n_golden_valid: int
-    n_golden_unknown: int  # too few experts have answered
+    n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
     n_golden_split: int  # golden questions where experts disagree
     practice_round: PracticeRound
-    people: tuple[RaterProgress, ...]  # all people, by number
+    people: tuple[RaterProgress, ...]  # sorted by id
 
     @property
     def n_questions(self) -> int:
@@ -118,75 +126,95 @@ class Progress:
 
     @property
     def flag_notes(self) -> list[str]:
-        """Explanations of the raters' flags."""
-        flags = {flag for rater in self.people for flag in rater.flags}
+        """Explanations of the flags that people have, one line per flag."""
+        flags = {flag for person in self.people for flag in person.flags}
         return [f"{flag}: {meaning}" for flag, meaning in _FLAG_MEANINGS.items() if flag in flags]
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
-        parts = {"practice": self.practice_round.to_json(), "raters": [rater.to_json() for rater in self.people]}
-        return {**vars(self), "questions": self.n_questions, **parts}
+        """Return the progress of a campaign as a dict for JSON output."""
+        return {
+            "name": self.name,
+            "paused": self.is_paused,
+            "now": self.now,
+            "open": self.n_open,
+            "closed_by_rule": self.n_closed_by_rule,
+            "closed_by_votes": self.n_closed_by_votes,
+            "votes": self.n_votes,
+            "votes_needed": self.max_votes_needed,
+            "waiting": self.n_without_rater,
+            "last_hour": self.n_votes_last_hour,
+            "last_day": self.n_votes_last_day,
+            "ends": self.expected_end,
+            "skipped": self.skipped_images,
+            "golden_invalid": self.n_golden_invalid,
+            "golden_valid": self.n_golden_valid,
+            "golden_unknown": self.n_golden_unknown,
+            "golden_split": self.n_golden_split,
+            "practice": self.practice_round.to_json(),
+            "raters": [person.to_json() for person in self.people],
+            "questions": self.n_questions,
+        }
 
 
 def measure_progress(campaign: Campaign, now: float) -> Progress:
-    """Measure the progress of a campaign and of its people; `DataError` if its file is damaged."""
+    """Measure the progress of a campaign and of its people; raise `DataError` if its file is damaged."""
     with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
-        closed = {row.ended: row for row in connection.execute(_SELECT_QUESTION_COUNTS)}
+        counts_by_reason = {row.ended: row for row in connection.execute(_SELECT_QUESTION_COUNTS)}
         truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
-        skipped = tuple((row.name, row.n) for row in connection.execute(_SELECT_SKIPPED_IMAGES))
-        everybody = connection.execute(select(people).order_by(people.c.id)).all()
-        waiting = connection.scalar(_COUNT_WITHOUT_RATER) or 0
+        skipped_images = tuple((row.name, row.n) for row in connection.execute(_SELECT_SKIPPED_IMAGES))
+        person_rows = connection.execute(select(people).order_by(people.c.id)).all()
+        n_without_rater = connection.scalar(_COUNT_WITHOUT_RATER) or 0
         excluded_votes = (connection.scalar(_COUNT_EXCLUDED_VOTES) or 0) if connection.scalar(_IS_RECOUNTING) else 0
-        answered, confusion = (
-            _count_answers_by_person(connection, everybody, now),
-            _count_confusion(connection, everybody),
-        )
-        practice = compute_practice_results(connection, campaign.bar)
-        round_ = read_practice_round(connection, campaign.bar)
-    raters = tuple(_measure_people(campaign, everybody, answered, confusion, practice))
-    answer_rows = [row for rows in answered.values() for row in rows]
-    votes_needed = (
-        campaign.rules.per_question * closed[None].n - closed[None].votes + excluded_votes if None in closed else 0
+        answer_rows = _count_answers_by_person(connection, person_rows, now)
+        confusion = _count_confusion(connection, person_rows)
+        practice_results = compute_practice_results(connection, campaign.bar)
+        practice_round = read_practice_round(connection, campaign.bar)
+    progress_of_people = tuple(_measure_people(campaign, person_rows, answer_rows, confusion, practice_results))
+    all_answer_rows = [row for rows in answer_rows.values() for row in rows]
+    max_votes_needed = (
+        campaign.rules.per_question * counts_by_reason[None].n - counts_by_reason[None].votes + excluded_votes
+        if None in counts_by_reason
+        else 0
     )
     return Progress(
         name=campaign.name,
         is_paused=is_paused,
         now=now,
         **{
-            name: closed[why].n if why in closed else 0
-            for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
+            name: counts_by_reason[reason].n if reason in counts_by_reason else 0
+            for name, reason in (("n_open", None), ("n_closed_by_rule", "rule"), ("n_closed_by_votes", "votes"))
         },
-        n_votes=sum(rater.n_votes for rater in raters),
-        max_votes_needed=votes_needed,
-        n_without_rater=waiting,
-        n_votes_last_hour=sum(row.last_hour for row in answer_rows),
-        n_votes_last_day=sum(row.last_day for row in answer_rows),
-        expected_end=None if waiting else _estimate_end(answer_rows, votes_needed, now),
-        skipped_images=skipped,
-        **{f"golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
+        n_votes=sum(person.n_votes for person in progress_of_people),
+        max_votes_needed=max_votes_needed,
+        n_without_rater=n_without_rater,
+        n_votes_last_hour=sum(row.last_hour for row in all_answer_rows),
+        n_votes_last_day=sum(row.last_day for row in all_answer_rows),
+        expected_end=None if n_without_rater else _estimate_end(all_answer_rows, max_votes_needed, now),
+        skipped_images=skipped_images,
+        **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
         n_golden_split=len(list_split_golden(campaign)),
-        practice_round=round_,
-        people=raters,
+        practice_round=practice_round,
+        people=progress_of_people,
     )
 
 
 def _count_answers_by_person(
-    connection: Connection, everybody: Sequence[Row[Any]], now: float
+    connection: Connection, person_rows: Sequence[Row[Any]], now: float
 ) -> dict[int, list[Row[Any]]]:
-    """Count each person's answers, grouped by answer and time taken."""
-    answered: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
+    """Count the answers of each person, grouped by answer and time taken; return the rows by person id."""
+    rows_by_person: dict[int, list[Row[Any]]] = {row.id: [] for row in person_rows}
     created = connection.scalar(_SELECT_CREATION_TIME)
     for row in connection.execute(_SELECT_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
-        answered[row.person].append(row)
-    return answered
+        rows_by_person[row.person].append(row)
+    return rows_by_person
 
 
-def _count_confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
-    """Count each person's answers to golden questions, by truth."""
-    counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-    confusion = {row.id: matrix for row, matrix in zip(everybody, counts, strict=True)}
+def _count_confusion(connection: Connection, person_rows: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
+    """Count the answers of each person to golden questions; int64, shape (truths, answers), by person id."""
+    counts = np.zeros((len(person_rows), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    confusion = {row.id: matrix for row, matrix in zip(person_rows, counts, strict=True)}
     for row in connection.execute(select(golden_counts)):
         confusion[row.person][row.truth, row.answer] = row.n
     return confusion
@@ -194,19 +222,20 @@ def _count_confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> d
 
 def _measure_people(
     campaign: Campaign,
-    everybody: Sequence[Row[Any]],
+    person_rows: Sequence[Row[Any]],
     answer_rows: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
     practice_results: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
-    answers_of = {number: _count_votes_by_answer(rows) for number, rows in answer_rows.items()}
-    flags = _compute_flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
-    for row in everybody:
+    vote_counts = {number: _count_votes_by_answer(rows) for number, rows in answer_rows.items()}
+    flags = _compute_flags(campaign, {f"{row.role} {row.id}": vote_counts[row.id] for row in person_rows})
+    for row in person_rows:
         matrix = confusion[row.id]
         yield RaterProgress(
-            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "excluded")},
+            **{name: getattr(row, name) for name in ("id", "name", "role", "stage")},
+            is_excluded=row.excluded,
             has_link=row.token is not None,
-            vote_counts=answers_of[row.id],
+            vote_counts=vote_counts[row.id],
             n_answers=sum(group.n for group in answer_rows[row.id]),
             median_seconds=_compute_median_seconds(answer_rows[row.id]),
             confusion=matrix,
@@ -218,11 +247,13 @@ def _measure_people(
 
 
 def _estimate_end(rows: Sequence[Row[Any]], votes_needed: int, now: float) -> float | None:
-    """Estimate when all needed votes are given, at the pace of the last day, or since the first vote."""
+    """Estimate when raters will have given the needed votes, at the pace of the last 24 hours; None if unknown."""
     last_day = sum(row.last_day for row in rows)
     begin = min((row.first for row in rows if row.first is not None), default=now)
     elapsed = min(max(now - begin, 1.0), _DAY)
-    return now + votes_needed * elapsed / last_day if last_day and votes_needed * elapsed / last_day < _CENTURY else None
+    return (
+        now + votes_needed * elapsed / last_day if last_day and votes_needed * elapsed / last_day < _CENTURY else None
+    )
 
 
 _TRUTH_NAMES = ("invalid", 0), ("valid", 1), ("unknown", None)
@@ -289,7 +320,7 @@ _SELECT_ANSWER_COUNTS = select(
 
 
 def _count_votes_by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
-    """Count each answer in counted votes."""
+    """Count the no, maybe and yes answers among counted votes; int64, shape (3,)."""
     counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
     for row in rows:
         counts[row.answer] += row.counted
@@ -305,13 +336,13 @@ def _compute_median_seconds(rows: Sequence[Row[Any]]) -> float | None:
     return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS_PER_SECOND
 
 
-def _compute_flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """Compute the flags of each rater; raters with few golden answers are not flagged as uninformative."""
+def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
+    """Compute the flags of each person, by role and id; few golden answers hide the flag "uninformative"."""
     experts, raters = read_golden_votes(campaign)
-    flags_of = rater_flags(None, answers_of)
+    flags_of = rater_flags(None, vote_counts)
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
-            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
+            flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), vote_counts)
     uninformative, _, few = FLAGS
     return {
         name: tuple(flag for flag in flags if flag != uninformative or few not in flags)

@@ -99,7 +99,11 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
     last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == Kind.MAIN)
     position = connection.execute(last).scalar_one() + 1
-    place = {"kind": Kind.MAIN, "position": position, "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0)}
+    place = {
+        "kind": Kind.MAIN,
+        "position": position,
+        "free": transaction.rules.count_free_places(n_votes=0, n_reserved=0),
+    }
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
     prior = _estimate_prior(transaction, image, class_id)
@@ -124,7 +128,9 @@ def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) ->
     return estimate_priors_by_label(labels)[class_id == image.original]
 
 
-def update_suggested_questions(transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int) -> int | None:
+def update_suggested_questions(
+    transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int
+) -> int | None:
     """Withdraw suggestions of an excluded rater that nobody is answering and no other rater has suggested.
 
     A question comes back when a person who suggested it is included again. This updates up to `max_tasks` tasks with

@@ -46,7 +46,9 @@ class Turn:
     turn_number: int = 0  # number of earlier turns of the person
 
 
-def next_turn(campaign: Campaign, person_id: int, now: float, *, held_task_ids: Sequence[int] = ()) -> Turn | NoTaskReason:
+def next_turn(
+    campaign: Campaign, person_id: int, now: float, *, held_task_ids: Sequence[int] = ()
+) -> Turn | NoTaskReason:
     """Give a person the next task, or the reason why they get no task; experts get golden tasks.
 
     The person's page already has the tasks in `held_task_ids`.
@@ -66,7 +68,9 @@ def last_turn(campaign: Campaign, person_id: int, *, held_task_ids: Sequence[int
     """
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
-        turn = transaction.connection.execute(_SELECT_LAST_TURN, {"person_id": person_id, "held": held_task_ids}).first()
+        turn = transaction.connection.execute(
+            _SELECT_LAST_TURN, {"person_id": person_id, "held": held_task_ids}
+        ).first()
         return (
             None
             if turn is None or _find_block_reason(transaction, row) is not None
@@ -148,7 +152,9 @@ def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _choose_turn(transaction: Transaction, person_id: int, now: float, held_task_ids: Sequence[int]) -> Turn | NoTaskReason | None:
+def _choose_turn(
+    transaction: Transaction, person_id: int, now: float, held_task_ids: Sequence[int]
+) -> Turn | NoTaskReason | None:
     """Return the next turn or the reason for none; None if expired turns must be released first."""
     row = transaction.lock_person(person_id)
     if (reason := _find_block_reason(transaction, row)) is not None:
@@ -169,7 +175,8 @@ def _choose_turn(transaction: Transaction, person_id: int, now: float, held_task
     held_task_ids = sorted(set(held_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
         row.has_expired
-        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease)) is not None
+        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease))
+        is not None
     ):
         return resumed
     if (

@@ -99,7 +99,9 @@ class _QuestionVotes(NamedTuple):
 
     def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
         """Compute the probability of valid from the first `n_votes` answers; by default, from all answers."""
-        return compute_valid_probability([(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior)
+        return compute_valid_probability(
+            [(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior
+        )
 
 
 class _RaterEstimates(NamedTuple):
@@ -121,8 +123,12 @@ def count_new_votes(
         transaction.change_reserved(freed_question_ids, -1)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
-    counted_votes = {id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in by_question.items()}
-    _store_counts(transaction, counted_votes, _estimate_raters(transaction, counted_votes), freed_question_ids=freed_question_ids)
+    counted_votes = {
+        id_: votes if votes.is_golden else votes.keep_votes("counted") for id_, votes in by_question.items()
+    }
+    _store_counts(
+        transaction, counted_votes, _estimate_raters(transaction, counted_votes), freed_question_ids=freed_question_ids
+    )
 
 
 def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_id: int = 0) -> None:
@@ -145,7 +151,12 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
 def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, raters: _RaterEstimates) -> _QuestionVotes:
     """Keep the first votes, until the question has enough."""
     for n in range(len(question.votes)):
-        if transaction.rules.find_close_reason(n, question.compute_valid_probability(raters.model, n), is_measured=raters.is_measured) is not None:
+        if (
+            transaction.rules.find_close_reason(
+                n, question.compute_valid_probability(raters.model, n), is_measured=raters.is_measured
+            )
+            is not None
+        ):
             return question._replace(votes=question.votes[:n])
     return question
 
@@ -177,7 +188,11 @@ def _store_counts(
     for id_, question in counted_votes.items():
         valid = question.compute_valid_probability(raters.model)
         votes = 0 if question.is_golden else len(question.votes)
-        ending = None if question.is_golden else transaction.rules.find_close_reason(votes, valid, is_measured=raters.is_measured)
+        ending = (
+            None
+            if question.is_golden
+            else transaction.rules.find_close_reason(votes, valid, is_measured=raters.is_measured)
+        )
         freed = int(id_ in freed_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:

@@ -142,7 +142,9 @@ def print_progress(call: Call, progress: "Progress") -> None:
     call.note("seconds: median time per answer; golden: answers to golden questions")
     call.note(f"balanced{', practice' if practised else ''}: {BALANCED}")
     call.note("95 %: interval over questions (Newcombe's hybrid score method)")
-    if any(person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people):
+    if any(
+        person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
+    ):
         call.note("experts without a last answer: their answers were read by annotate create")
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
         call.note("failed: below the bar in practice; an owner can admit them")

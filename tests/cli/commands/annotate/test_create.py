@@ -60,7 +60,11 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
         rules = campaign.rules
         assert (rules.per_question, rules.golden_share, rules.seed) == (3, 0.25, 7)
         assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
-        assert (campaign.name, campaign.consent_text, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
+        assert (campaign.name, campaign.consent_text, campaign.bar) == (
+            "Cats?",
+            "We keep your votes.\nYou may leave.",
+            0.75,
+        )
         assert (campaign.at_least, campaign.has_original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
         assert [len(info.examples) for info in read_class_infos(campaign)] == [1, 1]
         assert [info.path for info in read_class_infos(campaign)] == [(0, 1), (0, 1)]

@@ -44,4 +44,6 @@ def demo(call: Call) -> None:
                     call.info(f"{role}: {link}")
                 call.info("stop with Ctrl-C")
 
-            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, report_address=started)
+            annotation.serve(
+                annotation.make_app(opened, open_images(folder / "images")), port=0, report_address=started
+            )

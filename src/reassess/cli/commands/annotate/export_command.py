@@ -77,7 +77,11 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     )
     for role, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            practice = f" ({exported.n_practice_votes:,} for practice)" if role == "experts" and exported.n_practice_votes else ""
+            practice = (
+                f" ({exported.n_practice_votes:,} for practice)"
+                if role == "experts" and exported.n_practice_votes
+                else ""
+            )
             call.info(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
         call.info(f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum")
@@ -110,7 +114,9 @@ def _labels_command(folder: Path, exported: "CampaignExport", campaign: "Campaig
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
     if exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
-    if campaign.has_original_votes and exported.has_rater_golden_votes:  # else nothing says how good the original labels are
+    if (
+        campaign.has_original_votes and exported.has_rater_golden_votes
+    ):  # else nothing says how good the original labels are
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
     labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []

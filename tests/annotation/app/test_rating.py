@@ -144,7 +144,7 @@ def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.Mon
             answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
         assert {answer.status_code for answer in answers} == {200}
 
-    monkeypatch.setattr(CampaignImages, "load", slow_image)
+    monkeypatch.setattr(CampaignImages, "load_without_metadata", slow_image)
     with ThreadPoolExecutor(1) as apart:  # away from the event loop of an open browser
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()

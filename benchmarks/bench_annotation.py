@@ -65,7 +65,7 @@ def make_plan(tasks: int = _TASKS) -> CampaignPlan:
     answers = np.array([2 * is_valid("", class_id) for class_id in questions.class_ids.tolist()])
     items, eve = np.arange(len(questions)), np.zeros(len(questions), int)
     experts = Votes.from_columns(questions, items, eve, answers, ("eve",), KNOWN_ANSWERS)
-    rules = Rules(per_question=5, stop=StopRule(0.01, 0.99))
+    rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99))
     return CampaignPlan(make_tasks(tasks), rules=rules, golden_tasks=golden, experts=experts)
 
 
@@ -187,7 +187,7 @@ def test_response_times_do_not_reveal_golden_tasks(row: Any, tmp_path: Path, whe
         address = str(tmp_path / "c.db")
         if where == "PostgreSQL":
             address = new_database(stack.enter_context(running_server()))
-        rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
+        rules = Rules(votes_per_question=5, stop_rule=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(make_plan(2_000), rules=rules))
         campaign = open_campaign(address)
         addresses = {name: address for address, name in image_names_by_address(campaign).items()}

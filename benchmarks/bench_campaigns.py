@@ -31,7 +31,7 @@ def plan() -> annotation.CampaignPlan:
     golden = draw_tasks(GOLDEN, "g")
     rows, eve = np.arange(GOLDEN), np.zeros(GOLDEN, int)
     experts = Votes.from_columns(golden.questions, rows, eve, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
-    rules = annotation.Rules(per_question=6)
+    rules = annotation.Rules(votes_per_question=6)
     return annotation.CampaignPlan(draw_tasks(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
 
 

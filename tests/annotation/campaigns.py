@@ -93,7 +93,7 @@ def give(
     """Answer the first rows of a turn (a single answer is for all rows); return the revealed truths."""
     answers = values * len(turn.rows) if len(values) == 1 else values
     rows = zip(turn.rows, answers, strict=False)
-    new_answers = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
+    new_answers = [GivenAnswer(row.question_id, answer, 2.0, revision) for row, answer in rows]
     return save_answers(campaign, person, new_answers, now, **options)
 
 
@@ -105,7 +105,7 @@ def answer_all(
     while isinstance(turn := next_turn(campaign, person, now), Turn):
         values = [say(row) if callable(say) else say for row in turn.rows]
         new_answers = [
-            GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
+            GivenAnswer(row.question_id, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
         ]
         save_answers(campaign, person, new_answers, now)
         turns.append(turn)

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from reassess.annotation import Campaign, Rules, export_votes, measure_progress
 from reassess.annotation.running_posterior import decide_truth
 from reassess.annotation.store.database import connect_for_reading
-from reassess.annotation.store.owner_lists import list_split_golden
+from reassess.annotation.store.owner_lists import list_golden_without_majority
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -158,12 +158,12 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
     counted = Counter(row.question for row in state.answers if row.counted)
     countable = Counter(row.question for row in state.countable)
     waits = {row.question for row in state.answers if row.counted and state.needs_recount(row)}
-    most = state.rules.per_question
+    most = state.rules.votes_per_question
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
-        assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
+        assert row.ended != "rule" or (state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.at_least)
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
         assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]
@@ -237,7 +237,7 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
 
 def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     """The progress for owners follows from the stored rows."""
-    progress, most = measure_progress(campaign, now), state.rules.per_question
+    progress, most = measure_progress(campaign, now), state.rules.votes_per_question
     ended = Counter(row.ended for row in state.main)
     counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
     on_open = sum(state.questions[row.question].ended is None for row in counted)
@@ -247,13 +247,13 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open - on_open)
     can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
-    assert progress.n_without_rater == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
-    assert progress.expected_end is None or not progress.n_without_rater
+    assert progress.n_questions_without_rater == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
+    assert progress.expected_end is None or not progress.n_questions_without_rater
     truths = Counter(row.truth for row in state.questions.values() if row.golden)
     assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
         truths[truth] for truth in (0, 1, None)
     )
-    _experts_disagree(state, campaign, progress.n_golden_split)
+    _experts_disagree(state, campaign, progress.n_golden_without_majority)
     skipped = Counter(
         state.tasks[turn.task].image
         for turn in state.turns.values()
@@ -293,7 +293,7 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.answer_counts) for row in list_split_golden(campaign)] == [one[1:] for one in expected]
+    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [one[1:] for one in expected]
     assert count == len(expected)
 
 
@@ -311,11 +311,11 @@ def check_export(state: Stored, campaign: Campaign) -> None:
         for row in state.suggestions
         if not state.people[row.person].excluded
     )
-    assert [(suggestion.image, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions] == [
+    assert [(suggestion.image_name, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions] == [
         (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
     ]
     assert [
-        (question.image, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
+        (question.image_name, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
         for question in exported.question_states
     ] == [
         (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)

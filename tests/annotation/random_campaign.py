@@ -58,10 +58,10 @@ def plan_by(random: Random) -> CampaignPlan:
     images = tuple(dict.fromkeys((*tasks.questions.images, *golden.questions.images)))
     labels = np.array([random.randrange(CLASSES.count) for _ in images])
     rules = Rules(
-        per_question=random.randint(1, 7),
-        stop=None if random.random() < 0.3 else StopRule(0.1, 0.9),
+        votes_per_question=random.randint(1, 7),
+        stop_rule=None if random.random() < 0.3 else StopRule(0.1, 0.9),
         golden_share=0.2,
-        lease=60.0,
+        lease_seconds=60.0,
         seed=random.randrange(1 << 32),
     )
     return CampaignPlan(
@@ -165,7 +165,7 @@ class Simulation:
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
         turns = self.turns_of.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held_task_ids=[turn.task for turn in turns])
+        turn = next_turn(self.campaign, person, self.now, held_task_ids=[turn.task_id for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
@@ -182,14 +182,14 @@ class Simulation:
         """Let a person suggest a class."""
         if turns := self.turns_of.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater is excluded
-                suggest_class(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+                suggest_class(self.campaign, person, turns[0].task_id, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
         if turns := self.turns_of.get(person):
             rows = turns[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            new_answers = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
+            new_answers = [GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in some]
             self.waiting.setdefault(person, []).extend(new_answers)
             if some == rows:
                 turns.pop(0)
@@ -202,7 +202,7 @@ class Simulation:
         truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
             for answer in sent:
-                own = person, answer.question
+                own = person, answer.question_id
                 before = self.acknowledged.get(own)
                 if own not in self.revealed and (before is None or before[0] < answer.revision):
                     self.acknowledged[own] = answer.revision, answer.answer
@@ -225,7 +225,7 @@ class Simulation:
     def skip(self, person: int) -> None:
         """Let a person skip an image."""
         if turns := self.turns_of.get(person):
-            skip_task(self.campaign, person, turns.pop(0).task, self.now)
+            skip_task(self.campaign, person, turns.pop(0).task_id, self.now)
 
     def jump(self, _: int) -> None:
         """Move the clock forwards or back."""
@@ -275,7 +275,7 @@ class Simulation:
                     idle += 1
                     continue
                 new_answers = [
-                    GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
+                    GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in turn.rows
                 ]
                 save_answers(self.campaign, person, new_answers, self.now)
 

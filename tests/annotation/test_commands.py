@@ -40,7 +40,7 @@ def test_campaign_on_server_works_from_create_to_labels(
     campaign = open_campaign(database)
     for person in list_people(campaign):
         while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
-            new_answers = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+            new_answers = [GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows]
             save_answers(campaign, person.id, new_answers, 1e9)
     campaign.close()
     assert run("status", database).out.startswith(

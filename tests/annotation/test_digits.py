@@ -84,7 +84,7 @@ def rated(path: Path, seed: int) -> Rated:
     experts = Votes.from_columns(
         questions, rows, np.zeros(rows.size, int), np.where(digits == questions.class_ids, 2, 0), ("eve",), WORDS
     )
-    rules = Rules(per_question=7, golden_share=0.6, seed=seed)
+    rules = Rules(votes_per_question=7, golden_share=0.6, seed=seed)
     create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
@@ -102,14 +102,14 @@ def rated(path: Path, seed: int) -> Rated:
             if not isinstance(turn, Turn):
                 working.remove(person)
                 continue
-            name, matrix = address[turn.image], raters[person]
+            name, matrix = address[turn.image_address], raters[person]
             values = [
                 Random(f"{seed} {number_of[person]} {name} {row.class_id}").choices(
                     range(3), matrix[row.class_id == truth[int(name[:4])]]
                 )[0]
                 for row in turn.rows
             ]
-            new_answers = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, values, strict=True)]
+            new_answers = [GivenAnswer(row.question_id, answer) for row, answer in zip(turn.rows, values, strict=True)]
             save_answers(campaign, person, new_answers, 1e9)
             votes = done.main if name in own else done.golden
             for row, answer in zip(turn.rows, values, strict=True):

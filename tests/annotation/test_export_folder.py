@@ -37,12 +37,12 @@ def campaign(path: Path) -> Campaign:
         path,
         (3,),
         raters=1,
-        stop=StopRule(0.01, 0.99),
+        stop_rule=StopRule(0.01, 0.99),
         golden_share=0.9,
         original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
         settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
-    suggest_class(campaign, 2, turn_of(campaign, 2).task, 5, NOW)
+    suggest_class(campaign, 2, turn_of(campaign, 2).task_id, 5, NOW)
     vote_on_all(campaign, raters=1)
     return campaign
 

@@ -31,7 +31,7 @@ def saved(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -> li
 
 def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
     """The server is killed after about every hundred answers, while raters work."""
-    rules = Rules(per_question=8, golden_share=0, lease=5.0)
+    rules = Rules(votes_per_question=8, golden_share=0, lease_seconds=5.0)
     site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=rules)
     server = Server(tmp_path)
     server.start()

@@ -101,7 +101,7 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
+        ({"rules": Rules(stop_rule=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"n_practice_tasks": 1}, "a practice round"),
         ({"original": ORIGINAL, "has_original_votes": True}, "a vote of original labels"),
     ],

@@ -33,7 +33,7 @@ def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object
 
 @pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
 def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> None:
-    campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=golden_share)
+    campaign = campaign_at(path, (2, 3, 2), votes_per_question=3, golden_share=golden_share)
     steps: list[int] = []
     result = run(campaign, *[PERFECT] * 3, report_answers=steps.append)
     assert (result.n_correct, result.n_valid_missed, result.n_invalid_kept, result.n_voted) == (7, 0, 0, 7)
@@ -43,14 +43,14 @@ def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> 
 
 
 def test_wrong_labels_are_counted(path: Path) -> None:
-    campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=0.0)
+    campaign = campaign_at(path, (2, 3, 2), votes_per_question=3, golden_share=0.0)
     liar = (PERFECT[1], PERFECT[0])
     result = run(replace(campaign, settings={"threshold": 0.3}), *[liar] * 3)
     assert (result.n_correct, result.n_valid_missed, result.n_invalid_kept, result.threshold) == (0, 3, 4, 0.3)
 
 
 def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> None:
-    campaign = campaign_at(path, (4,) * 60, per_question=2, golden_share=0.0)
+    campaign = campaign_at(path, (4,) * 60, votes_per_question=2, golden_share=0.0)
     result = run(campaign, *[CAREFUL] * 4, seconds_per_vote=10.0, seed=1)
     assert result.n_answers == 480
     assert result.hours == pytest.approx(480 * 10 / 3600, rel=0.15)
@@ -58,14 +58,14 @@ def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> No
 
 
 def test_stop_rule_saves_votes(path: Path) -> None:
-    campaign = campaign_at(path, (3,) * 10, stop=StopRule(0.05, 0.95), golden_share=0.5)
+    campaign = campaign_at(path, (3,) * 10, stop_rule=StopRule(0.05, 0.95), golden_share=0.5)
     result = run(campaign, *[PERFECT] * 6)
     assert (result.progress.n_closed_by_rule, result.progress.n_votes) == (30, result.progress.n_votes)
     assert 60 <= result.progress.n_votes < 100 < result.max_votes == 150
 
 
 def test_existing_votes_stay_and_are_not_evaluated(path: Path) -> None:
-    campaign = campaign_at(path, (2, 2), raters=1, per_question=2, golden_share=0.0)
+    campaign = campaign_at(path, (2, 2), raters=1, votes_per_question=2, golden_share=0.0)
     give(campaign, 2, turn_of(campaign, 2), NO)
     result = run(campaign, PERFECT)
     assert (result.n_voted, result.progress.n_votes) == (2, 6)

@@ -1,4 +1,4 @@
-"""Addresses of campaigns and of pages."""
+"""Addresses of campaigns, which are files or databases, and URL paths of pages."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ _SECRET_PARAMETERS = ("password", "sslpassword")  # query parameters of an addre
 
 
 def is_server_address(address: str | Path) -> bool:
-    """Return whether a campaign is in a database on a server; `DataError` for an unknown scheme."""
+    """Return whether an address is a database server, not a file; raise `DataError` for an unknown scheme."""
     scheme, separator, _ = str(address).partition("://")
     if separator and scheme != _SERVER_SCHEME:
         raise DataError(
@@ -25,7 +25,7 @@ def is_server_address(address: str | Path) -> bool:
 
 
 def hide_password(address: str | Path) -> str:
-    """Format a path or an address for messages, without its password."""
+    """Return a path or a database address for messages, with its password replaced by ***."""
     text = str(address)
     scheme, separator, _ = text.partition("://")
     if not separator:
@@ -44,7 +44,7 @@ def hide_password(address: str | Path) -> str:
 
 
 def parse_root_path(path: str) -> str:
-    """Check the path of the pages behind a proxy; return it without a slash at the end.
+    """Check the URL path of the pages behind a proxy; return it without a slash at the end.
 
     >>> parse_root_path("/rating/"), parse_root_path("/")
     ('/rating', '')

@@ -50,7 +50,7 @@ _N_GOLDEN_IMAGES, _N_PRACTICE_TASKS = 8, 2  # golden images, and how many of the
 
 
 def draw_images(folder: Path, n_images: int) -> list[set[int]]:
-    """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
+    """Draw images with one to three shapes each into a folder; return the class ids of each image."""
     rng = Random(0)
     class_ids_by_image = [set(rng.sample(range(_N_DRAWN_CLASSES), rng.randint(1, 3))) for _ in range(n_images)]
     for number, class_ids in enumerate(class_ids_by_image):
@@ -59,7 +59,7 @@ def draw_images(folder: Path, n_images: int) -> list[set[int]]:
 
 
 def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on the images of `draw_images`.
+    """Plan the demo campaign, given the class ids of each image from `draw_images`.
 
     Each image has one task with all five drawn classes. The first images are golden.
     """
@@ -81,7 +81,7 @@ def demo_plan(class_ids_by_image: Sequence[set[int]]) -> CampaignPlan:
     return CampaignPlan(
         tasks=_make_tasks(range(_N_GOLDEN_IMAGES, len(class_ids_by_image))),
         name="Which shapes are there?",
-        rules=Rules(per_question=3, golden_share=0.2),
+        rules=Rules(votes_per_question=3, golden_share=0.2),
         golden_tasks=golden,
         experts=experts,
         n_practice_tasks=_N_PRACTICE_TASKS,

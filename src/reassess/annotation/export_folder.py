@@ -60,7 +60,7 @@ def export_campaign(
     now: float | None = None,
     actor_id: int | None = None,
 ) -> "CampaignExport":
-    """Write the votes of a campaign as a benchmark folder, and note the export in the log.
+    """Write the votes of a campaign into a benchmark folder, and log the export.
 
     All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
     has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
@@ -92,7 +92,7 @@ def export_campaign(
 
 
 def _refuse_other_parts(folder: Path, parts: Collection[str]) -> None:
-    """Raise if the folder contains another part, which would seem to belong to this export."""
+    """Raise `OutputError` if the folder contains a part that the campaign does not have."""
     surplus = sorted(name for name in _EXPORTED_FILES.difference(parts) if exists(folder / name))
     if surplus:
         raise OutputError(
@@ -116,11 +116,11 @@ def _warn_about_older_parts(folder: Path) -> None:
 def _collect_parts(
     exported: "CampaignExport", campaign: "Campaign", folder: Path, settings: Mapping[str, Any]
 ) -> dict[str, tuple[Callable[..., None], Any]]:
-    """Return the writer and content of each file."""
+    """Return the function that writes each file, and its content, by file name."""
     # The folder keeps its own settings, except settings of the votes. A new folder gets the usual threshold. If the
     # images are elsewhere, the folder stores their place.
     classes = cast("Questions", exported.votes.items).classes
-    stop = campaign.rules.stop
+    stop = campaign.rules.stop_rule
     vote_settings = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
     images = {"images": _relative_images_path(campaign.images_path, folder)}
     new_settings = {"threshold": USUAL_THRESHOLD, **campaign.settings, **images, **settings, **vote_settings}
@@ -145,7 +145,7 @@ def _collect_parts(
 
 
 def _relative_images_path(images: str | None, folder: Path) -> str | None:
-    """Return the path from a folder to images outside it (absolute if on another drive), or None."""
+    """Return the path of the images relative to a folder; None if they are in the folder or unknown."""
     if images is None or Path(images).is_relative_to(folder.resolve()):
         return None
     try:
@@ -157,15 +157,15 @@ def _relative_images_path(images: str | None, folder: Path) -> str | None:
 def _make_table(
     rows: "Sequence[Suggestion | QuestionState]", classes: Classes, columns: Mapping[str, Sequence[Any]]
 ) -> "pl.DataFrame":
-    """Make a table with the columns image and class, and further columns."""
+    """Make a table with the columns `image` and `class`, and with further columns."""
     import polars as pl
 
     class_ids = classes.to_column(np.array([row.class_id for row in rows]))
-    return pl.DataFrame({"image": [row.image for row in rows], "class": class_ids, **columns})
+    return pl.DataFrame({"image": [row.image_name for row in rows], "class": class_ids, **columns})
 
 
 def _check_output_folder(folder: Path, *, force: bool) -> None:
-    """Raise if the files cannot be written into a folder."""
+    """Raise `OutputError` if the export cannot be written into a folder."""
     if not exists(folder):
         check_output(folder)
         return

@@ -19,7 +19,7 @@ _LATIN_LOOKALIKES = str.maketrans(
 
 
 def check_name(name: str) -> None:
-    """Raise `DataError` unless a name is one line of visible text."""
+    """Raise `DataError` unless a name of a person or campaign is one line of visible text."""
     if all(category(letter)[0] in "CZ" for letter in name):
         raise DataError("invalid-name", "name has no visible letter", found=ascii(name))
     if len(name) > _MAX_NAME_LENGTH:
@@ -67,7 +67,7 @@ def refuse_similar_name(name: str, existing_names: Iterable[str]) -> None:
 
 
 def _scripts_of_letter(letter: str) -> list[str]:
-    """Return the script of a letter by its Unicode name, or nothing; East Asian scripts count as one."""
+    """Return the script of a letter, as a list of at most one name; East Asian scripts count as one."""
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
     script_name = name_of_letter(letter, "unknown").split()[0]
@@ -75,7 +75,7 @@ def _scripts_of_letter(letter: str) -> list[str]:
 
 
 def _fold_name(name: str) -> str:
-    """Remove details that are hard to see: capitals, joiners, width and other forms of a letter."""
+    """Remove differences that are hard to see in a name, such as capitals and the width of letters."""
     if name.isascii():
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
@@ -83,7 +83,7 @@ def _fold_name(name: str) -> str:
 
 
 def _fold_name_to_latin(name: str) -> str:
-    """Replace letters that look like Latin letters, then fold the name."""
+    """Replace letters that look like Latin letters, then remove differences as `_fold_name` does."""
     if name.isascii():
         return _fold_name(name)
     return _fold_name(normalize("NFKD", name).translate(_LATIN_LOOKALIKES))

@@ -25,7 +25,7 @@ _MAX_CLASSES = 8  # per task; the page has a key for each class
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """An image that shows raters an example of a class."""
+    """An example image of a class, shown to raters."""
 
     class_id: int
     content: bytes  # a PNG or JPEG file
@@ -34,7 +34,7 @@ class ExampleImage:
 
 @dataclass(frozen=True, eq=False)
 class CampaignPlan:
-    """The plan of a campaign; `DataError` if its parts contradict each other."""
+    """The tasks and settings of a new campaign; `DataError` if they contradict each other."""
 
     tasks: Tasks  # for raters to vote on
     name: str = ""  # shown at the top of the rating page
@@ -43,7 +43,7 @@ class CampaignPlan:
     experts: Votes | None = None
     at_least: int | None = None  # experts who must agree; None: more than half of those who answered
     n_practice_tasks: int = 0
-    bar: float | None = None
+    bar: float | None = None  # balanced accuracy needed to pass practice; None: everybody passes
     original: LabelSets | None = None
     has_original_votes: bool = False  # whether each original label counts as one vote
     consent_text: str = ""  # text that people must agree to first
@@ -122,7 +122,7 @@ class CampaignPlan:
 
     def _check_without_golden(self) -> None:
         for is_wanted, feature in (
-            (self.rules.stop is not None, "a stop rule"),
+            (self.rules.stop_rule is not None, "a stop rule"),
             (self.n_practice_tasks > 0, "a practice round"),
             (self.has_original_votes, "a vote of original labels"),
         ):
@@ -152,7 +152,7 @@ class CampaignPlan:
 
     @cached_property
     def n_golden_without_majority(self) -> int:
-        """Number of golden questions whose truth at most half of the experts answered."""
+        """Number of golden questions where no more than half of the experts gave the answer taken as the truth."""
         if self.experts is None:
             return 0
         return sum(
@@ -162,7 +162,7 @@ class CampaignPlan:
 
     @cached_property
     def _expert_answers_by_question(self) -> list[list[int]]:
-        """The experts' answers to each golden question."""
+        """A list of the experts' answers (0 no, 1 maybe, 2 yes) per golden question."""
         answers: list[list[int]] = [
             [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
         ]
@@ -172,40 +172,40 @@ class CampaignPlan:
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """Answer (0 no, 1 maybe, 2 yes) by golden question and expert; `DataError` for contradicting answers."""
+        """Answers (0 no, 1 maybe, 2 yes) by position of the golden question and name of the expert."""
         if self.golden_tasks is None or self.experts is None:
             return {}
         experts = self.experts.with_answers(KNOWN_ANSWERS)
         rows = experts.find(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
-        for place, row in enumerate(rows):
+        for position, row in enumerate(rows):
             for expert, answer in experts.votes_on(row) if row >= 0 else ():
                 number = KNOWN_ANSWERS.index(str(answer))
-                if (before := answers.setdefault((place, str(expert)), number)) != number:
+                if (first_answer := answers.setdefault((position, str(expert)), number)) != number:
                     raise DataError(
                         "two-answers",
                         "expert gives two answers to a golden question",
-                        where=self.golden_tasks.questions.describe_question(place),
-                        found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
+                        where=self.golden_tasks.questions.describe_question(position),
+                        found=f"{expert}: {KNOWN_ANSWERS[first_answer]}, then {answer}",
                         fix="keep one of them",
                     )
         return answers
 
     @cached_property
     def is_practice_task(self) -> npt.NDArray[np.bool_]:
-        """Whether each golden task is for practice, drawn by the seed."""
+        """Whether each golden task is for practice; bool, shape (golden tasks,)."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
-        both = self.bar is not None
+        needs_both_truths = self.bar is not None
         return draw_practice_tasks(
-            golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=both
+            golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=needs_both_truths
         )
 
     @property
     def practice_round(self) -> PracticeRound:
-        """The practice round, before experts answer in the campaign."""
+        """The practice round, with the truths that are known before the campaign starts."""
         truths: list[int | None] = []
         unanswered = 0
         if self.golden_tasks is not None:
@@ -217,19 +217,19 @@ class CampaignPlan:
         return PracticeRound(int(self.is_practice_task.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
 
     def count_golden_questions(self) -> tuple[int, int]:
-        """Count the invalid and the valid golden questions, without practice."""
+        """Return the numbers of invalid and of valid golden questions, without practice."""
         return self._rater_test_truths.count(0), self._rater_test_truths.count(1)
 
     @property
     def _rater_test_truths(self) -> list[int | None]:
-        """Truth of each golden question that measures raters; None for practice questions and unknown truths."""
+        """Truth of each golden question; None if it is unknown, or the question is for practice."""
         practice = (
             () if self.golden_tasks is None else np.repeat(self.is_practice_task, self.golden_tasks.sizes).tolist()
         )
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:
-        """Estimate the probability of valid before any vote, from the original label; None without a label."""
+        """Estimate from original labels how probably each class is valid; None without an original label."""
         if not self.has_original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(questions)
         golden_labels = _match_original_labels(self.golden_tasks.questions, self.original)
@@ -250,12 +250,12 @@ def _check_task_sizes(tasks: Tasks) -> None:
 
 
 def _count_tasks_by_image(golden: Tasks) -> npt.NDArray[np.int64]:
-    """Count the tasks of each image."""
+    """Return the number of golden tasks of each image."""
     return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
 
 
 def _match_original_labels(questions: Questions, original: LabelSets) -> list[int | None]:
-    """Return 1 for each question whose class is the original label, 0 for others, None without a label."""
+    """Return per question: 1 if its class is the original label, 0 if not, None without a label."""
     votes = original_votes(questions, original)
     labels: list[int | None] = [None] * len(questions)
     for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
@@ -264,7 +264,7 @@ def _match_original_labels(questions: Questions, original: LabelSets) -> list[in
 
 
 def _find_common_questions(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
-    """Find golden questions that are also in other tasks."""
+    """Return the positions of golden questions that are also in the main tasks."""
     questions = tasks.questions
     rows = questions.rows_of(golden.questions.images)[golden.questions.image_ids]
     return np.flatnonzero(questions.find(rows, golden.questions.class_ids) >= 0)

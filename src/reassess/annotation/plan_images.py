@@ -37,7 +37,7 @@ def read_example_images(
 
 
 def _group_names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
-    """Group file names by the class of their folder."""
+    """Group the names of image files by class id; the folder of a file is its class."""
     names: dict[int, list[str]] = {}
     for name in source.names:
         folder, _, file = name.rpartition("/")
@@ -74,7 +74,7 @@ def _read_example(
 
 
 def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive and return their names there; `DataError` if one is missing."""
+    """Find images in a folder or archive, and return their names there; raise `DataError` if one is missing."""
     rows = match_images(names, images.names, match=match, where="the tasks", known_place=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
@@ -91,7 +91,7 @@ def find_stored_names(images: ImageSource, names: Sequence[str], *, match: Match
 def hash_images(
     images: ImageSource, names: Sequence[str], *, report_progress: Callable[[str, int, int], object] = lambda *_: None
 ) -> dict[str, str]:
-    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read."""
+    """Compute the SHA-256 of image files, by name; raise `DataError` if some cannot be read."""
     files = CampaignImages(images)
     hashes, faults = {}, []
     for done, name in enumerate(names, 1):

@@ -24,7 +24,7 @@ _ONE_ANSWER_ACCURACY = 0.5  # balanced accuracy of people who always give the sa
 
 @dataclass(frozen=True)
 class PracticeRound:
-    """The practice tasks of a campaign, and the truths of their questions so far."""
+    """Numbers of practice tasks, and of their questions by truth, as far as experts have answered."""
 
     n_tasks: int
     n_unanswered: int  # tasks that no expert has answered or skipped
@@ -34,18 +34,18 @@ class PracticeRound:
 
     @property
     def has_one_truth(self) -> bool:
-        """Whether experts found only valid or only invalid questions, so that nobody can reach the bar."""
+        """Whether all practice questions have the same truth, so that nobody can reach the bar."""
         has_one = not self.n_invalid or not self.n_valid
         return self.bar is not None and self.n_tasks > 0 and not self.n_unanswered and has_one
 
     @property
     def is_skipped(self) -> bool:
-        """Whether experts skipped all tasks; without a bar, raters then begin without practice."""
+        """Whether experts skipped all practice tasks, so that there is no practice without a bar."""
         return self.n_tasks > 0 and not self.n_unanswered and not self.n_invalid + self.n_valid
 
     @property
     def reason_to_wait(self) -> str | None:
-        """Why raters cannot begin practice yet; None if they can."""
+        """The reason why raters cannot begin practice yet; None if they can."""
         if self.n_unanswered:
             return f"experts have not answered {self.n_unanswered:,} of {count_noun(self.n_tasks, 'practice task')}"
         if not self.has_one_truth:
@@ -56,7 +56,10 @@ class PracticeRound:
 
     @property
     def blind_pass_probabilities(self) -> dict[str, float] | None:
-        """Probability to pass without looking, by way to answer; None without a bar, or while raters wait."""
+        """Probabilities to pass practice without looking at images, by name of the strategy.
+
+        None without a bar, or while raters cannot begin practice.
+        """
         if self.bar is None or not self.n_tasks or self.reason_to_wait is not None:
             return None
         return {
@@ -66,13 +69,13 @@ class PracticeRound:
 
     @property
     def easiest_blind_strategy(self) -> tuple[str, float] | None:
-        """The way to answer without looking that passes most often; None if it passes in at most 5 % of the rounds."""
-        name, chance = max((self.blind_pass_probabilities or {}).items(), key=itemgetter(1), default=("", 0.0))
-        return (name, chance) if chance > _MAX_BLIND_PROBABILITY else None
+        """The strategy that passes most often without looking, and its probability; None if it is at most 5 %."""
+        name, probability = max((self.blind_pass_probabilities or {}).items(), key=itemgetter(1), default=("", 0.0))
+        return (name, probability) if probability > _MAX_BLIND_PROBABILITY else None
 
     @property
     def n_tasks_needed(self) -> int | None:
-        """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
+        """About how many tasks make practice hard to pass without looking; None if only a higher bar helps."""
 
         def is_enough(times: int) -> bool:
             names = ("n_tasks", "n_invalid", "n_valid")
@@ -85,11 +88,11 @@ class PracticeRound:
 
     @property
     def n_golden_needed(self) -> int:
-        """About how many golden questions `n_tasks_needed` need, with as many left for raters who passed."""
+        """About how many golden questions a campaign needs for `n_tasks_needed`, half of them for practice."""
         return math.ceil(2 * (self.n_tasks_needed or 0) * (self.n_invalid + self.n_valid) / self.n_tasks)
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
+        """Return the practice round as a dict for JSON output."""
         return {
             "tasks": self.n_tasks,
             "unanswered": self.n_unanswered,
@@ -110,11 +113,12 @@ def draw_practice_tasks(
     seed: int,
     needs_both_truths: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Draw golden images for practice, with at least `n_tasks` tasks; return whether each task is drawn.
+    """Draw the golden tasks for practice, at least `n_tasks`; return whether each golden task is drawn.
 
-    With `needs_both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
-    drawn (`has_main_tasks`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
-    tasks of an image or no task of it: a rater who has seen the experts' answers about an image is not blind to it.
+    Images are drawn, and practice takes all tasks of an image or no task of it: a rater who has seen the experts'
+    answers about an image is not blind to it. With `needs_both_truths`, the drawn images have valid and invalid
+    questions, if possible. Images with main tasks are not drawn (`has_main_tasks`, by golden image). Images with a
+    known truth in each of their tasks come first.
     """
     values = np.array([-1 if value is None else value for value in truths])
     begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]

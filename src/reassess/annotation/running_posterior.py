@@ -15,7 +15,10 @@ _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 def estimate_rater_model(
     counts: Iterable[tuple[int, int, int, int]], n_golden: tuple[int, int], raters: Sequence[int]
 ) -> RaterModel:
-    """Estimate the rater model from the golden answers so far, as `calibrate` does.
+    """Estimate confusion matrices of raters from their golden answers so far, as `calibrate` does.
+
+    `counts` has rows of rater, truth, answer and number of answers; `n_golden` is the number of golden questions by
+    truth.
 
     >>> model = estimate_rater_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
     >>> model.matrices_of([7, 8]).round(2).tolist()
@@ -36,7 +39,7 @@ def estimate_rater_model(
 
 
 def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """Estimate the probability of valid for classes that are not the original label, and that are.
+    """Estimate the probabilities that a class is valid: if it is not the original label, and if it is.
 
     `pairs` has the truth of each golden question, and 1 if its class is the original label, otherwise 0.
     """
@@ -54,7 +57,7 @@ def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> 
 
 
 def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
-    """Compute the probability that a class is valid from votes, which are pairs of rater and answer.
+    """Compute the probability that a class is valid; `votes` are pairs of rater and answer.
 
     The default of `prior` is the share of valid golden questions.
 

@@ -33,7 +33,7 @@ def require_pillow(purpose: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class CampaignImages:
-    """The image files of a campaign."""
+    """The image files of a campaign, as raters see them."""
 
     source: ImageSource
 
@@ -47,7 +47,7 @@ class CampaignImages:
     def load_without_metadata(
         self, name: str, expected_hash: str | None = None, *, max_side: int = _MAX_SIDE
     ) -> tuple[bytes, str, str]:
-        """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
+        """Read an image without its metadata; return its bytes, its media type and the SHA-256 of its file.
 
         It is scaled down to `max_side` pixels. `DataError` if `hash_file` is not the SHA-256 of the file.
         """
@@ -65,7 +65,7 @@ class CampaignImages:
         return *strip_metadata(content, name, max_side=max_side), file_hash
 
     def hash_file(self, name: str) -> str:
-        """Compute the SHA-256 of an image file, in hexadecimal; `DataError` if the file is visibly damaged.
+        """Compute the SHA-256 of an image file, in hexadecimal; raise `DataError` if the file is damaged.
 
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
@@ -76,7 +76,7 @@ class CampaignImages:
         return sha256(content).hexdigest()
 
     def read_file(self, name: str) -> bytes:
-        """Read the bytes of an image file; `DataError` if it is missing, unreadable, or outside the folder."""
+        """Read the bytes of an image file; raise `DataError` if it is missing, unreadable, or outside the folder."""
         row = self._rows_by_name.get(name)
         if row is None:
             raise DataError(
@@ -96,7 +96,7 @@ class CampaignImages:
             raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
 
     def _check_inside_folder(self, row: int) -> None:
-        """Raise if the real path of a file is outside the image folder."""
+        """Raise `DataError` if a file is a link to a place outside the image folder."""
         files = self.source.files
         if isinstance(files, FolderImages):
             folder = os.path.realpath(files.place)
@@ -112,14 +112,14 @@ class CampaignImages:
 
 
 def strip_metadata(content: bytes, name: str, *, max_side: int = _MAX_SIDE) -> tuple[bytes, str]:
-    """Remove the metadata of an image; return it and its media type."""
+    """Return an image file without metadata, at most `max_side` pixels per side, and its media type."""
     with _open_image(content, name) as image:
         return (_encode_jpeg if image.format in ("JPEG", "MPO") else _encode_png)(image, max_side)
 
 
 @contextmanager
 def _open_image(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """Open an image; any error in the block becomes a `DataError`."""
+    """Open an image for a block, and turn all errors in the block into `DataError`."""
     try:
         with at(name), open_image(BytesIO(content)) as image:
             yield image

@@ -32,7 +32,7 @@ _RETRY_SECONDS = 30.0  # seconds until a page asks for a task again
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The result of a simulation: work, votes, and the accuracy of the labels made from them."""
+    """The work of simulated raters, and the accuracy of the labels made from their votes."""
 
     n_raters: int
     n_failed: int  # raters below the bar in practice
@@ -42,12 +42,12 @@ class Simulation:
     hours: float  # total working time of all raters
     elapsed_hours: float  # time until the last answer
     progress: Progress
-    max_votes: int
+    max_votes: int  # if each question gets all its votes
     n_not_needed: int  # answers to questions that had enough votes
     threshold: float  # classes with at least this score are valid
     n_correct: int  # correct labels; here and below, of questions that had no votes before
-    n_valid_missed: int
-    n_invalid_kept: int
+    n_valid_missed: int  # valid classes that are not labels
+    n_invalid_kept: int  # invalid classes that are labels
 
     @property
     def n_voted(self) -> int:
@@ -55,7 +55,7 @@ class Simulation:
         return self.n_correct + self.n_valid_missed + self.n_invalid_kept
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
+        """Return the simulation as a dict for JSON output."""
         return {
             "raters": self.n_raters,
             "failed": self.n_failed,
@@ -91,7 +91,7 @@ def simulate(
     seed: int = 0,
     report_answers: Callable[[int], None] = lambda _: None,
 ) -> Simulation:
-    """Simulate one rater per confusion matrix, until no task is left for them.
+    """Simulate raters, one per confusion matrix, until no task is left for them.
 
     `is_valid` returns whether a class is valid. The time of a vote has an exponential distribution with the mean
     `seconds_per_vote`. The answer to a question depends only on the seed, the rater and the question. The campaign must
@@ -112,7 +112,7 @@ def simulate(
     ]
     for person in people:
         save_consent(campaign, person, now)
-    expert_answers = (
+    n_expert_answers = (
         _answer_golden_questions(campaign, is_valid, now) if measure_progress(campaign, now).n_golden_unknown else 0
     )
     queue = [(now, rater.number) for rater in raters]  # when each rater continues
@@ -129,11 +129,11 @@ def simulate(
                 blocked.add(number)
         report_answers(new_answers)
     end = max(now, *(rater.last_answer_time for rater in raters))
-    return _make_result(campaign, raters, votes_before, is_valid, start=now, end=end, expert_answers=expert_answers)
+    return _make_result(campaign, raters, votes_before, is_valid, start=now, end=end, n_expert_answers=n_expert_answers)
 
 
 def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: float) -> int:
-    """Let a simulated expert answer golden questions correctly; return the number of answers."""
+    """Let a simulated expert answer the golden questions correctly; return the number of answers."""
     (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, is_simulated=True)
     save_consent(campaign, person, now)
     expert = _SimulatedRater(campaign, 0, person, _PERFECT_MATRIX, is_valid, 0, 0.0)
@@ -143,7 +143,7 @@ def _answer_golden_questions(campaign: Campaign, is_valid: TruthFunction, now: f
 
 
 class _SimulatedRater:
-    """A simulated rater."""
+    """A rater who answers by a confusion matrix."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _SimulatedRater:
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
     def save_and_continue(self, now: float) -> float | None:
-        """Save the answers to a task and begin the next task; return when to continue, or None at the end."""
+        """Save the answers to the current task, and begin the next one; return when it ends, None without a task."""
         if self.turn is not None:
             save_answers(self.campaign, self.person_id, self.turn_answers, now)
             self.n_tasks, self.n_answers, self.last_answer_time = (
@@ -177,7 +177,7 @@ class _SimulatedRater:
         if not isinstance(turn, Turn):
             return now + _RETRY_SECONDS if turn in ("experts", "waiting", "paused") else None
         if not turn.is_practice:
-            following = next_turn(self.campaign, self.person_id, now, held_task_ids=[turn.task])
+            following = next_turn(self.campaign, self.person_id, now, held_task_ids=[turn.task_id])
             self.next_turn = following if isinstance(following, Turn) else None
         # The order of rows differs between equal campaigns, so sort them.
         rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
@@ -185,7 +185,7 @@ class _SimulatedRater:
         self.turn, self.seconds_worked = turn, self.seconds_worked + sum(times)
         self.turn_answers = [
             GivenAnswer(
-                row.question, self._draw_answer(self.image_names[turn.image], row.class_id), seconds, row.revision
+                row.question_id, self._draw_answer(self.image_names[turn.image_address], row.class_id), seconds, row.revision
             )
             for row, seconds in zip(rows, times, strict=True)
         ]
@@ -204,7 +204,7 @@ def _make_result(
     *,
     start: float,
     end: float,
-    expert_answers: int,
+    n_expert_answers: int,
 ) -> Simulation:
     people = {rater.person_id for rater in raters}
     progress, exported = measure_progress(campaign, end), export_votes(campaign)
@@ -221,11 +221,11 @@ def _make_result(
         n_failed=sum(rater.stage == "failed" and rater.id in people for rater in progress.people),
         n_tasks=sum(rater.n_tasks for rater in raters),
         n_answers=sum(rater.n_answers for rater in raters),
-        n_expert_answers=expert_answers,
+        n_expert_answers=n_expert_answers,
         hours=sum(rater.seconds_worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,
-        max_votes=campaign.rules.per_question * progress.n_questions,
+        max_votes=campaign.rules.votes_per_question * progress.n_questions,
         n_not_needed=exported.n_not_needed,
         threshold=threshold,
         n_correct=int(np.count_nonzero(label == valid)),
@@ -235,7 +235,7 @@ def _make_result(
 
 
 def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured: bool) -> Scores:
-    """Compute scores with the default method, with golden answers if raters are measured on them."""
+    """Compute scores from the votes, and from golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
@@ -248,7 +248,7 @@ def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_measured
 
 
 def _evaluate_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:
-    """Return whether each class with a score is valid."""
+    """Return whether the class of each question is valid; bool, shape (questions,)."""
     questions = scores.questions
     columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
     return np.array([is_valid(questions.images[image], class_id) for image, class_id in columns], bool)
@@ -269,9 +269,9 @@ def check_confusion_matrix(matrix: ConfusionMatrix) -> None:
 
 
 def make_truth_function(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> TruthFunction:
-    """Return the truth of a simulation: by labels, or by golden questions.
+    """Return a function that says whether a class of an image is valid, by labels or golden questions.
 
-    Without labels, other questions are valid at random, as often as golden questions.
+    Without labels, questions that are not golden are valid at random, as often as golden questions.
     """
     golden = read_golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5

@@ -129,7 +129,7 @@ def make_site(
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,
-        rules=rules or Rules(per_question=2, golden_share=0.0),
+        rules=rules or Rules(votes_per_question=2, golden_share=0.0),
         golden_tasks=golden_tasks,
         experts=experts,
         n_practice_tasks=practice,

@@ -69,7 +69,7 @@ def exported_raters(path: Path) -> list[str]:
 
 
 def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
-    begun = work(sizes=(3, 2), practice=1, rules=Rules(per_question=2, golden_share=0.9))
+    begun = work(sizes=(3, 2), practice=1, rules=Rules(votes_per_question=2, golden_share=0.9))
     campaign = begun.site.campaign
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner")
@@ -260,7 +260,7 @@ def test_existing_name_is_reported_in_several_lines(
 
 def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_path: Path) -> None:
     """The buttons of a person are in one row. On a narrow screen, a table that continues has a shadow."""
-    rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
+    rules = Rules(votes_per_question=3, golden_share=0.9, stop_rule=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
     for name in ("ann", "ben"):
         admit_rater(begun.site.campaign, begun.site.ids[name], 1e9)

@@ -39,7 +39,7 @@ def words(site: Site) -> str:
 def test_votes_are_recounted_after_database_was_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
 ) -> None:
-    site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
+    site = make_site(tmp_path, raters=("ann",), rules=Rules(votes_per_question=1, golden_share=0.0))
     site.answer_all("ann")
     client, failures_left = site.client("kim"), iter(range(failures))
     monkeypatch.setattr(owner_page, "_RETRY_SECONDS", (0.0, 0.0, 0.0), raising=False)
@@ -62,7 +62,7 @@ def test_votes_are_recounted_after_database_was_busy(
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
 def test_page_warns_about_stop_rule_and_explains_flags(tmp_path: Path, stop: StopRule | None) -> None:
-    site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
+    site = make_site(tmp_path, golden=8, rules=Rules(votes_per_question=4, golden_share=0.5, stop_rule=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
     sentence = "in ReaL, with the thresholds 0.01 and 0.99, about 4 in 100 of the closed golden questions."
@@ -116,7 +116,7 @@ def test_names_of_people_and_images_are_escaped(tmp_path: Path) -> None:
 def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
     site.answer_all("ann")
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
-    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
+    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question_id, 2)], site.now)
     page = words(site)
     assert "expert-7 expert 0 - 2 of 2 answered imported" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
@@ -126,7 +126,7 @@ def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
 
 
 def test_page_asks_for_more_raters_instead_of_expected_end(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
+    site = make_site(tmp_path, sizes=(2,), rules=Rules(votes_per_question=3, golden_share=0.0))
     for name, is_asking in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
@@ -174,7 +174,7 @@ def link_of(page: str, place: str, *words: str) -> str | None:
 @pytest.mark.parametrize(("place", "count"), [("split", 3), ("disputed", 2), ("uncertain", 6), ("log", 8)])
 def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int) -> None:
     site = make_site(
-        tmp_path, golden_size=6, at_least=1, rules=Rules(per_question=2, golden_share=0.9), raters=("ann",)
+        tmp_path, golden_size=6, at_least=1, rules=Rules(votes_per_question=2, golden_share=0.9), raters=("ann",)
     )
     site.answer_all("ann", 0)
     site.answer_all("eva")
@@ -239,12 +239,12 @@ def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
     assert list_disputed_golden(site.campaign, 10) == []
     admit_rater(site.campaign, site.ids["ben"], site.now)
     turn = next_turn(site.campaign, site.ids["ben"], site.now)
-    site.client("ben").post("/skip", json={"task": turn.task})
+    site.client("ben").post("/skip", json={"task": turn.task_id})
     assert "skipped images 1 main/0.png golden" in words(site)
 
 
 def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(per_question=2, golden_share=0.9))
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(votes_per_question=2, golden_share=0.9))
     site.answer_all("ann")
     site.answer_all("ben", 0)
     uncertain = list_uncertain_questions(site.campaign, 10)
@@ -256,7 +256,7 @@ def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
     assert [(row.truth, row.answer_counts) for row in disputed] == [(1, (1, 0, 0))]
     page = words(site)
     assert "How ben answers golden questions" in page
-    assert disputed[0].image in page
+    assert disputed[0].image_name in page
     with connect_for_reading(site.campaign.engine) as connection:
         golden = connection.scalars(select(tasks.c.id).where(tasks.c.kind == "golden")).all()
     for task in golden:
@@ -280,11 +280,11 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
         ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
-        new_answers = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        new_answers = [GivenAnswer(turn.rows[0].question_id, answer, 2.5, revision)]
         save_answers(site.campaign, site.ids["ann"], new_answers, site.now)
-    ann.post("/suggest", json={"task": turn.task, "class": 4})
+    ann.post("/suggest", json={"task": turn.task_id, "class": 4})
     for _ in range(2):
-        ann.post("/skip", json={"task": turn.task})
+        ann.post("/skip", json={"task": turn.task_id})
     kim.post("/owner/invite", json={"name": "zoe", "role": "expert"})
     zoe = find_person(site.campaign, "zoe").id
     done = {"exclude": "ann", "include": "ann", "revoke": "zoe", "revoke ": "zoe", "delete": "zoe"}

@@ -193,7 +193,7 @@ def test_unshown_tasks_and_questions_are_rejected(
 
 
 def test_images_left_fall_by_one_per_image_golden_or_not(address: str | Path, tmp_path: Path) -> None:
-    rules = Rules(per_question=2, golden_share=0.5)
+    rules = Rules(votes_per_question=2, golden_share=0.5)
     site = make_site(tmp_path, address=address, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
     client, progress = site.client("ann"), []
     while task := next_task(client):

@@ -53,7 +53,7 @@ def form_of(response: Response) -> tuple[str, ...]:
 
 def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
     """Responses do not reveal file names, answers of others, or which questions are golden."""
-    rules = Rules(per_question=2, golden_share=0.5)
+    rules = Rules(votes_per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
     ann, ben = site.client("ann"), site.client("ben")

@@ -76,11 +76,11 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
         turn = turn_of(campaign, 2)
         assert turn.is_practice
         values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
-        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, values, strict=True)]
+        first, second = [GivenAnswer(row.question_id, one) for row, one in zip(turn.rows, values, strict=True)]
         assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
-        assert truths == {row.question: row.class_id for row in turn.rows}
-        assert save_answers(campaign, 2, [GivenAnswer(first.question, YES, revision=1)], NOW)
+        assert truths == {row.question_id: row.class_id for row in turn.rows}
+        assert save_answers(campaign, 2, [GivenAnswer(first.question_id, YES, revision=1)], NOW)
     if passes:
         assert not turn_of(campaign, 2).is_practice
     else:
@@ -98,9 +98,9 @@ def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Cal
     right = [2 * row.class_id for row in turn.rows]
     assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
     again = turn_of(campaign, 2)
-    assert (again.task, [row.answer for row in again.rows]) == (turn.task, [MAYBE] * 2)
+    assert (again.task_id, [row.answer for row in again.rows]) == (turn.task_id, [MAYBE] * 2)
     assert give(campaign, 2, turn, *right, revision=1, reveal=False) == {}
-    truths = {row.question: row.class_id for row in turn.rows}
+    truths = {row.question_id: row.class_id for row in turn.rows}
     assert give(campaign, 2, turn, *right, revision=1) == truths
     assert give(campaign, 2, turn, MAYBE, revision=2) == truths
     assert not turn_of(campaign, 2).is_practice
@@ -109,7 +109,7 @@ def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Cal
 def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
     campaign = make_campaign(2, 2, n_practice_tasks=1, bar=1.0)
     turn = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question_id, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
     assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows), now=LATER, revision=1)) == 2
     assert not turn_of(campaign, 2, LATER).is_practice
@@ -117,7 +117,7 @@ def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[...,
 
 def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
     campaign = campaign_at(
-        address, (1,), per_question=9, golden_share=0, stop=StopRule(0.3, 0.7), golden=(2,), experts=None
+        address, (1,), votes_per_question=9, golden_share=0, stop_rule=StopRule(0.3, 0.7), golden=(2,), experts=None
     )
 
     def ended_after(name: str, role: str = "rater") -> str | None:
@@ -133,7 +133,7 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 @pytest.mark.parametrize("bar", [0.5, 0])
 def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
     campaign = make_campaign(2, 2, n_practice_tasks=1, bar=bar)
-    skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
+    skip_task(campaign, 2, turn_of(campaign, 2).task_id, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
 
@@ -145,8 +145,8 @@ def test_skipped_practice_image_counts_as_maybe(
     """Also if some questions were answered."""
     campaign = make_campaign(2, 2, 2, n_practice_tasks=2, bar=bar)
     broken = turn_of(campaign, 2)
-    save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
-    skip_task(campaign, 2, broken.task, NOW)
+    save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question_id, MAYBE)], NOW)
+    skip_task(campaign, 2, broken.task_id, NOW)
     turn = turn_of(campaign, 2)
     assert turn.is_practice
     give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows))
@@ -159,7 +159,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callabl
     campaign = make_campaign(2, 2, n_practice_tasks=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
-    skip_task(campaign, 2, turn.task, NOW)
+    skip_task(campaign, 2, turn.task_id, NOW)
     assert list_log_entries(campaign, 1)[0].action != "skip"
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
@@ -173,7 +173,7 @@ def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callabl
     assert give(campaign, 2, turn, YES) == {}
     other = add_person(campaign, "bob")
     turn_of(campaign, other)
-    skip_task(campaign, other, turn.task, NOW)
+    skip_task(campaign, other, turn.task_id, NOW)
     assert give(campaign, other, turn, YES) == {}
 
 
@@ -190,9 +190,9 @@ def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
         turn = turn_of(campaign, expert)
-        seen.append(turn.task)
+        seen.append(turn.task_id)
         if len(seen) == 1:
-            skip_task(campaign, expert, turn.task, NOW)
+            skip_task(campaign, expert, turn.task_id, NOW)
         else:
             give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows))
     assert turn_of(campaign, 1).is_practice
@@ -240,7 +240,7 @@ def test_status_says_that_experts_skipped_all_practice_tasks(
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         assert not measure_progress(campaign, NOW).practice_round.is_skipped
-        skip_task(campaign, expert, turn_of(campaign, expert).task, NOW)
+        skip_task(campaign, expert, turn_of(campaign, expert).task_id, NOW)
     (line,) = practice_in_words(measure_progress(campaign, NOW).practice_round)
     if bar is None:
         assert line == "experts skipped all practice tasks, so raters begin without practice"
@@ -257,4 +257,4 @@ def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[.
         turn = turn_of(campaign, expert)
         assert not turn.is_practice
         assert give(campaign, expert, turn, YES) == {}
-        assert last_turn(campaign, expert).task == turn.task
+        assert last_turn(campaign, expert).task_id == turn.task_id

@@ -31,7 +31,7 @@ HOUR = 3600.0
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
     """A campaign with three questions, two raters and an expert."""
-    campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
+    campaign = campaign_at(address, (3,), raters=2, votes_per_question=2, golden_share=0.9)
     for rater in raters_of(2):
         create_sign_in_token(campaign, rater, NOW)
     return campaign
@@ -88,7 +88,7 @@ def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: t
         while values:
             turn = turn_of(campaign, number)
             rows = sorted(turn.rows, key=lambda row: row.class_id)
-            save_answers(campaign, number, [GivenAnswer(row.question, values.pop(0)) for row in rows], NOW)
+            save_answers(campaign, number, [GivenAnswer(row.question_id, values.pop(0)) for row in rows], NOW)
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
@@ -119,14 +119,14 @@ def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> Non
 
 def test_flags_equal_flags_of_export(path: Path) -> None:
     """Four raters: one knows the truth, one guesses, one answers yes except to golden questions, one answers few."""
-    campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, per_question=4, golden_share=0.7)
+    campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, votes_per_question=4, golden_share=0.7)
     rng, names = np.random.default_rng(0), image_names_by_address(campaign)
     for number, most in zip(raters_of(4), (999, 999, 999, 12), strict=True):
         for _ in range(most):
             if not isinstance(turn := next_turn(campaign, number, NOW), Turn):
                 break
             truths = [YES * (row.class_id % 2) for row in turn.rows]
-            says_yes = number == 4 and names[turn.image].startswith("m")
+            says_yes = number == 4 and names[turn.image_address].startswith("m")
             guesses = rng.integers(3, size=len(truths)).tolist()
             give(campaign, number, turn, *(guesses if number == 3 else [YES] * len(truths) if says_yes else truths))
     exported = export_votes(campaign)

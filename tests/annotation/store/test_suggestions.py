@@ -46,10 +46,10 @@ from tests.helpers import code_of, message
 
 
 def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
-    campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
+    campaign = campaign_at(path, (2,), raters=3, votes_per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
     for class_id in (5, 5, 1):  # the last class is already a question
-        suggest_class(campaign, 2, turn.task, class_id, NOW)
+        suggest_class(campaign, 2, turn.task_id, class_id, NOW)
     assert set(states(campaign)) == {0, 1, 5}
     give(campaign, 2, turn, YES)
     assert why(campaign, 2) == "finished"
@@ -61,8 +61,8 @@ def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
 def test_invalid_suggestions_raise(path: Path) -> None:
     campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    assert message(suggest_class, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
-    assert code_of(suggest_class, campaign, 3, turn.task, 5, NOW) == "not-shown"
+    assert message(suggest_class, campaign, 2, turn.task_id, 6, NOW) == "unknown class\n  found:   class 6"
+    assert code_of(suggest_class, campaign, 3, turn.task_id, 5, NOW) == "not-shown"
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:
@@ -83,9 +83,9 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
 def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
     address: str | Path,
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=2, votes_per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    suggest_class(campaign, 2, turn.task, 5, NOW)
+    suggest_class(campaign, 2, turn.task_id, 5, NOW)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
     assert not is_asked(campaign, 3, 5)
@@ -97,14 +97,14 @@ def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
 
 
 def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=4, votes_per_question=3, golden_share=0)
     turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
-    suggest_class(campaign, 2, turns_[2].task, 4, NOW)
-    suggest_class(campaign, 2, turns_[2].task, 5, NOW)
+    suggest_class(campaign, 2, turns_[2].task_id, 4, NOW)
+    suggest_class(campaign, 2, turns_[2].task_id, 5, NOW)
     assert is_asked(campaign, 4, 4)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one question is on a person's screen
-    suggest_class(campaign, 3, turns_[3].task, 5, NOW)
+    suggest_class(campaign, 3, turns_[3].task_id, 5, NOW)
     assert states(campaign)[5] is None
     exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] == "withdrawn"
@@ -115,9 +115,9 @@ def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) 
 
 @pytest.mark.parametrize("excluded", [False, True])
 def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, excluded: bool) -> None:
-    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, votes_per_question=2, golden_share=0, lease_seconds=60.0)
     first = turn_of(campaign, 2)
-    suggest_class(campaign, 2, first.task, 5, NOW)
+    suggest_class(campaign, 2, first.task_id, 5, NOW)
     assert is_asked(campaign, 3, 5)
     if excluded:
         exclude_rater(campaign, 3, NOW)
@@ -125,7 +125,7 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
     end_expired_turns(campaign, NOW + 100)
     exclude_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] == "withdrawn"
-    suggest_class(campaign, 3, first.task, 5, NOW + 100)
+    suggest_class(campaign, 3, first.task_id, 5, NOW + 100)
     assert states(campaign)[5] is None
     assert not is_asked(campaign, 3, 5)
     assert is_asked(campaign, 4, 5)
@@ -142,11 +142,11 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
     assert turn.is_practice
-    suggest_class(campaign, rater, turn.task, 5, NOW)
+    suggest_class(campaign, rater, turn.task_id, 5, NOW)
     assert set(states(campaign)) == {0, 1}
     give(campaign, rater, turn, MAYBE)
     assert why(campaign, rater) == "failed"
-    assert message(suggest_class, campaign, rater, turn.task, 4, NOW) == (
+    assert message(suggest_class, campaign, rater, turn.task_id, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
     assert [(suggestion.class_id, suggestion.n_people) for suggestion in export_votes(campaign).suggestions] == [(5, 1)]
@@ -154,17 +154,17 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
 
 def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
     """Duplicates are logged once; suggestions of existing questions are logged, too."""
-    campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(path, (2,), raters=2, votes_per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
         for class_id in (1, 5, 5):
-            suggest_class(campaign, person, turn.task, class_id, NOW)
-    entries = [(entry.person_id, entry.image, entry.class_ids) for entry in list_log_entries(campaign, 4)]
+            suggest_class(campaign, person, turn.task_id, class_id, NOW)
+    entries = [(entry.person_id, entry.image_name, entry.class_ids) for entry in list_log_entries(campaign, 4)]
     assert entries == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 
 def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
-    campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(database, (2,), raters=2, votes_per_question=2, golden_share=0)
     turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
@@ -177,9 +177,9 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
     with ThreadPoolExecutor(2) as pool:
         with open_transaction(campaign) as change:
             change.lock_campaign()
-            first = pool.submit(suggest_class, campaign, 2, turns_[2].task, 5, NOW)
+            first = pool.submit(suggest_class, campaign, 2, turns_[2].task_id, 5, NOW)
             waiting(campaign, 1)
-            second = pool.submit(suggest_class, other, 3, turns_[3].task, 5, NOW)
+            second = pool.submit(suggest_class, other, 3, turns_[3].task_id, 5, NOW)
             waiting(campaign, 2)
         first.result()
         second.result()
@@ -206,7 +206,7 @@ def test_original_label_informs_suggested_classes_too(address: str | Path, votes
     for _ in range(3):
         turn = turn_of(campaign, rater)
         for class_id in (4, 5):
-            suggest_class(campaign, rater, turn.task, class_id, NOW)
+            suggest_class(campaign, rater, turn.task_id, class_id, NOW)
         give(campaign, rater, turn, 2)
     found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)

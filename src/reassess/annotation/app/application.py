@@ -40,7 +40,7 @@ _logger = logging.getLogger("reassess.annotation")
 def make_app(
     campaign: Campaign, images: ImageSource | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
-    """Create the ASGI application of a campaign's pages; `DataError` if the campaign file is damaged."""
+    """Create the ASGI application with the pages of a campaign; raise `DataError` if its file is damaged."""
     app = Starlette(
         routes=[
             *sign_in.ROUTES,
@@ -88,7 +88,7 @@ async def _respond_to_data_error(_: Request, error: ReassessError) -> Response:
 
 
 async def _respond_unavailable(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
-    """Answer 503 if the database is full, locked or unreachable: nothing has changed, and pages try again."""
+    """Respond with status 503: the database is full, locked or unreachable, so pages try again later."""
     _logger.error("database of the campaign cannot be used: %s", getattr(error, "orig", error))
     return JSONResponse({"error": "the campaign cannot be read or changed right now; please try again later"}, 503)
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from reassess.annotation.app.request_bodies import EmptyBody, ExportOptions, Invitation, PersonNumber
 from reassess.annotation.app.security import compute_csrf_token
-from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route, render
+from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route, render_template
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
@@ -27,7 +27,7 @@ from reassess.annotation.store.owner_lists import (
     LogEntry,
     list_disputed_golden,
     list_log_entries,
-    list_split_golden,
+    list_golden_without_majority,
     list_uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit_rater, create_sign_in_token, delete_person, revoke_link
@@ -76,7 +76,7 @@ _ACTION_TEXTS = {  # text of each kind of log entry
 
 @dataclass(frozen=True)
 class _ListPage:
-    """A page of a list, and the addresses of the pages before and after it."""
+    """A page of a long list, with the URLs of the previous and the next page."""
 
     rows: Sequence[Any]
     first_row: int
@@ -107,7 +107,7 @@ def _show_owner_page(caller: Caller) -> Response:
         "practised": any(person.practice_result for person in progress.people),
         "skipped": join_first([name for name, _ in progress.skipped_images], most=3),
         "at_least": campaign.at_least,
-        "split": _read_list_page(caller, "split", _read_split_golden),
+        "split": _read_list_page(caller, "split", _read_golden_without_majority),
         "disputed": _read_list_page(caller, "disputed", list_disputed_golden),
         "uncertain": _read_list_page(caller, "questions", list_uncertain_questions),
         "classes": classes,
@@ -118,11 +118,11 @@ def _show_owner_page(caller: Caller) -> Response:
         "answers": KNOWN_ANSWERS,
         "roles": _ROLES,
     }
-    return render(caller.request, "owner.html", context)
+    return render_template(caller.request, "owner.html", context)
 
 
-def _read_split_golden(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
-    return list_split_golden(campaign)[offset : offset + limit]
+def _read_golden_without_majority(campaign: Campaign, limit: int, offset: int) -> Sequence[Any]:
+    return list_golden_without_majority(campaign)[offset : offset + limit]
 
 
 def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyBody) -> Response:
@@ -131,7 +131,7 @@ def _pause_or_resume(set_state: Callable[..., object], caller: Caller, _: EmptyB
 
 
 def _create_link(caller: Caller, body: Invitation) -> Response:
-    """Create a link for a new person, or a new link for an existing person."""
+    """Create a sign-in link for a new person, or a new link for an existing person."""
     person = body.person
     if person is None:
         assert body.name is not None
@@ -150,7 +150,7 @@ def _change_person(caller: Caller, body: PersonNumber) -> Response:
 
 
 def _finish_recounting_with_retries(campaign: Campaign) -> None:
-    """Recount votes, and try again while the database is busy; a later request or start counts the rest."""
+    """Recount votes, and retry while the database is busy; the next request or start counts the rest."""
     for seconds in (*_RETRY_SECONDS, 0.0):
         try:
             finish_recounting(campaign)
@@ -161,7 +161,7 @@ def _finish_recounting_with_retries(campaign: Campaign) -> None:
 
 
 def _send_export(caller: Caller, body: ExportOptions) -> Response:
-    """Export the votes as a zip file of the folder."""
+    """Export the votes as a benchmark folder, and send it as a zip file."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "export"
         export_campaign(caller.campaign, folder, with_names=body.names, now=caller.now, actor_id=caller.person.id)
@@ -173,7 +173,7 @@ def _send_export(caller: Caller, body: ExportOptions) -> Response:
 def _read_list_page(
     caller: Caller, parameter: str, read_rows: Callable[[Campaign, int, int], Sequence[Any]]
 ) -> _ListPage:
-    """Read the page of a list whose first row is in the address, as in ``owner?log=25``."""
+    """Read one page of a list; the URL has the number of skipped rows, as in ``owner?log=25``."""
     request = caller.request
     start = request.query_params.get(parameter, "0")
     if not re.fullmatch("[0-9]{1,9}", start):
@@ -192,7 +192,7 @@ def _read_list_page(
 def _format_log_entry(
     entry: LogEntry, names_by_id: Mapping[int, str], class_names: Mapping[int, str]
 ) -> tuple[str, str, str]:
-    """Format a log entry as time, person and action; a person who is not in `names_by_id` has a number."""
+    """Format a log entry as texts: time, person (name, or number if it has no name), and action."""
 
     def name(person: int) -> str:
         return names_by_id.get(person, f"person {person}")
@@ -205,13 +205,13 @@ def _format_log_entry(
         "names": lambda has_names: " with rater names" if has_names else "",
     }
     detail = {key: formats.get(key, str)(value) for key, value in entry.detail.items()}
-    question = {"image": entry.image, "classes": ", ".join(class_names[class_id] for class_id in entry.class_ids)}
-    who = "command line" if entry.person_id is None else name(entry.person_id)
-    return _format_time(entry.time), who, _ACTION_TEXTS.get(entry.action, entry.action).format(**detail, **question)
+    question = {"image": entry.image_name, "classes": ", ".join(class_names[class_id] for class_id in entry.class_ids)}
+    actor = "command line" if entry.person_id is None else name(entry.person_id)
+    return _format_time(entry.time), actor, _ACTION_TEXTS.get(entry.action, entry.action).format(**detail, **question)
 
 
 def _list_question_states(progress: "Progress") -> list[tuple[str, int, float]]:
-    """List the states of questions: name, number of questions, and share in percent."""
+    """List the states of questions: name of the state, number of questions, and share in percent."""
     total = max(progress.n_questions, 1)
     states = [
         ("with all their votes", progress.n_closed_by_votes),
@@ -222,7 +222,7 @@ def _list_question_states(progress: "Progress") -> list[tuple[str, int, float]]:
 
 
 def _compute_answer_shares(answer_counts: list[list[int]]) -> list[list[Proportion]]:
-    """Compute the share of each answer to golden questions, per truth."""
+    """Compute the share of each answer to golden questions, as a list per truth."""
     return [[Proportion(count, sum(row)) for count in row] for row in answer_counts]
 
 

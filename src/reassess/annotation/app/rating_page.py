@@ -35,7 +35,7 @@ def _send_last_task(caller: Caller, body: HeldTasks) -> Response:
 def _save_answers(caller: Caller, body: Answers) -> Response:
     answers = [GivenAnswer(sent.question, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
     truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal=body.reveal)
-    saved = [[answer.question, answer.revision] for answer in answers]
+    saved = [[answer.question_id, answer.revision] for answer in answers]
     return JSONResponse({"saved": saved, "truths": {str(question): truth for question, truth in truths.items()}})
 
 
@@ -99,7 +99,7 @@ def _send_example_image(caller: Caller) -> Response:
 
 
 def _read_image_address(caller: Caller) -> str:
-    """Return the address of an image; 404 for other characters, since databases reject some of them."""
+    """Return the image address in a URL; respond with 404 if it is not alphanumeric."""
     address: str = caller.request.path_params["address"]
     if not (address.isascii() and address.isalnum()):
         raise HTTPException(404, "image not found")
@@ -112,11 +112,11 @@ def _make_image_response(content: bytes, media_type: str) -> Response:
 
 def _turn_to_json(turn: Turn) -> dict[str, Any]:
     rows = [
-        {"question": row.question, "class": row.class_id, "answer": row.answer, "revision": row.revision}
+        {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.rows
     ]
-    image = f"images/{turn.image}"
-    return {"task": turn.task, "image": image, "practice": turn.is_practice, "number": turn.turn_number, "rows": rows}
+    image = f"images/{turn.image_address}"
+    return {"task": turn.task_id, "image": image, "practice": turn.is_practice, "number": turn.turn_number, "rows": rows}
 
 
 ROUTES = [

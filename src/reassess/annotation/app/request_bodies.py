@@ -22,7 +22,7 @@ Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
 
 
 class EmptyBody(Struct):
-    """No content."""
+    """An empty request body."""
 
 
 class SignInToken(Struct):
@@ -32,13 +32,13 @@ class SignInToken(Struct):
 
 
 class HeldTasks(Struct):
-    """The tasks that the page already has."""
+    """The ids of the tasks that the page already has."""
 
     held: Annotated[list[LargeNumber], Meta(max_length=10)]
 
 
 class Answer(Struct):
-    """An answer to a question."""
+    """The body of one answer to a question."""
 
     question: LargeNumber
     answer: StoredInteger
@@ -67,7 +67,7 @@ class SuggestedClass(Struct):
 
 
 class Invitation(Struct):
-    """The name and role of a new person, or the number of a person who needs a new link."""
+    """The name and role of a new person, or the id of a person who needs a new link."""
 
     name: str | None = None
     role: Literal["rater", "expert", "owner"] | None = None
@@ -79,7 +79,7 @@ class Invitation(Struct):
 
 
 class PersonNumber(Struct):
-    """The number of a person."""
+    """The id of a person."""
 
     person: StoredInteger
 
@@ -91,7 +91,10 @@ class ExportOptions(Struct):
 
 
 async def read_body(request: Request, body_type: type[_Body]) -> _Body:
-    """Read a JSON body. It needs the content type of JSON, which forms on other sites cannot send."""
+    """Read the JSON body of a request, and convert it to a type.
+
+    The request must have the content type of JSON, which forms on other sites cannot send.
+    """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the request body is not application/json")
     body = bytearray()

@@ -27,7 +27,7 @@ _SECURITY_HEADERS = {
 
 
 class SecurityHeaders:
-    """Middleware with headers: pages load nothing from other sites, and other sites cannot embed them.
+    """Middleware that adds headers, so that pages load nothing from other sites and cannot be embedded.
 
     Browsers cache scripts and styles, but check each time for changes. They cache other responses only if a route
     allows it.
@@ -74,15 +74,15 @@ class SignInLimit:
     _wrong_tries: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
     def count_try(self, address: str, now: float) -> int:
-        """Count a try as wrong and return 0; after too many wrong tries, return the seconds to wait instead.
+        """Count a sign-in as wrong and return 0, or return the seconds to wait after too many wrong ones.
 
         A try counts before its token is checked, so that many tries at the same time cannot pass the limit.
         """
         while self._wrong_tries and not 0 <= now - self._wrong_tries[0][0] < self.window_seconds:
             self._wrong_tries.popleft()
         origin = _network_of_address(address)
-        all_times = [at for at, _ in self._wrong_tries]
-        own_times = [at for at, try_origin in self._wrong_tries if try_origin == origin]
+        all_times = [time for time, _ in self._wrong_tries]
+        own_times = [time for time, try_origin in self._wrong_tries if try_origin == origin]
         for times, limit in ((own_times, self.max_per_address), (all_times, self.max_total)):
             if len(times) >= limit:
                 return max(1, math.ceil(times[-limit] + self.window_seconds - now))
@@ -90,13 +90,13 @@ class SignInLimit:
         return 0
 
     def remove_try(self, address: str, now: float) -> None:
-        """Remove a counted try whose token was correct."""
+        """Remove a sign-in from the wrong ones, since its token was correct."""
         if (counted := (now, _network_of_address(address))) in self._wrong_tries:
             self._wrong_tries.remove(counted)
 
 
 def _network_of_address(address: str) -> str:
-    """Return the network of an IPv6 address, where one owner has many addresses; or an IPv4 address."""
+    """Return the network of an IPv6 address, or an IPv4 address itself."""
     try:
         ip = ip_address(address)
     except ValueError:

@@ -39,7 +39,7 @@ def serve(
     root_path: str | None = None,
     report_address: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages until the process is stopped; `report_address` receives the address.
+    """Serve an application until the process is stopped; `report_address` receives the URL.
 
     `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
     None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
@@ -77,14 +77,14 @@ def _log_to_stderr() -> None:
 
 
 class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
-    """A connection with limits that uvicorn does not have, on the size and time of a request.
+    """A connection that limits the size and time of a request, which uvicorn does not do.
 
     The head of a request is everything before its body.
     """
 
     _close_timer: TimerHandle | None = None
     _n_bytes = 0  # since the last complete request
-    _in_head, _head, _is_large = True, 0, False
+    _is_in_head, _head_bytes, _is_large = True, 0, False
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
@@ -101,7 +101,7 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
             self._set_time_limit(_HEAD_SECONDS)
         self._n_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._is_in_head and self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
         elif self._n_bytes > _MAX_REQUEST_BYTES:
@@ -109,12 +109,12 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head = 0
+        self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header, which can also follow a body."""
-        self._head += len(name) + len(value)
-        if self._head + len(self.url) > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
+        """Count the bytes of a header, and refuse the request if there are too many."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes + len(self.url) > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
             self._is_large = True
             raise ValueError("too large")
         super().on_header(name, value)
@@ -123,12 +123,12 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
         if len(self.pipeline) >= _MAX_WAITING_REQUESTS:
             raise ValueError("too many requests without waiting for a response")
         super().on_headers_complete()
-        self._in_head = False
+        self._is_in_head = False
         self._set_time_limit(_REQUEST_SECONDS)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._n_bytes = True, 0
+        self._is_in_head, self._n_bytes = True, 0
         self._set_time_limit(None)
 
     def send_400_response(self, msg: str) -> None:
@@ -140,14 +140,14 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
             super().send_400_response(msg)
 
     def _set_time_limit(self, seconds: float | None) -> None:
-        """Close the connection after some seconds, unless this is called again before; None sets no limit."""
+        """Set when to close the connection, in seconds from now; None removes the limit."""
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._close_timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
 class _ProxyHeaders:
-    """Middleware that reads the client's address and scheme from the headers of a proxy on this machine."""
+    """Middleware that takes the client's address and scheme from the headers of a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -164,7 +164,7 @@ class _ProxyHeaders:
 
 
 def _is_ip_address(text: str) -> bool:
-    """Return whether a text is an IP address; the log shows no other text from a header."""
+    """Return whether a text is an IP address."""
     try:
         ip_address(text)
     except ValueError:
@@ -193,7 +193,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
 
 
 def _remove_query(record: logging.LogRecord) -> bool:
-    """Remove the part of an address after ? from an entry of the access log."""
+    """Remove the query (the part of a URL after ?) from an entry of the access log; return True."""
     if isinstance(record.args, tuple):
         values: list[Any] = list(record.args)
         values[2:3] = [str(address).partition("?")[0] for address in values[2:3]]

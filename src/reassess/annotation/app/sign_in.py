@@ -34,7 +34,7 @@ _RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
 
 @dataclass(frozen=True)
 class SiteState:
-    """The state that all routes share."""
+    """The campaign and settings that all routes share."""
 
     campaign: Campaign
     read_clock: Callable[[], float]  # returns seconds
@@ -43,13 +43,13 @@ class SiteState:
 
     @property
     def cookie_name(self) -> str:
-        """The name of the session cookie; campaigns on one machine have different names."""
+        """The name of the session cookie, which differs between campaigns."""
         return f"reassess-{self.campaign_key}"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A signed-in person and their request."""
+    """A signed-in person, with the request that they sent."""
 
     request: Request
     person: Person
@@ -58,20 +58,23 @@ class Caller:
 
     @property
     def site(self) -> SiteState:
-        """The state that all routes share."""
+        """The campaign and settings that all routes share."""
         site: SiteState = self.request.app.state.site
         return site
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign."""
+        """The campaign of the pages."""
         return self.site.campaign
 
 
 def make_get_route(
     path: str, handle: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
 ) -> Route:
-    """Create a GET route for some roles; `is_limited`: at most one request per processor at a time."""
+    """Create a GET route for people with certain roles.
+
+    With `is_limited`, the server handles at most one such request per processor at a time.
+    """
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if is_limited else nullcontext():
@@ -83,7 +86,7 @@ def make_get_route(
 def make_post_route(
     path: str, body_type: type[_Body], handle: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
-    """Create a POST route for some roles; it checks the body and the CSRF token."""
+    """Create a POST route for people with certain roles, which checks the body and the CSRF token."""
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, body_type)
@@ -98,14 +101,14 @@ def make_post_route(
     return Route(path, endpoint, methods=["POST"])
 
 
-def render(request: Request, template: str, context: dict[str, Any]) -> Response:
-    """Render a template as a page."""
+def render_template(request: Request, template: str, context: dict[str, Any]) -> Response:
+    """Render a template as an HTML response."""
     page: Response = request.app.state.templates.TemplateResponse(request, template, context)
     return page
 
 
 def _find_caller(request: Request) -> Caller | None:
-    """Return the caller of a request; None if they are not signed in. This reads the database."""
+    """Find the signed-in person who sent a request; None if nobody is signed in."""
     site: SiteState = request.app.state.site
     secret = request.cookies.get(site.cookie_name, "")
     now = site.read_clock()
@@ -136,11 +139,11 @@ async def _show_start_page(request: Request) -> Response:
         "practice": caller.site.n_practice_tasks,
         "modules": _RATING_PAGE_SCRIPTS,
     }
-    return render(request, "rate.html", context)
+    return render_template(request, "rate.html", context)
 
 
 async def _show_sign_in_page(request: Request) -> Response:
-    return render(request, "sign_in.html", {"title": _page_title(request.app.state.site.campaign)})
+    return render_template(request, "sign_in.html", {"title": _page_title(request.app.state.site.campaign)})
 
 
 async def _sign_in(request: Request) -> Response:

@@ -251,15 +251,15 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
         from alembic.config import Config
     with convert_database_errors(address), lock_campaign_file(address), using_engine(address) as engine:
         with connect_for_reading(engine) as connection:
-            before = schema.read_form(connection, address)
-            if before >= schema.CURRENT_FORM:
+            old_form = schema.read_form(connection, address)
+            if old_form >= schema.CURRENT_FORM:
                 schema.check_form(connection, address)
         if backup is not None:
             backup_campaign(address, backup, force=force)
-        if before < schema.CURRENT_FORM:
+        if old_form < schema.CURRENT_FORM:
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS_FOLDER).replace("%", "%%"))
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, schema.CURRENT_FORM)
-    return before, schema.CURRENT_FORM
+    return old_form, schema.CURRENT_FORM

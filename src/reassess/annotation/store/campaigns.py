@@ -95,7 +95,7 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
             engine=connection.engine,
             name=row.name,
             rules=Rules(
-                per_question=row.per_question, stop=stop, golden_share=row.golden_share, lease=row.lease, seed=row.seed
+                votes_per_question=row.per_question, stop_rule=stop, golden_share=row.golden_share, lease_seconds=row.lease, seed=row.seed
             ),
             bar=row.bar,
             at_least=row.at_least,
@@ -205,7 +205,7 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def change_reserved(self, question_ids: Sequence[int], increment: int) -> None:
+    def change_reserved_places(self, question_ids: Sequence[int], increment: int) -> None:
         """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": increment})
@@ -222,13 +222,13 @@ class Transaction:
             for task, rows in groupby(
                 self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
             ):
-                number, kind, position, before = task
+                number, kind, position, free_before = task
                 is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
                 free = min((self.rules.count_free_places(row.votes, row.reserved) for row in is_open), default=0)
-                if is_main and free != before:
+                if is_main and free != free_before:
                     places.append({"number": number, "places": free})
-                if free and (is_reopened or (is_main and not before)):
+                if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
             self.store_free_places(places)
 

@@ -108,7 +108,7 @@ def _choose_questions(
     return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
 
 
-def find_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
+def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
     """Return the new position of a person's cursor.
 
     Another transaction may have locked an earlier task, or the person's page may still have it. So the cursor moves

@@ -53,15 +53,16 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     schema.metadata.create_all(connection)
     store_form(connection)
     rules, counts = plan.rules, plan.count_golden_questions()
-    row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
+    row: dict[str, Any] = {"per_question": rules.votes_per_question, "lease": rules.lease_seconds}
+    row |= {"golden_share": rules.golden_share, "seed": rules.seed}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar")}
     row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
-    row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
+    row |= {name: None if rules.stop_rule is None else getattr(rules.stop_rule, name[5:]) for name in ("stop_low", "stop_high")}
     connection.execute(schema.campaign.insert(), row)
-    parts = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
-    number = {name: row for row, name in enumerate(dict.fromkeys(chain(*(part.questions.images for part in parts))), 1)}
+    task_groups = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
+    image_ids = {name: row for row, name in enumerate(dict.fromkeys(chain(*(task_group.questions.images for task_group in task_groups))), 1)}
     images = [
         {
             "id": row,
@@ -70,22 +71,22 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
             "sha256": plan.image_hashes.get(name),
             "original": label,
         }
-        for (name, row), label in zip(number.items(), _list_original_labels(plan, list(number)), strict=True)
+        for (name, row), label in zip(image_ids.items(), _find_original_labels(plan, list(image_ids)), strict=True)
     ]
     _insert_rows(connection, schema.images, images)
-    _insert_rows(connection, schema.unasked, _make_unasked_rows(plan, number))
-    _insert_rows(connection, schema.classes, list(_make_class_rows(plan, parts)))
+    _insert_rows(connection, schema.unasked, _make_unasked_rows(plan, image_ids))
+    _insert_rows(connection, schema.classes, list(_make_class_rows(plan, task_groups)))
     examples = [{**vars(example), "address": token_hex(_ADDRESS_BYTES)} for example in plan.examples]
     _insert_rows(connection, schema.examples, examples)
     valid = float(estimate_rater_model([], counts, []).prior[1])
-    for part in parts:
-        questions = _make_question_rows(plan, part, valid)
-        tasks = _make_task_rows(plan, part, number)
-        for question, task in zip(questions, np.repeat(np.arange(len(part)), part.sizes).tolist(), strict=True):
+    for task_group in task_groups:
+        questions = _make_question_rows(plan, task_group, valid)
+        tasks = _make_task_rows(plan, task_group, image_ids)
+        for question, task in zip(questions, np.repeat(np.arange(len(task_group)), task_group.sizes).tolist(), strict=True):
             question["task"] = tasks[task]["id"]
         _insert_rows(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
         _insert_rows(connection, schema.questions, sorted(questions, key=itemgetter("id")))
-        if part is plan.golden_tasks:
+        if task_group is plan.golden_tasks:
             _insert_expert_answers(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
@@ -97,7 +98,7 @@ def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]])
         connection.execute(table.insert(), rows)
 
 
-def _list_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
+def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
     """Return the original label of each image; None if unknown."""
     if plan.original is None:
         return [None] * len(image_names)
@@ -113,13 +114,13 @@ def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> lis
     return [{"name": name, "original": label} for name, label in labels if name not in asked_images]
 
 
-def _make_class_rows(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
+def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[dict[str, Any]]:
     """Yield all classes of the class list; without a list, the classes of questions and examples."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
         range(classes.count or 0)
-        or np.unique(np.concatenate([example_ids, *(part.questions.class_ids for part in parts)])).tolist()
+        or np.unique(np.concatenate([example_ids, *(task_group.questions.class_ids for task_group in task_groups)])).tolist()
     )
     numbers: dict[str, int] = {}  # by ancestor in the hierarchy
     for class_id in ids:
@@ -129,11 +130,11 @@ def _make_class_rows(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[st
             "wnid": classes.wnids[class_id] if classes.wnids else None,
             "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
             "definition": classes.definitions[class_id] if classes.definitions else None,
-            "path": [numbers.setdefault(name, len(numbers)) for name in _list_ancestors(plan, class_id)],
+            "path": [numbers.setdefault(name, len(numbers)) for name in _find_ancestors(plan, class_id)],
         }
 
 
-def _list_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
     return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 
@@ -189,9 +190,9 @@ def _insert_expert_answers(connection: Connection, plan: CampaignPlan, golden_id
     with at("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
             person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
-    rest = {"revision": 0, "at": now, "counted": False}
+    shared_values = {"revision": 0, "at": now, "counted": False}
     rows = [
-        {"question": golden_ids[place], "person": person[name], "answer": answer, **rest}
-        for (place, name), answer in expert_answers.items()
+        {"question": golden_ids[position], "person": person[name], "answer": answer, **shared_values}
+        for (position, name), answer in expert_answers.items()
     ]
     _insert_rows(connection, schema.answers, rows)

@@ -53,8 +53,8 @@ class Gate:
         self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in EXCLUSIVE_FILES else None
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._state = self._read_state()
-        event.listen(engine, "begin", self._begin)
-        event.listen(engine, "commit", self._commit)
+        event.listen(engine, "begin", self._check_before_writing)
+        event.listen(engine, "commit", self._note_commit)
         if self._log is not None:
             event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
@@ -62,7 +62,7 @@ class Gate:
         if not self._lock.acquire(timeout=_LOCK_TIMEOUT_MS / 1000):
             raise WaitedTooLongError("the database accepts no change of this process")
         try:
-            self._check()
+            self._refuse_if_changed()
         except BaseException:
             self._lock.release()
             raise
@@ -70,8 +70,8 @@ class Gate:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.own_end > _MAX_LOG_BYTES
-                self._check(has_committed=self._has_written, is_thorough=is_due)
+                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_of_own_commits > _MAX_LOG_BYTES
+                self._refuse_if_changed(has_committed=self._has_written, is_thorough=is_due)
                 if is_due:
                     self._move_log()
         finally:
@@ -88,11 +88,11 @@ class Gate:
             (_device_and_inode(_stat_file(f"{self._path}-wal")), _device_and_inode(_stat_file(f"{self._path}-shm"))),
         )
 
-    def _begin(self, connection: Connection) -> None:
+    def _check_before_writing(self, connection: Connection) -> None:
         """Check again once the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
-        self._check()
+        self._refuse_if_changed()
         self._rows, self._has_written = _count_changed_rows(connection), False
         self._changes += 1
         pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _MAX_LOG_PAGES
@@ -100,11 +100,11 @@ class Gate:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
 
-    def _commit(self, connection: Connection) -> None:
+    def _note_commit(self, connection: Connection) -> None:
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
-    def _check(self, **options: bool) -> None:
+    def _refuse_if_changed(self, **options: bool) -> None:
         """Refuse a change if another program changed the file or its log; save what the log still contains."""
         if self._log is not None:
             self._is_log_changed |= not self._log.is_intact(**options)

@@ -36,7 +36,7 @@ _ROWS_PER_READ = 100_000  # to read at a time
 class Suggestion:
     """A class that people suggested for an image."""
 
-    image: str
+    image_name: str
     class_id: int
     n_people: int  # number of people
 
@@ -45,7 +45,7 @@ class Suggestion:
 class QuestionState:
     """The state of a question that raters vote on."""
 
-    image: str
+    image_name: str
     class_id: int
     n_votes: int  # counted votes
     close_reason: str | None

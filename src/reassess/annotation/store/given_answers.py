@@ -1,4 +1,4 @@
-"""Answers, skipped images, and excluded raters."""
+"""Saving answers, skipping images, and excluding raters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MAX_QUESTIONS = 100  # questions per transaction, since other transactions wait
 class GivenAnswer:
     """A person's answer to a question."""
 
-    question: int
+    question_id: int
     answer: int  # 0 no, 1 maybe, 2 yes
     seconds: float | None = None
     revision: int = 0
@@ -41,7 +41,7 @@ class GivenAnswer:
 def save_answers(
     campaign: Campaign, person_id: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
-    """Save answers, each once, even if a page sends it several times.
+    """Save the new and changed answers of a person, also if a page sends some of them twice.
 
     Nothing is saved if one answer is invalid. A question keeps a person's answer with the highest revision, and the
     first of answers with the same revision. Answers to questions that have enough votes are saved, but do not count.
@@ -52,8 +52,8 @@ def save_answers(
         row = transaction.lock_person(person_id)
         latest: dict[int, GivenAnswer] = {}
         for answer in new_answers:
-            if answer.question not in latest or answer.revision > latest[answer.question].revision:
-                latest[answer.question] = answer
+            if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
+                latest[answer.question_id] = answer
         truths: dict[int, int] = {}
         for turn in _lock_turns(transaction, person_id, list(latest)):
             reveals = (
@@ -111,22 +111,20 @@ class _AnswersToTask:
         )
 
     def save(self) -> None:
-        """Store the answers, and update everything that depends on them."""
+        """Save the answers, and update the truths, votes and turn that depend on them."""
         self._insert_new()
         self._update_changed()
         self._update_counts()
         self._update_turn()
 
     def _insert_new(self) -> None:
-        rows = [
-            {
-                **vars(self.latest_answers[row.id]),
-                "person": self.person.id,
-                "at": self.now,
-                "counted": row.id in self.counted,
-            }
-            for row in self.new
-        ]
+        shared_values = {"person": self.person.id, "at": self.now}
+        rows = []
+        for question in self.new:
+            new = self.latest_answers[question.id]
+            values = {"answer": new.answer, "seconds": new.seconds, "revision": new.revision}
+            is_counted = question.id in self.counted
+            rows.append({"question": question.id, "counted": is_counted, **values, **shared_values})
         if rows:
             self.transaction.connection.execute(answers.insert(), rows)
 
@@ -141,7 +139,7 @@ class _AnswersToTask:
             )
 
     def _update_counts(self) -> None:
-        """Update the truth of the questions, the counts of the rater, or the votes."""
+        """Update truths (for an expert), or the golden counts and the votes (for a rater)."""
         # The work for a rater's answer is the same for golden and main questions, so that the time does not reveal
         # golden questions.
         transaction, kind = self.transaction, self.turn.kind
@@ -164,23 +162,23 @@ class _AnswersToTask:
                 recount_votes(transaction, different, self.person.id)
 
     def _select_reserved(self, question_ids: Iterable[int]) -> list[int]:
-        """Filter questions where the turn has a reserved place."""
+        """Select the questions where the turn has a reserved place."""
         return [question for question in question_ids if self.turn.state == State.ASKED and question in self.turn.shown]
 
     def _update_turn(self) -> None:
-        """End the turn or renew its lease, and free the places of answers that do not count."""
+        """End the turn or renew its lease, and free the places whose answers do not count as votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired. `_update_counts`
         # frees the places of answers that count.
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
         if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
             key = {"person_id": turn.person, "task_id": turn.task}
-            values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + transaction.rules.lease}
+            values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + transaction.rules.lease_seconds}
             transaction.connection.execute(_UPDATE_TURN, key | values)
             freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
             if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
                 freed = []
-            transaction.change_reserved(self._select_reserved({row.id for row in self.new}.difference(freed)), -1)
+            transaction.change_reserved_places(self._select_reserved({row.id for row in self.new}.difference(freed)), -1)
         transaction.update_free_places([turn.task], is_reopened=bool(self.changed))
 
 
@@ -194,7 +192,7 @@ def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind
 def _make_golden_change(
     person_id: int, row: Row[Any], answer: int | None, increment: int
 ) -> tuple[int, int | None, int | None, int]:
-    """Return an answer as a row for `update_golden_counts`; main questions have a likely truth and no rater."""
+    """Make a change for `update_golden_counts`; the change for a main question counts nothing."""
     return (person_id, row.truth, answer, increment) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
@@ -204,7 +202,7 @@ def _is_revealed(person: Row[Any], turn: Row[Any]) -> bool:
 
 
 def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> None:
-    """Skip the image of a task: the person's answers about it stay, but no longer count.
+    """Skip the image of a task: the person's answers to the task are kept, but no longer count as votes.
 
     This also works after the lease has expired, but not after the experts' answers were shown in practice.
     """
@@ -234,9 +232,9 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
 def exclude_rater(
     campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
 ) -> bool:
-    """Exclude a rater: their votes no longer count, and their questions open again.
+    """Exclude a rater, so that their votes no longer count and their questions open again.
 
-    Return whether they were included before. Without `recount_now`, call `finish_recounting` later to open their questions.
+    Return whether they were included before. With `recount_now=False`, call `finish_recounting` later to open their questions.
     `actor_id` is the number of the owner who does this; None for the command line.
     """
     return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
@@ -245,7 +243,7 @@ def exclude_rater(
 def include_rater(
     campaign: Campaign, person_id: int, now: float, actor_id: int | None = None, *, recount_now: bool = True
 ) -> bool:
-    """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
+    """Include an excluded rater again; return whether they were excluded."""
     return _set_excluded(campaign, person_id, False, now, actor_id, recount_now)
 
 
@@ -277,14 +275,14 @@ def _end_begun_turns(transaction: Transaction, person_id: int) -> None:
 
 
 def _reopen_excluded_turns(transaction: Transaction, person_id: int) -> None:
-    """Treat turns that an exclusion ended as turns with an expired lease, so that they can continue."""
+    """Turn the excluded turns of a person into expired turns, so that the person can continue them."""
     is_ended = turns.c.person == person_id, turns.c.state == State.EXCLUDED
     transaction.connection.execute(update(turns).where(*is_ended).values(state=State.EXPIRED))
     transaction.connection.execute(update(cursors).where(cursors.c.person == person_id).values(position=0))
 
 
 def finish_recounting(campaign: Campaign) -> None:
-    """Recount the votes of raters who were excluded or included again, where this is not done yet.
+    """Recount the votes of raters who were excluded or included again since the last recount.
 
     Each transaction counts a few questions, so that other transactions do not wait long. After a crash, the next call
     continues.
@@ -303,7 +301,7 @@ def finish_recounting(campaign: Campaign) -> None:
 
 
 def _recount_chunk(transaction: Transaction, person_id: int, was_excluded: bool, last_task_id: int) -> int | None:
-    """Recount some answers or suggestions of a rater; return `last_task_id` for the next call, or None."""
+    """Recount a chunk of a rater's answers; return `last_task_id` for the next call, None at the end."""
     # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
     # has included or excluded the rater again.
     row = transaction.lock_person(person_id)
@@ -343,7 +341,7 @@ _UPDATE_TURN = (
 
 
 def _lock_turns(transaction: Transaction, person_id: int, question_ids: Sequence[int]) -> list[Row[Any]]:
-    """Read a person's turns of the tasks with some questions, by task, and lock the tasks."""
+    """Lock the tasks of these questions, and return the person's turns of these tasks."""
     rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person_id, "numbers": question_ids}).all()
     unknown = set(question_ids) - {row.question for row in rows}
     if unknown:

@@ -48,11 +48,11 @@ class LogFile:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
         size_and_time, header = _read_size_and_time(self._file), os.pread(self._file, _HEADER_SIZE, 0)
-        self._state, self._pages = _LogState(header, size_and_time, _end_of_header(header), None), bytearray()
+        self._state, self._pages = _LogState(header, size_and_time, _make_header_end(header), None), bytearray()
         self._remember_state(
             size_and_time,
             header,
-            _end_of_header(header) if is_empty else self._find_last_commit(header, _end_of_header(header)),
+            _make_header_end(header) if is_empty else self._find_last_commit(header, _make_header_end(header)),
         )
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class LogFile:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def own_end(self) -> int:
+    def end_of_own_commits(self) -> int:
         """The end of the last commit of this process, in bytes."""
         return self._state.own_commit.position
 
@@ -71,11 +71,11 @@ class LogFile:
         `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if the
         size and time of the log are unchanged.
         """
-        before = None
-        while (change := self._find_change(has_committed, is_thorough)) is not None:
-            if change == before:
+        last_change = None
+        while (current_change := self._find_change(has_committed, is_thorough)) is not None:
+            if current_change == last_change:
                 return False
-            before = change
+            last_change = current_change
             sleep(_PAUSE_SECONDS)
         return True
 
@@ -87,7 +87,7 @@ class LogFile:
         """Cut the log to its valid part, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
-        os.truncate(self._file, self._find_last_commit(header, _end_of_header(header)).position if is_same else 0)
+        os.truncate(self._file, self._find_last_commit(header, _make_header_end(header)).position if is_same else 0)
 
     def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
         """Return the size and time of the log if another program has changed or is writing it."""
@@ -101,9 +101,9 @@ class LogFile:
             return None
         own_commit, last_known = earlier.own_commit, earlier.last_commit or earlier.own_commit
         if header != earlier.header:
-            if not _can_restart_log(header, earlier):
+            if not _is_restart_header(header, earlier):
                 return size_and_time
-            own_commit = last_known = _end_of_header(header)
+            own_commit = last_known = _make_header_end(header)
         elif not self._has_own_pages():
             return size_and_time
         last_commit = self._find_last_commit(header, own_commit)
@@ -175,11 +175,11 @@ def _read_size_and_time(file: int) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _end_of_header(header: bytes) -> _CommitEnd:
+def _make_header_end(header: bytes) -> _CommitEnd:
     return _CommitEnd(_HEADER_SIZE, header[24:])
 
 
-def _can_restart_log(header: bytes, earlier: _LogState) -> bool:
+def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
     """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
@@ -207,7 +207,7 @@ def _compute_checksums(
     """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _compute_weights(words.shape[1], of_frames=is_frames)
+    weights = _compute_weights(words.shape[1], is_frames=is_frames)
     a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 

@@ -15,8 +15,8 @@ from reassess.annotation.store.schema import Kind, Role, answers, images, log, p
 class ListedQuestion:
     """A question in a list of the owner page."""
 
-    image: str  # name of the image
-    address: str  # address of the image
+    image_name: str  # name of the image
+    image_address: str  # address of the image
     class_id: int
     truth: int | None  # 1 valid, 0 invalid; only for golden questions
     valid_probability: float  # probability that the class is valid, by counted votes; not for golden questions
@@ -39,7 +39,7 @@ class LogEntry:
     person_id: int | None  # number of the person; None for the command line
     action: str  # kind of the action
     detail: dict[str, Any]  # objects of the action, such as the number of a person
-    image: str | None = None  # name of the image, if the action is about an image
+    image_name: str | None = None  # name of the image, if the action is about an image
     class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested class
 
 
@@ -55,7 +55,7 @@ def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> lis
     return _read_questions(campaign, disputed.order_by(*most_disputed).limit(limit).offset(offset))
 
 
-def list_split_golden(campaign: Campaign) -> list[ListedQuestion]:
+def list_golden_without_majority(campaign: Campaign) -> list[ListedQuestion]:
     """List golden questions whose truth at most half of the experts answered."""
     split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
     split = split.having(func.count() >= 2 * _N_CORRECT)

@@ -16,7 +16,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_integrity, connect_for_reading
 from reassess.annotation.store.export import IS_COUNTED, read_golden_votes
-from reassess.annotation.store.owner_lists import list_split_golden
+from reassess.annotation.store.owner_lists import list_golden_without_majority
 from reassess.annotation.store.practice import PracticeResult, compute_practice_results, read_practice_round
 from reassess.annotation.store.schema import (
     Role,
@@ -102,7 +102,7 @@ class Progress:
     n_closed_by_votes: int
     n_votes: int  # counted votes
     max_votes_needed: int  # for the open questions
-    n_without_rater: int  # open questions that no rater is left to answer
+    n_questions_without_rater: int  # open questions that no rater is left to answer
     n_votes_last_hour: int
     n_votes_last_day: int  # of the last 24 hours
     expected_end: float | None  # in seconds
@@ -110,7 +110,7 @@ class Progress:
     n_golden_invalid: int
     n_golden_valid: int
     n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
-    n_golden_split: int  # golden questions where experts disagree
+    n_golden_without_majority: int  # golden questions where experts disagree
     practice_round: PracticeRound
     people: tuple[RaterProgress, ...]  # sorted by id
 
@@ -141,7 +141,7 @@ class Progress:
             "closed_by_votes": self.n_closed_by_votes,
             "votes": self.n_votes,
             "votes_needed": self.max_votes_needed,
-            "waiting": self.n_without_rater,
+            "waiting": self.n_questions_without_rater,
             "last_hour": self.n_votes_last_hour,
             "last_day": self.n_votes_last_day,
             "ends": self.expected_end,
@@ -149,7 +149,7 @@ class Progress:
             "golden_invalid": self.n_golden_invalid,
             "golden_valid": self.n_golden_valid,
             "golden_unknown": self.n_golden_unknown,
-            "golden_split": self.n_golden_split,
+            "golden_split": self.n_golden_without_majority,
             "practice": self.practice_round.to_json(),
             "raters": [person.to_json() for person in self.people],
             "questions": self.n_questions,
@@ -174,7 +174,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
     progress_of_people = tuple(_measure_people(campaign, person_rows, answer_rows, confusion, practice_results))
     all_answer_rows = [row for rows in answer_rows.values() for row in rows]
     max_votes_needed = (
-        campaign.rules.per_question * counts_by_reason[None].n - counts_by_reason[None].votes + excluded_votes
+        campaign.rules.votes_per_question * counts_by_reason[None].n - counts_by_reason[None].votes + excluded_votes
         if None in counts_by_reason
         else 0
     )
@@ -188,13 +188,13 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
         },
         n_votes=sum(person.n_votes for person in progress_of_people),
         max_votes_needed=max_votes_needed,
-        n_without_rater=n_without_rater,
+        n_questions_without_rater=n_without_rater,
         n_votes_last_hour=sum(row.last_hour for row in all_answer_rows),
         n_votes_last_day=sum(row.last_day for row in all_answer_rows),
         expected_end=None if n_without_rater else _estimate_end(all_answer_rows, max_votes_needed, now),
         skipped_images=skipped_images,
         **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
-        n_golden_split=len(list_split_golden(campaign)),
+        n_golden_without_majority=len(list_golden_without_majority(campaign)),
         practice_round=practice_round,
         people=progress_of_people,
     )
@@ -343,8 +343,8 @@ def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.i
     if experts is not None and raters is not None:
         with suppress(DataError):  # for example golden questions of only one truth
             flags_of = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), vote_counts)
-    uninformative, _, few = FLAGS
+    uninformative, _, few_votes = FLAGS
     return {
-        name: tuple(flag for flag in flags if flag != uninformative or few not in flags)
+        name: tuple(flag for flag in flags if flag != uninformative or few_votes not in flags)
         for name, flags in flags_of.items()
     }

@@ -47,15 +47,15 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
         is_own = suggestions.c.person == person_id, suggestions.c.task == task_id
-        before = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
-        if class_id in before:
+        suggested_ids = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
+        if class_id in suggested_ids:
             return
-        if len(before) >= _MAX_SUGGESTIONS:
+        if len(suggested_ids) >= _MAX_SUGGESTIONS:
             raise DataError(
                 "too-many",
                 "too many suggested classes for one image",
                 allowed=f"up to {_MAX_SUGGESTIONS}",
-                found=len(before) + 1,
+                found=len(suggested_ids) + 1,
             )
         connection.execute(insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now))
         transaction.log_action(now, "suggest", person_id, task=task_id, class_id=class_id)

@@ -11,7 +11,7 @@ from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
     choose_task,
-    find_cursor_position,
+    choose_cursor_position,
     has_tasks_left,
 )
 from reassess.annotation.store.database import connect_for_reading
@@ -29,7 +29,7 @@ NoTaskReason = Literal["consent", "paused", "excluded", "failed", "experts", "wa
 class TaskRow:
     """A question of a task, as a row of the rating page."""
 
-    question: int
+    question_id: int
     class_id: int
     answer: int | None = None  # 0 no, 1 maybe, 2 yes
     revision: int = 0  # revision of the next answer
@@ -39,8 +39,8 @@ class TaskRow:
 class Turn:
     """A task that a person gets, with their answers so far."""
 
-    task: int
-    image: str  # address of the image
+    task_id: int
+    image_address: str  # address of the image
     rows: tuple[TaskRow, ...]  # in random order
     is_practice: bool = False  # whether the person sees the experts' answers afterwards
     turn_number: int = 0  # number of earlier turns of the person
@@ -104,7 +104,7 @@ def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
     if turn.state != State.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.change_reserved([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
+    transaction.change_reserved_places([row.id for row in rows if row.answer is None and row.id in turn.shown], -1)
     transaction.update_free_places([turn.task], is_reopened=state == State.EXPIRED)
 
 
@@ -149,7 +149,7 @@ def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> 
 
 def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     """Return the earliest and latest possible end of a lease that has not expired."""
-    return {"now": now, "latest": now + 2 * campaign.rules.lease}
+    return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
 def _choose_turn(
@@ -175,7 +175,7 @@ def _choose_turn(
     held_task_ids = sorted(set(held_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
         row.has_expired
-        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease))
+        and (resumed := _resume_expired_turn(transaction, row, held_task_ids, now + transaction.rules.lease_seconds))
         is not None
     ):
         return resumed
@@ -192,8 +192,8 @@ def _choose_turn(
         choice = choose_task(transaction, row, held_task_ids)
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
-    _begin_turn(transaction, row, choice, now + transaction.rules.lease)
-    place = find_cursor_position(transaction, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
+    _begin_turn(transaction, row, choice, now + transaction.rules.lease_seconds)
+    place = choose_cursor_position(transaction, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
     transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
     return _make_turn(choice.task, choice.rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind))
 
@@ -218,7 +218,7 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.change_reserved(question_ids, 1)
+    transaction.change_reserved_places(question_ids, 1)
     transaction.store_free_places([{"number": task.id, "places": choice.n_free_places}])
 
 
@@ -243,7 +243,7 @@ def _resume_expired_turn(
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": expires}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.change_reserved(open_ids, 1)
+        transaction.change_reserved_places(open_ids, 1)
         transaction.update_free_places([turn.task])
         return _make_turn(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None

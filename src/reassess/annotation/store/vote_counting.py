@@ -120,7 +120,7 @@ def count_new_votes(
     """
     by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in by_question.values() for vote in question.votes):
-        transaction.change_reserved(freed_question_ids, -1)
+        transaction.change_reserved_places(freed_question_ids, -1)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
     counted_votes = {
@@ -137,12 +137,12 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
     by_question = _read_question_votes(transaction, question_ids, person_id)
-    before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden}
+    counted_before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden}
     countable = {id_: votes.keep_votes("can_count") for id_, votes in by_question.items()}
     raters = _estimate_raters(transaction, countable)
     counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
-    after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
-    for counts, numbers in ((False, before - after), (True, after - before)):
+    counted_after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
+    for counts, numbers in ((False, counted_before - counted_after), (True, counted_after - counted_before)):
         for chunk in split_into_chunks(sorted(numbers)):
             transaction.connection.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
     _store_counts(transaction, counted_votes, raters)
@@ -168,7 +168,7 @@ def _read_question_votes(
     # Any number of raters can answer a golden question. So only answers of `person` and of the people just before them
     # are read, as many as a main question has votes.
     by_question = {}
-    params = {"numbers": question_ids, "person_id": person_id, "first": person_id - transaction.rules.per_question + 1}
+    params = {"numbers": question_ids, "person_id": person_id, "first": person_id - transaction.rules.votes_per_question + 1}
     for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
@@ -255,12 +255,12 @@ def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], tas
         transaction.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
         if task_kind != Kind.GOLDEN:
             continue
-        both = (row.truth, -1), (truth, +1)
-        for value, increment in both:
+        truth_changes = (row.truth, -1), (truth, +1)
+        for value, increment in truth_changes:
             if value is not None:
                 column = (campaign.c.golden_invalid, campaign.c.golden_valid)[value]
                 transaction.connection.execute(update(campaign).values({column: column + increment}))
         raters = [answer for answer in rows if answer.role == Role.RATER]
         update_golden_counts(
-            transaction, [(a.person, value, a.answer, increment) for a in raters for value, increment in both]
+            transaction, [(a.person, value, a.answer, increment) for a in raters for value, increment in truth_changes]
         )

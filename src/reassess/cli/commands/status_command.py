@@ -73,6 +73,6 @@ def _next_arguments(progress: "Progress") -> list[str]:
     roles_with_link = {rater.role for rater in progress.people if rater.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.n_without_rater or (progress.n_open and "rater" not in roles_with_link):
+    if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
     return ["serve"] if progress.n_open else ["export", "-o", str(free_name("rated"))]

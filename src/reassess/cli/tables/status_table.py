@@ -196,8 +196,8 @@ def _summary(progress: "Progress") -> Iterator[str]:
         unknown = progress.n_golden_unknown
         first = f", {unknown:,} with too few experts' answers: send the experts their links first" if unknown else ""
         yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
-    if progress.n_golden_split:
-        yield f"experts disagree on {count_noun(progress.n_golden_split, 'golden question')}: see the owner page"
+    if progress.n_golden_without_majority:
+        yield f"experts disagree on {count_noun(progress.n_golden_without_majority, 'golden question')}: see the owner page"
     yield from practice_in_words(progress.practice_round)
     yield (
         f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, {progress.n_votes_last_day:,} in the "
@@ -208,8 +208,8 @@ def _summary(progress: "Progress") -> Iterator[str]:
         yield f"{count_noun(len(progress.skipped_images), 'image')} skipped: {names}"
     if progress.is_paused:
         yield "paused: raters get no questions"
-    if progress.n_without_rater:
-        yield f"more raters needed: nobody is left to answer {count_noun(progress.n_without_rater, 'open question')}"
+    if progress.n_questions_without_rater:
+        yield f"more raters needed: nobody is left to answer {count_noun(progress.n_questions_without_rater, 'open question')}"
     elif not progress.is_paused and progress.max_votes_needed and progress.expected_end is not None:
         yield f"expected to finish: {_format_time(progress.expected_end)}"
 

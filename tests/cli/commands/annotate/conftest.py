@@ -51,7 +51,7 @@ def work() -> Callable[..., None]:
                     turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
                 ):
                     new_answers = [
-                        annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows
+                        annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2, 3.0) for row in turn.rows
                     ]
                     annotation.save_answers(campaign, person.id, new_answers, now)
 

@@ -58,8 +58,8 @@ def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> No
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
-        assert (rules.per_question, rules.golden_share, rules.seed) == (3, 0.25, 7)
-        assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
+        assert (rules.votes_per_question, rules.golden_share, rules.seed) == (3, 0.25, 7)
+        assert (rules.stop_rule.low, rules.stop_rule.high) == (0.05, 0.95)
         assert (campaign.name, campaign.consent_text, campaign.bar) == (
             "Cats?",
             "We keep your votes.\nYou may leave.",
@@ -162,7 +162,7 @@ def test_golden_questions_keep_their_probability_until_export(
     with annotation.using_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
         turn = annotation.next_turn(campaign, ida, 1e9)
-        given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+        given = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.rows]
         annotation.save_answers(campaign, ida, given, 1e9)
     assert run("annotate", "export", "pets.db", "-o", "half").code == 0
     half = pl.read_parquet("half/golden.parquet")
@@ -170,7 +170,7 @@ def test_golden_questions_keep_their_probability_until_export(
     assert half["answer"].null_count() == 2
     with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
-            new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+            new_answers = [annotation.GivenAnswer(row.question_id, 0 if row.class_id else 2) for row in turn.rows]
             annotation.save_answers(campaign, ida, new_answers, 1e9)
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")

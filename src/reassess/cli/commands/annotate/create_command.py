@@ -145,8 +145,8 @@ def create(
         tasks=parts.tasks,
         name=parts.benchmark.name,
         rules=annotation.Rules(
-            per_question=per_question,
-            stop=stop,
+            votes_per_question=per_question,
+            stop_rule=stop,
             golden_share=_GOLDEN_SHARE if golden_share is None else golden_share,
             seed=seed,
         ),
@@ -220,7 +220,7 @@ def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleIm
 
 def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
-    votes_at_most = plan.rules.per_question * len(questions)
+    votes_at_most = plan.rules.votes_per_question * len(questions)
     answered = len(plan.truths) - plan.truths.count(None)
     practice_tasks = int(plan.is_practice_task.sum())
     if call.json:
@@ -232,7 +232,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             "images": len(parts.images),
             "hashed_images": len(plan.image_hashes),
             "votes_at_most": votes_at_most,
-            "stop": None if plan.rules.stop is None else [plan.rules.stop.low, plan.rules.stop.high],
+            "stop": None if plan.rules.stop_rule is None else [plan.rules.stop_rule.low, plan.rules.stop_rule.high],
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truths),
             "answered_by_experts": answered,
@@ -243,9 +243,9 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         }
         call.print_document("annotate", results)
         return
-    at_most = "at most " if plan.rules.stop else ""
+    at_most = "at most " if plan.rules.stop_rule else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
-    votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
+    votes = f"{at_most}{count_noun(votes_at_most, 'vote')} ({at_most}{plan.rules.votes_per_question:,} per question)"
     call.info(f"{annotation.hide_password(campaign)}: {tasks}, {votes}")
     if golden is None:
         call.info("no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)")
@@ -264,7 +264,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
                 "than "
                 "half of the experts answered yes"
             )
-        if plan.rules.stop is not None and not answered:
+        if plan.rules.stop_rule is not None and not answered:
             call.info("the stop rule works only after experts have answered: invite them first")
         for line in practice_in_words(plan.practice_round):
             call.info(line)

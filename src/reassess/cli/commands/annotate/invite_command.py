@@ -107,10 +107,10 @@ def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | 
         person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
         for person in annotation.list_people(campaign)
     )
-    each = campaign.rules.per_question
+    each = campaign.rules.votes_per_question
     if raters >= each or all(person.role != "rater" for person in invited):
         return None
-    at_most = "up to " if campaign.rules.stop else ""
+    at_most = "up to " if campaign.rules.stop_rule else ""
     votes = f"{at_most}{count_noun(each, 'vote')} per question"
     return f"{count_noun(raters, 'rater')} for {votes}: invite {each - raters:,} more, or questions stay open"
 

@@ -163,7 +163,9 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert row.votes == counted[row.id] <= most
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
-        assert row.ended != "rule" or (state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.at_least)
+        assert row.ended != "rule" or (
+            state.rules.stop_rule is not None and row.votes >= state.rules.stop_rule.at_least
+        )
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
         assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]
@@ -247,7 +249,9 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     assert (progress.n_votes, progress.max_votes_needed) == (len(counted), most * progress.n_open - on_open)
     can_rate = [person.id for person in state.people.values() if _can_rate(person)]
     is_open = [row for row in state.main if row.ended is None]
-    assert progress.n_questions_without_rater == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
+    assert progress.n_questions_without_rater == sum(
+        all(state.is_done(one, row) for one in can_rate) for row in is_open
+    )
     assert progress.expected_end is None or not progress.n_questions_without_rater
     truths = Counter(row.truth for row in state.questions.values() if row.golden)
     assert (progress.n_golden_invalid, progress.n_golden_valid, progress.n_golden_unknown) == tuple(
@@ -293,7 +297,9 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
                 (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
             )
     expected.sort(key=lambda one: one[0])
-    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [one[1:] for one in expected]
+    assert [(row.truth, row.answer_counts) for row in list_golden_without_majority(campaign)] == [
+        one[1:] for one in expected
+    ]
     assert count == len(expected)
 
 
@@ -311,9 +317,9 @@ def check_export(state: Stored, campaign: Campaign) -> None:
         for row in state.suggestions
         if not state.people[row.person].excluded
     )
-    assert [(suggestion.image_name, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions] == [
-        (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
-    ]
+    assert [
+        (suggestion.image_name, suggestion.class_id, suggestion.n_people) for suggestion in exported.suggestions
+    ] == [(state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())]
     assert [
         (question.image_name, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
         for question in exported.question_states

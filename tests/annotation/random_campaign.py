@@ -182,14 +182,18 @@ class Simulation:
         """Let a person suggest a class."""
         if turns := self.turns_of.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater is excluded
-                suggest_class(self.campaign, person, turns[0].task_id, self.random.randrange(len(CLASSES.names)), self.now)
+                suggest_class(
+                    self.campaign, person, turns[0].task_id, self.random.randrange(len(CLASSES.names)), self.now
+                )
 
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
         if turns := self.turns_of.get(person):
             rows = turns[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            new_answers = [GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in some]
+            new_answers = [
+                GivenAnswer(row.question_id, self.random.randrange(3), revision=row.revision) for row in some
+            ]
             self.waiting.setdefault(person, []).extend(new_answers)
             if some == rows:
                 turns.pop(0)

@@ -112,7 +112,9 @@ def test_question_closes_when_probability_leaves_thresholds(address: str | Path)
     assert [[row.class_id for row in turn.rows] for turn in open_turns] == [[1]]
     new_answers = [GivenAnswer(row.question_id, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
     save_answers(campaign, 3, new_answers, NOW)  # a changed answer reopens its question
-    class_ids = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image_address == main for row in turn.rows]
+    class_ids = [
+        row.class_id for turn in answer_all(campaign, 5, NO) if turn.image_address == main for row in turn.rows
+    ]
     assert 0 in class_ids
 
 

@@ -96,7 +96,13 @@ def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: p
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
     campaign = campaign_at(
-        address, sizes, _RATERS, votes_per_question=3, stop_rule=StopRule(0.05, 0.95), golden_share=0.1, lease_seconds=60.0
+        address,
+        sizes,
+        _RATERS,
+        votes_per_question=3,
+        stop_rule=StopRule(0.05, 0.95),
+        golden_share=0.1,
+        lease_seconds=60.0,
     )
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:

@@ -63,7 +63,8 @@ def answer_truly(truth: dict[str, str]) -> None:
             while isinstance(turn := annotation.next_turn(campaign, person.id, 1e9), annotation.Turn):
                 image = truth[image_names[turn.image_address]]
                 turn_answers = [
-                    annotation.GivenAnswer(row.question_id, 2 * (classes[row.class_id] == image), 3.0) for row in turn.rows
+                    annotation.GivenAnswer(row.question_id, 2 * (classes[row.class_id] == image), 3.0)
+                    for row in turn.rows
                 ]
                 annotation.save_answers(campaign, person.id, turn_answers, 1e9)
 

@@ -37,8 +37,8 @@ class Rules:
     ) -> CloseReason | None:
         """Return why a question is closed (``rule`` or ``votes``), or None while it is open.
 
-        The question has `n_votes` votes, and its class is valid with `valid_probability`. A stop rule closes no question
-        before raters are measured on golden questions with a known truth.
+        The question has `n_votes` votes, and its class is valid with `valid_probability`. A stop rule closes no
+        question before raters are measured on golden questions with a known truth.
         """
         if is_measured and self.stop_rule is not None and bool(self.stop_rule.is_closed(valid_probability, n_votes)):
             return "rule"
@@ -50,7 +50,11 @@ class Rules:
         `n_reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
         needs votes to close: one rater after two votes. So nobody is still answering a question when it closes.
         """
-        limit = self.votes_per_question if self.stop_rule is None else min(self.votes_per_question, max(self.stop_rule.at_least, n_votes + 1))
+        limit = (
+            self.votes_per_question
+            if self.stop_rule is None
+            else min(self.votes_per_question, max(self.stop_rule.at_least, n_votes + 1))
+        )
         return max(0, limit - n_votes - n_reserved)
 
     def is_golden(self, rater_id: int, task_number: int) -> bool:

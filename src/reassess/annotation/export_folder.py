@@ -64,8 +64,8 @@ def export_campaign(
 
     All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
     has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
-    earlier votes. With `with_names`, raters keep their names. `actor_id` is the number of the owner who exports; None for the
-    command line.
+    earlier votes. With `with_names`, raters keep their names. `actor_id` is the id of the owner who exports; None
+    for the command line.
     """
     from reassess.annotation.store.export import export_votes, log_export
 

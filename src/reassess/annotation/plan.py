@@ -200,7 +200,12 @@ class CampaignPlan:
         is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
         needs_both_truths = self.bar is not None
         return draw_practice_tasks(
-            golden, self.truths, is_asked, self.n_practice_tasks, seed=self.rules.seed, needs_both_truths=needs_both_truths
+            golden,
+            self.truths,
+            is_asked,
+            self.n_practice_tasks,
+            seed=self.rules.seed,
+            needs_both_truths=needs_both_truths,
         )
 
     @property

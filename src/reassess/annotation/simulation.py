@@ -185,7 +185,10 @@ class _SimulatedRater:
         self.turn, self.seconds_worked = turn, self.seconds_worked + sum(times)
         self.turn_answers = [
             GivenAnswer(
-                row.question_id, self._draw_answer(self.image_names[turn.image_address], row.class_id), seconds, row.revision
+                row.question_id,
+                self._draw_answer(self.image_names[turn.image_address], row.class_id),
+                seconds,
+                row.revision,
             )
             for row, seconds in zip(rows, times, strict=True)
         ]

@@ -26,8 +26,8 @@ from reassess.annotation.store.given_answers import exclude_rater, finish_recoun
 from reassess.annotation.store.owner_lists import (
     LogEntry,
     list_disputed_golden,
-    list_log_entries,
     list_golden_without_majority,
+    list_log_entries,
     list_uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit_rater, create_sign_in_token, delete_person, revoke_link

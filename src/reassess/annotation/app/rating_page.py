@@ -116,7 +116,13 @@ def _turn_to_json(turn: Turn) -> dict[str, Any]:
         for row in turn.rows
     ]
     image = f"images/{turn.image_address}"
-    return {"task": turn.task_id, "image": image, "practice": turn.is_practice, "number": turn.turn_number, "rows": rows}
+    return {
+        "task": turn.task_id,
+        "image": image,
+        "practice": turn.is_practice,
+        "number": turn.turn_number,
+        "rows": rows,
+    }
 
 
 ROUTES = [

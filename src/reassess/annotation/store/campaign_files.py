@@ -46,9 +46,10 @@ AND NOT EXISTS (
 
 
 def check_replaceable(address: str | Path, replacement: Path | None = None) -> None:
-    """Raise `OutputError` if the campaign at an address is open, has answers of people, or is on a server.
+    """Raise `OutputError` if a new campaign must not replace the campaign at an address.
 
-    `replacement` is the campaign that will replace it; answers that are also in `replacement` do not count.
+    It must not replace a campaign that is open, has answers of people, or is on a server. `replacement` is the new
+    campaign; answers that are also in it do not count.
     """
     if is_server_address(address):
         with convert_database_errors(address), using_engine(address) as engine:
@@ -78,7 +79,7 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
 
 
 def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) -> int:
-    """Count answers of people that are not in another campaign; 0 if the file is not a campaign."""
+    """Count the answers of people that are not in another campaign; 0 if the file is not a campaign."""
     try:
         if other_campaign is not None:
             connection.execute("ATTACH ? AS other", (sqlite_uri(other_campaign),))
@@ -94,9 +95,10 @@ def _count_answers(connection: sqlite3.Connection, other_campaign: Path | None) 
 
 @contextmanager
 def write_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Write a campaign file atomically, like `write_to_temporary`; raise if a log is beside the old file.
+    """Yield a temporary path for a campaign file, which replaces the old file after the block.
 
-    An open campaign has its newest answers in a log beside its file. SQLite would use that log for the new file.
+    `OutputError` if a log is beside the old file. An open campaign has its newest answers in this log. SQLite would use
+    that log for the new file.
     """
     _check_campaign_path(path)
     with write_to_temporary(path, force=force) as temporary:
@@ -140,7 +142,7 @@ _LOCK_TIMEOUT = 1.0  # seconds; other processes hold the lock briefly during eac
 
 @contextmanager
 def lock_campaign_file(address: str | Path) -> Iterator[None]:
-    """Lock an SQLite file, so that only this process serves or upgrades it.
+    """Lock an SQLite file for a block, so that only this process serves or upgrades it.
 
     A database server needs no lock. The lock file is beside the real file, not beside a link to it.
     """
@@ -187,7 +189,7 @@ _ROWS_PER_STATEMENT = 10_000  # copied per statement
 
 
 def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
-    """Copy a campaign into an SQLite file, while raters work.
+    """Copy a campaign into an SQLite file, even while raters work.
 
     The copy contains all changes that were acknowledged before. With `force`, replace a file, unless it is a campaign
     with answers of people that are not in the copy.
@@ -241,10 +243,10 @@ _MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> tuple[str, str]:
-    """Copy a campaign to `backup`, then upgrade its tables to this version, completely or not at all.
+    """Upgrade the tables of a campaign to this version of reassess, after a copy to `backup`.
 
-    Return the form of the tables before and after. Without `backup`, no copy is made; `force` lets the copy replace a
-    file, as in `backup_campaign`.
+    The upgrade is complete, or changes nothing. Return the form of the tables before and after. Without `backup`, no
+    copy is made; `force` lets the copy replace a file, as in `backup_campaign`.
     """
     with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command

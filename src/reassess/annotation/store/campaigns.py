@@ -46,7 +46,7 @@ _POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all cursors
 
 @dataclass(frozen=True)
 class Campaign:
-    """An open campaign."""
+    """An open campaign: its database and its settings."""
 
     engine: Engine
     name: str  # shown at the top of the rating page
@@ -95,7 +95,11 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
             engine=connection.engine,
             name=row.name,
             rules=Rules(
-                votes_per_question=row.per_question, stop_rule=stop, golden_share=row.golden_share, lease_seconds=row.lease, seed=row.seed
+                votes_per_question=row.per_question,
+                stop_rule=stop,
+                golden_share=row.golden_share,
+                lease_seconds=row.lease,
+                seed=row.seed,
             ),
             bar=row.bar,
             at_least=row.at_least,
@@ -115,7 +119,7 @@ def _read_campaign(connection: Connection, gate: AbstractContextManager[Any]) ->
 
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
-    """Open a campaign for a block; database errors in the block become `DataError`."""
+    """Open a campaign for a block, and turn database errors in the block into `DataError`."""
     with convert_database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
@@ -160,7 +164,7 @@ _LOWER_CURSORS = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).va
 
 @dataclass
 class Transaction:
-    """A transaction that changes a campaign."""
+    """A database transaction that changes a campaign."""
 
     connection: Connection
     campaign: Campaign
@@ -172,14 +176,14 @@ class Transaction:
         return self.campaign.rules
 
     def lock_person(self, person_id: int) -> Row[Any]:
-        """Lock a person and their cursor; return both, and what else their next turn depends on."""
+        """Lock a person and their cursor; return one row with both, and with the state of the campaign."""
         row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
         return row
 
     def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
-        """Lock a person, and the owner who changes their name or link (`actor_id`), in the order of their numbers."""
+        """Lock a person, and the owner who changes their name or link; return the row of the person."""
         locked = {
             person: self.lock_person(person)
             for person in sorted({person_id, person_id if actor_id is None else actor_id})
@@ -187,13 +191,13 @@ class Transaction:
         return locked[person_id]
 
     def lock_tasks(self, task_ids: Iterable[int]) -> None:
-        """Lock tasks. Call this before reading anything about them."""
+        """Lock tasks; call this before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
             for chunk in split_into_chunks(sorted(set(task_ids))):
                 self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
 
     def lock_campaign(self, *, is_shared: bool = False) -> None:
-        """Prevent other transactions from changing a truth or adding a task.
+        """Lock the campaign, so that no other transaction changes a truth or adds a task.
 
         With `is_shared`, other transactions can count answers at the same time.
         """
@@ -201,21 +205,21 @@ class Transaction:
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
     def imitate_campaign_lock(self) -> None:
-        """Take as long as `lock_campaign`, without a lock, so that the time does not reveal golden tasks."""
+        """Take as long as `lock_campaign` without locking, so that the time does not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
     def change_reserved_places(self, question_ids: Sequence[int], increment: int) -> None:
-        """Add reserved places on questions (1), or remove them (-1); golden questions have no places."""
+        """Reserve a place on each question (`increment` 1), or free one (-1); golden questions have no places."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "places": increment})
 
     def update_free_places(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
-        """Update how many further raters can get each task.
+        """Compute and store how many further raters can get each task.
 
-        Every open question of the task needs a free place. `reopened_positions`: raters whose cursors have passed these tasks can
-        get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
-        for them.
+        Every open question of the task needs a free place. With `is_reopened`, raters whose cursors have passed these
+        tasks can get them now, even if other raters could get them before. Golden tasks take the same time, but nothing
+        is stored for them.
         """
         for chunk in split_into_chunks(sorted(set(task_ids))):
             places = []
@@ -233,28 +237,28 @@ class Transaction:
             self.store_free_places(places)
 
     def store_free_places(self, rows: Sequence[Mapping[str, int]]) -> None:
-        """Store how many further raters can get each task."""
+        """Store how many further raters can get each task; a row has `number` (the task id) and `places`."""
         if rows:
             self.connection.execute(_UPDATE_FREE, rows)
 
     def lower_cursors(self) -> None:
-        """Move cursors back to the first reopened task, except cursors that another transaction has locked."""
+        """Move the cursors of raters back to the first reopened task, unless another transaction locks them."""
         if self.reopened_positions:
             self.connection.execute(_LOWER_CURSORS, {"least": min(self.reopened_positions)})
 
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
-        """Write a log entry; `actor_id` is the person who acts, None for the command line."""
+        """Write an entry into the log; `actor_id` is the person who acts, None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
 
 
 def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Split numbers into chunks that fit into one statement."""
+    """Split numbers into chunks that each fit into one SQL statement."""
     return (numbers[start : start + _MAX_STATEMENT_VALUES] for start in range(0, len(numbers), _MAX_STATEMENT_VALUES))
 
 
 @contextmanager
 def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
-    """Run a block as one transaction; if it raises, nothing changes."""
+    """Run a block as one transaction; if the block raises an error, nothing changes."""
     with campaign.gate, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction

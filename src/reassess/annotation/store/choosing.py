@@ -14,7 +14,7 @@ _MAX_CURSOR_LAG = 128  # tasks between a cursor and the chosen task before the c
 
 
 class ChosenTask(NamedTuple):
-    """A task for a person, with the questions to show."""
+    """A task chosen for a person, with the questions to show."""
 
     task: Row[Any]
     rows: Sequence[Row[Any]]
@@ -58,7 +58,7 @@ def choose_task(transaction: Transaction, person: Row[Any], held_task_ids: Seque
 
 
 def _find_main_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
-    """Find the first main task from a position on, or from 0: earlier tasks may be open again."""
+    """Find and lock the first main task for a person from a position on, or else from position 0."""
     for place in sorted({0, first_position}, reverse=True):
         task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": place}).one_or_none()
         if task is not None:
@@ -69,7 +69,7 @@ def _find_main_task(transaction: Transaction, params: dict[str, Any], first_posi
 def _find_golden_task(
     transaction: Transaction, person: Row[Any], params: dict[str, Any], n_questions: int, *, accepts_smaller: bool
 ) -> Row[Any] | None:
-    """Find a golden task with at least `n_questions` questions, or as a last resort one of the largest tasks."""
+    """Find a golden task with at least `n_questions` questions; with `accepts_smaller`, else a large one."""
     rules, connection = transaction.rules, transaction.connection
     if person.golden is None or not rules.golden_share:
         return None
@@ -97,7 +97,7 @@ def _choose_questions(
     n_questions: int | None = None,
     compute_rank: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> ChosenTask:
-    """Return a task with its open questions that a person has not answered: the `n_questions` lowest by rank."""
+    """Choose the open questions of a task to show to a person: the first `n_questions` by rank."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
     open_rows = [row for row in rows if row.ended is None]
     chosen = sorted((row for row in open_rows if row.answer is None), key=compute_rank)[:n_questions]
@@ -109,7 +109,7 @@ def _choose_questions(
 
 
 def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:
-    """Return the new position of a person's cursor.
+    """Choose where the search for a person's next main task starts.
 
     Another transaction may have locked an earlier task, or the person's page may still have it. So the cursor moves
     only when it is far behind.
@@ -123,7 +123,7 @@ def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_ta
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
-    """Return whether main tasks are left for a rater that other raters have now."""
+    """Return whether a rater may get main tasks later that other raters have now."""
     return person.role == Role.RATER and bool(
         transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )

@@ -26,7 +26,7 @@ _MAX_ID = 1 << 48  # in the range of integers in JavaScript
 
 
 def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
-    """Create a campaign: an SQLite file, or tables in an empty database.
+    """Create a campaign from a plan: an SQLite file, or tables in an empty database.
 
     With `force`, replace a file, unless it is a campaign with answers of people.
     """
@@ -42,7 +42,7 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
 
 
 def draw_random_ids(n_ids: int) -> list[int]:
-    """Draw distinct random numbers, in random order."""
+    """Draw distinct random ids for tasks or questions."""
     ids: dict[int, None] = {}
     while len(ids) < n_ids:
         ids[randbelow(_MAX_ID)] = None
@@ -59,10 +59,18 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
-    row |= {name: None if rules.stop_rule is None else getattr(rules.stop_rule, name[5:]) for name in ("stop_low", "stop_high")}
+    row |= {
+        name: None if rules.stop_rule is None else getattr(rules.stop_rule, name[5:])
+        for name in ("stop_low", "stop_high")
+    }
     connection.execute(schema.campaign.insert(), row)
     task_groups = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
-    image_ids = {name: row for row, name in enumerate(dict.fromkeys(chain(*(task_group.questions.images for task_group in task_groups))), 1)}
+    image_ids = {
+        name: row
+        for row, name in enumerate(
+            dict.fromkeys(chain(*(task_group.questions.images for task_group in task_groups))), 1
+        )
+    }
     images = [
         {
             "id": row,
@@ -82,7 +90,9 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     for task_group in task_groups:
         questions = _make_question_rows(plan, task_group, valid)
         tasks = _make_task_rows(plan, task_group, image_ids)
-        for question, task in zip(questions, np.repeat(np.arange(len(task_group)), task_group.sizes).tolist(), strict=True):
+        for question, task in zip(
+            questions, np.repeat(np.arange(len(task_group)), task_group.sizes).tolist(), strict=True
+        ):
             question["task"] = tasks[task]["id"]
         _insert_rows(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
         _insert_rows(connection, schema.questions, sorted(questions, key=itemgetter("id")))
@@ -99,7 +109,7 @@ def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]])
 
 
 def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[int | None]:
-    """Return the original label of each image; None if unknown."""
+    """Return the original class id of each image; None if unknown."""
     if plan.original is None:
         return [None] * len(image_names)
     class_ids = plan.original.indices.tolist()
@@ -107,7 +117,7 @@ def _find_original_labels(plan: CampaignPlan, image_names: list[str]) -> list[in
 
 
 def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> list[dict[str, Any]]:
-    """List the original labels of images without questions."""
+    """Make rows with the original labels of images without questions."""
     if plan.original is None:
         return []
     labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
@@ -115,12 +125,14 @@ def _make_unasked_rows(plan: CampaignPlan, asked_images: Collection[str]) -> lis
 
 
 def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """Yield all classes of the class list; without a list, the classes of questions and examples."""
+    """Make a row per class of the class list; without a list, of the questions and examples."""
     classes = plan.tasks.questions.classes
     example_ids = np.array([example.class_id for example in plan.examples], np.int64)
     ids = (
         range(classes.count or 0)
-        or np.unique(np.concatenate([example_ids, *(task_group.questions.class_ids for task_group in task_groups)])).tolist()
+        or np.unique(
+            np.concatenate([example_ids, *(task_group.questions.class_ids for task_group in task_groups)])
+        ).tolist()
     )
     numbers: dict[str, int] = {}  # by ancestor in the hierarchy
     for class_id in ids:
@@ -139,7 +151,7 @@ def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
 
 
 def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:
-    """List tasks, with positions drawn by the seed."""
+    """Make a row per task, with positions drawn by the seed."""
     golden = tasks is plan.golden_tasks
     kinds = np.where(plan.is_practice_task, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(tasks)
     position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
@@ -165,7 +177,7 @@ def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int])
 
 
 def _make_question_rows(plan: CampaignPlan, tasks: Tasks, default_prior: float) -> list[dict[str, Any]]:
-    """List the questions of tasks, in their order."""
+    """Make a row per question, in the order of the tasks."""
     golden, questions = tasks is plan.golden_tasks, tasks.questions
     truths = plan.truths if golden else [None] * len(questions)
     ids, class_ids = draw_random_ids(len(questions)), questions.class_ids.tolist()
@@ -184,7 +196,7 @@ def _make_question_rows(plan: CampaignPlan, tasks: Tasks, default_prior: float) 
 
 
 def _insert_expert_answers(connection: Connection, plan: CampaignPlan, golden_ids: list[int], now: float) -> None:
-    """Insert experts and their answers; `golden_ids` are the ids of the golden questions."""
+    """Insert the experts and their answers to the golden questions, whose ids are `golden_ids`."""
     expert_answers = plan.expert_answers
     person = {}
     with at("the experts' votes"):

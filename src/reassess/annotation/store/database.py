@@ -36,12 +36,12 @@ _MAX_LOG_CHANGES, _MAX_LOG_BYTES = (
 
 
 class Gate:
-    """A gate that lets one change of an SQLite file pass at a time.
+    """A lock for changes of an SQLite file, which also detects changes by other programs.
 
-    It refuses changes after the file or its log was replaced. SQLite does not notice a replaced file or log, and
-    acknowledged changes would be lost. Only the process that serves the file moves the log into it. So the gate refuses
-    changes if another program has changed the size or time of the file, or the content of the log. It checks before
-    each change, and again before the change is acknowledged.
+    One change passes at a time. The gate refuses changes after the file or its log was replaced. SQLite does not notice
+    a replaced file or log, and acknowledged changes would be lost. Only the process that serves the file moves the log
+    into it. So the gate refuses changes if another program has changed the size or time of the file, or the content of
+    the log. It checks before each change, and again before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -89,7 +89,7 @@ class Gate:
         )
 
     def _check_before_writing(self, connection: Connection) -> None:
-        """Check again once the transaction has the right to write."""
+        """Check the file again, now that the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
         self._refuse_if_changed()
@@ -105,7 +105,7 @@ class Gate:
             self._has_written = _count_changed_rows(connection) != self._rows
 
     def _refuse_if_changed(self, **options: bool) -> None:
-        """Refuse a change if another program changed the file or its log; save what the log still contains."""
+        """Raise if another program has changed the file or its log, after saving what the log contains."""
         if self._log is not None:
             self._is_log_changed |= not self._log.is_intact(**options)
         state = self._read_state()
@@ -117,7 +117,7 @@ class Gate:
             raise UnavailableError("BEGIN IMMEDIATE", None, error)
 
     def _move_log(self) -> None:
-        """Move the log into the file; also a deleted log that is still open, unless another log replaced it."""
+        """Move the commits in the log into the file, unless the log or the file was replaced."""
         state, log = self._read_state(), _stat_file(f"{self._path}-wal")
         is_unchanged = state == self._state
         if is_unchanged:  # SQLite would also move damaged pages
@@ -135,7 +135,7 @@ class Gate:
 
 
 class _FileState(NamedTuple):
-    """The state of an SQLite file and its log."""
+    """The inode, size and time of an SQLite file, and the inodes of its log."""
 
     inode: tuple[int, int] | None
     size_and_time: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
@@ -153,7 +153,7 @@ class _FileState(NamedTuple):
 
 
 def _count_changed_rows(connection: Connection) -> int:
-    """Count the rows that a connection has changed; without changes, SQLite writes nothing."""
+    """Return how many rows a connection has changed so far."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
@@ -206,7 +206,7 @@ def open_engine(address: str | Path) -> Engine:
 
 @contextmanager
 def using_engine(address: str | Path) -> Iterator[Engine]:
-    """Open the engine of a campaign for a block; at its end, SQLite moves the log into the file."""
+    """Open an SQLAlchemy engine for a block; when it closes, SQLite moves the log into the file."""
     engine = open_engine(address)
     try:
         yield engine
@@ -226,7 +226,8 @@ def enable_wal(path: Path) -> None:
 
 
 def check_campaign_exists(address: str | Path) -> str | Path:
-    """Return an address; `DataError` if its file does not exist, since SQLite would create it."""
+    """Raise `DataError` if the file of a campaign does not exist; otherwise return the address."""
+    # SQLite would create a missing file.
     if is_server_address(address) or os.path.isfile(address):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         return address
     if exists(address):
@@ -248,7 +249,10 @@ def check_campaign_exists(address: str | Path) -> str | Path:
 
 
 def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Connection:
-    """Open a connection that reads a fixed state of the database; `is_single_statement`: for one statement only."""
+    """Open a connection whose statements all read the same state of the database.
+
+    With `is_single_statement`, the connection is used for one statement only.
+    """
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
         connection = connection.execution_options(
@@ -259,7 +263,7 @@ def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) ->
 
 @contextmanager
 def convert_database_errors(address: str | Path) -> Iterator[None]:
-    """Turn errors of a campaign's database into `DataError`."""
+    """Turn errors of a campaign's database in a block into `DataError`."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -274,7 +278,7 @@ def convert_database_errors(address: str | Path) -> Iterator[None]:
 
 
 def check_integrity(connection: Connection, pragma: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged; `pragma` is quick_check or integrity_check."""
+    """Raise `DataError` if an SQLite file is damaged, by the pragma ``quick_check`` or ``integrity_check``."""
     if connection.dialect.name == "sqlite":
         result = connection.exec_driver_sql(f"PRAGMA {pragma}(1)").scalar_one()
         if result != "ok":
@@ -283,7 +287,7 @@ def check_integrity(connection: Connection, pragma: str) -> None:
 
 
 def is_read_only_error(error: DBAPIError) -> bool:
-    """Return whether a database refused a change because it is read-only for this user."""
+    """Return whether an error means that the database is read-only for this user."""
     return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY_CODES
 
 

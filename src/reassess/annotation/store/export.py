@@ -1,4 +1,4 @@
-"""Reading the votes of a campaign, and the suggested classes."""
+"""Exporting the votes of a campaign, and the suggested classes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ _ROWS_PER_READ = 100_000  # to read at a time
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A class that people suggested for an image."""
+    """A class that people suggested for an image, with the number of people."""
 
     image_name: str
     class_id: int
@@ -43,7 +43,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class QuestionState:
-    """The state of a question that raters vote on."""
+    """Votes and state of a question that raters vote on."""
 
     image_name: str
     class_id: int
@@ -54,7 +54,7 @@ class QuestionState:
 
 @dataclass(frozen=True)
 class CampaignExport:
-    """The votes of a campaign, and everything else to export."""
+    """The votes, golden votes and labels of a campaign, with counts of answers that are not exported."""
 
     votes: Votes  # counted votes
     golden: Votes | None  # experts' votes on golden questions, also those for practice and those without a vote
@@ -73,14 +73,17 @@ class CampaignExport:
 
     @property
     def has_rater_golden_votes(self) -> bool:
-        """Whether raters answered golden questions that experts answered."""
+        """Whether raters voted on golden questions that experts answered."""
         if self.golden is None or self.rater_golden is None:
             return False
         return bool(self.golden.sizes[self.golden.find(self.rater_golden.items)].any())
 
 
 def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExport:
-    """Read the votes of a campaign; with `with_names`, raters keep their names instead of numbers."""
+    """Read everything to export from a campaign.
+
+    With `with_names`, raters keep their names instead of numbers.
+    """
     finish_recounting(campaign)
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
@@ -117,7 +120,7 @@ def export_votes(campaign: Campaign, *, with_names: bool = False) -> CampaignExp
 
 
 def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, with_names: bool) -> None:
-    """Note an export in the log, unless the command line exports a read-only campaign."""
+    """Log an export, unless the command line exports a read-only campaign."""
     try:
         with open_transaction(campaign) as transaction:
             transaction.log_action(now, "export", actor_id, names=with_names)
@@ -127,14 +130,14 @@ def log_export(campaign: Campaign, now: float, actor_id: int | None = None, *, w
 
 
 def read_golden_votes(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
-    """Read the experts' and the raters' votes on golden questions."""
+    """Return the experts' and the raters' votes on golden questions; None if there are none."""
     classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
         return _AnswerReader(connection, classes, with_names=False).read_golden_votes()
 
 
 class _AnswerReader:
-    """A reader of answers as votes, sorted by image, class and time."""
+    """A reader of answers, which it returns as votes sorted by image, class and time."""
 
     def __init__(self, connection: Connection, classes: Classes, *, with_names: bool) -> None:
         self.connection, self.classes = connection, classes
@@ -143,9 +146,10 @@ class _AnswerReader:
         self.people = {row.id: row.name if with_names else f"{row.role} {row.id}" for row in everybody}
 
     def read_golden_votes(self) -> tuple[Votes | None, Votes | None]:
-        """Experts' votes on golden questions, and raters' without practice; None if there are none.
+        """Return the experts' and the raters' votes on golden questions; None if there are none.
 
-        If experts have answered some golden questions, the others follow without votes.
+        Votes of raters in practice are not included. If experts have answered some golden questions, the others follow
+        without votes.
         """
         experts = self.read_votes(questions.c.golden, people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
         raters = self.read_votes(tasks.c.kind == Kind.GOLDEN, IS_NOT_SKIPPED, *IS_BY_INCLUDED_RATER)
@@ -158,7 +162,7 @@ class _AnswerReader:
         return experts, raters if len(raters) else None
 
     def read_votes(self, *conditions: Any) -> Votes:
-        """Read the answers that meet some conditions as votes."""
+        """Read the answers that meet all conditions, as votes."""
         columns = _read_columns(self.connection, _SELECT_ANSWERS.where(*conditions))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
         is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
@@ -219,7 +223,7 @@ _SELECT_DRAWN_IMAGES = (
 
 
 def _read_columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
-    """Read the columns of a query as float64, shape (columns, rows), with NaN for null."""
+    """Read the result of a query as float64, shape (columns, rows), with NaN for null."""
     parts = [np.empty((len(query.selected_columns), 0))]
     for rows in connection.execute(query).partitions(_ROWS_PER_READ):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
@@ -236,7 +240,7 @@ def _find_answered_images(golden: Votes | None) -> set[str]:
 
 
 def _read_sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """The drawn images of golden questions; None if there are none."""
+    """Read which golden images were drawn at random; None if there are none."""
     rows = {row.name: row for row in connection.execute(_SELECT_DRAWN_IMAGES)}
     if not rows or golden is None:
         return None

@@ -167,18 +167,23 @@ class _AnswersToTask:
 
     def _update_turn(self) -> None:
         """End the turn or renew its lease, and free the places whose answers do not count as votes."""
-        # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired. `_update_counts`
-        # frees the places of answers that count.
+        # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
+        # `_update_counts` frees the places of answers that count.
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
         if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
             key = {"person_id": turn.person, "task_id": turn.task}
-            values = {"new_state": State.DONE if is_over else State.ASKED, "end": self.now + transaction.rules.lease_seconds}
+            values = {
+                "new_state": State.DONE if is_over else State.ASKED,
+                "end": self.now + transaction.rules.lease_seconds,
+            }
             transaction.connection.execute(_UPDATE_TURN, key | values)
             freed = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
             if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
                 freed = []
-            transaction.change_reserved_places(self._select_reserved({row.id for row in self.new}.difference(freed)), -1)
+            transaction.change_reserved_places(
+                self._select_reserved({row.id for row in self.new}.difference(freed)), -1
+            )
         transaction.update_free_places([turn.task], is_reopened=bool(self.changed))
 
 
@@ -234,8 +239,8 @@ def exclude_rater(
 ) -> bool:
     """Exclude a rater, so that their votes no longer count and their questions open again.
 
-    Return whether they were included before. With `recount_now=False`, call `finish_recounting` later to open their questions.
-    `actor_id` is the number of the owner who does this; None for the command line.
+    Return whether they were included before. With `recount_now=False`, call `finish_recounting` later to open their
+    questions. `actor_id` is the id of the owner who does this; None for the command line.
     """
     return _set_excluded(campaign, person_id, True, now, actor_id, recount_now)
 

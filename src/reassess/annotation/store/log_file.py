@@ -27,6 +27,8 @@ class _CommitEnd(NamedTuple):
 
 
 class _LogState(NamedTuple):
+    """The log as this process last saw it."""
+
     header: bytes
     size_and_time: tuple[int, int]  # size and time
     own_commit: _CommitEnd  # last commit of this process
@@ -34,7 +36,9 @@ class _LogState(NamedTuple):
 
 
 class LogFile:
-    """The write-ahead log as this process left it. Other processes may append commits, but not change it.
+    """The write-ahead log of an SQLite file, to check that it still contains all commits.
+
+    Other processes may append commits, but not change earlier ones.
 
     SQLite trusts its index of the log, and does not read its own pages again. So it would acknowledge changes after a
     damaged page, and a kill would lose them. SQLite takes no lock on the log itself. So this process may open and close
@@ -62,14 +66,14 @@ class LogFile:
 
     @property
     def end_of_own_commits(self) -> int:
-        """The end of the last commit of this process, in bytes."""
+        """Position in the log where the last commit of this process ends, in bytes."""
         return self._state.own_commit.position
 
     def is_intact(self, *, has_committed: bool = False, is_thorough: bool = False) -> bool:
         """Return whether the log still contains all commits of this process.
 
-        `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if the
-        size and time of the log are unchanged.
+        `has_committed`: this process has committed since the last call. `is_thorough`: read the pages again, even if
+        the size and time of the log are unchanged.
         """
         last_change = None
         while (current_change := self._find_change(has_committed, is_thorough)) is not None:
@@ -80,17 +84,17 @@ class LogFile:
         return True
 
     def is_only_header_changed(self) -> bool:
-        """Return whether only the header was overwritten, so that SQLite can still move the log into the file."""
+        """Return whether the header of the log was changed, but not the commits of this process."""
         return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._has_own_pages()
 
     def truncate_to_commits(self) -> None:
-        """Cut the log to its valid part, so that SQLite moves no damaged page into the file."""
+        """Truncate the log after its last valid commit, so that SQLite moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
         os.truncate(self._file, self._find_last_commit(header, _make_header_end(header)).position if is_same else 0)
 
     def _find_change(self, has_committed: bool, is_thorough: bool) -> tuple[int, int] | None:
-        """Return the size and time of the log if another program has changed or is writing it."""
+        """Return the log's size and time if another program has changed or is writing it; None if not."""
         earlier, size_and_time, header = (
             self._state,
             _read_size_and_time(self._file),
@@ -131,11 +135,11 @@ class LogFile:
         self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
     def _has_own_pages(self) -> bool:
-        """Return whether the pages of this process's commits equal their copy in memory."""
+        """Return whether the log contains the pages that this process wrote, by their copy in memory."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
     def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
-        """Find the last commit after another commit, if all pages up to it have correct checksums."""
+        """Find the end of the last commit after `start` whose pages all have correct checksums."""
         last = start
         if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
             return last
@@ -164,7 +168,7 @@ class LogFile:
 
 
 def decrement_file_time(file: int | str) -> None:
-    """Subtract 1 ns from the time of a file, so that a later write changes it even within one clock tick."""
+    """Subtract 1 ns from the time of a file, so that any later write changes the time."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
@@ -180,7 +184,7 @@ def _make_header_end(header: bytes) -> _CommitEnd:
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite could have written a header to restart a log that it has moved into the file."""
+    """Return whether SQLite has restarted the log with this header, after moving it into the file."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
@@ -196,7 +200,7 @@ def _is_valid_header(header: bytes) -> bool:
 
 
 def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.uint32]:
-    """Read rows of 32-bit words, in the byte order that the magic number tells."""
+    """Read rows of 32-bit words, in the byte order of the magic number in the header."""
     dtype = ">u4" if header[3] & 1 else "<u4"
     return np.frombuffer(content, dtype).reshape(n_rows, -1).astype(np.uint32, copy=False)
 
@@ -204,7 +208,7 @@ def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.ui
 def _compute_checksums(
     words: NDArray[np.uint32], checksums_before: NDArray[np.uint32], *, is_frames: bool
 ) -> NDArray[np.uint32]:
-    """Compute SQLite's checksums of rows of words, each continued from the checksum before the row."""
+    """Compute SQLite's checksum of each row of words, continued from the checksum before the row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
     weights = _compute_weights(words.shape[1], is_frames=is_frames)

@@ -13,7 +13,7 @@ from reassess.annotation.store.schema import Kind, Role, answers, images, log, p
 
 @dataclass(frozen=True)
 class ListedQuestion:
-    """A question in a list of the owner page."""
+    """A question in a list on the owner page, with its number of answers."""
 
     image_name: str  # name of the image
     image_address: str  # address of the image
@@ -27,13 +27,13 @@ class ListedQuestion:
 
     @property
     def answer_counts(self) -> tuple[int, int, int]:
-        """Numbers of no, maybe and yes answers."""
+        """Numbers of no, maybe and yes answers to the question."""
         return self.n_no, self.n_maybe, self.n_yes
 
 
 @dataclass(frozen=True)
 class LogEntry:
-    """An entry of the log."""
+    """An entry of the log: who did what, and when."""
 
     time: float  # seconds
     person_id: int | None  # number of the person; None for the command line
@@ -56,21 +56,21 @@ def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> lis
 
 
 def list_golden_without_majority(campaign: Campaign) -> list[ListedQuestion]:
-    """List golden questions whose truth at most half of the experts answered."""
+    """List golden questions where no more than half of the experts gave the answer taken as the truth."""
     split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
     split = split.having(func.count() >= 2 * _N_CORRECT)
     return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))
 
 
 def list_uncertain_questions(campaign: Campaign, limit: int, offset: int = 0) -> list[ListedQuestion]:
-    """List questions with votes, most uncertain first."""
+    """List questions with votes, starting with the most uncertain."""
     uncertainty = func.abs(questions.c.valid - 0.5), questions.c.id
     ids = select(questions.c.id).where(questions.c.votes > 0).order_by(*uncertainty).limit(limit).offset(offset)
     return _read_questions(campaign, _select_questions(questions.c.id.in_(ids), IS_COUNTED).order_by(*uncertainty))
 
 
 def list_log_entries(campaign: Campaign, limit: int, offset: int = 0) -> list[LogEntry]:
-    """List the latest entries of the log, newest first."""
+    """List entries of the log, newest first."""
     with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(offset)).all()
         ids = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
@@ -95,7 +95,7 @@ _N_CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_
 
 
 def _select_questions(*conditions: Any) -> Select[Any]:
-    """Select questions with the number of each answer."""
+    """Make a query for the questions that meet all conditions, with the number of each answer."""
     image = images.c.name, images.c.address
     columns = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))

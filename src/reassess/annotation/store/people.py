@@ -38,7 +38,7 @@ class Person:
 def add_person(
     campaign: Campaign, name: str, role: str = Role.RATER, *, now: float = 0.0, actor_id: int | None = None
 ) -> int:
-    """Add a person; return their number."""
+    """Add a person to a campaign; return their id."""
     (person,) = add_people(campaign, [name], role, now=now, actor_id=actor_id)
     return person
 
@@ -52,7 +52,7 @@ def add_people(
     actor_id: int | None = None,
     is_simulated: bool = False,
 ) -> list[int]:
-    """Add people, all or none; return their numbers.
+    """Add people to a campaign, all or none; return their ids.
 
     The log marks `is_simulated` people: `check_replaceable` does not protect their answers.
     """
@@ -71,7 +71,7 @@ def add_people(
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
-    """Insert a person with a cursor and zero counts; `DataError` for an invalid name."""
+    """Insert the rows of a new person; return their id. `DataError` for an invalid name."""
     check_name(name)
     refuse_similar_name(name, connection.scalars(select(people.c.name)).all())  # an open result would keep an old state
     insert = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
@@ -84,13 +84,13 @@ def insert_person(connection: Connection, name: str, role: str, stage: str) -> i
 
 
 def list_people(campaign: Campaign) -> list[Person]:
-    """List all people of a campaign, by number."""
+    """List all people of a campaign, sorted by id."""
     with connect_for_reading(campaign.engine) as connection:
         return [person_from_row(row) for row in connection.execute(select(people).order_by(people.c.id))]
 
 
 def find_person(campaign: Campaign, name: str) -> Person:
-    """Find a person by name; `DataError` for an unknown name."""
+    """Find a person by name; raise `DataError` for an unknown name."""
     everybody = list_people(campaign)
     for person in everybody:
         if person.name == name:
@@ -106,7 +106,7 @@ def find_person(campaign: Campaign, name: str) -> Person:
 
 
 def save_consent(campaign: Campaign, person_id: int, now: float) -> None:
-    """Store when a person agreed to the consent text; only the first time counts."""
+    """Save when a person first agreed to the consent text."""
     with open_transaction(campaign) as transaction:
         if transaction.lock_person(person_id).consented is None:
             transaction.connection.execute(update(people).where(people.c.id == person_id).values(consented=now))
@@ -114,7 +114,7 @@ def save_consent(campaign: Campaign, person_id: int, now: float) -> None:
 
 
 def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
-    """Let a rater rate who is in practice, or failed it."""
+    """Let a rater who is in practice, or failed it, rate images from now on."""
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         if row.role != Role.RATER or row.stage not in (Stage.FAILED, Stage.PRACTICE):
@@ -129,7 +129,7 @@ def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | 
 
 
 def person_from_row(row: Row[Any]) -> Person:
-    """Convert a row of the table to a person."""
+    """Make a person from a row of the table."""
     return Person(
         id=row.id,
         name=row.name,
@@ -177,14 +177,14 @@ def revoke_link(campaign: Campaign, person_id: int, now: float, actor_id: int | 
 
 
 def read_invited_ids(campaign: Campaign) -> frozenset[int]:
-    """Return the numbers of people who have, or once had, a link."""
+    """Return the ids of people who have, or once had, a link."""
     with connect_for_reading(campaign.engine) as connection:
         details = connection.scalars(select(log.c.detail).where(log.c.what == "link"))
         return frozenset(detail["person"] for detail in details)
 
 
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
-    """Start a session and return its secret; None for an unknown token.
+    """Start a session with a sign-in token, and return the session's secret; None for an unknown token.
 
     Unknown tokens are only read, so they do not delay other changes.
     """
@@ -205,7 +205,7 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
 
 
 def sign_out(campaign: Campaign, secret: str) -> None:
-    """End a session."""
+    """End the session with this secret."""
     with open_transaction(campaign) as transaction:
         transaction.connection.execute(delete(sessions).where(sessions.c.secret == _hash_secret(secret)))
 
@@ -218,7 +218,7 @@ _SELECT_SESSION_PERSON = (
 
 
 def find_session_person(campaign: Campaign, secret: str, now: float) -> Person | None:
-    """Return the person of a session; None if the session has ended."""
+    """Find the person of a session by its secret; None if the session has ended."""
     with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
         row = connection.execute(_SELECT_SESSION_PERSON, {"digest": _hash_secret(secret), "now": now}).one_or_none()
     return None if row is None else person_from_row(row)

@@ -19,25 +19,25 @@ from reassess.numeric import BalancedAccuracy
 
 @dataclass(frozen=True)
 class PracticeResult:
-    """The result of a rater's practice round."""
+    """The balanced accuracy of a rater in practice, and whether they passed."""
 
     accuracy: BalancedAccuracy  # on practice questions; questions of skipped images count as maybe
     has_passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to an object for JSON documents."""
+        """Return the result as a dict for JSON output."""
         return {**self.accuracy.to_json(), "passed": self.has_passed}
 
 
 def count_practice_tasks(campaign: Campaign) -> int:
-    """Count the practice tasks."""
+    """Count the practice tasks of a campaign."""
     with connect_for_reading(campaign.engine) as connection:
         size: int = connection.execute(COUNT_PRACTICE_TASKS).scalar_one()
     return size
 
 
 def read_practice_round(connection: Connection, bar: float | None) -> PracticeRound:
-    """Read the practice round of a campaign with a bar, and the truths by experts so far."""
+    """Read the practice round of a campaign, with the truths that experts have decided so far."""
     truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
     return PracticeRound(
         n_tasks=connection.scalar(COUNT_PRACTICE_TASKS) or 0,
@@ -49,7 +49,7 @@ def read_practice_round(connection: Connection, bar: float | None) -> PracticeRo
 
 
 def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
-    """End the practice round of a rater, and decide whether they can rate or have failed."""
+    """End the practice of a rater, who then can rate or has failed; return the updated row of the person."""
     result = _compute_result(
         transaction.connection.execute(_SELECT_PRACTICE_ANSWERS.where(people.c.id == person.id)),
         transaction.campaign.bar,
@@ -60,7 +60,7 @@ def finish_practice(transaction: Transaction, person: Row[Any]) -> Row[Any]:
 
 
 def compute_practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
-    """Compute the results of all raters who have begun practice, by number."""
+    """Compute the practice results of all raters who have begun practice, by id."""
     results = {}
     for person, group in groupby(connection.execute(_SELECT_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
         rows = list(group)
@@ -99,7 +99,7 @@ _SELECT_PRACTICE_ANSWERS = (
 
 
 def _compute_result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    """Compute the result of a rater; questions of skipped images count as maybe."""
+    """Compute the practice result of a rater from their answers; questions of skipped images count as maybe."""
     # Otherwise a rater could skip all images except an easy one.
     answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for row in rows:

@@ -41,25 +41,30 @@ from reassess.text import join_first
 
 
 class Kind:
-    """Kinds of tasks."""
+    """The kinds of tasks, as stored."""
+
+    # Main tasks collect votes, and experts answer golden and practice tasks.
 
     MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"
 
 
 class Role:
-    """Roles of people."""
+    """The roles of people, as stored."""
 
     RATER, EXPERT, OWNER = "rater", "expert", "owner"
 
 
 class Stage:
-    """Stages of a rater."""
+    """The stages of a rater, as stored."""
 
     PRACTICE, RATING, FAILED = "practice", "rating", "failed"
 
 
 class State:
-    """States of turns. The class of a suggested turn is not shown to the rater, who suggested it."""
+    """The states of turns, as stored.
+
+    A suggested turn belongs to the rater who suggested its class, and is not shown to them.
+    """
 
     ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
 
@@ -81,7 +86,7 @@ metadata = MetaData(
 
 
 def _add_partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    """Add an index of the rows that meet a condition."""
+    """Add an index that contains only the rows that meet a condition."""
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -278,13 +283,13 @@ _form_table = Table(
 
 
 def store_form(connection: Connection) -> None:
-    """Store the current form in a new campaign."""
+    """Store in a new campaign that its tables have the current form."""
     _form_table.create(connection)
     connection.execute(_form_table.insert().values(version_num=CURRENT_FORM))
 
 
 def check_form(connection: Connection, address: str | Path) -> None:
-    """Raise `DataError` unless the tables have the current form and all columns."""
+    """Raise `DataError` unless the tables of a campaign have the current form and all columns."""
     form, place = read_form(connection, address), hide_password(address)
     if form != CURRENT_FORM:
         raise DataError(
@@ -311,7 +316,7 @@ def check_form(connection: Connection, address: str | Path) -> None:
 
 
 def read_form(connection: Connection, address: str | Path) -> str:
-    """Read the form of the tables; `DataError` if it is unknown, or the file is not a campaign."""
+    """Read the form (version) of a campaign's tables; raise `DataError` if it is unknown."""
     place, tables = hide_password(address), inspect(connection)
     if not all(tables.has_table(table.name) for table in (_form_table, campaign)):
         raise DataError("not-a-campaign", "not a campaign", where=place, fix="reassess annotate create")

@@ -16,7 +16,7 @@ from reassess.core import Classes
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """A class with the texts and examples for raters."""
+    """A class, with the texts and example images that raters see."""
 
     id: int
     name: str  # the first word of a WordNet class; without a name, the wnid or id
@@ -27,7 +27,7 @@ class ClassInfo:
 
 
 def read_class_infos(campaign: Campaign) -> list[ClassInfo]:
-    """Read all classes of a campaign, by id."""
+    """Read the texts and examples of all classes of a campaign, sorted by id."""
     with connect_for_reading(campaign.engine) as connection:
         addresses: dict[int, list[str]] = {}
         all_examples = select(examples.c.class_id, examples.c.address).order_by(examples.c.id)
@@ -70,27 +70,27 @@ def read_classes(campaign: Campaign) -> Classes:
 
 
 def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
-    """Find the `name` and `sha256` of the image with an address; the hash is None until the file is read."""
+    """Find the row (`name` and `sha256`) of the image with an address; None if there is none."""
     with connect_for_reading(campaign.engine) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
 def find_example_image(campaign: Campaign, address: str) -> ExampleImage | None:
-    """Find the example image with an address."""
+    """Find the example image with an address; None if there is none."""
     with connect_for_reading(campaign.engine) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
     return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
 
 
 def save_image_hash(campaign: Campaign, name: str, digest: str) -> None:
-    """Store the hash of an image without a hash; from now on, the file must not change."""
+    """Store the SHA-256 of an image, unless one is stored; from now on, the file must not change."""
     with open_transaction(campaign) as transaction:
         is_unhashed = images.c.name == name, images.c.sha256.is_(None)
         transaction.connection.execute(update(images).where(*is_unhashed).values(sha256=digest))
 
 
 def image_names_by_address(campaign: Campaign) -> dict[str, str]:
-    """Read the name of each image, by address."""
+    """Return the name of each image of a campaign, by its address on the pages."""
     with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
         return {row.address: row.name for row in rows}
@@ -105,7 +105,7 @@ def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
 
 
 def compute_campaign_key(campaign: Campaign) -> str:
-    """Return a text that differs between campaigns: a hash of the random address of an image."""
+    """Compute a text that identifies the campaign: a hash of an image's random address."""
     with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

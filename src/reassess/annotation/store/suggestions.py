@@ -93,7 +93,7 @@ _LOCK_IMAGE = (
 
 
 def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> int:
-    """Add a task that asks about a class, after all other tasks; return its id."""
+    """Add a task that asks about a class of an image, after all other tasks; return its id."""
     transaction.lock_campaign()
     connection = transaction.connection
     ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
@@ -121,7 +121,7 @@ _SELECT_GOLDEN_LABELS = (
 
 
 def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) -> float | None:
-    """Estimate the probability of valid from the original label, if original labels count as votes."""
+    """Estimate from the original label how probably a class is valid; None if labels do not count as votes."""
     if not transaction.campaign.has_original_votes or image.original is None:
         return None
     labels = [(row[0], row[1]) for row in transaction.connection.execute(_SELECT_GOLDEN_LABELS)]
@@ -131,10 +131,11 @@ def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) ->
 def update_suggested_questions(
     transaction: Transaction, person_id: int, last_task_id: int, max_tasks: int
 ) -> int | None:
-    """Withdraw suggestions of an excluded rater that nobody is answering and no other rater has suggested.
+    """Withdraw or reopen the questions that an excluded or included rater suggested.
 
-    A question comes back when a person who suggested it is included again. This updates up to `max_tasks` tasks with
-    numbers above `last_task_id`; it returns the last number, or None if no task is left.
+    A question is withdrawn if nobody has answered or is answering it, and no other rater suggested it. It is reopened
+    when a person who suggested it is included again. This updates up to `max_tasks` tasks with ids above
+    `last_task_id`. It returns the id of the last updated task, or None if no task is left.
     """
     suggested_tasks = select(turns.c.task).where(
         turns.c.person == person_id, turns.c.state == State.SUGGESTED, turns.c.task > last_task_id
@@ -147,7 +148,7 @@ def update_suggested_questions(
 
 
 def _withdraw_or_reopen(transaction: Transaction, task_id: int) -> None:
-    """Withdraw the question of a suggested task, or ask it again."""
+    """Withdraw the question of a suggested task if only excluded raters suggested it, or else reopen it."""
     in_task = questions.c.task == task_id
     is_suggested = exists().where(
         turns.c.task == task_id, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded

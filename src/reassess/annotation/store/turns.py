@@ -10,8 +10,8 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
-    choose_task,
     choose_cursor_position,
+    choose_task,
     has_tasks_left,
 )
 from reassess.annotation.store.database import connect_for_reading
@@ -37,7 +37,7 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class Turn:
-    """A task that a person gets, with their answers so far."""
+    """A task as shown to a person, with their answers so far."""
 
     task_id: int
     image_address: str  # address of the image
@@ -49,7 +49,7 @@ class Turn:
 def next_turn(
     campaign: Campaign, person_id: int, now: float, *, held_task_ids: Sequence[int] = ()
 ) -> Turn | NoTaskReason:
-    """Give a person the next task, or the reason why they get no task; experts get golden tasks.
+    """Give a person the next task, or return the reason why there is none; experts get golden tasks.
 
     The person's page already has the tasks in `held_task_ids`.
     """
@@ -62,7 +62,7 @@ def next_turn(
 
 
 def last_turn(campaign: Campaign, person_id: int, *, held_task_ids: Sequence[int] = ()) -> Turn | None:
-    """Return the task that a person answered last and that is not in `held_task_ids`, with their answers.
+    """Return the last task that a person answered, ignoring `held_task_ids`, with their answers.
 
     None if there is no such task, or while the person gets no tasks. Skipped images are ignored.
     """
@@ -79,7 +79,7 @@ def last_turn(campaign: Campaign, person_id: int, *, held_task_ids: Sequence[int
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
-    """End turns with an expired lease, or a lease that is too long because the clock was set back."""
+    """End the turns whose lease has expired, or is too long because the clock was set back."""
     with connect_for_reading(campaign.engine) as connection:
         late = _find_late_turns(connection, campaign, now)
     for turn in late:
@@ -91,7 +91,7 @@ def end_expired_turns(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
-    """Find a person's turn of a task, with the kind of the task; `DataError` if they never got the task."""
+    """Find the turn of a person on a task; raise `DataError` if the person never got the task."""
     turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person_id, "task_id": task_id}).one_or_none()
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task_id}")
@@ -99,7 +99,7 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a turn, and free its places on questions without an answer, unless it had already ended."""
+    """End a turn with a state, and free its places on questions without an answer."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != State.ASKED:
         return
@@ -148,14 +148,14 @@ def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> 
 
 
 def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
-    """Return the earliest and latest possible end of a lease that has not expired."""
+    """Return the query parameters `now` and `latest`: a lease that has not expired ends between them."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
 def _choose_turn(
     transaction: Transaction, person_id: int, now: float, held_task_ids: Sequence[int]
 ) -> Turn | NoTaskReason | None:
-    """Return the next turn or the reason for none; None if expired turns must be released first."""
+    """Choose the next turn, or the reason for none; None if expired turns must end first."""
     row = transaction.lock_person(person_id)
     if (reason := _find_block_reason(transaction, row)) is not None:
         return reason
@@ -199,7 +199,7 @@ def _choose_turn(
 
 
 def _find_block_reason(transaction: Transaction, person: Row[Any]) -> NoTaskReason | None:
-    """Return why a person gets no task, even if tasks are left; None if they can get tasks."""
+    """Return the reason why a person may get no task now; None if they may."""
     if transaction.campaign.consent_text and person.consented is None:
         return "consent"
     if person.excluded:
@@ -210,7 +210,7 @@ def _find_block_reason(transaction: Transaction, person: Row[Any]) -> NoTaskReas
 
 
 def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
-    """Begin a turn, and reserve a place on each of its main questions."""
+    """Store the begin of a turn, and reserve a place on each of its main questions."""
     task, question_ids = choice.task, [row.id for row in choice.rows]
     values = {"number": person.turns, "shown": question_ids, "state": State.ASKED, "expires": expires}
     if task.turn_state is None:
@@ -225,9 +225,9 @@ def _begin_turn(transaction: Transaction, person: Row[Any], choice: ChosenTask, 
 def _resume_expired_turn(
     transaction: Transaction, person: Row[Any], held_task_ids: Sequence[int], expires: float
 ) -> Turn | None:
-    """Give a person again a task whose lease expired, even if others have answered it meanwhile."""
-    # Golden tasks come back after an expired lease. So main tasks must come back, too, or this would reveal golden
-    # tasks.
+    """Give a person a task again whose lease has expired; None if there is no such task."""
+    # The person gets it even if others have answered it meanwhile. Golden tasks come back after an expired lease. So
+    # main tasks must come back, too, or this would reveal golden tasks.
     for turn in transaction.connection.execute(
         _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": held_task_ids}
     ).all():
@@ -250,14 +250,14 @@ def _resume_expired_turn(
 
 
 def _load_turn(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
-    """Load a turn with the person's answers so far."""
+    """Load the questions of a turn, with the person's answers so far."""
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
     shown_rows = [row for row in rows if row.id in turn.shown]
     return _make_turn(turn, shown_rows, turn.number, is_practice=is_practice_turn(person, turn.kind))
 
 
 def is_practice_turn(person: Row[Any], task_kind: str) -> bool:
-    """Return whether a task is practice for a person; for experts it is a golden task."""
+    """Return whether a task of this kind is practice for a person; experts have no practice."""
     return task_kind == Kind.PRACTICE and person.role == Role.RATER
 
 

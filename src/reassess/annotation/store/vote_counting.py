@@ -1,4 +1,4 @@
-"""Counting answers as votes, until a question has enough votes."""
+"""Counting answers as votes, until each question has enough votes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,25 +87,25 @@ _SELECT_GOLDEN_COUNTS = select(campaign.c.golden_invalid, campaign.c.golden_vali
 
 
 class _QuestionVotes(NamedTuple):
-    """The answers to a question in the order of arrival, and its prior probability."""
+    """The votes on a question in the order of arrival, and its prior probability of being valid."""
 
     prior: float | None
     is_golden: bool
     votes: Sequence[Row[Any]]
 
     def keep_votes(self, column: str) -> "_QuestionVotes":
-        """Keep the answers where a column is true."""
+        """Return only the votes where a column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, column)])
 
     def compute_valid_probability(self, model: RaterModel, n_votes: int | None = None) -> float:
-        """Compute the probability of valid from the first `n_votes` answers; by default, from all answers."""
+        """Compute the probability that the class is valid, from the first `n_votes` votes or from all."""
         return compute_valid_probability(
             [(vote.person, vote.answer) for vote in self.votes[:n_votes]], model, self.prior
         )
 
 
 class _RaterEstimates(NamedTuple):
-    """The current rater model, and whether it is based on golden questions."""
+    """A rater model, and whether it was measured on golden questions."""
 
     model: RaterModel
     is_measured: bool
@@ -114,7 +114,7 @@ class _RaterEstimates(NamedTuple):
 def count_new_votes(
     transaction: Transaction, person_id: int, question_ids: Sequence[int], *, freed_question_ids: Sequence[int]
 ) -> None:
-    """Count new votes of a rater on questions, and free the places on the questions in `freed_question_ids`.
+    """Count new votes of a rater, and free the reserved places on the questions in `freed_question_ids`.
 
     Golden questions have no votes, but take the same work, so that the time does not reveal them.
     """
@@ -137,7 +137,9 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
     by_question = _read_question_votes(transaction, question_ids, person_id)
-    counted_before = {vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden}
+    counted_before = {
+        vote.number for votes in by_question.values() for vote in votes.votes if vote.counted or votes.is_golden
+    }
     countable = {id_: votes.keep_votes("can_count") for id_, votes in by_question.items()}
     raters = _estimate_raters(transaction, countable)
     counted_votes = {id_: _keep_needed_votes(transaction, votes, raters) for id_, votes in countable.items()}
@@ -149,7 +151,7 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
 
 
 def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, raters: _RaterEstimates) -> _QuestionVotes:
-    """Keep the first votes, until the question has enough."""
+    """Keep the first votes on a question, until it has enough."""
     for n in range(len(question.votes)):
         if (
             transaction.rules.find_close_reason(
@@ -164,11 +166,15 @@ def _keep_needed_votes(transaction: Transaction, question: _QuestionVotes, rater
 def _read_question_votes(
     transaction: Transaction, question_ids: Sequence[int], person_id: int
 ) -> dict[int, _QuestionVotes]:
-    """Read the answers to each question that is not withdrawn."""
+    """Read the answers to each question that is not withdrawn, by question id."""
     # Any number of raters can answer a golden question. So only answers of `person` and of the people just before them
     # are read, as many as a main question has votes.
     by_question = {}
-    params = {"numbers": question_ids, "person_id": person_id, "first": person_id - transaction.rules.votes_per_question + 1}
+    params = {
+        "numbers": question_ids,
+        "person_id": person_id,
+        "first": person_id - transaction.rules.votes_per_question + 1,
+    }
     for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
@@ -183,7 +189,7 @@ def _store_counts(
     *,
     freed_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions, and free the places on some of them."""
+    """Store the votes, probability and state of questions, and free the places on `freed_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
         valid = question.compute_valid_probability(raters.model)
@@ -200,7 +206,7 @@ def _store_counts(
 
 
 def _estimate_raters(transaction: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
-    """Estimate the model of the raters of some votes from golden answers; other raters count as one."""
+    """Estimate a rater model from golden answers; raters without votes here are pooled into one."""
     raters = sorted({vote.person for question in by_question.values() for vote in question.votes})
     rows = transaction.connection.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
@@ -227,7 +233,7 @@ _SELECT_ANSWERS_TO_QUESTION = (
 
 
 def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
-    """Update the raters' counts of golden answers.
+    """Update how often each rater gave each answer to golden questions, by truth.
 
     A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows without a truth or an answer are
     skipped. An increment of 0 changes nothing, but takes the same time.
@@ -245,7 +251,7 @@ def update_golden_counts(transaction: Transaction, changes: Iterable[tuple[int, 
 
 
 def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], task_kind: str) -> None:
-    """Update the truth of golden questions, and the raters' counts, after answers of experts."""
+    """Update the truths of golden questions and the counts of raters, after answers of experts."""
     for row in golden_rows:
         rows = transaction.connection.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id}).all()
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]

@@ -197,11 +197,12 @@ def _summary(progress: "Progress") -> Iterator[str]:
         first = f", {unknown:,} with too few experts' answers: send the experts their links first" if unknown else ""
         yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
     if progress.n_golden_without_majority:
-        yield f"experts disagree on {count_noun(progress.n_golden_without_majority, 'golden question')}: see the owner page"
+        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
+        yield f"experts disagree on {disagreement}: see the owner page"
     yield from practice_in_words(progress.practice_round)
     yield (
-        f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, {progress.n_votes_last_day:,} in the "
-        f"last 24 hours; at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
+        f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, "
+        f"{progress.n_votes_last_day:,} in the last 24 hours; at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
     )
     if progress.skipped_images:
         names = join_first([name for name, _ in progress.skipped_images], most=3)
@@ -209,7 +210,8 @@ def _summary(progress: "Progress") -> Iterator[str]:
     if progress.is_paused:
         yield "paused: raters get no questions"
     if progress.n_questions_without_rater:
-        yield f"more raters needed: nobody is left to answer {count_noun(progress.n_questions_without_rater, 'open question')}"
+        open_questions = count_noun(progress.n_questions_without_rater, "open question")
+        yield f"more raters needed: nobody is left to answer {open_questions}"
     elif not progress.is_paused and progress.max_votes_needed and progress.expected_end is not None:
         yield f"expected to finish: {_format_time(progress.expected_end)}"
 

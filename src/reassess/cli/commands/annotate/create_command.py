@@ -259,10 +259,9 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         if set(golden.questions.images).isdisjoint(questions.images):
             call.info(NOT_IN_TASKS)
         if plan.n_golden_without_majority:
+            disagreement = count_noun(plan.n_golden_without_majority, "golden question")
             call.info(
-                f"experts disagree on {count_noun(plan.n_golden_without_majority, 'golden question')}: a class is valid if more "
-                "than "
-                "half of the experts answered yes"
+                f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )
         if plan.rules.stop_rule is not None and not answered:
             call.info("the stop rule works only after experts have answered: invite them first")
@@ -272,9 +271,8 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             call.info("after experts have answered, status prints the chance to pass without looking at the images")
         if practice_tasks > plan.n_practice_tasks:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
-            call.note(
-                f"practice has more than {count_noun(plan.n_practice_tasks, 'task')}: it takes all tasks of an image{reason}"
-            )
+            requested = count_noun(plan.n_practice_tasks, "task")
+            call.note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.note(
                 f"{count_noun(larger, 'task')} with more questions than any golden task, so raters can recognise "

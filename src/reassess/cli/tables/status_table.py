@@ -202,7 +202,8 @@ def _summary(progress: "Progress") -> Iterator[str]:
     yield from practice_in_words(progress.practice_round)
     yield (
         f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, "
-        f"{progress.n_votes_last_day:,} in the last 24 hours; at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
+        f"{progress.n_votes_last_day:,} in the last 24 hours; "
+        f"at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
     )
     if progress.skipped_images:
         names = join_first([name for name, _ in progress.skipped_images], most=3)

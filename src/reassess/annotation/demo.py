@@ -99,6 +99,7 @@ def _make_tasks(image_numbers: Sequence[int]) -> Tasks:
 
 
 def _draw_examples() -> Iterator[ExampleImage]:
+    """Draw an example image of each drawn class."""
     for class_id in range(_N_DRAWN_CLASSES):
         file = BytesIO()
         _draw_image([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")

@@ -152,7 +152,7 @@ class CampaignPlan:
 
     @cached_property
     def n_golden_without_majority(self) -> int:
-        """Number of golden questions where no more than half of the experts gave the answer taken as the truth."""
+        """Number of golden questions where no majority of the experts agrees with the truth."""
         if self.experts is None:
             return 0
         return sum(

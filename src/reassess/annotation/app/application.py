@@ -74,7 +74,7 @@ def make_app(
     app.state.images = None if images is None else CampaignImages(images)
     app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
-    app.state.tries = SignInLimit()
+    app.state.attempts = SignInLimit()
     app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
     return app
 

@@ -142,6 +142,7 @@ def _create_link(caller: Caller, body: Invitation) -> Response:
 
 
 def _change_person(caller: Caller, body: PersonNumber) -> Response:
+    """Exclude, include, admit or delete a person, or revoke their link, by the action in the URL."""
     change = _PERSON_ACTIONS.get(caller.request.path_params["action"])
     if change is None:
         raise HTTPException(404, "page not found")

@@ -77,6 +77,7 @@ def _send_thumbnail(caller: Caller) -> Response:
 
 
 def _load_and_send_image(caller: Caller, **options: int) -> Response:
+    """Send the image with the address in the URL; `options` are passed to `load_without_metadata`."""
     images = caller.request.app.state.images
     image = find_image(caller.campaign, _read_image_address(caller))
     if image is None or images is None:
@@ -111,6 +112,7 @@ def _make_image_response(content: bytes, media_type: str) -> Response:
 
 
 def _turn_to_json(turn: Turn) -> dict[str, Any]:
+    """Return a turn as a dict for the JSON that the rating page reads."""
     rows = [
         {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.rows

@@ -69,30 +69,30 @@ class SignInLimit:
     """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
     max_per_address: int = 10  # all IPv6 addresses of a network count as one address
-    max_total: int = 300  # also the maximum number of stored tries
+    max_total: int = 300  # also the maximum number of stored attempts
     window_seconds: float = 60.0
-    _wrong_tries: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
+    _wrong_attempts: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
 
-    def count_try(self, address: str, now: float) -> int:
-        """Count a sign-in as wrong and return 0, or return the seconds to wait after too many wrong ones.
+    def count_attempt(self, address: str, now: float) -> int:
+        """Count a sign-in attempt as wrong for now; return the seconds to wait if too many were wrong, else 0.
 
-        A try counts before its token is checked, so that many tries at the same time cannot pass the limit.
+        An attempt counts before its token is checked, so that many attempts at the same time cannot pass the limit.
         """
-        while self._wrong_tries and not 0 <= now - self._wrong_tries[0][0] < self.window_seconds:
-            self._wrong_tries.popleft()
+        while self._wrong_attempts and not 0 <= now - self._wrong_attempts[0][0] < self.window_seconds:
+            self._wrong_attempts.popleft()
         origin = _network_of_address(address)
-        all_times = [time for time, _ in self._wrong_tries]
-        own_times = [time for time, try_origin in self._wrong_tries if try_origin == origin]
+        all_times = [time for time, _ in self._wrong_attempts]
+        own_times = [time for time, attempt_origin in self._wrong_attempts if attempt_origin == origin]
         for times, limit in ((own_times, self.max_per_address), (all_times, self.max_total)):
             if len(times) >= limit:
                 return max(1, math.ceil(times[-limit] + self.window_seconds - now))
-        self._wrong_tries.append((now, origin))
+        self._wrong_attempts.append((now, origin))
         return 0
 
-    def remove_try(self, address: str, now: float) -> None:
-        """Remove a sign-in from the wrong ones, since its token was correct."""
-        if (counted := (now, _network_of_address(address))) in self._wrong_tries:
-            self._wrong_tries.remove(counted)
+    def remove_attempt(self, address: str, now: float) -> None:
+        """Stop counting a sign-in attempt as wrong, since its token was correct."""
+        if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
+            self._wrong_attempts.remove(counted)
 
 
 def _network_of_address(address: str) -> str:

@@ -173,6 +173,7 @@ def _is_ip_address(text: str) -> bool:
 
 
 def _open_socket(host: str, port: int) -> socket.socket:
+    """Open a listening socket; raise `DataError` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if not host or not host.isprintable():  # an empty name would mean all addresses of this machine

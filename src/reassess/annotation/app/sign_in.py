@@ -117,6 +117,7 @@ def _find_caller(request: Request) -> Caller | None:
 
 
 def _require_caller(request: Request, roles: tuple[str, ...]) -> Caller:
+    """Find the caller; respond with 401 if nobody is signed in, and with 404 for another role."""
     caller = _find_caller(request)
     if caller is None:
         raise HTTPException(401, "you are not signed in: open your personal link")
@@ -148,9 +149,9 @@ async def _show_sign_in_page(request: Request) -> Response:
 
 async def _sign_in(request: Request) -> Response:
     token = (await read_body(request, SignInToken)).token
-    site, tries = request.app.state.site, request.app.state.tries
+    site, attempts = request.app.state.site, request.app.state.attempts
     now, address = site.read_clock(), request.client.host if request.client else ""
-    wait = tries.count_try(address, now)
+    wait = attempts.count_attempt(address, now)
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
     if secret is None and wait:
         error = {"error": f"Too many wrong links. Please wait {wait} seconds."}
@@ -158,7 +159,7 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait:
-        tries.remove_try(address, now)
+        attempts.remove_attempt(address, now)
     response = Response(status_code=204)
     response.set_cookie(site.cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response

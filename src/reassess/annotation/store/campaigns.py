@@ -276,6 +276,7 @@ def resume(campaign: Campaign, now: float, actor_id: int | None = None) -> bool:
 
 
 def _set_paused(campaign: Campaign, is_paused: bool, now: float, actor_id: int | None) -> bool:
+    """Pause or resume the campaign; return whether this changes anything."""
     with open_transaction(campaign) as transaction:
         pausing = update(schema.campaign).where(schema.campaign.c.paused != is_paused).values(paused=is_paused)
         is_new = bool(transaction.connection.execute(pausing).rowcount)

@@ -123,7 +123,7 @@ def choose_cursor_position(transaction: Transaction, person: Row[Any], chosen_ta
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
-    """Return whether a rater may get main tasks later that other raters have now."""
+    """Return whether main tasks are left for a rater, although other raters have them now."""
     return person.role == Role.RATER and bool(
         transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )

@@ -50,6 +50,7 @@ def draw_random_ids(n_ids: int) -> list[int]:
 
 
 def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> None:
+    """Create the tables of a campaign, and fill them from a plan."""
     schema.metadata.create_all(connection)
     store_form(connection)
     rules, counts = plan.rules, plan.count_golden_questions()
@@ -147,6 +148,7 @@ def _make_class_rows(plan: CampaignPlan, task_groups: list[Tasks]) -> Iterator[d
 
 
 def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+    """Return the names of the ancestors of a class in the hierarchy, the root first."""
     return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 

@@ -78,6 +78,7 @@ class Gate:
             self._lock.release()
 
     def _read_state(self) -> "_FileState":
+        """Read the current state of the file and its log."""
         file = _stat_file(self._path)
         if not self._has_log:  # for example a read-only file
             return _FileState(_device_and_inode(file), None, None)
@@ -101,6 +102,7 @@ class Gate:
             connection.info["pages"] = pages
 
     def _note_commit(self, connection: Connection) -> None:
+        """Note whether the transaction has changed any row."""
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
@@ -165,6 +167,7 @@ def _stat_file(path: str) -> os.stat_result | None:
 
 
 def _device_and_inode(stat: os.stat_result | None) -> tuple[int, int] | None:
+    """Return the device and inode that identify a file; None without a file."""
     return stat and (stat.st_dev, stat.st_ino)
 
 

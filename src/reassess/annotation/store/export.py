@@ -252,6 +252,7 @@ def _read_sample(connection: Connection, golden: Votes | None) -> Sample | None:
 
 
 def _read_original_labels(connection: Connection, classes: Classes) -> LabelSets | None:
+    """Read the original labels of all images; None if there are none."""
     rows = [
         row
         for table in (images, unasked)

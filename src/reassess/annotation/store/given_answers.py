@@ -101,6 +101,7 @@ class _AnswersToTask:
         self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
 
     def _can_count(self, row: Row[Any]) -> bool:
+        """Return whether an answer to a question counts as a vote."""
         excluded, recounted = self.person.excluded, self.person.recounted
         can_count = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
         return (
@@ -305,12 +306,12 @@ def finish_recounting(campaign: Campaign) -> None:
             sleep((monotonic() - begin) / 2)  # lets other processes take the lock; SQLite has no queue for it
 
 
-def _recount_chunk(transaction: Transaction, person_id: int, was_excluded: bool, last_task_id: int) -> int | None:
+def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, last_task_id: int) -> int | None:
     """Recount a chunk of a rater's answers; return `last_task_id` for the next call, None at the end."""
     # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
     # has included or excluded the rater again.
     row = transaction.lock_person(person_id)
-    if row.recounted is None or row.excluded != was_excluded:
+    if row.recounted is None or row.excluded != is_excluded:
         return None
     remaining = select(answers.c.question).where(answers.c.person == person_id, answers.c.question > row.recounted)
     answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()

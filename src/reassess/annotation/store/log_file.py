@@ -175,11 +175,13 @@ def decrement_file_time(file: int | str) -> None:
 
 
 def _read_size_and_time(file: int) -> tuple[int, int]:
+    """Return the size of an open file in bytes, and its time in ns."""
     stat = os.fstat(file)
     return stat.st_size, stat.st_mtime_ns
 
 
 def _make_header_end(header: bytes) -> _CommitEnd:
+    """Return the end of the log header, as the end of a first commit without pages."""
     return _CommitEnd(_HEADER_SIZE, header[24:])
 
 

@@ -56,7 +56,7 @@ def list_disputed_golden(campaign: Campaign, limit: int, offset: int = 0) -> lis
 
 
 def list_golden_without_majority(campaign: Campaign) -> list[ListedQuestion]:
-    """List golden questions where no more than half of the experts gave the answer taken as the truth."""
+    """List golden questions where no majority of the experts agrees with the truth."""
     split = _select_questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, IS_NOT_SKIPPED)
     split = split.having(func.count() >= 2 * _N_CORRECT)
     return _read_questions(campaign, split.order_by(2 * _N_CORRECT - func.count(), questions.c.id))

@@ -303,6 +303,7 @@ _ROUNDED_HALF_UP = case(
 
 
 def _count_where(*conditions: Any) -> Any:
+    """Make an SQL expression that counts the votes that meet all conditions."""
     return func.sum(case((and_(IS_COUNTED, *conditions), 1), else_=0))
 
 

@@ -143,12 +143,13 @@ _MOVE_CURSOR = (
 
 
 def _find_late_turns(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    """Find the turns whose lease has expired, or is too long."""
     rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _lease_bounds(campaign, now)).all()
     return rows
 
 
 def _lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
-    """Return the query parameters `now` and `latest`: a lease that has not expired ends between them."""
+    """Return the times between which the lease of a running turn must end, as query parameters."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 

@@ -308,8 +308,8 @@ def finish_recounting(campaign: Campaign) -> None:
 
 def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, last_task_id: int) -> int | None:
     """Recount a chunk of a rater's answers; return `last_task_id` for the next call, None at the end."""
-    # After all answers, the suggestions in tasks with numbers above `last_task_id` follow. The end is also reached if somebody
-    # has included or excluded the rater again.
+    # After all answers, the suggestions in tasks with numbers above `last_task_id` follow. The end is also reached if
+    # somebody has included or excluded the rater again.
     row = transaction.lock_person(person_id)
     if row.recounted is None or row.excluded != is_excluded:
         return None

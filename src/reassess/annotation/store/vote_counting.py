@@ -167,8 +167,8 @@ def _read_question_votes(
     transaction: Transaction, question_ids: Sequence[int], person_id: int
 ) -> dict[int, _QuestionVotes]:
     """Read the answers to each question that is not withdrawn, by question id."""
-    # Any number of raters can answer a golden question. So only answers of `person_id` and of the people just before them
-    # are read, as many as a main question has votes.
+    # Any number of raters can answer a golden question. So only answers of `person_id` and of the people just before
+    # them are read, as many as a main question has votes.
     by_question = {}
     params = {
         "numbers": question_ids,

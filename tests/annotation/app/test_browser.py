@@ -490,7 +490,8 @@ def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
         ("{}", "no function for the shortcut n: answer"),
         (f"{{{every}, other: 1}}", "no shortcut for the function other"),
     ):
-        script = f"import('/static/keys.js').then(({{listenForShortcuts, SHORTCUTS}}) => listenForShortcuts({actions}, () => true))"
+        call = f"listenForShortcuts({actions}, () => true)"
+        script = f"import('/static/keys.js').then(({{ listenForShortcuts, SHORTCUTS }}) => {call})"
         assert error in view.evaluate(f"{script}.catch((error) => error.message)")
 
 

@@ -56,18 +56,13 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "golden_drawn": len(exported.sample or ()),
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
-            **{
-                name: getattr(exported, name)
-                for name in (
-                    "excluded",
-                    "not_needed",
-                    "skipped",
-                    "withdrawn",
-                    "practice",
-                    "unrated_golden",
-                    "unrated_images",
-                )
-            },
+            "excluded": exported.n_excluded,
+            "not_needed": exported.n_not_needed,
+            "skipped": exported.n_skipped,
+            "withdrawn": exported.n_withdrawn,
+            "practice": exported.n_practice_votes,
+            "unrated_golden": exported.n_unrated_golden,
+            "unrated_images": exported.n_unrated_images,
         }
         call.print_document("annotate", results)
         return

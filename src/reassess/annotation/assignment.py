@@ -66,7 +66,7 @@ class Rules:
 
         Each suitable task is equally likely to be found first. This search is faster than reading all tasks.
 
-        >>> Rules().places(rater=7, task=0, end=100)
+        >>> Rules().draw_golden_positions(rater_id=7, task_number=0, n_positions=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
         return [

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_of_counts
-from reassess.aggregation.em import typical_matrix
+from reassess.aggregation.calibration import model_from_counts
+from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 # Weights of no, maybe and yes for invalid and valid.
@@ -28,13 +28,13 @@ def estimate_rater_model(
     table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in counts:
         table[row_of[rater], truth, answer] += n
-    return model_of_counts(
+    return model_from_counts(
         table,
         np.array(n_golden),
         raters=raters,
         truths=VALIDITY,
         answers=KNOWN_ANSWERS,
-        typical=typical_matrix(_ANSWER_WEIGHTS),
+        base_matrix=typical_confusion_matrix(_ANSWER_WEIGHTS),
     )
 
 
@@ -47,9 +47,9 @@ def estimate_priors_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> 
     for truth, label in pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
-    typical = typical_matrix(np.eye(2))
-    model = model_of_counts(
-        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+    typical = typical_confusion_matrix(np.eye(2))
+    model = model_from_counts(
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]
     no, yes = weights[1] / weights.sum(axis=0)

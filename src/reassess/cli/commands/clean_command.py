@@ -135,8 +135,8 @@ def clean(
     if page_contents is not None:
         call.info(f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
-    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
-        call.note(checked.by_experts.note)
+    if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
+        call.note(checked.expert_truth.note)
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 

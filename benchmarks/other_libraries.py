@@ -33,7 +33,10 @@ def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
     yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.probabilities_of("valid")
-    yield "EM, valid or not, without pooling", lambda: fit_dawid_skene(votes, pooling=0).posterior.probabilities_of("valid")
+    yield (
+        "EM, valid or not, without pooling",
+        lambda: fit_dawid_skene(votes, pooling=0).posterior.probabilities_of("valid"),
+    )
     yield "EM, three answers", lambda: fit_dawid_skene(votes, truths=votes.answers).posterior.probabilities_of("yes")
     yield (
         "EM, three answers, without pooling",

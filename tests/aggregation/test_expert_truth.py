@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, aggregate, golden_votes
-from reassess.annotation.running_posterior import truth_of
+from reassess.annotation.running_posterior import decide_truth
 from reassess.core import Classes, Questions
 from tests.helpers import fault_of, votes_of
 
@@ -45,7 +45,7 @@ def test_at_least_applies_to_every_item() -> None:
     for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, -1]), (2, [1, 1, -1])):
         truth = truth_by(answers, at_least=at_least)
         assert truth.truth_ids.tolist() == expected
-        by_campaign = [truth_of(each, at_least) for each in answers]
+        by_campaign = [decide_truth(each, at_least) for each in answers]
         assert [-1 if value is None else value for value in by_campaign] == expected
         assert (truth.note is None) is (at_least is None)
     assert truth.note == "1 golden item undecided (too few experts): image c, class 1"

@@ -196,7 +196,7 @@ class Call:
 
     def _command_words(self) -> list[str]:
         """Return the words of the command line, without the password in the address of a campaign."""
-        return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
+        return ["reassess", *map(annotation.hide_password, click.get_current_context().find_root().obj)]
 
     def hash_inputs(self) -> list[dict[str, str | None]]:
         """Return the input files with their SHA-256; `DataError` if a file has changed since it was read."""

@@ -248,7 +248,7 @@ writable_campaign_argument = click.argument("campaign", type=_WritableCampaignTy
 
 def open_campaign_images(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
-    source_place = place or campaign.images
+    source_place = place or campaign.images_path
     if source_place is None:
         raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     try:
@@ -257,7 +257,7 @@ def open_campaign_images(campaign: "Campaign", place: str | Path | None) -> "Ima
         if place is None:
             error.fix = "move them back, or give their new place: --images FOLDER"
         raise
-    annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
+    annotation.find_stored_names(source, tuple(annotation.image_names_by_address(campaign).values()))
     return source
 
 
@@ -269,7 +269,7 @@ DEFAULT_ADDRESS = f"http://127.0.0.1:{_DEFAULT_PORT}"  # default of `invite`
 
 def has_no_linked_expert(campaign: "Campaign") -> bool:
     """Return whether no expert of a campaign has a link."""
-    return not any(person.role == "expert" and person.linked for person in annotation.people_of(campaign))
+    return not any(person.role == "expert" and person.has_link for person in annotation.list_people(campaign))
 
 
 def _parse_address(text: str) -> str:
@@ -293,7 +293,7 @@ def make_serve_command(campaign: str | Path, address: str) -> str:
     'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
     parts = urlsplit(address)
-    serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
+    serve = ["reassess", "annotate", "serve", annotation.hide_password(campaign)]
     if parts.scheme != "http" or parts.hostname not in _LOCAL_HOSTS or parts.path:
         return shlex.join([*serve, "--address", f"127.0.0.1:{_DEFAULT_PORT}{parts.path or '/'}"])
     port = parts.port or 80

@@ -57,22 +57,22 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
     with annotation.using_campaign(campaign) as opened:
-        progress = annotation.progress_of(opened, time.time())
+        progress = annotation.measure_progress(opened, time.time())
     command, *arguments = _next_annotate_arguments(progress)
-    call.suggest_command("annotate", command, annotation.shown_address(campaign), *arguments)
+    call.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
     if call.json:
         call.print_json("status", progress.to_json())
     else:
         print_progress(call, progress)
-    has_begun = any(is_alone.role == "rater" and is_alone.last is not None for is_alone in progress.raters)
-    warn_if_practice_is_easy(progress.practice, has_begun=has_begun)
+    has_begun = any(is_alone.role == "rater" and is_alone.last_answer_time is not None for is_alone in progress.people)
+    warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 
 
 def _next_annotate_arguments(progress: "Progress") -> list[str]:
     """Return the next `annotate` command, and its arguments after the campaign."""
-    roles_with_link = {rater.role for rater in progress.raters if rater.linked}
-    if progress.golden_unknown and "expert" not in roles_with_link:
+    roles_with_link = {rater.role for rater in progress.people if rater.has_link}
+    if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]
-    if progress.waiting or (progress.open and "rater" not in roles_with_link):
+    if progress.n_questions_without_rater or (progress.n_open and "rater" not in roles_with_link):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.open else ["export", "-o", str(find_unused_path("rated"))]
+    return ["serve"] if progress.n_open else ["export", "-o", str(find_unused_path("rated"))]

@@ -130,23 +130,25 @@ def print_progress(call: Call, progress: "Progress") -> None:
     """Print the progress of a campaign, and a table of its people."""
     for line in _progress_lines(progress):
         print_text(line)
-    if not progress.raters:
+    if not progress.people:
         call.print_line("nobody is invited yet")
         return
-    rows = [_person_row(person, progress.golden) for person in progress.raters]
+    rows = [_person_row(person, progress.n_golden) for person in progress.people]
     columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
-    has_practice = any(person.practice for person in progress.raters)
+    has_practice = any(person.practice_result for person in progress.people)
     if has_practice:
         columns.insert(3, "practice %")
-        for row, person in zip(rows, progress.raters, strict=True):
+        for row, person in zip(rows, progress.people, strict=True):
             row.insert(3, _format_practice(person))
     print_table(columns, rows, n_text_columns=3)
     call.add_note("seconds: median time per answer; golden: answers to golden questions")
     call.add_note(f"balanced{', practice' if has_practice else ''}: {BALANCED_ACCURACY_MEANING}")
     call.add_note("95 %: interval over questions (Newcombe's hybrid score method)")
-    if any(person.role == "expert" and person.n_answers and person.last is None for person in progress.raters):
+    if any(
+        person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
+    ):
         call.add_note("experts without a last answer: their answers were read by annotate create")
-    if any(person.stage == "failed" and not person.excluded for person in progress.raters):
+    if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
         call.add_note("failed: below the bar in practice; an owner can admit them")
     for note in progress.flag_notes:
         call.add_note(note)
@@ -154,11 +156,11 @@ def print_progress(call: Call, progress: "Progress") -> None:
 
 def describe_practice(practice: "PracticeRound") -> Iterator[str]:
     """Describe why practice cannot begin, or the chance to pass it without looking at the images."""
-    if practice.waits_for is not None:
-        yield f"raters cannot begin practice: {practice.waits_for}"
+    if practice.reason_to_wait is not None:
+        yield f"raters cannot begin practice: {practice.reason_to_wait}"
     elif practice.is_skipped:
         yield "experts skipped all practice tasks, so raters begin without practice"
-    if (chances := practice.blind_chances) is not None:
+    if (chances := practice.blind_pass_probabilities) is not None:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
@@ -172,10 +174,10 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
 
 def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = False) -> None:
     """Warn about a practice round that is easy to pass without looking at the images."""
-    if practice.easiest is not None:
-        name, chance = practice.easiest
-        n_tasks = practice.enough_tasks
-        option_text = "" if n_tasks is None else f"--golden {practice.questions_for} --practice {n_tasks}, or "
+    if practice.easiest_blind_strategy is not None:
+        name, chance = practice.easiest_blind_strategy
+        n_tasks = practice.n_tasks_needed
+        option_text = "" if n_tasks is None else f"--golden {practice.n_golden_needed} --practice {n_tasks}, or "
         text = f"practice is easy to pass without looking at the images: {name}, {format_percent_cell(chance)} %"
         fix = "look at the balanced accuracy on golden questions too"
         if not has_begun:
@@ -185,58 +187,63 @@ def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = Fal
 
 def describe_states(progress: "Progress") -> str:
     """Describe the number of questions in each state."""
-    closed = f"{progress.closed_by_votes:,} with all their votes"
-    if progress.closed_by_rule:
-        closed = f"{progress.closed_by_rule:,} closed by the stop rule, {closed}"
-    return f"{progress.open:,} open, {closed}"
+    closed = f"{progress.n_closed_by_votes:,} with all their votes"
+    if progress.n_closed_by_rule:
+        closed = f"{progress.n_closed_by_rule:,} closed by the stop rule, {closed}"
+    return f"{progress.n_open:,} open, {closed}"
 
 
 def _progress_lines(progress: "Progress") -> Iterator[str]:
-    yield f"{count_noun(progress.questions, 'question')}: {describe_states(progress)}"
-    if progress.golden:
-        n_unknown = progress.golden_unknown
+    yield f"{count_noun(progress.n_questions, 'question')}: {describe_states(progress)}"
+    if progress.n_golden:
+        n_unknown = progress.n_golden_unknown
         first = (
             f", {n_unknown:,} with too few experts' answers: send the experts their links first" if n_unknown else ""
         )
-        yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{first}"
-    if progress.golden_split:
-        yield f"experts disagree on {count_noun(progress.golden_split, 'golden question')}: see the owner page"
-    yield from describe_practice(progress.practice)
+        yield f"golden: {progress.n_golden_valid:,} valid, {progress.n_golden_invalid:,} invalid{first}"
+    if progress.n_golden_without_majority:
+        disagreement = count_noun(progress.n_golden_without_majority, "golden question")
+        yield f"experts disagree on {disagreement}: see the owner page"
+    yield from describe_practice(progress.practice_round)
     yield (
-        f"{count_noun(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
-        f"last 24 hours; at most {count_noun(progress.votes_needed, 'more vote')} needed"
+        f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, "
+        f"{progress.n_votes_last_day:,} in the last 24 hours; "
+        f"at most {count_noun(progress.max_votes_needed, 'more vote')} needed"
     )
-    if progress.skipped:
-        names = join_first([name for name, _ in progress.skipped], max_items=3)
-        yield f"{count_noun(len(progress.skipped), 'image')} skipped: {names}"
-    if progress.paused:
+    if progress.skipped_images:
+        names = join_first([name for name, _ in progress.skipped_images], max_items=3)
+        yield f"{count_noun(len(progress.skipped_images), 'image')} skipped: {names}"
+    if progress.is_paused:
         yield "paused: raters get no questions"
-    if progress.waiting:
-        yield f"more raters needed: nobody is left to answer {count_noun(progress.waiting, 'open question')}"
-    elif not progress.paused and progress.votes_needed and progress.ends is not None:
-        yield f"expected to finish: {_format_time(progress.ends)}"
+    if progress.n_questions_without_rater:
+        open_questions = count_noun(progress.n_questions_without_rater, "open question")
+        yield f"more raters needed: nobody is left to answer {open_questions}"
+    elif not progress.is_paused and progress.max_votes_needed and progress.expected_end is not None:
+        yield f"expected to finish: {_format_time(progress.expected_end)}"
 
 
 def _person_row(person: "RaterProgress", n_golden_questions: int) -> list[str | None]:
     return [
         person.name,
         person.role,
-        "excluded" if person.excluded else person.stage,
-        f"{person.votes:,}",
-        None if person.seconds is None else f"{person.seconds:.1f}",
-        f"{person.n_answers:,} of {n_golden_questions:,}" if person.role == "expert" else f"{person.golden.n:,}",
-        format_percent_cell(person.golden.value),
-        format_interval_cell(person.golden.interval),
-        None if person.last is None else _format_time(person.last),
+        "excluded" if person.is_excluded else person.stage,
+        f"{person.n_votes:,}",
+        None if person.median_seconds is None else f"{person.median_seconds:.1f}",
+        f"{person.n_answers:,} of {n_golden_questions:,}"
+        if person.role == "expert"
+        else f"{person.golden_accuracy.n:,}",
+        format_percent_cell(person.golden_accuracy.value),
+        format_interval_cell(person.golden_accuracy.interval),
+        None if person.last_answer_time is None else _format_time(person.last_answer_time),
         ", ".join(person.flags),
     ]
 
 
 def _format_practice(person: "RaterProgress") -> str | None:
-    if person.practice is None:
+    if person.practice_result is None:
         return None
-    passed = {True: ", passed", False: ", failed", None: ""}[person.practice.passed]
-    accuracy = person.practice.accuracy
+    passed = {True: ", passed", False: ", failed", None: ""}[person.practice_result.has_passed]
+    accuracy = person.practice_result.accuracy
     if accuracy.interval is None:  # questions of one truth
         return f"{accuracy.invalid + accuracy.valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))

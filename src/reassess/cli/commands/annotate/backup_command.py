@@ -46,7 +46,7 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=call.force)
-    place = annotation.shown_address(campaign)
+    place = annotation.hide_password(campaign)
     if forms:
         call.suggest_command("annotate", "serve", place)
     if call.json:

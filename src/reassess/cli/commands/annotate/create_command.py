@@ -52,7 +52,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
 @click.argument("tasks", type=INPUT_PATH_TYPE)
 @click.option(
     "--per-question",
-    type=click.IntRange(1, annotation.MOST_VOTES),
+    type=click.IntRange(1, annotation.MAX_VOTES_PER_QUESTION),
     default=_DEFAULT_VOTES_PER_QUESTION,
     show_default=True,
     metavar="N",
@@ -97,7 +97,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, annotation.LARGEST_SEED),
+    type=click.IntRange(0, annotation.MAX_SEED),
     metavar="S",
     help="Seed of the order of tasks; keep it secret, since it reveals golden tasks.  [default: random]",
 )
@@ -133,41 +133,41 @@ def create(
             f"--stop needs at least {stop.at_least} votes per question: give --per-question 2 or more."
         )
     _check_campaign_output(call, campaign, benchmark)
-    seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
+    seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
     _check_golden_and_classes(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
     source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
-        stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
+        stored = annotation.find_stored_names(source, parts.images, match=parts.benchmark.match or "path")
         parts = parts.rename_images(dict(zip(parts.images, stored, strict=True)))
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name,
         rules=annotation.Rules(
-            per_question=per_question,
-            stop=stop,
+            votes_per_question=per_question,
+            stop_rule=stop,
             golden_share=_DEFAULT_GOLDEN_SHARE if golden_share is None else golden_share,
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,
-        practice=practice,
+        n_practice_tasks=practice,
         bar=bar,
         original=parts.original,
-        original_votes=original is not None,
-        consent=_read_consent(call, parts.benchmark.folder),
+        has_original_votes=original is not None,
+        consent_text=_read_consent(call, parts.benchmark.folder),
         hierarchy=_read_hierarchy(call, parts),
-        images=None if source is None else str(source.place.resolve()),
+        images_path=None if source is None else str(source.place.resolve()),
         settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
         with show_progress_bars(call) as progress:
-            plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
+            plan = replace(plan, image_hashes=annotation.hash_images(source, parts.images, report_progress=progress))
     plan = replace(plan, examples=_read_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
-    experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.suggest_command("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
+    experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truths) else ":expert"
+    call.suggest_command("annotate", "invite", annotation.hide_password(campaign), f"NAME{experts}...")
     _print_campaign(call, campaign, plan, parts)
     warn_if_practice_is_easy(plan.practice_round)
 
@@ -215,44 +215,46 @@ def _read_examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[Exam
     if folder is None or not (folder / _EXAMPLES_FOLDER).is_dir():
         return ()
     classes = parts.tasks.questions.classes
-    return annotation.read_examples(folder / _EXAMPLES_FOLDER, classes, images=parts.images, hashes=plan.hashes)
+    return annotation.read_example_images(
+        folder / _EXAMPLES_FOLDER, classes, images=parts.images, hashes=plan.image_hashes
+    )
 
 
 def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts) -> None:
     questions, golden = plan.tasks.questions, plan.golden_tasks
-    max_votes = plan.rules.per_question * len(questions)
-    n_answered = len(plan.truth) - plan.truth.count(None)
-    n_practice_tasks = int(plan.is_practice.sum())
+    max_votes = plan.rules.votes_per_question * len(questions)
+    n_answered = len(plan.truths) - plan.truths.count(None)
+    n_practice_tasks = int(plan.is_practice_task.sum())
     if call.json:
         results = {
-            "campaign": annotation.shown_address(campaign),
+            "campaign": annotation.hide_password(campaign),
             "name": plan.name,
             "tasks": len(plan.tasks),
             "questions": len(questions),
             "images": len(parts.images),
-            "hashed_images": len(plan.hashes),
+            "hashed_images": len(plan.image_hashes),
             "votes_at_most": max_votes,
-            "stop": None if plan.rules.stop is None else [plan.rules.stop.low, plan.rules.stop.high],
+            "stop": None if plan.rules.stop_rule is None else [plan.rules.stop_rule.low, plan.rules.stop_rule.high],
             "golden_tasks": 0 if golden is None else len(golden),
-            "golden_questions": len(plan.truth),
+            "golden_questions": len(plan.truths),
             "answered_by_experts": n_answered,
-            "golden_split": plan.golden_split,
+            "golden_split": plan.n_golden_without_majority,
             "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
         call.print_json("annotate", results)
         return
-    at_most = "at most " if plan.rules.stop else ""
+    at_most = "at most " if plan.rules.stop_rule else ""
     tasks = f"{count_noun(len(plan.tasks), 'task')}, {count_noun(len(questions), 'question')}"
-    votes = f"{at_most}{count_noun(max_votes, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
-    call.print_line(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
+    votes = f"{at_most}{count_noun(max_votes, 'vote')} ({at_most}{plan.rules.votes_per_question:,} per question)"
+    call.print_line(f"{annotation.hide_password(campaign)}: {tasks}, {votes}")
     if golden is None:
         call.print_line(
             "no golden questions: rater accuracy cannot be measured (--golden N draws questions for experts)"
         )
     else:
-        tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truth), 'question')}"
+        tasks = f"{count_noun(len(golden), 'task')}, {count_noun(len(plan.truths), 'question')}"
         practice = f", {count_noun(n_practice_tasks, 'task')} for practice" if n_practice_tasks else ""
         call.print_line(f"golden: {tasks} ({n_answered:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
@@ -260,25 +262,23 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
             call.print_line(f"golden, drawn at random: {describe_sample(sample, int(is_drawn.sum()))}")
         if set(golden.questions.images).isdisjoint(questions.images):
             call.print_line(GOLDEN_NOT_IN_TASKS_NOTE)
-        if plan.golden_split:
+        if plan.n_golden_without_majority:
+            disagreement = count_noun(plan.n_golden_without_majority, "golden question")
             call.print_line(
-                f"experts disagree on {count_noun(plan.golden_split, 'golden question')}: a class is valid if more "
-                "than "
-                "half of the experts answered yes"
+                f"experts disagree on {disagreement}: a class is valid if more than half of the experts answered yes"
             )
-        if plan.rules.stop is not None and not n_answered:
+        if plan.rules.stop_rule is not None and not n_answered:
             call.print_line("the stop rule works only after experts have answered: invite them first")
         for line in describe_practice(plan.practice_round):
             call.print_line(line)
-        if plan.bar is not None and plan.practice_round.unanswered:
+        if plan.bar is not None and plan.practice_round.n_unanswered:
             call.print_line(
                 "after experts have answered, status prints the chance to pass without looking at the images"
             )
-        if n_practice_tasks > plan.practice:
+        if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a bar needs valid and invalid questions" if plan.bar is not None else ""
-            call.add_note(
-                f"practice has more than {count_noun(plan.practice, 'task')}: it takes all tasks of an image{reason}"
-            )
+            requested = count_noun(plan.n_practice_tasks, "task")
+            call.add_note(f"practice has more than {requested}: it takes all tasks of an image{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.add_note(
                 f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "
@@ -286,7 +286,7 @@ def _print_campaign(call: Call, campaign: str | Path, plan: "CampaignPlan", part
                 "tasks by their size"
             )
     examples = f", {count_noun(len(plan.examples), 'example image')}" if plan.examples else ""
-    image_place = parts.benchmark.sources["images"] if plan.images else None
+    image_place = parts.benchmark.sources["images"] if plan.images_path else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
     call.print_line(f"images: {len(parts.images):,}, {hashed}{examples}")
     call.print_inputs("tasks", "golden", "original", "consent", "hierarchy")

@@ -31,7 +31,7 @@ def demo(call: Call) -> None:
         annotation.create_campaign(folder / "demo.db", plan, now=now)
         with annotation.using_campaign(folder / "demo.db") as opened:
             tokens = {
-                role: annotation.make_link(opened, annotation.add_person(opened, role, role, now=now), now)
+                role: annotation.create_sign_in_token(opened, annotation.add_person(opened, role, role, now=now), now)
                 for role in ("rater", "owner")
             }
 
@@ -44,4 +44,6 @@ def demo(call: Call) -> None:
                     call.print_line(f"{role}: {link}")
                 call.print_line("stop with Ctrl-C")
 
-            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=print_links)
+            annotation.serve(
+                annotation.make_app(opened, open_images(folder / "images")), port=0, report_address=print_links
+            )

@@ -82,7 +82,7 @@ def invite(
         for person in people_found:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
-            token = None if revoke else annotation.make_link(opened, person.id, now)
+            token = None if revoke else annotation.create_sign_in_token(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
         too_few = _describe_missing_raters(opened, people_found)
     if not revoke:
@@ -104,21 +104,21 @@ def invite(
 def _describe_missing_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
     """Describe how many raters are missing for the votes per question; None if enough."""
     n_raters = sum(
-        person.role == "rater" and person.linked and not person.excluded and person.stage != "failed"
-        for person in annotation.people_of(campaign)
+        person.role == "rater" and person.has_link and not person.is_excluded and person.stage != "failed"
+        for person in annotation.list_people(campaign)
     )
-    n_needed = campaign.rules.per_question
+    n_needed = campaign.rules.votes_per_question
     if n_raters >= n_needed or all(person.role != "rater" for person in invited):
         return None
-    at_most = "up to " if campaign.rules.stop else ""
+    at_most = "up to " if campaign.rules.stop_rule else ""
     votes = f"{at_most}{count_noun(n_needed, 'vote')} per question"
     return f"{count_noun(n_raters, 'rater')} for {votes}: invite {n_needed - n_raters:,} more, or questions stay open"
 
 
 def _add_people(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
     """Add new people. Experts whose answers were read by create are already known, without a link."""
-    people_by_name = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
-    linked = annotation.invited_people(campaign)
+    people_by_name = {person.name: person for person in annotation.list_people(campaign) if person.name in roles}
+    linked = annotation.read_invited_ids(campaign)
     if existing := [name for name, person in people_by_name.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",

@@ -20,7 +20,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise click.BadParameter(f"{text!r} is not an address HOST:PORT or HOST:PORT/PATH.")
     try:
-        root_path = annotation.root_path_of(slash + path) if slash else None
+        root_path = annotation.parse_root_path(slash + path) if slash else None
     except DataError as error:
         raise click.BadParameter(f"{slash + path!r} is {error.problem}: {error.allowed}") from error
     return host.removeprefix("[").removesuffix("]"), int(port), root_path
@@ -59,9 +59,9 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     """
     check_packages("annotate", "campaigns")
     host, port, path = address
-    with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
+    with annotation.lock_campaign_file(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, open_campaign_images(opened, images))
-        call.suggest_command("annotate", "export", annotation.shown_address(campaign), "-o", find_unused_path("rated"))
+        call.suggest_command("annotate", "export", annotation.hide_password(campaign), "-o", find_unused_path("rated"))
 
         def print_address(address_opened: str) -> None:
             if call.json:
@@ -74,4 +74,4 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                     how = "reassess annotate invite --address URL (--force: new links)"
                     call.print_line(f"links need the address people open: {how}")
 
-        annotation.serve(app, host=host, port=port, root_path=path, started=print_address)
+        annotation.serve(app, host=host, port=port, root_path=path, report_address=print_address)

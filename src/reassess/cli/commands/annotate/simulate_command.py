@@ -108,7 +108,7 @@ def simulate(
     """
     check_packages("annotate", "campaigns")
     for matrix in matrices:
-        annotation.check_matrix(matrix)
+        annotation.check_confusion_matrix(matrix)
     if output is not None:
         if os.path.realpath(output) == os.path.realpath(campaign):
             raise OutputError(
@@ -122,7 +122,7 @@ def simulate(
         if output is not None:
             annotation.check_replaceable(output, copy)
         with annotation.using_campaign(copy) as opened, show_progress_bars(call) as progress:
-            classes = annotation.classes_of(opened)
+            classes = annotation.read_classes(opened)
             truth = (
                 None
                 if labels is None
@@ -137,17 +137,17 @@ def simulate(
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],
-                annotation.truth_of_campaign(opened, truth, seed=seed),
+                annotation.make_truth_function(opened, truth, seed=seed),
                 now=time.time(),
-                seconds=seconds,
+                seconds_per_vote=seconds,
                 seed=seed,
-                progress=_make_answer_counter(progress),
+                report_answers=_make_answer_counter(progress),
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
             call.suggest_command("annotate", "export", output, "-o", find_unused_path("simulated"))
-        elif result.expert_answers and is_without_expert:
-            call.suggest_command("annotate", "invite", annotation.shown_address(campaign), "NAME:expert...")
+        elif result.n_expert_answers and is_without_expert:
+            call.suggest_command("annotate", "invite", annotation.hide_password(campaign), "NAME:expert...")
     _print_simulation(call, result, seconds, output, is_random=labels is None)
 
 
@@ -173,29 +173,29 @@ def _print_simulation(
     if call.json:
         call.print_json("annotate", result.to_json())
         return
-    raters = count_noun(result.raters, "rater")
+    raters = count_noun(result.n_raters, "rater")
     print_text(
-        f"{raters}: {count_noun(result.tasks, 'task')}, {count_noun(result.answers, 'answer')}, "
+        f"{raters}: {count_noun(result.n_tasks, 'task')}, {count_noun(result.n_answers, 'answer')}, "
         f"{_format_hours(result.hours)} of "
         f"work at {seconds:.2f} seconds per answer; finished after {_format_hours(result.elapsed_hours)}"
     )
-    if result.failed:
-        print_text(f"practice: {result.failed:,} of {raters} below the bar, without votes")
+    if result.n_failed:
+        print_text(f"practice: {result.n_failed:,} of {raters} below the bar, without votes")
     print_text(f"questions: {describe_states(result.progress)}")
-    not_needed = f"; {count_noun(result.not_needed, 'answer')} not needed" if result.not_needed else ""
-    print_text(f"votes: {result.progress.votes:,} of at most {result.votes_at_most:,}{not_needed}")
-    if result.voted:
+    not_needed = f"; {count_noun(result.n_not_needed, 'answer')} not needed" if result.n_not_needed else ""
+    print_text(f"votes: {result.progress.n_votes:,} of at most {result.max_votes:,}{not_needed}")
+    if result.n_voted:
         print_text(
-            f"labels at {result.threshold}: {format_percent_cell(result.correct / result.voted)} % correct on "
-            f"{count_noun(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
-            f"{result.invalid_kept:,} invalid kept)"
+            f"labels at {result.threshold}: {format_percent_cell(result.n_correct / result.n_voted)} % correct on "
+            f"{count_noun(result.n_voted, 'simulated question')} ({result.n_valid_missed:,} valid missed, "
+            f"{result.n_invalid_kept:,} invalid kept)"
         )
-    if result.progress.practice.waits_for is not None:
-        call.add_note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
-    elif result.progress.open:
-        call.add_note(f"{count_noun(result.progress.open, 'question')} still open: more raters are needed (--raters)")
-    if result.expert_answers:
-        answered = count_noun(result.expert_answers, "golden question")
+    if result.progress.practice_round.reason_to_wait is not None:
+        call.add_note(f"raters cannot begin practice: {result.progress.practice_round.reason_to_wait}")
+    elif result.progress.n_open:
+        call.add_note(f"{count_noun(result.progress.n_open, 'question')} still open: more raters are needed (--raters)")
+    if result.n_expert_answers:
+        answered = count_noun(result.n_expert_answers, "golden question")
         call.add_note(
             f"a program answered {answered} correctly in the place of experts; without experts' answers, images with "
             "only golden questions stay unrated"

@@ -33,7 +33,7 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
 from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
@@ -138,10 +138,10 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            known = find_label_verdicts(held_out, Golden(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.of(held_out, known, sample)
-            label_quality, checked = correct_share(cleaning.label_quality, known, drawn)
+            label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             error = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(error) <= 0.015), squares + error**2
@@ -222,7 +222,7 @@ def print_errors(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.
         errors = []
         for seed in range(SAMPLES):
             rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:size])
-            _, fitted = posterior.fit_noise(images.of_rows(rows))
+            _, fitted = posterior.fit_noise_model(images.of_rows(rows))
             errors.append(100 * float(1 - fitted.correct.mean() - wrong[rows].mean()))
         cells.append(f"{np.mean(errors):+.1f} ({np.abs(errors).mean():.1f})")
     correct = 100 * (held_out.top1()[0] == truth).mean()

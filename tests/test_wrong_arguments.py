@@ -306,12 +306,12 @@ def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=None),
             "not groups of images",
-            "groups_within(DUPLICATES, SET)",
+            "duplicate_groups(DUPLICATES, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, duplicates=DUPLICATES),
             "not groups of images",
-            "groups_within(DUPLICATES, SET)",
+            "duplicate_groups(DUPLICATES, SET)",
         ),
         (lambda: find_label_errors(MODEL), "wrong type of held-out predictions", "HeldOutPredictions.of(...)"),
         (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.cleaning import HeldOutPredictions
-from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
+from reassess.cleaning.class_candidates import MAX_CANDIDATES, ClassCandidates
 from reassess.core import Classes, Folds, LabelSets, Predictions
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulate
@@ -191,11 +191,13 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
     labels[: truth.size // 2] = truth[: truth.size // 2]
     labels[:40] = np.arange(40)
     images = ClassCandidates.of(held_out_of(values, labels))
-    assert images.ids.shape == (400, CANDIDATES)
+    assert images.ids.shape == (400, MAX_CANDIDATES)
     for row, (candidates, logs, place) in enumerate(zip(images.ids, images.logs, images.place, strict=True)):
         best = np.argsort(-values[row], kind="stable")
         expected = (
-            set(best[:CANDIDATES]) if labels[row] in best[:CANDIDATES] else {*best[: CANDIDATES - 1], labels[row]}
+            set(best[:MAX_CANDIDATES])
+            if labels[row] in best[:MAX_CANDIDATES]
+            else {*best[: MAX_CANDIDATES - 1], labels[row]}
         )
         assert set(candidates.tolist()) == expected
         assert candidates[place] == labels[row]
@@ -218,8 +220,8 @@ def test_probabilities_account_for_classes_that_are_not_candidates(sharpening: f
 def test_candidates_with_equal_probability_have_the_lowest_ids() -> None:
     labels = np.r_[np.full(1, 29), np.arange(30)]
     images = ClassCandidates.of(held_out_of(np.full((31, 30), 1 / 30), labels))
-    assert images.ids[0].tolist() == [*range(CANDIDATES - 1), 29]
-    assert images.ids[1].tolist() == [*range(CANDIDATES)]
+    assert images.ids[0].tolist() == [*range(MAX_CANDIDATES - 1), 29]
+    assert images.ids[1].tolist() == [*range(MAX_CANDIDATES)]
 
 
 def test_logits_equal_their_softmax_and_can_be_infinite() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import Golden
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
-from reassess.cleaning.noise_model import fit_noise
+from reassess.cleaning.noise_model import fit_noise_model
 from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulate, wrong_labels
@@ -131,7 +131,7 @@ def test_renumbered_classes_give_the_same_result() -> None:
 def test_calibration_uses_a_sample_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, _, labels = noisy(count=3_000)
     whole = find_label_errors(held_out_of(scores, labels))
-    monkeypatch.setattr(noise_model, "_SAMPLE", 1_500)
+    monkeypatch.setattr(noise_model, "_SAMPLE_SIZE", 1_500)
     sampled = find_label_errors(held_out_of(scores, labels))
     assert not np.array_equal(whole.label_quality, sampled.label_quality)
     assert sampled.label_quality == pytest.approx(whole.label_quality, abs=0.2)
@@ -338,7 +338,7 @@ def test_share_is_near_the_true_share_if_mistakes_depend_only_on_the_class(kind:
     off = []
     for seed in range(4):
         rows = np.random.default_rng(seed).permutation(truth.size)[:1_000]
-        off.append(1 - fit_noise(images.of_rows(rows))[1].correct.mean() - (labels != truth)[rows].mean())
+        off.append(1 - fit_noise_model(images.of_rows(rows))[1].correct.mean() - (labels != truth)[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
 

@@ -132,7 +132,7 @@ def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images, model = some_case(0, count=500)
     whole = model.expect(images)
-    monkeypatch.setattr(noise_model, "_CHUNK", 7)
+    monkeypatch.setattr(noise_model, "_CHUNK_SIZE", 7)
     results = []
     for threads in (1, 3):
         monkeypatch.setattr(noise_model, "thread_count", lambda threads=threads: threads)

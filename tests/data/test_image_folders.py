@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.data import list_images
-from reassess.data.image_decoding import _FORMATS
+from reassess.data.image_decoding import _IMAGE_FORMATS
 from reassess.data.image_folders import _UNSUPPORTED_SUFFIXES, IMAGE_SUFFIXES, find_image_files
 from tests.helpers import Refused, warned, write_files, write_tar
 
@@ -81,7 +81,7 @@ def test_images_in_unsupported_formats_are_counted(tmp_path: Path, write: Callab
 def test_all_suffixes_of_supported_formats_are_known(report_extra: None) -> None:
     from PIL import Image
 
-    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_FORMATS, "MPO")}
+    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_IMAGE_FORMATS, "MPO")}
     assert kinds == set(IMAGE_SUFFIXES)
     assert not {*IMAGE_SUFFIXES} & {*_UNSUPPORTED_SUFFIXES}
 

@@ -9,7 +9,7 @@ import pytest
 
 from reassess.data import open_images
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import names_of_sets, open_sets, read_image
+from reassess.data.image_sources import name_image_sets, open_image_sets, process_image
 from tests.helpers import Refused, message, number_of, picture, write_csv, write_files
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
@@ -171,14 +171,14 @@ def test_list_with_missing_or_repeated_images_raises(refused: Refused, refused_t
 def test_set_is_named_after_the_fewest_last_parts_that_make_names_unique(
     paths: list[str], names: tuple[str, ...]
 ) -> None:
-    assert names_of_sets(paths) == names
+    assert name_image_sets(paths) == names
 
 
 def test_set_is_named_after_the_link_not_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {"2012/a.png": b"", "new/b.png": b""})
     (tmp_path / "val").symlink_to("2012")
     monkeypatch.chdir(tmp_path)
-    assert {name: images.names for name, images in open_sets(["val", "./new"]).items()} == {
+    assert {name: images.names for name, images in open_image_sets(["val", "./new"]).items()} == {
         "new": ("b.png",),
         "val": ("a.png",),
     }
@@ -198,7 +198,7 @@ def test_image_is_read_or_the_reason_is_returned(tmp_path: Path, packed: bool) -
             for name, content in files().items():
                 pack.writestr(name, content)
     images = open_images(place)
-    assert [read_image(images, row, number_of) for row in range(3)] == [
+    assert [process_image(images, row, number_of) for row in range(3)] == [
         4,
         EMPTY_FILE,
         "not an image in a known format",
@@ -212,10 +212,10 @@ def test_decoding_error_is_returned_but_memory_error_is_raised(tmp_path: Path) -
     def fail(_: object) -> int:
         raise IndexError("beyond the end")
 
-    assert read_image(images, 0, fail) == "image is damaged: beyond the end"
+    assert process_image(images, 0, fail) == "image is damaged: beyond the end"
 
     def no_memory(_: object) -> int:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        read_image(images, 0, no_memory)
+        process_image(images, 0, no_memory)

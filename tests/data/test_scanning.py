@@ -98,9 +98,9 @@ def test_near_duplicates_are_listed_after_exact_duplicates(sets: Path) -> None:
 
 def test_result_does_not_depend_on_order_processes_or_archives(sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rows(scan_images([sets / "train", sets / "val"], near=True))
-    monkeypatch.setattr("reassess.data.scanning._FEW", 0)
-    monkeypatch.setattr("reassess.data.scanning._BATCH", 3)
-    monkeypatch.setattr("reassess.data.near_duplicates._BLOCK", 2)
+    monkeypatch.setattr("reassess.data.scanning._MAX_IMAGES_WITHOUT_WORKERS", 0)
+    monkeypatch.setattr("reassess.data.scanning._BATCH_SIZE", 3)
+    monkeypatch.setattr("reassess.data.near_duplicates._BLOCK_SIZE", 2)
     assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
     with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
         for path in sorted((sets / "val").rglob("*.*"), reverse=True):

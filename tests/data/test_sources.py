@@ -326,7 +326,7 @@ def test_error_for_a_wrong_hash_names_both_hashes(repository: _Server, monkeypat
         (b"", {"declared": len(GOOD)}, "connection closed in the middle of the file"),
         (None, {}, "answers 404 Not Found"),
         (GOOD * 4, {"pause": 0.05}, "did not send the whole file within 1 s"),
-        (LARGE, {"_MOST_BYTES": 1000}, "sends more than 1,000 bytes"),
+        (LARGE, {"_MAX_BYTES": 1000}, "sends more than 1,000 bytes"),
         (b"", {"digest": None}, "sent an empty file or a web page instead"),
         (b"<html>Please log in</html>", {"digest": None}, "sent an empty file or a web page instead"),
         (GOOD, {"redirects_to": "gopher://x/toy.txt"}, "No connection adapters were found for 'gopher://x/toy.txt'"),
@@ -344,9 +344,9 @@ def test_wrong_response_of_a_host_is_not_used(
         repository.files.clear()
     repository.redirects_to, repository.pause = how.get("redirects_to"), how.get("pause", 0.0)
     if repository.pause:
-        monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
-        monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
-    monkeypatch.setattr(downloads, "_MOST_BYTES", how.get("_MOST_BYTES", downloads._MOST_BYTES))
+        monkeypatch.setattr(downloads, "_READ_TIMEOUT", 0.3)
+        monkeypatch.setattr(downloads, "_MIN_BYTES_PER_SECOND", 100)
+    monkeypatch.setattr(downloads, "_MAX_BYTES", how.get("_MAX_BYTES", downloads._MAX_BYTES))
     check_reason(url, reason)
 
 
@@ -356,7 +356,7 @@ def test_error_without_a_network_has_a_fix(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_host_that_accepts_no_connection_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "_CONNECT_TIMEOUT", 0.2)
     with socket.socket() as full, socket.socket() as caller, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -368,7 +368,7 @@ def test_host_that_accepts_no_connection_times_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_host_that_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "_RESPONSE_TIMEOUT", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -551,7 +551,7 @@ def test_offline_error_lists_every_place_without_network_access(
 ) -> None:
     add_toy(monkeypatch, "http://127.0.0.1:1/toy.txt", wheel=WHEEL)
     monkeypatch.setattr(sources, "download", no_network)
-    monkeypatch.setattr(sources, "download_member", no_network)
+    monkeypatch.setattr(sources, "download_wheel_member", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     expected = (
         "toy is not on this machine, and the network is off\n  where:   toy.txt\n  found:   REASSESS_DATA: {}\n"

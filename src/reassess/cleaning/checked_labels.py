@@ -19,14 +19,16 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun
 
 _Floats = npt.NDArray[np.float64]
-_BY_MODEL = 0.01  # standard error of the share by the model: its error on data where the wrong labels are known
-_EDGE = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
-_FAR = 40.0  # largest shift, in log-odds
-_MANY = 1e9  # labels; larger counts are printed with few digits
-_ALL = 0.95  # a sample of all labels must represent this share of them, by its weights
+_MODEL_SHARE_ERROR = (
+    0.01  # standard error of the share by the model: its error on data where the wrong labels are known
+)
+_PROBABILITY_MARGIN = 1e-9  # probabilities keep this distance from 0 and 1 before they are shifted
+_MAX_SHIFT = 40.0  # largest shift, in log-odds
+_MAX_EXACT_COUNT = 1e9  # labels; larger counts are printed with few digits
+_MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
-def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
+def find_label_verdicts(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
     """Return 1 for each label that is checked and correct, -1 if it is wrong, else 0; int8, (images,)."""
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
@@ -46,7 +48,7 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
             found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
             fix="check the labels of a random sample of the images",
         )
-    _warn_of_unused(checked, rows, is_label)
+    _warn_about_unused_answers(checked, rows, is_label)
     return known
 
 
@@ -87,7 +89,7 @@ def checked_truth(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_of_unused(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+def _warn_about_unused_answers(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
     """Warn about answers that are not about the label of an image."""
     if checked.exclusive:  # the questions are all classes of each image
         unused = np.unique(checked.questions.image_ids[rows < 0]).size
@@ -123,13 +125,13 @@ class DrawnLabels:
             return cls(weights, strata, 0.0)
         rows = match_images(sample.images, held_out.labels.images, where="the sample", known_place="the labels")
         represented = float(sample.weights[rows >= 0].sum())
-        if represented > known.size / _ALL:
+        if represented > known.size / _MIN_COVERED_SHARE:
             raise DataError(
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
                 allowed=f"the {count_noun(known.size, 'label')}, as the sum of 1 / probability",
-                found=f"{represented:{',.0f' if represented < _MANY else '.3g'}} labels",
+                found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (known[rows] != 0)
@@ -143,7 +145,7 @@ class DrawnLabels:
         return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)
 
 
-def correct_share(
+def correct_wrong_share(
     label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
     """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
@@ -168,14 +170,14 @@ def correct_share(
         covered=drawn.covered,
         other_answers=drawn.other_answers,
     )
-    if drawn.covered < _ALL or not drawn.has_all_strata or drawn.other_answers or not checked.drawn:
+    if drawn.covered < _MIN_COVERED_SHARE or not drawn.has_all_strata or drawn.other_answers or not checked.drawn:
         return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
     interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
     checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
-    weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
+    weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.agree else 1.0
     share = float(np.clip(by_model + weight * off, *interval))
     return _shift_to_mean(label_quality, known, 1 - share), checked
 
@@ -207,12 +209,12 @@ def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple
 
 def _shift_to_mean(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
     """Shift the log-odds of unchecked labels so that all probabilities have a mean."""
-    odds = logit(np.clip(label_quality, _EDGE, 1 - _EDGE))
+    odds = logit(np.clip(label_quality, _PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN))
 
     def shifted(shift: float) -> _Floats:
         return np.where(known == 0, expit(odds + shift), known > 0)
 
-    low, high = -_FAR, _FAR
+    low, high = -_MAX_SHIFT, _MAX_SHIFT
     if not shifted(low).mean() < mean < shifted(high).mean():
         return shifted(low if shifted(low).mean() >= mean else high)
     return shifted(float(brentq(lambda shift: shifted(shift).mean() - mean, low, high)))

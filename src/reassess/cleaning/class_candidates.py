@@ -14,9 +14,11 @@ from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import approximate_tail_log, select_candidates
 
-CANDIDATES = 16  # largest number of classes per image
-_LEAST = 1e-6  # lower probabilities are raised to this: float16 has none between 0 and 6e-8, and few below 6e-5
-_BLOCK = 1024
+MAX_CANDIDATES = 16  # largest number of classes per image
+_MIN_PROBABILITY = (
+    1e-6  # lower probabilities are raised to this: float16 has none between 0 and 6e-8, and few below 6e-5
+)
+_BLOCK_SIZE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class ClassCandidates:
     classes: int  # number of classes
 
     @classmethod
-    def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
+    def of(cls, held_out: HeldOutPredictions, *, most: int = MAX_CANDIDATES) -> "ClassCandidates":
         """Read the probabilities of all images, several blocks at a time."""
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
@@ -43,7 +45,7 @@ class ClassCandidates:
         readers = [_ProbabilityReader(file, images) for file in held_out.files]
 
         def read(start: int) -> None:
-            part = slice(start, min(start + _BLOCK, images))
+            part = slice(start, min(start + _BLOCK_SIZE, images))
             probabilities = np.empty((held_out.repetitions, part.stop - part.start, classes))
             for reader in readers:
                 reader.read(part, probabilities)
@@ -51,7 +53,7 @@ class ClassCandidates:
             select_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
 
         with ThreadPoolExecutor(thread_count()) as pool:
-            list(pool.map(read, range(0, images, _BLOCK)))  # list() raises the errors of threads
+            list(pool.map(read, range(0, images, _BLOCK_SIZE)))  # list() raises the errors of threads
         return cls(ids, logs, place, tails, classes)
 
     def __len__(self) -> int:
@@ -105,7 +107,7 @@ class _ProbabilityReader:
         rows = self._row_of[part][places]
         for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
             repetitions = self._file.repetitions[rows[block]]
-            into[repetitions, places[block]] = np.maximum(values, _LEAST, out=values)
+            into[repetitions, places[block]] = np.maximum(values, _MIN_PROBABILITY, out=values)
 
 
 def _geometric_mean(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

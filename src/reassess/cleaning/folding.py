@@ -33,7 +33,7 @@ def make_folds(
     k
         Number of folds, 2 or more.
     duplicates
-        Groups of image names, as from `groups_within`. Each group is in one fold, so that no model is trained on a copy
+        Groups of image names, as from `duplicate_groups`. Each group is in one fold, so that no model is trained on a copy
         of an image that it predicts. Groups that share an image are merged. Images without a label are ignored.
     seed
         Seed of the random order.
@@ -69,11 +69,11 @@ def make_folds(
     check_type(LabelSets, labels)
     check_number(k, 2, value_name="number of folds", is_whole=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
+    check_is_collection(duplicates, value_name="groups of images", fix="duplicate_groups(DUPLICATES, SET)")
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
-    class_ids = single_classes(labels)
-    order, starts = _units(labels.images, duplicates)
+    class_ids = single_class_ids(labels)
+    order, starts = _group_into_units(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
             "too-many",
@@ -82,13 +82,13 @@ def make_folds(
             found=f"{starts.size:,}",
             fix="use fewer folds",
         )
-    _warn_of_small_classes(labels, class_ids, k)
+    _warn_about_small_classes(labels, class_ids, k)
     numbers = np.empty(len(labels), np.int64)
     numbers[order] = _assign_folds(class_ids[order], starts, k, np.random.default_rng(seed))
     return Folds(labels.images, numbers)
 
 
-def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
+def duplicate_groups(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     """List the groups of duplicates in one set; raise `DataError` if the table has no row of the set."""
     check_type(Duplicates, duplicates, value_name="duplicates")
     duplicates.images_of(name)  # raises for a set without a row
@@ -98,7 +98,7 @@ def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     return [tuple(images) for images in groups.values() if len(images) > 1]
 
 
-def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
+def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
     """Return the only class of each image, int32; raise `DataError` if an image has no class or several."""
     is_wrong = labels.sizes != 1
     if is_wrong.any():
@@ -114,7 +114,7 @@ def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
     return labels.indices
 
 
-def _units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
+def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
     """Group duplicates into units; return image positions sorted by unit, and the start of each unit."""
     # Units, and the images of a unit, are sorted by image key, so that the order of `images` does not matter.
     keys = image_keys(images)
@@ -124,12 +124,12 @@ def _units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tupl
     flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
-        first = _first_connected(links, by_key.size)
+        first = _find_first_connected(links, by_key.size)
     by_unit = np.lexsort((np.arange(by_key.size), first))
     return by_key[by_unit], np.flatnonzero(np.diff(first[by_unit], prepend=-1))
 
 
-def _first_connected(groups: Sequence[Sequence[int]], count: int) -> _Ints:
+def _find_first_connected(groups: Sequence[Sequence[int]], count: int) -> _Ints:
     """Find, for each number below `count`, the smallest number that groups connect it with."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -181,7 +181,7 @@ def _fill_folds(class_totals: _Ints, totals: _Ints, count: int) -> _Ints:
     return np.repeat(np.arange(class_totals.size), added)
 
 
-def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
+def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
     present, counts = np.unique(class_ids, return_counts=True)
     small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
     if small:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.folding import single_classes
-from reassess.cleaning.held_out_checks import check_models, common_count
-from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
+from reassess.cleaning.folding import single_class_ids
+from reassess.cleaning.held_out_checks import check_top1_classes, find_common_class_count
+from reassess.cleaning.held_out_files import HeldOutFile, join_held_out_files, warn_about_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection, check_type
 from reassess.errors import DataError, ReassessWarning, at
@@ -17,7 +17,7 @@ from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
 from reassess.text import count_noun, join_first
 
-_PART = 1 << 16  # rows after which the memory of a mapped file is released
+_BLOCK_SIZE = 1 << 16  # rows after which the memory of a mapped file is released
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class HeldOutPredictions:
             all files; or duplicates are in several folds.
         """
         check_type(LabelSets, labels)
-        single_classes(labels)
+        single_class_ids(labels)
         check_type(Mapping, predictions, value_name="held-out predictions", fix="{name of the file: Predictions}")
         check_type(Sequence, folds, value_name="folds", fix="[folds], a list")
-        check_is_collection(duplicates, value_name="groups of images", fix="groups_within(DUPLICATES, SET)")
+        check_is_collection(duplicates, value_name="groups of images", fix="duplicate_groups(DUPLICATES, SET)")
         for name, model in predictions.items():
             check_type(Predictions, model, value_name=f"predictions of {name}", fix="read_predictions(FILE)")
         for repetition in folds:
@@ -110,11 +110,11 @@ class HeldOutPredictions:
                 "held-out predictions are missing",
                 found=f"{count_noun(len(predictions), 'file')}, {count_noun(len(labels), 'label')}",
             )
-        files = join_files(predictions, labels, folds, match)
-        warn_split_duplicates(duplicates, labels, files, folds)
-        classes = common_count(files, labels)
-        best = tuple(_top1(file, labels) for file in files)
-        check_models(files, best, labels, classes)
+        files = join_held_out_files(predictions, labels, folds, match)
+        warn_about_split_duplicates(duplicates, labels, files, folds)
+        classes = find_common_class_count(files, labels)
+        best = tuple(_find_top1(file, labels) for file in files)
+        check_top1_classes(files, best, labels, classes)
         repetitions = sum(file.rows.size for file in files) // len(labels)
         return cls(labels, files, classes, repetitions, best)
 
@@ -161,12 +161,12 @@ def make_cleaning(
     return cleaning
 
 
-def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
+def _find_top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
     """Find the most probable class of each row; raise `DataError` if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
-    for start in range(0, best.size, _PART):
-        rows = np.arange(start, min(start + _PART, best.size))
+    for start in range(0, best.size, _BLOCK_SIZE):
+        rows = np.arange(start, min(start + _BLOCK_SIZE, best.size))
         targets = labels.indices[file.rows[rows]]
         with at(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)

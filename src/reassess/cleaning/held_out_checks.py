@@ -18,14 +18,16 @@ from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
 
-_LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
+_SIGNIFICANCE_LEVEL = (
+    1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
+)
 _SparseCounts = Any  # a sparse array: scipy has no types
-_MOST_CHECKED = 5_000  # largest number of rows of a file that are compared with the labels
-_EXAMPLES = 3  # classes without a label in a message
-_MANY = 100  # images; a trained model does not predict the same class for this many
+_MAX_CHECKED_ROWS = 5_000  # largest number of rows of a file that are compared with the labels
+_MAX_EXAMPLES = 3  # classes without a label in a message
+_MIN_IMAGES = 100  # images; a trained model does not predict the same class for this many
 
 
-def exchanged_classes(
+def find_exchanged_classes(
     labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
     """Find a file with exchanged classes: its position, and the predicted class for each exchanged class.
@@ -35,37 +37,39 @@ def exchanged_classes(
     tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
     the outputs, and the position is None.
     """
-    file_counts = [_counts(*columns, classes) for columns in zip(labels, predicted, strict=True)]
+    file_counts = [_count_confusions(*columns, classes) for columns in zip(labels, predicted, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
     for position, counts in enumerate(file_counts):
         rest = total - counts
-        for cycle in _cycles(_exchanged(counts)):
+        for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
                 _count_correct(rest, cycle), _count_exchanged(rest, cycle)
             ):
                 return position, cycle
-    cycles = _cycles(_exchanged(total))
+    cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle for cycle in cycles if _is_significant(_count_exchanged(total, cycle), _count_correct(total, cycle))
     )
     return next(((None, cycle) for cycle in in_all), None)
 
 
-def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _SparseCounts:
+def _count_confusions(
+    labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int
+) -> _SparseCounts:
     """Count images by label, the row, and predicted class, the column."""
     has_class = predicted >= 0
     pairs = (labels[has_class], predicted[has_class])
     return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
 
 
-def _exchanged(counts: _SparseCounts) -> dict[int, int]:
+def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
     """Return the other class for each class whose images are mostly predicted as another class."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
     highest = counts[np.arange(most_frequent.size), most_frequent]
     return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
 
 
-def _cycles(exchanged: Mapping[int, int]) -> list[dict[int, int]]:
+def _find_cycles(exchanged: Mapping[int, int]) -> list[dict[int, int]]:
     """Find cycles of classes, where each class is predicted as the next."""
     cycles, visited = [], set[int]()
     for start in exchanged:
@@ -89,10 +93,10 @@ def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
 
 
 def _is_significant(more: int, fewer: int) -> bool:
-    return more > fewer and mcnemar_p_value(more, fewer) < _LEVEL
+    return more > fewer and mcnemar_p_value(more, fewer) < _SIGNIFICANCE_LEVEL
 
 
-def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
+def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
     """Return the number of classes, which labels and all outputs must share."""
     counts, outputs = [], {}
     for file in files:
@@ -116,7 +120,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
     used = np.unique(labels.indices)
     if used.size < classes:
         # Class ids can be as large as 2^31 - 1, so only the first few are searched.
-        unused = np.setdiff1d(np.arange(min(classes, used.size + _EXAMPLES)), used)[:_EXAMPLES].tolist()
+        unused = np.setdiff1d(np.arange(min(classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
             "classes have no label",
@@ -141,7 +145,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
             )
 
 
-def check_models(
+def check_top1_classes(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
     """Raise if the top-1 classes of a file do not match the labels."""
@@ -155,7 +159,7 @@ def check_models(
 def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
     """Raise if the models predict the same class for all images."""
     predicted, used = np.unique(np.concatenate(best)), np.unique(labels.indices)
-    if predicted.size == 1 and used.size > 1 and len(labels) >= _MANY:
+    if predicted.size == 1 and used.size > 1 and len(labels) >= _MIN_IMAGES:
         name = labels.classes.label(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
@@ -170,7 +174,7 @@ def _check_exchanged(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
     """Raise for a file with exchanged classes; warn if they are exchanged in all files."""
-    result = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
+    result = find_exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
     if result is None:
         return
     position, exchanged = result
@@ -192,7 +196,7 @@ def _check_exchanged(
 
 def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:
     """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
-    rows = np.unique(np.linspace(0, best.size, _MOST_CHECKED, endpoint=False).astype(np.int64))[: best.size]
+    rows = np.unique(np.linspace(0, best.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: best.size]
     images = tuple(labels.images[row] for row in file.rows[rows].tolist())
     part = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)

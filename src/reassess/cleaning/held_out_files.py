@@ -34,7 +34,7 @@ class HeldOutFile:
             return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
 
 
-def join_files(
+def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
     """Join the images of each file with the labels; each image must be in equally many files."""
@@ -42,26 +42,26 @@ def join_files(
     files: list[HeldOutFile] = []
     held_out = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
-        rows = _rows(name, model, labels, match)
+        rows = _match_label_rows(name, model, labels, match)
         if fold_numbers and rows.size < len(labels):
-            problems = [_fold_problem(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
+            problems = [_find_fold_error(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
         with at(name):
             files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, held_out[rows]))
         held_out[rows] += 1
     if held_out.min() != held_out.max():
-        raise _uneven_error(labels, files, held_out)
+        raise _uneven_repetitions_error(labels, files, held_out)
     return tuple(files)
 
 
-def warn_split_duplicates(
+def warn_about_split_duplicates(
     duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
     """Warn about groups of duplicates in several folds."""
     if not duplicates:
         return
-    repetitions = [repetition.of(labels.images) for repetition in folds] or _files_of_images(files, labels)
+    repetitions = [repetition.of(labels.images) for repetition in folds] or _file_numbers_by_repetition(files, labels)
     split = []
     for group in duplicates:
         check_is_collection(group, value_name="names of images")
@@ -77,7 +77,7 @@ def warn_split_duplicates(
         warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
 
 
-def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
+def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
     """Return the number of the file with each image, for each repetition."""
     if all(file.rows.size == len(labels) for file in files):
         raise DataError(
@@ -93,7 +93,7 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
     return list(numbers)
 
 
-def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
+def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
     if predictions.images is None:
         raise DataError(
             "missing-image-names",
@@ -116,7 +116,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
     return rows
 
 
-def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
+def _find_fold_error(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
     """Return an error unless the fold numbers of images, -1 for no fold, are exactly one fold."""
     present = np.unique(numbers)
     fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
@@ -134,7 +134,7 @@ def _fold_problem(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
     )
 
 
-def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
+def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
     fewest, most = int(held_out.min()), int(held_out.max())
     rare, often = np.flatnonzero(held_out == fewest), int(np.argmax(held_out))
     found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
@@ -152,10 +152,10 @@ def _uneven_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) 
         "image is held out more often than others",
         where=join_and(files_with_image[:3]),
         allowed="each image once, or once per repetition",
-        found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
+        found=f"image {labels.images[often]} {_format_times(most)}; {found} {_format_times(fewest)}",
         fix="remove one of the files, or add the missing ones",
     )
 
 
-def _times(count: int) -> str:
+def _format_times(count: int) -> str:
     return ("never", "once", "twice")[count] if count < 3 else f"{count} times"

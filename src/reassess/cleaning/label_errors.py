@@ -8,13 +8,13 @@ import numpy.typing as npt
 from reassess.aggregation import Golden
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
-from reassess.cleaning.posterior_rule import by_posterior
+from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core import Cleaning, Sample
 from reassess.core.checks import check_known, check_number, check_type
 from reassess.errors import DataError, importing
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
-LEAST_QUALITY = 0.5  # lowest quality of a kept label
+MIN_LABEL_QUALITY = 0.5  # lowest quality of a kept label
 
 
 def find_label_errors(
@@ -95,10 +95,10 @@ def find_label_errors(
     check_known([method], get_args(CleaningMethod), thing="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
-        return _by_consistency(held_out, at_least=at_least)
+        return _clean_by_consistency(held_out, at_least=at_least)
     if method == "confident":
-        return _by_confident_learning(held_out)
-    least = LEAST_QUALITY if threshold is None else threshold
+        return _clean_by_confident_learning(held_out)
+    least = MIN_LABEL_QUALITY if threshold is None else threshold
     check_number(least, 0, 1, value_name="threshold of label quality")
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
@@ -106,7 +106,7 @@ def find_label_errors(
         check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
+    return clean_by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
 
 
 def _check_options(method: CleaningMethod, **options: object) -> None:
@@ -117,7 +117,7 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
             raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
 
 
-def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
+def _clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
     """Keep an image if the held-out top-1 is its label in enough repetitions."""
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
@@ -129,12 +129,14 @@ def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cl
         held_out,
         kept=agreements >= needed,
         label_quality=np.full(labels.size, np.nan),
-        suggested=_most_frequent(best, labels, held_out.classes),
+        suggested=_most_frequent_top1(best, labels, held_out.classes),
         reasons=tuple(words[n] for n in agreements.tolist()),
     )
 
 
-def _most_frequent(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int) -> npt.NDArray[np.int32]:
+def _most_frequent_top1(
+    best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int
+) -> npt.NDArray[np.int32]:
     """Return the most frequent top-1 of each image; ties go to the label, or else to the lowest id."""
     counts = np.stack([(best == row).sum(axis=0) for row in best])
     counts = np.where(best < 0, 0, 2 * counts + (best == labels))
@@ -143,7 +145,7 @@ def _most_frequent(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], c
     return np.asarray(chosen, np.int32)
 
 
-def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
+def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     """Keep an image if cleanlab's confident learning finds no issue with its label."""
     with importing("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues

@@ -9,7 +9,7 @@ EM estimates A and c for given b and g. Each row of A is smoothed by as many lab
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
-**Sharpening.** `fit_noise` runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood
+**Sharpening.** `fit_noise_model` runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood
 of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a few times
 would make a sharpening look worse, and with few images, most mistakes are of this kind.
 
@@ -45,19 +45,22 @@ from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
-_FLOOR = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
-_CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
+_MIN_PULL_PROBABILITY = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
+_CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest number of chunks
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
-_MOST_STEPS = 200  # of EM
-_START = 0.8  # share of correct labels at the start of EM
+_MAX_STEPS = 200  # of EM
+_START_CORRECT_SHARE = 0.8  # share of correct labels at the start of EM
 PULL = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
 # Shares of labels that are mistakes between confused classes: below the first, the pull is 0; above the second, `PULL`.
-_FEW_CONFUSED, _MANY_CONFUSED = 0.02, 0.03
-_HALF_PULL = -3.0  # log-likelihood ratio of the pull that halves it
-_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # range of the search
-_ANCHORS, _CERTAIN = 0.03, 0.99  # this share of the images has at least this certainty
-_SAMPLE, _SAMPLE_PER_CLASS = 50_000, 100  # images for the calibration: the larger number, in total or per class
-_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
+_MIN_CONFUSED_SHARE, _MAX_CONFUSED_SHARE = 0.02, 0.03
+_HALF_PULL_LOG_RATIO = -3.0  # log-likelihood ratio of the pull that halves it
+_MIN_SHARPENING, _MAX_SHARPENING = 0.25, 8.0  # range of the search
+_ANCHOR_SHARE, _MIN_ANCHOR_CERTAINTY = 0.03, 0.99  # this share of the images has at least this certainty
+_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS = (
+    50_000,
+    100,
+)  # images for the calibration: the larger number, in total or per class
+_MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is tried; all have the same start
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ class NoiseModel:
     @classmethod
     def start(cls, classes: int, *, pull: float) -> "NoiseModel":
         """Make the start of EM: mostly correct labels, and a calibrated model."""
-        noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
-        np.fill_diagonal(noise, _START if classes > 1 else 1.0)
+        noise = np.full((classes, classes), (1 - _START_CORRECT_SHARE) / max(1, classes - 1))
+        np.fill_diagonal(noise, _START_CORRECT_SHARE if classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(classes), noise, float(classes))
 
     def expect(self, images: ClassCandidates) -> ExpectedTruths:
@@ -106,7 +109,7 @@ class NoiseModel:
         others = classes - images.ids.shape[1]
         elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
         logs, correct, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
-        chunks = min(_CHUNKS, -(-count // _CHUNK))
+        chunks = min(_MAX_CHUNKS, -(-count // _CHUNK_SIZE))
         edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # of equal size, so that no thread waits
 
         def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
@@ -114,7 +117,7 @@ class NoiseModel:
             pairs[:, :, 0] = self.noise
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
             arrays = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
-            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _FLOOR / classes
+            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _MIN_PULL_PROBABILITY / classes
             run_e_step(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
             return counts, pairs[:, :, 1], image
 
@@ -147,7 +150,7 @@ class NoiseModel:
         change = np.log((expected.truths + 1) / (expected.chances + 1))
         return replace(self, noise=noise, biases=self.biases + change)
 
-    def fit(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
+    def fit(self, images: ClassCandidates, *, most: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
         """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
         model, before = self, -np.inf
         for _ in range(most):
@@ -159,19 +162,19 @@ class NoiseModel:
         return model, expected
 
 
-def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
+def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
     back = np.argsort(by_label)
     ordered = images.of_rows(by_label)
-    most = max(_SAMPLE, _SAMPLE_PER_CLASS * images.classes)
+    most = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.classes)
     sample = ordered.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
-    model, expected = _calibrate(sample, pull=PULL)
+    model, expected = _fit_with_pull(sample, pull=PULL)
     if images.classes > 2 and len(sample) >= images.classes**2:
-        no_pull, expected_no_pull = _calibrate(sample, pull=0.0)
-        weight = _weight_of_pull(sample, no_pull, expected_no_pull)
+        no_pull, expected_no_pull = _fit_with_pull(sample, pull=0.0)
+        weight = _estimate_pull_weight(sample, no_pull, expected_no_pull)
         ratio = float(expected.logs.sum() - expected_no_pull.logs.sum())
-        weight *= float(expit(ratio - _HALF_PULL))
+        weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
         sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
         start = model if weight > 0.5 else no_pull
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
@@ -179,14 +182,14 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     return model, expected.of_rows(back)
 
 
-def _calibrate(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
+def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
-    sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
+    sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
-def _weight_of_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
+def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
     """Return the weight of the pull: 1 if enough mistakes are between classes the model confuses."""
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
     # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
@@ -207,38 +210,38 @@ def _weight_of_pull(images: ClassCandidates, model: NoiseModel, expected: Expect
 
     share = minimize_scalar(unlikelihood, bounds=(0, 1 - 1e-6), method="bounded").x
     confused_share = share**2 * counts.sum() / len(images)
-    return float(np.clip((confused_share - _FEW_CONFUSED) / (_MANY_CONFUSED - _FEW_CONFUSED), 0, 1))
+    return float(np.clip((confused_share - _MIN_CONFUSED_SHARE) / (_MAX_CONFUSED_SHARE - _MIN_CONFUSED_SHARE), 0, 1))
 
 
-def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening that makes the labels most likely."""
 
     def unlikelihood(log_sharpening: float) -> float:
-        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_STEPS)
+        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_MAX_SEARCH_STEPS)
         return -float(expected.logs.mean())
 
-    bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
+    bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
     return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
-def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
 
     def missing(log_sharpening: float) -> float:
         certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
-        return _CERTAIN - float(np.quantile(certainty, 1 - _ANCHORS))
+        return _MIN_ANCHOR_CERTAINTY - float(np.quantile(certainty, 1 - _ANCHOR_SHARE))
 
-    low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
+    low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
     if missing(low) <= 0:
-        return _LEAST_SHARPENING
+        return _MIN_SHARPENING
     sharpening = math.exp(high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01))
     certainty = images.probabilities(sharpening).max(axis=1)
-    anchors = images.of_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHORS)))
-    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_STEPS)
-    return sharpening if _explains(model, anchors) else _LEAST_SHARPENING
+    anchors = images.of_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
+    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_MAX_SEARCH_STEPS)
+    return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
 
 
-def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
+def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
     """Return whether the labels of anchors have at least the mistakes that the model expects."""
     first = np.argmax(anchors.logs, axis=1).astype(np.int32)
     differ = int(np.count_nonzero(anchors.place != first))

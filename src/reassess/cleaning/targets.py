@@ -12,7 +12,7 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.text import count_noun, join_first
 
 TargetKind = Literal["multi-hot", "uniform", "scores"]
-_LOSS_OF: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
+_REQUIRED_LOSSES: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
 
 
 def training_targets(
@@ -76,7 +76,7 @@ def training_targets(
     check_number(smoothing, 0, 1, value_name="smoothing")
     if isinstance(labels, Scores):
         known = labels.questions.classes
-        images, indptr, ids, values = _of_scores(labels)
+        images, indptr, ids, values = _sort_scores(labels)
     else:
         known, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
         values = np.ones(ids.size)
@@ -114,7 +114,7 @@ def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
     """Return the loss for a kind of targets; raise `DataError` if the option contradicts it."""
     if option is not None:
         check_known([option], get_args(Loss), thing="loss")
-    needed = _LOSS_OF.get(kind)
+    needed = _REQUIRED_LOSSES.get(kind)
     loss = needed or option
     if loss is None:
         raise DataError(
@@ -128,7 +128,7 @@ def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
     return loss
 
 
-def _of_scores(
+def _sort_scores(
     scores: Scores,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
     """Return images, indptr, class ids and scores, sorted by image and class."""

@@ -118,12 +118,12 @@ class Call:
         part: str | None = None,
     ) -> None:
         """Check, before any work, that an output can be written and does not replace a part of the benchmark."""
-        from reassess.data import check_place
+        from reassess.data import check_output_path
 
         if path is not None:
             suffix = check_suffix(path, suffixes, thing)
             if benchmark is not None:
-                check_place(path, benchmark, part)
+                check_output_path(path, benchmark, part)
             check_output(path, force=self.force)
             if suffix in _FIGURES_AND_PAGES:
                 from reassess.report.figures import check_packages

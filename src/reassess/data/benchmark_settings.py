@@ -21,7 +21,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def read_settings(folder: Path) -> dict[str, Any]:
     """Read the settings of a benchmark folder, as `update_benchmark` writes them; empty without the file."""
     path = folder / SETTINGS_FILE
-    _check_spelling(folder)
+    _check_file_name_case(folder)
     if path.is_symlink() and not exists(path):
         raise DataError(
             "file-not-found",
@@ -34,13 +34,13 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     document = read_json(path)
     if not isinstance(document, dict):
-        allowed = f"an object with some of {', '.join(_FORMS)}"
+        allowed = f"an object with some of {', '.join(_SETTING_RULES)}"
         raise wrong_json_error("the settings of a benchmark", document, where=path, allowed=allowed)
     _check_settings(path, document)
     return document
 
 
-def _check_spelling(folder: Path) -> None:
+def _check_file_name_case(folder: Path) -> None:
     """Raise for a file such as Benchmark.json: some file systems ignore case, and would read it."""
     misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if misspelled:
@@ -129,26 +129,26 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
     """Write the settings of a benchmark, named and typed as in benchmark.json."""
     _check_settings(path, settings)
     with write_to_temporary(path, force=force) as temporary:
-        ordered = {key: settings[key] for key in _FORMS if key in settings}
+        ordered = {key: settings[key] for key in _SETTING_RULES if key in settings}
         temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
-    check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
+    check_known(list(settings), _SETTING_RULES, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
-        form = _FORMS[key]
+        form = _SETTING_RULES[key]
         with at(f"{path}, key {key}"):
             if not form.has_type(value):
                 raise DataError("wrong-type", form.error, allowed=form.allowed, found=repr(value))
             form.check(value)
 
 
-def _is_list(value: Any, kinds: tuple[type, ...]) -> bool:
+def _is_list_of_types(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, list) and len(value) >= 2 and all(type(part) in kinds for part in value)
 
 
-def _are_hashes(value: Any) -> bool:
+def _is_hash_mapping(value: Any) -> bool:
     """Return whether a value maps each part to an object of parts and SHA-256 digests."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
@@ -161,7 +161,7 @@ def _check_method(value: str) -> None:
     parse_method(value)
 
 
-class _Form(NamedTuple):
+class _SettingRule(NamedTuple):
     """The allowed type of a setting, and a further check of its value."""
 
     has_type: Callable[[Any], bool]
@@ -170,34 +170,36 @@ class _Form(NamedTuple):
     check: Callable[[Any], object] = lambda _: None
 
 
-_FORMS: Mapping[str, _Form] = {
-    "name": _Form(lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"),
-    "images": _Form(
+_SETTING_RULES: Mapping[str, _SettingRule] = {
+    "name": _SettingRule(
+        lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"
+    ),
+    "images": _SettingRule(
         lambda value: isinstance(value, str) and bool(value.strip()) and "\0" not in value,
         "setting images is not a path",
         "a folder, zip or tar, relative to the folder of benchmark.json",
     ),
-    "threshold": _Form(
+    "threshold": _SettingRule(
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "threshold is not a number",
         check=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
-    "method": _Form(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
-    "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),
-    "answers": _Form(
-        lambda value: _is_list(value, (int, str)),
+    "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
+    "match": _SettingRule(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),
+    "answers": _SettingRule(
+        lambda value: _is_list_of_types(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
         lambda value: check_unique(value, thing="an answer"),
     ),
-    "stop": _Form(
-        lambda value: _is_list(value, (int, float)) and len(value) == 2,
+    "stop": _SettingRule(
+        lambda value: _is_list_of_types(value, (int, float)) and len(value) == 2,
         "stop rule of the benchmark is not a pair of bounds",
         "a list of two probabilities, the lower one first",
         lambda value: StopRule(*value),
     ),
-    "made_from": _Form(
-        _are_hashes,
+    "made_from": _SettingRule(
+        _is_hash_mapping,
         "made_from is not an object of objects with hashes",
         '{"labels": {"scores": SHA-256}}, for each part that was made',
     ),

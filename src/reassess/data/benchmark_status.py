@@ -11,21 +11,21 @@ from typing import Any
 from reassess.core import USUAL_THRESHOLD, Benchmark
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
-    MADE_BY,
-    benchmark_folder,
-    places_of_parts,
+    PART_INSTRUCTIONS,
+    find_benchmark_folder,
+    find_part_paths,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
-from reassess.data.joined_parts import benchmark_names
-from reassess.data.name_problems import NameProblem, image_mismatches, repeated_names
-from reassess.data.part_checks import CLASS_FOLDERS, PartCheck, PartChecker
+from reassess.data.joined_parts import to_benchmark_names
+from reassess.data.name_problems import NameProblem, find_image_mismatches, find_repeated_names
+from reassess.data.part_checks import CLASS_FOLDERS_FORMAT, PartCheck, PartChecker
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
 
 # The parts that each command needs; "a or b" is either of two.
-_NEEDS: Mapping[str, tuple[str, ...]] = {
+_NEEDED_PARTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),
     **dict.fromkeys(("predict", "scan"), ("images",)),
@@ -97,11 +97,11 @@ class BenchmarkCheck:
                 for need in needs
                 if good.isdisjoint(parts := need.split(" or "))
             ]
-            for command, needs in _NEEDS.items()
+            for command, needs in _NEEDED_PARTS.items()
         }
         if self.has_golden_apart:
             missing["curve"].append(known["rater-golden"])
-        lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS]
+        lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS_FORMAT]
         groups = ["groups"] if any(one.format for one in lists) else []
         opened = [SETTINGS_FILE, *(one.part for one in lists), *groups]
         closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
@@ -177,15 +177,15 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         reader.check(part)
     images = {part: contents.images for part, contents in reader.contents.items() if contents.images}
     benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
-    names = {part: benchmark_names(of_part, benchmark) for part, of_part in images.items()}
+    names = {part: to_benchmark_names(of_part, benchmark) for part, of_part in images.items()}
     used = {path.name for one in parts for path in one.paths}
     return BenchmarkCheck(
         name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
         settings=reader.settings,
-        parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
-        repeated_names=tuple(chain.from_iterable(starmap(repeated_names, images.items()))),
-        mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
+        parts=tuple(_add_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
+        repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
+        mismatches=(*find_image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
         has_golden_apart={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
@@ -197,28 +197,33 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     """The folder of a benchmark, if it is one, and where its parts are, in the order in which they are read."""
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         known = KNOWN_BENCHMARKS[source].sources
-        places = {part: (known[part], find_all(known[part]) or ()) for part in MADE_BY if part in known}
-        return None, [_part(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()]
-    folder = benchmark_folder(source)
+        places = {part: (known[part], find_all(known[part]) or ()) for part in PART_INSTRUCTIONS if part in known}
+        return None, [
+            _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
+        ]
+    folder = find_benchmark_folder(source)
     try:
-        there = places_of_parts(folder, read_settings(folder))
+        there = find_part_paths(folder, read_settings(folder))
     except ReassessError:  # of the settings is told when they are read as a part
-        there = places_of_parts(folder)
+        there = find_part_paths(folder)
     settings = folder / SETTINGS_FILE
-    own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
+    own = [_make_part_check(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
     return folder, own + [
-        _part(part, paths, " and ".join(_name_in(folder, path) for path in paths), made_by)
-        for part, made_by in {**MADE_BY, **{part: "" for part in there if part not in MADE_BY}}.items()
+        _make_part_check(part, paths, " and ".join(_relative_name(folder, path) for path in paths), made_by)
+        for part, made_by in {
+            **PART_INSTRUCTIONS,
+            **{part: "" for part in there if part not in PART_INSTRUCTIONS},
+        }.items()
         for paths in [there.get(part, ())]
     ]
 
 
-def _name_in(folder: Path, path: Path) -> str:
+def _relative_name(folder: Path, path: Path) -> str:
     """The name of a part's file in its folder; the path of images that are elsewhere."""
     return path.name if path.parent == folder else str(path)
 
 
-def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
+def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
     if not paths:
         return PartCheck(part, made_by=made_by)
     suffix = paths[0].suffix.removeprefix(".")
@@ -226,7 +231,7 @@ def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCh
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _with_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
+def _add_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
     """A part with what it was made from, as recorded when it was written, and what has changed since then."""
     recorded = dict(settings.get("made_from", {}).get(one.part, {})) if one.paths else {}
     own = recorded.pop(one.part, None)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 # Pillow chooses a format by the first bytes of a file, and its readers of some other formats run external programs.
 # MPO, a file of several JPEGs, is read as JPEG.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MOST_PIXELS = 100_000_000  # 300 MB in memory
-_MOST_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
-_PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 100_000_000  # 300 MB in memory
+_MAX_FILE_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
+_PIXEL_COUNT_PATTERN = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
 EMPTY_FILE = "file is empty"
 
 
@@ -36,34 +36,34 @@ def open_image(file: Any) -> "Iterator[Image.Image]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked below
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = Image.open(file, formats=_IMAGE_FORMATS)
         except Image.DecompressionBombError as error:
-            match = _PIXELS.search(str(error))
-            raise _too_large(f"{int(match[1]):,} pixels" if match else str(error)) from error
+            match = _PIXEL_COUNT_PATTERN.search(str(error))
+            raise _too_large_error(f"{int(match[1]):,} pixels" if match else str(error)) from error
         with image:
-            if image.width * image.height > MOST_PIXELS:
-                raise _too_large(f"{image.width * image.height:,} pixels")
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large_error(f"{image.width * image.height:,} pixels")
             yield image
 
 
 def check_file_size(size: int, where: object) -> None:
     """Raise `DataError` if the file of an image has more bytes than the limit."""
-    if size > _MOST_BYTES:
+    if size > _MAX_FILE_BYTES:
         raise DataError(
             "too-large",
             "image has too many bytes",
             where=where,
-            allowed=f"up to {format_bytes(_MOST_BYTES)}",
+            allowed=f"up to {format_bytes(_MAX_FILE_BYTES)}",
             found=format_bytes(size),
             fix="check the file or archive: a small archive can declare any size",
         )
 
 
-def _too_large(found: str) -> TooLargeError:
+def _too_large_error(found: str) -> TooLargeError:
     return TooLargeError(
         "too-large",
         "image is too large",
-        allowed=f"at most {MOST_PIXELS:,} pixels",
+        allowed=f"at most {MAX_PIXELS:,} pixels",
         found=found,
         fix="make the image smaller, or check the file: a small file can claim any size",
     )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-_ARCHIVES = (".zip", ".tar")
-_LISTS = (".txt", *TABLE_SUFFIXES)
+_ARCHIVE_SUFFIXES = (".zip", ".tar")
+_LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
 
 
@@ -75,7 +75,7 @@ def open_images(place: str | Path) -> ImageSource:
             where=place,
             fix="give the path of a folder, zip, tar or list",
         )
-    if place.is_dir() or place.suffix.lower() in _ARCHIVES:
+    if place.is_dir() or place.suffix.lower() in _ARCHIVE_SUFFIXES:
         files: Any = find_image_files(place, needed=True)
         names = image_names(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
@@ -101,7 +101,7 @@ def open_images(place: str | Path) -> ImageSource:
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
-    if check_suffix(place, (*_ARCHIVES, *_LISTS), "a set of images") != ".txt":
+    if check_suffix(place, (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES), "a set of images") != ".txt":
         return read_image_names(place)
     lines = read_lines(place)
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
@@ -129,24 +129,26 @@ def _check_path(line: str, place: Path, number: int) -> None:
         )
 
 
-def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
-    """Open several sets of images; return them by name, see `names_of_sets`, and sorted by it."""
+def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
+    """Open several sets of images; return them by name, see `name_image_sets`, and sorted by it."""
     check_is_collection(places, value_name="places of images")
     if not places:
         raise DataError(
             "missing-images", "images are missing", fix="give a folder, zip, tar or list for each set of images"
         )
-    _refuse_overlap([Path(place) for place in places])
+    _check_no_overlap([Path(place) for place in places])
     # Use the name of a symlink, not of its target.
-    names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    names = name_image_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
     check_text(names, value_name="the name of a set")
     return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
 
 
-def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
+def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
     """Name sets after the last part of their paths, or after more parts if names would be equal."""
     places = [PurePath(path) for path in paths]
-    names = [path.stem if path.suffix.lower() in (*_ARCHIVES, *_LISTS) else path.name for path in places]
+    names = [
+        path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in places
+    ]
     parts = 0
     while len(set(names)) < len(names):
         parts += 1
@@ -154,7 +156,7 @@ def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refuse_overlap(places: Sequence[Path]) -> None:
+def _check_no_overlap(places: Sequence[Path]) -> None:
     """Raise if two places overlap: their images would be duplicates of themselves."""
     resolved = [Path(os.path.realpath(place)) for place in places]
     for i, place in enumerate(places):
@@ -172,7 +174,7 @@ def _refuse_overlap(places: Sequence[Path]) -> None:
                 )
 
 
-def read_image(images: ImageSource, row: int, function: "Callable[[Image.Image], _Result]") -> _Result | str:
+def process_image(images: ImageSource, row: int, function: "Callable[[Image.Image], _Result]") -> _Result | str:
     """Call a function with an image, decoded as RGB; if it cannot be read, return the reason as text."""
     file: str | BytesIO | None = None
     try:

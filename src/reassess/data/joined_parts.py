@@ -18,15 +18,15 @@ _Classed = TypeVar("_Classed", bound=Classed)
 def align_parts(
     nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
-    """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
+    """Map labels, scores and votes, by file, to one class list and to the names of `to_benchmark_names`."""
     aligned = align_classes(nouns, classes)
     for file, noun in aligned.items():
         with at(file):
-            aligned[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
+            aligned[file] = cast("_Classed", noun.with_images(to_benchmark_names(noun.images, benchmark)))
     return aligned
 
 
-def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
+def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
     """Return the benchmark's name of each image; for an image it does not have, the key of the name.
 
     Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
@@ -70,15 +70,17 @@ def check_common_images(
     `parts` and `files` have the names of `Benchmark.sources` as keys; a second file of a part has a number, as in
     "labels 2". The files of the first part must also share images `with_one_another`, if that is set.
     """
-    names = {part: _names(noun) for part, noun in parts.items()}
-    for part, partners in _partners(list(parts), with_one_another):
-        alike = [name for name in partners if names[name] and _is_plain(parts[name]) == _is_plain(parts[part])]
-        if names[part] and alike and not any(_overlap(names[part], names[name]) for name in alike):
+    names = {part: _item_names(noun) for part, noun in parts.items()}
+    for part, partners in _required_partners(list(parts), with_one_another):
+        alike = [
+            name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
+        ]
+        if names[part] and alike and not any(_has_common_name(names[part], names[name]) for name in alike):
             both = {name: parts[name] for name in parts if name in (part, alike[0])}
-            raise _nothing_in_common(both, files, benchmark)
+            raise _nothing_in_common_error(both, files, benchmark)
 
 
-def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
     """Warn about images in a file that are not in the benchmark's image folder."""
     known = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, noun in parts.items() if known else ():
@@ -89,27 +91,27 @@ def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
-def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
+def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
     thing, match_fix, alternative = "item", None, "use only one of them"
-    if set(map(_base_part, parts)) == {"votes", "golden"}:
+    if set(map(_part_without_number, parts)) == {"votes", "golden"}:
         alternative = "add the raters' votes on golden questions to the benchmark, as rater-golden"
-    names = [noun.images or _names(noun) for noun in parts.values()]
-    if not any(map(_is_plain, parts.values())):
+    names = [noun.images or _item_names(noun) for noun in parts.values()]
+    if not any(map(_has_plain_items, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         few, many = sorted((noun.images for noun in parts.values()), key=len)
         match_fix = suggest_match(few, many, match=benchmark.match or "path", setting=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",
-        where=" and ".join(f"{files[part]} ({_base_part(part)})" for part in parts),
+        where=" and ".join(f"{files[part]} ({_part_without_number(part)})" for part in parts),
         found="; and ".join(join_first(images, most=2) for images in names),
         fix=match_fix or f"use files about the same {thing}s, or {alternative}",
     )
 
 
-def _partners(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str, list[str]]]:
+def _required_partners(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str, list[str]]]:
     """Yield each part with its partners: it must have an image in common with at least one of them."""
-    main = [part for part in parts if _base_part(part) == _base_part(parts[0])]
+    main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:
         if part in main:
             yield part, [partner for partner in main if partner != part and with_one_another]
@@ -119,33 +121,33 @@ def _partners(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[st
             yield part, [*main, "rater-golden"] if part == "golden" and "rater-golden" in parts else main
 
 
-def _base_part(part: str) -> str:
+def _part_without_number(part: str) -> str:
     """Remove the number of a part: "labels 2" becomes "labels"."""
     return part.partition(" ")[0]
 
 
-def _is_plain(noun: Classed) -> bool:
+def _has_plain_items(noun: Classed) -> bool:
     """Return whether these are votes on plain items, which may be images or anything else."""
     return isinstance(noun, Votes) and noun.classes is None and not isinstance(noun.items, Questions)
 
 
-def _names(noun: Classed) -> Sequence[Id]:
+def _item_names(noun: Classed) -> Sequence[Id]:
     """Return the keys of the images, or the names of the plain items."""
     if isinstance(noun, Votes) and not isinstance(noun.items, Questions):
         return noun.items if noun.classes is None else image_keys(noun.images)
     return image_keys(noun.images)
 
 
-def _overlap(first: Sequence[Id], second: Sequence[Id]) -> bool:
+def _has_common_name(first: Sequence[Id], second: Sequence[Id]) -> bool:
     """Return whether a name is in both."""
     few, many = sorted((first, second), key=len)
     names = many if isinstance(many, range) else set(many)
     return any(name in names for name in few)
 
 
-def check_one_kind(votes: Mapping[str, Votes]) -> None:
+def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
     """Raise `DataError` if files contain different kinds of votes, such as votes on plain items."""
-    kinds = {path: _kind_of_votes(part) for path, part in votes.items()}
+    kinds = {path: _describe_vote_kind(part) for path, part in votes.items()}
     first, *rest = kinds or [""]
     for file in rest:
         if kinds[file] != kinds[first]:
@@ -158,7 +160,7 @@ def check_one_kind(votes: Mapping[str, Votes]) -> None:
             )
 
 
-def _kind_of_votes(votes: Votes) -> str:
+def _describe_vote_kind(votes: Votes) -> str:
     if isinstance(votes.items, Questions):
         return "answers to (image, class) questions"
     return "answers on plain items" if votes.classes is None else "one class for each image"

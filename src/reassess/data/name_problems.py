@@ -11,7 +11,7 @@ from reassess.data.image_folders import IMAGE_SUFFIXES
 from reassess.errors import Fix
 
 _VOTE_PARTS = ("votes", "golden", "rater-golden")
-_EXAMPLES = 3
+_MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class NameProblem:
     fix: Fix | str | None = None  # how to fix it, if that is known
 
 
-def name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:
+def make_name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:
     """Describe a problem by the number of its names, and the first names."""
-    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), fix=fix)
+    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix)
 
 
-def repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
+def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
     """Find images that a part lists twice: spelled differently, or with different suffixes."""
     keys = [key.casefold() for key in image_keys(images)]
-    spellings = _equal_keys(images, keys)
+    spellings = _join_names_by_key(images, keys)
     if spellings:
-        yield name_problem("image", f"twice in {part}, with different case or slashes", spellings)
+        yield make_name_problem("image", f"twice in {part}, with different case or slashes", spellings)
     name_of = dict(zip(keys, images, strict=True))
-    suffixes = _equal_keys(list(name_of.values()), [_without_suffix(key) for key in name_of])
+    suffixes = _join_names_by_key(list(name_of.values()), [_without_suffix(key) for key in name_of])
     if suffixes:
-        yield name_problem("image", f"in {part} with two suffixes", suffixes)
+        yield make_name_problem("image", f"in {part} with two suffixes", suffixes)
 
 
-def _equal_keys(names: Sequence[str], keys: Sequence[str]) -> list[str]:
+def _join_names_by_key(names: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Join the names of each key that several names have: "a.png and A.png"."""
     names_of: dict[str, list[str]] = {}
     for name, key in zip(names, keys, strict=True):
@@ -55,7 +55,7 @@ def _without_suffix(name: str) -> str:
     return stem if f"{dot}{suffix}" in IMAGE_SUFFIXES else name
 
 
-def image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> Iterator[NameProblem]:
+def find_image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> Iterator[NameProblem]:
     """Find images that are in one part but missing from another.
 
     Labels and scores are compared with the images, or else with the original labels; votes with all other parts.
@@ -64,18 +64,18 @@ def image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> Ite
     if reference is not None:
         for part in ("original", "labels", "scores"):
             if part in images and part != reference:
-                yield from _missing_images(images, part, [reference], match)
+                yield from _find_missing_images(images, part, [reference], match)
         for part in ("original", "labels"):
             if part in images and part != reference:
-                yield from _missing_images(images, reference, [part], match)
+                yield from _find_missing_images(images, reference, [part], match)
     other_parts = [part for part in images if part not in _VOTE_PARTS]
     if other_parts:
         for part in _VOTE_PARTS:
             if part in images:
-                yield from _missing_images(images, part, other_parts, match)
+                yield from _find_missing_images(images, part, other_parts, match)
 
 
-def _missing_images(
+def _find_missing_images(
     images: Mapping[str, tuple[str, ...]], part: str, references: Sequence[str], match: Match
 ) -> Iterator[NameProblem]:
     """Find images of a part that are in none of the reference parts."""
@@ -85,4 +85,4 @@ def _missing_images(
     missing = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
     if missing:
         fix = suggest_match(names, known_names, missing=missing, match=match, setting=SETTINGS_FILE)
-        yield name_problem("image", f"in {part} and not in {' or '.join(references)}", missing, fix=fix)
+        yield make_name_problem("image", f"in {part} and not in {' or '.join(references)}", missing, fix=fix)

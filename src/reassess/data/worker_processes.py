@@ -25,7 +25,7 @@ def map_in_processes(
         return
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(work,))
     try:
-        yield from _in_order(pool, parts, ahead)
+        yield from _submit_in_order(pool, parts, ahead)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
@@ -39,23 +39,23 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], ahead: int) -> Iterator[Any]:
+def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], ahead: int) -> Iterator[Any]:
     waiting: deque[Future[Any]] = deque()
     for part in parts:
-        waiting.append(pool.submit(_work, part))
+        waiting.append(pool.submit(_call_worker_function, part))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-_work_of_process: list[Callable[[Any], Any]] = []  # the function of this worker process
+_worker_function: list[Callable[[Any], Any]] = []  # the function of this worker process
 
 
 def _start_worker(work: Callable[[Any], Any]) -> None:
     """Set up a worker process: it ignores Ctrl-C, and ends when its parent process ends or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _work_of_process.append(work)
+    _worker_function.append(work)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -66,5 +66,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(part: Any) -> Any:
-    return _work_of_process[0](part)
+def _call_worker_function(part: Any) -> Any:
+    return _worker_function[0](part)

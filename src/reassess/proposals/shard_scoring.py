@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import read_image
+from reassess.data.image_sources import process_image
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
@@ -37,7 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read."""
-        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.cut)
+        return process_image(self.images, row, np.asarray if self.transform is None else self.transform.cut)
 
 
 def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from reassess.core import Match
 from reassess.core.image_names import image_keys
-from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image
+from reassess.data.image_decoding import MAX_PIXELS, TooLargeError, open_image
 from reassess.data.image_folders import find_image_files, image_names
 from reassess.errors import DataError, ReassessWarning, importing
 from reassess.text import count_noun, join_first
@@ -67,7 +67,7 @@ def make_thumbnails(
             unreadable += 1
     if too_large:
         warnings.warn(
-            f"{count_noun(len(too_large), 'image')} not shown, with more than {MOST_PIXELS:,} pixels: "
+            f"{count_noun(len(too_large), 'image')} not shown, with more than {MAX_PIXELS:,} pixels: "
             f"{join_first(too_large)}",
             ReassessWarning,
             stacklevel=2,

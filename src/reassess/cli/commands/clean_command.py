@@ -9,7 +9,7 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
 from reassess.cli.call import (
     FILE,
     OUTPUT,
@@ -30,7 +30,7 @@ from reassess.cli.part_inputs import with_match
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
-from reassess.data import benchmark_names
+from reassess.data import to_benchmark_names
 from reassess.errors import DataError, at
 from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected, join_first, merge_equal
@@ -70,7 +70,7 @@ _SCORE_KINDS: dict[str | None, str] = {
     type=ParsedType("threshold=P or precision=P", KeptLabels.parse),
     metavar="threshold=P|precision=P",
     help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
-    f"[default: threshold={LEAST_QUALITY}]",
+    f"[default: threshold={MIN_LABEL_QUALITY}]",
 )
 @benchmark_option
 @in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
@@ -169,7 +169,7 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
 def _load_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Read which golden images were drawn at random, if the file tells."""
     sample = read_sample(files["golden"]) if "golden" in files else None
-    return None if sample is None else sample.with_images(benchmark_names(sample.images, benchmark))
+    return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
@@ -179,7 +179,7 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
         return []
     folds = read_folds(call.add_input("folds", Path(source)))
     with at(source):
-        return [replace(folds, images=benchmark_names(folds.images, benchmark))]
+        return [replace(folds, images=to_benchmark_names(folds.images, benchmark))]
 
 
 def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:

@@ -36,7 +36,7 @@ from reassess.cli.options import (
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
-from reassess.data import known_in_sample
+from reassess.data import is_known_in_sample
 from reassess.errors import DataError, at
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
@@ -194,7 +194,7 @@ def measure(
             rater_golden=answers.rater_golden,
             original=answers.original,
             leave_out=leave_out,
-            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            in_sample=is_known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             track=partial(with_progress, call, what=f"{file}, out-of-sample"),
         )

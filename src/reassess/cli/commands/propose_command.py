@@ -37,7 +37,7 @@ from reassess.cli.tables.propose_table import (
     write_subsets,
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
-from reassess.data import part_path
+from reassess.data import find_part_path
 from reassess.errors import DataError, at
 from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
@@ -320,7 +320,7 @@ def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) 
                 fix=_how_to_make_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        part_path(inputs.benchmark, "images", needed_by="propose")
+        find_part_path(inputs.benchmark, "images", needed_by="propose")
     return inputs
 
 

@@ -8,24 +8,24 @@ from typing import Any
 from reassess.errors import Missing
 from reassess.numeric import Proportion
 from reassess.report.chart_figures import (
-    MOST_DRAWN,
+    MAX_DRAWN,
     Intervals,
     Mark,
     Stacks,
+    compute_intervals_size,
+    compute_stacks_size,
     plot_intervals,
     plot_stacks,
-    size_of_intervals,
-    size_of_stacks,
 )
-from reassess.report.figures import Draw, Size
+from reassess.report.figures import DrawFunction, Size
 from reassess.text import format_percent_value
 
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
 
 TEXT, COUNT, PERCENT, POINTS, SHARE, P_VALUE = "s", ",d", ".2f", "+.2f", ".4f", ".2g"
-_NOTHING = "-"
-_SMALLEST = 1e-300  # smaller p-values are written "below 1e-300"
+_MISSING_TEXT = "-"
+_MIN_P_VALUE = 1e-300  # smaller p-values are written "below 1e-300"
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Column:
     def format_cell(self, cell: Cell) -> str:
         """Format a cell for the page."""
         if cell is None:
-            return _NOTHING
+            return _MISSING_TEXT
         if isinstance(cell, tuple):
             return " to ".join(map(self.format_cell, cell))
-        if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
-            return f"below {_SMALLEST:g}"
+        if self.form == P_VALUE and isinstance(cell, float) and cell < _MIN_P_VALUE:
+            return f"below {_MIN_P_VALUE:g}"
         return (
             format_percent_value(cell)
             if self.form == PERCENT and not isinstance(cell, str)
@@ -88,7 +88,7 @@ class Table:
     def csv_rows(self) -> list[list[Any]]:
         """Cells of the CSV file with all digits; an interval is two cells."""
         pairs = [pair for _, pair in self._split()]
-        return [[number for part in map(_csv_cells, row, pairs) for number in part] for row in self.rows]
+        return [[number for part in map(_to_csv_cells, row, pairs) for number in part] for row in self.rows]
 
     def _split(self) -> list[tuple[Column, bool]]:
         """Return each column, and whether it contains intervals."""
@@ -96,7 +96,7 @@ class Table:
         return list(zip(self.columns, pairs, strict=True))
 
 
-def _csv_cells(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
+def _to_csv_cells(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
     """The values of a cell in the CSV file; an interval has two, also if it is missing."""
     if isinstance(cell, tuple):
         return cell
@@ -107,7 +107,7 @@ def _csv_cells(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
 class Chart:
     """A chart with its numbers."""
 
-    draw: Draw
+    draw: DrawFunction
     size: Size
     table: Table  # its numbers; the chart has the same key and title
     note: str = ""  # what the chart does not show
@@ -123,46 +123,48 @@ class Chart:
         return self.table.title
 
 
-def interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
+def make_interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
     """Create a chart of values with intervals."""
-    return Chart(partial(plot_intervals, intervals=intervals), size_of_intervals(intervals), numbers, note)
+    return Chart(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals), numbers, note)
 
 
-def stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
+def make_stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
     """Create a chart of stacked bars."""
-    return Chart(partial(plot_stacks, stacks=stacks), size_of_stacks(stacks), numbers, note)
+    return Chart(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks), numbers, note)
 
 
-def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
+def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
     """Create a table; `columns` has the headings and their number formats."""
     return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
 
 
-def note_hidden(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
+def hidden_items_note(total: int, items: str = "models", most: int = MAX_DRAWN) -> str:
     """Write a note that a chart shows only the first items; empty if it shows all."""
     if total <= most:
         return ""
     return f"The chart shows the first {most} of {total:,} {items}; its table has all {items}."
 
 
-def in_percent(share: float | None) -> float | None:
+def to_percent(share: float | None) -> float | None:
     """Convert a share to percent."""
     return None if share is None else 100 * share
 
 
-def bounds_in_percent(interval: Interval | None) -> Interval | None:
+def interval_to_percent(interval: Interval | None) -> Interval | None:
     """Convert the interval of a share to percent."""
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
 
-def mark(part: Proportion | None) -> Mark | None:
+def proportion_mark(part: Proportion | None) -> Mark | None:
     """Convert a proportion to a mark of a chart, in percent; None if it is missing."""
-    return None if part is None or part.value is None else Mark(100 * part.value, bounds_in_percent(part.interval))
+    return None if part is None or part.value is None else Mark(100 * part.value, interval_to_percent(part.interval))
 
 
-def cells(part: Proportion | None) -> list[Cell]:
+def proportion_cells(part: Proportion | None) -> list[Cell]:
     """Convert a proportion to cells of a table: percent, interval, hits and n."""
-    return [None] * 4 if part is None else [in_percent(part.value), bounds_in_percent(part.interval), part.hits, part.n]
+    return (
+        [None] * 4 if part is None else [to_percent(part.value), interval_to_percent(part.interval), part.hits, part.n]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +180,6 @@ class Section:
     wide_table: Table | None = None  # above the paragraphs, across the page
 
 
-def missing_section(key: str, title: str, reason: Missing) -> Section:
+def make_missing_section(key: str, title: str, reason: Missing) -> Section:
     """Create a section that only gives the reason why it is missing."""
     return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -19,21 +19,21 @@ from reassess.report.chart import (
     TEXT,
     Cell,
     Chart,
-    bounds_in_percent,
-    cells,
-    in_percent,
-    interval_chart,
-    mark,
-    note_hidden,
-    stack_chart,
-    table,
+    hidden_items_note,
+    interval_to_percent,
+    make_interval_chart,
+    make_stack_chart,
+    make_table,
+    proportion_cells,
+    proportion_mark,
+    to_percent,
 )
-from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SQUARE, Intervals, Stacks
+from reassess.report.chart_figures import MAX_DRAWN, MAX_NAME_LENGTH, SQUARE_SIZE, Intervals, Stacks
 from reassess.report.curve_figures import plot_curves
 from reassess.report.figures import save_figure
 from reassess.text import count_noun, shorten, suggest_name
 
-_HALF = LONGEST // 2
+_HALF_NAME_LENGTH = MAX_NAME_LENGTH // 2
 
 
 def taxonomy_chart(findings: Findings) -> Chart | Missing:
@@ -42,17 +42,17 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
     rows = [
-        [taxonomy.model, ERROR_KIND_NAMES[kind], n, in_percent(n / len(taxonomy)) if len(taxonomy) else None]
+        [taxonomy.model, ERROR_KIND_NAMES[kind], n, to_percent(n / len(taxonomy)) if len(taxonomy) else None]
         for taxonomy in taxonomies
         for kind in ERROR_KINDS
         if (n := taxonomy.counts[kind]) is not None
     ]
-    drawn = taxonomies[:MOST_DRAWN]
+    drawn = taxonomies[:MAX_DRAWN]
     parts = {ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
-    numbers = table("taxonomy", "Kinds of mistakes", columns, rows)
+    numbers = make_table("taxonomy", "Kinds of mistakes", columns, rows)
     stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], parts=parts, axis="mistakes (images)")
-    return stack_chart(stacks, numbers, note_hidden(len(taxonomies)))
+    return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
 
 
 def preference_chart(findings: Findings) -> Chart | Missing:
@@ -68,10 +68,10 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                     continue
                 share = verdicts.model_share
                 counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
-                preferred = in_percent(share.value), bounds_in_percent(share.interval)
+                preferred = to_percent(share.value), interval_to_percent(share.interval)
                 rows.append([preference.model, classes, judge, *counts, *preferred])
-                if classes == "all" and len(bars) < MOST_DRAWN:
-                    bars[f"{shorten(preference.model, _HALF)}, {judge}"] = verdicts
+                if classes == "all" and len(bars) < MAX_DRAWN:
+                    bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {judge}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
@@ -82,10 +82,10 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
-    numbers = table("model-or-label", "Which class do raters prefer?", columns, rows)
+    numbers = make_table("model-or-label", "Which class do raters prefer?", columns, rows)
     stacks = Stacks(groups=list(bars), parts=parts, axis="images where model and original label differ")
-    note = note_hidden(sum(row[1] == "all" for row in rows), "comparisons")
-    return stack_chart(stacks, numbers, note)
+    note = hidden_items_note(sum(row[1] == "all" for row in rows), "comparisons")
+    return make_stack_chart(stacks, numbers, note)
 
 
 def bias_chart(findings: Findings) -> Chart | Missing:
@@ -95,29 +95,29 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     rows: list[list[Cell]] = []
     for bias in findings.biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_favourite is None else in_percent(part.raters_favourite.value)
-            compared_with = in_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *cells(part.by_model), *compared_with])
+            favourite = None if part.raters_favourite is None else to_percent(part.raters_favourite.value)
+            compared_with = to_percent(part.chance_share), part.p_value, favourite
+            rows.append([bias.model, classes, *proportion_cells(part.by_model), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
-    numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn = [bias.total for bias in findings.biases[:MOST_DRAWN]]
-    marks = {"the model": [mark(part.by_model) for part in drawn]}
+    numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
+    drawn = [bias.total for bias in findings.biases[:MAX_DRAWN]]
+    marks = {"the model": [proportion_mark(part.by_model) for part in drawn]}
     if any(part.raters_favourite for part in drawn):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite is None else mark(part.raters_favourite) for part in drawn
+            None if part.raters_favourite is None else proportion_mark(part.raters_favourite) for part in drawn
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF)}: {count_noun(part.by_model.n, 'image')}"
+            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.by_model.n, 'image')}"
             for bias, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
         axis="original label picked among the valid classes, %",
         form=".1f",
-        chances=([in_percent(part.chance_share) for part in drawn], "any valid class at random"),
+        chances=([to_percent(part.chance_share) for part in drawn], "any valid class at random"),
     )
-    return interval_chart(intervals, numbers, note_hidden(len(findings.biases)))
+    return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
@@ -130,9 +130,9 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
         values = curve.thresholds, curve.precision, curve.recall, curve.kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
-    numbers = table("curve", "Precision and recall of the labels", columns, rows)
+    numbers = make_table("curve", "Precision and recall of the labels", columns, rows)
     draw = partial(plot_curves, lines=findings.curves)
-    return Chart(draw, SQUARE, numbers)
+    return Chart(draw, SQUARE_SIZE, numbers)
 
 
 CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {

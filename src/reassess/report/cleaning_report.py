@@ -15,9 +15,9 @@ from reassess.report.page import Page
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
 from reassess.text import count_noun, format_percent
 
-_MOST = 200
-_LOWEST = 0.0001  # smaller probabilities are written "less than 0.01 %"
-_EVEN = 0.5
+_MAX_IMAGES = 200
+_MIN_PRINTED_SHARE = 0.0001  # smaller probabilities are written "less than 0.01 %"
+_EVEN_PROBABILITY = 0.5
 
 
 def write_wrong_labels(
@@ -25,7 +25,7 @@ def write_wrong_labels(
     cleaning: Cleaning,
     images: str | Path,
     *,
-    most: int = _MOST,
+    most: int = _MAX_IMAGES,
     match: Match = "path",
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
@@ -51,7 +51,7 @@ def write_wrong_labels(
         gallery=Gallery(
             intro=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
             "model is poor or has learned the mistakes.",
-            cards=[_card(cleaning, row) for row in rows.tolist()],
+            cards=[_make_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,
         ),
         sources=report_sources(command, inputs),
@@ -61,22 +61,22 @@ def write_wrong_labels(
     return ShownMistakes(rows.size, len(pictures.by_image), pictures.missing, pictures.unreadable)
 
 
-def _card(cleaning: Cleaning, row: int) -> Card:
+def _make_card(cleaning: Cleaning, row: int) -> Card:
     label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
     name_of = cleaning.classes.label
     label_quality = float(cleaning.label_quality[row])
-    text = "not certain enough" if label_quality >= _EVEN else "probably wrong"
+    text = "not certain enough" if label_quality >= _EVEN_PROBABILITY else "probably wrong"
     lines = [CardLine("Label", [CardEntry(name_of(label), verdict="wrong", verdict_text=text)])]
     if suggested >= 0 and suggested != label:
         lines.append(CardLine("Likelier", [CardEntry(name_of(suggested))]))
     if not math.isnan(label_quality):
-        lines.append(CardLine("The label is correct", [CardEntry(_percent(label_quality))]))
+        lines.append(CardLine("The label is correct", [CardEntry(_format_probability(label_quality))]))
     else:
         lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [name_of(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 
-def _percent(share: float) -> str:
+def _format_probability(share: float) -> str:
     if not share:
         return "no, by people who checked it"
-    return f"{format_percent(share)} %" if share >= _LOWEST else "less than 0.01 %"
+    return f"{format_percent(share)} %" if share >= _MIN_PRINTED_SHARE else "less than 0.01 %"

@@ -9,21 +9,21 @@ import numpy.typing as npt
 
 from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
 from reassess.core import ModelChoice, ModelSubset
-from reassess.report.figures import Drawing, along, save_figure
+from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun
 
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # differ in lightness, for print in grey
-_DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
+_DASH_STYLES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "x", "^", "D")
-_Dashes = str | tuple[int, tuple[float, ...]]
+_DashStyle = str | tuple[int, tuple[float, ...]]
 _BAND_POINTS = 150
-_STEADY = 20  # questions kept; with fewer, precision varies too much to set the scale
-_SAMPLES = 250  # points along a curve that labels should not cover
-_ANCHORS = 36  # points along a curve that its label may point at
-_CLOUD = 8  # a rule with more variants is a cloud of points with one label
+_MIN_KEPT_QUESTIONS = 20  # questions kept; with fewer, precision varies too much to set the scale
+_CURVE_SAMPLES = 250  # points along a curve that labels should not cover
+_ANCHOR_COUNT = 36  # points along a curve that its label may point at
+_MAX_LABELLED_VARIANTS = 8  # a rule with more variants is a cloud of points with one label
 _STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
 _STOP_SAMPLES = 200  # points along a line that labels should not cover
-_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
+_BEST_COLOUR, _CHOSEN_COLOUR, _ALL_COLOUR = "#0072b2", "#000000", "#6e6e6e"
 _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
@@ -36,23 +36,27 @@ def plot_curves(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequenc
     """Plot curves and simple rules."""
     for i, line in enumerate(lines):
         others = [other for other in lines if other is not line]
-        _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
+        _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)])
     for i, rule in enumerate(rules):
         _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
     _finish_axes(drawing, lines, rules)
 
 
 def _draw_line(
-    drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _Dashes
+    drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _DashStyle
 ) -> None:
-    curve, at = line.curve, _path(line.curve)
-    drawing.line(at, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    curve, at = line.curve, _curve_points(line.curve)
+    drawing.line(at, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
     rows = np.unique(np.linspace(0, len(at) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
-    drawing.name(text, _farthest_half(along(at[_steady(curve)], _ANCHORS), others), color=colour)
+    drawing.name(
+        text,
+        _select_distant_anchors(points_along(at[_has_enough_questions(curve)], _ANCHOR_COUNT), others),
+        color=colour,
+    )
     if line.chosen is not None:
         _draw_chosen(drawing, line.chosen, colour)
 
@@ -75,7 +79,7 @@ def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
 
 def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
     at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
-    is_cloud = len(at) > _CLOUD
+    is_cloud = len(at) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
     drawing.line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
     if is_cloud:
@@ -88,7 +92,7 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
 
 def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
     axes = drawing.axes
-    lowest = [line.curve.precision[_steady(line.curve)].min() for line in lines]
+    lowest = [line.curve.precision[_has_enough_questions(line.curve)].min() for line in lines]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
         xlabel="recall: share of valid golden questions that are kept",
@@ -104,20 +108,22 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
     )
 
 
-def _path(curve: Curve) -> npt.NDArray[np.float64]:
+def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
     return np.column_stack([curve.recall, curve.precision])
 
 
-def _steady(curve: Curve) -> npt.NDArray[np.bool_]:
+def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
     """Mark the points that keep enough questions, or all."""
-    return curve.kept >= min(_STEADY, len(curve.golden))
+    return curve.kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
-def _farthest_half(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
+def _select_distant_anchors(
+    anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]
+) -> npt.NDArray[np.float64]:
     """Return the half of the anchors that is farthest from other curves, where a label is unambiguous."""
     if not others:
         return anchors
-    points = np.concatenate([along(_path(other.curve), _SAMPLES) for other in others])
+    points = np.concatenate([points_along(_curve_points(other.curve), _CURVE_SAMPLES) for other in others])
     gaps = np.hypot(*(anchors[:, None] - points).transpose(2, 0, 1)).min(axis=1)
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
@@ -158,24 +164,24 @@ def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None
 
 
 def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
-    line = np.array([_position(subset) for subset in choice.frontier])
+    line = np.array([_subset_position(subset) for subset in choice.frontier])
     steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
-    drawing.axes.plot(*steps.T, color=_BEST, linewidth=1.6, zorder=3)
-    drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
+    drawing.axes.plot(*steps.T, color=_BEST_COLOUR, linewidth=1.6, zorder=3)
+    drawing.axes.plot(*line.T, ".", color=_BEST_COLOUR, markersize=4, zorder=3)
     if len(line) > 1:
         edges = np.stack([steps[:-1], steps[1:]], axis=1)
-        drawing.obstacles += [along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
+        drawing.obstacles += [points_along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
     best = "best subset" if choice.exact else "best subset found"
-    drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
-    subsets = [(choice.all_models, "all models", _ALL)]
-    subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
+    drawing.name(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
+    subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
+    subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
     for subset, title, colour in subsets:
-        at = np.array([_position(subset)])
+        at = np.array([_subset_position(subset)])
         drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
     _draw_bound(drawing, choice)
-    drawing.axes.axhline(choice.target_recall, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
+    drawing.axes.axhline(choice.target_recall, color=_ALL_COLOUR, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
         xlabel="candidates of all images with questions",
         ylabel="recall: share of valid golden questions that are candidates",
@@ -198,8 +204,8 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
         return
     candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.line(ends, "-", places=16, color=_CHOSEN, linewidth=1.2, zorder=4)
+    drawing.line(ends, "-", places=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
-def _position(subset: ModelSubset) -> tuple[float, float]:
+def _subset_position(subset: ModelSubset) -> tuple[float, float]:
     return subset.candidates, subset.recall.value or 0.0

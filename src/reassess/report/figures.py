@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
-_NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".html", ".htm"), ("jinja2", "matplotlib"))
-_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
+_NEEDED_PACKAGES = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys(
+    (".html", ".htm"), ("jinja2", "matplotlib")
+)
+_PACKAGE_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
 Size = tuple[float, float]
-SIZE: Size = (7.2, 5.4)  # inches
-_LEFT, _CHARACTER = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
-_EDGE, _TITLE_LINE, _TITLE_CHARACTER = 0.06, 0.17, 0.09  # inches: space around a title, height, character width
+DEFAULT_SIZE: Size = (7.2, 5.4)  # inches
+_LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
+_TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = (
+    0.06,
+    0.17,
+    0.09,
+)  # inches: space around a title, height, character width
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -42,7 +48,7 @@ _STYLE: dict[Any, Any] = {
     "text.hinting": "none",  # text must have the same width when it is placed and when it is saved
     "svg.hashsalt": "reassess",
 }
-_BOXES = "Last Resort"  # fonts that have a box for every character
+_BOX_FONT_PREFIX = "Last Resort"  # fonts that have a box for every character
 
 
 def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
@@ -52,7 +58,7 @@ def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
 
     figure_texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     characters = set().union(*(text.get_text() for text in figure_texts), *texts)
-    families, missing = _families_with({character for character in characters if character.isprintable()})
+    families, missing = _find_font_families({character for character in characters if character.isprintable()})
     if families:
         rcParams["font.family"] = [*rcParams["font.family"], *families]
         for text in figure_texts:
@@ -60,23 +66,23 @@ def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
     return missing
 
 
-def _families_with(characters: set[str]) -> tuple[list[str], set[str]]:
+def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
     """Find font families for characters missing from the default font; return also characters in no font."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families: list[str] = []
-    missing = characters - _characters_in(str(findfont(FontProperties())))
+    missing = characters - _font_characters(str(findfont(FontProperties())))
     for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
         if not missing:
             break
-        if not entry.name.startswith(_BOXES) and (available := missing & _characters_in(entry.fname)):
+        if not entry.name.startswith(_BOX_FONT_PREFIX) and (available := missing & _font_characters(entry.fname)):
             families.append(entry.name)
             missing -= available
     return families, missing
 
 
 @cache
-def _characters_in(path: str) -> frozenset[str]:
+def _font_characters(path: str) -> frozenset[str]:
     """The characters of a font; none for a font that does not scale."""
     from matplotlib.font_manager import get_font
 
@@ -104,13 +110,13 @@ class Drawing:
     def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
         """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
         self.axes.plot(*at.T, *form, **style)
-        self.obstacles.append(at if places is None else along(at, places))
+        self.obstacles.append(at if places is None else points_along(at, places))
 
     def heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
-        characters = int((figure.get_figwidth() - _LEFT) / _CHARACTER)
+        characters = int((figure.get_figwidth() - _LEFT_MARGIN) / _CHARACTER_WIDTH)
         self.axes.set_title("\n".join(wrap(text, characters)), fontsize=9, loc="left")
 
     def write_at(self, y: float, text: str) -> None:
@@ -131,27 +137,29 @@ class Drawing:
         figure.legend(handles, list(map(escape_controls, names)), loc="outside upper left", ncols=columns, **style)
 
 
-Draw = Callable[[Drawing], None]
+DrawFunction = Callable[[Drawing], None]
 
 
 def check_packages(suffix: str) -> None:
     """Raise `MissingPackageError` if a package for this kind of file is missing."""
-    for package in _NEEDED.get(suffix, ()):
-        with importing(package, extra="report", purpose=_PURPOSES[package]):
+    for package in _NEEDED_PACKAGES.get(suffix, ()):
+        with importing(package, extra="report", purpose=_PACKAGE_PURPOSES[package]):
             import_module(package)
 
 
-def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
+def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFAULT_SIZE, force: bool = False) -> None:
     """Draw a figure into a file; the same input always gives the same bytes."""
     suffix = check_suffix(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
     with _render_figure(draw, size, title=title) as (figure, description):
-        figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, description))
+        figure.savefig(
+            file, format=suffix.removeprefix("."), dpi=200, metadata=_make_metadata(suffix, title, description)
+        )
     with write_to_temporary(path, force=force) as temporary:
         temporary.write_bytes(file.getvalue())
 
 
-def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
+def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, str]:
     """Draw a figure as SVG with real text and a transparent background; return it with its description."""
     with _render_figure(draw, size, is_text=True) as (figure, description):
         file = StringIO()
@@ -160,7 +168,9 @@ def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
 
 
 @contextmanager
-def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
+def _render_figure(
+    draw: DrawFunction, size: Size, *, title: str = "", is_text: bool = False
+) -> "Iterator[tuple[Figure, str]]":
     """Draw a figure and place its labels; yield it with its description. `is_text`: text in SVG is not outlined."""
     check_packages(".svg")
     from matplotlib import rc_context
@@ -171,8 +181,8 @@ def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = F
     with rc_context(style), warnings.catch_warnings():
         # matplotlib warns about each missing character in each text; one warning below replaces these.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        lines = wrap(escape_controls(title), int((size[0] - 2 * _EDGE) / _TITLE_CHARACTER))
-        above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
+        lines = wrap(escape_controls(title), int((size[0] - 2 * _TITLE_MARGIN) / _TITLE_CHARACTER_WIDTH))
+        above = _TITLE_LINE_HEIGHT * len(lines) + 2 * _TITLE_MARGIN if lines else 0.0
         figure = Figure(figsize=(size[0], size[1] + above))
         FigureCanvasAgg(figure)
         below = (0.0, 0.0, 1.0, size[1] / (size[1] + above))  # left, bottom, width and height
@@ -192,26 +202,26 @@ def _render_figure(draw: Draw, size: Size, *, title: str = "", is_text: bool = F
             legend.set_bbox_to_anchor(below, figure.transFigure)
         figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
         if drawing.names:
-            _place_names(drawing)
-        yield figure, _describe(drawing)
+            _place_labels(drawing)
+        yield figure, _describe_figure(drawing)
 
 
 def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
     """Write a title above the figure."""
     width, height = figure.get_size_inches()
     style: dict[str, Any] = {"fontsize": 10, "fontweight": "bold", "verticalalignment": "top"}
-    title = figure.text(_EDGE / width, 1 - _EDGE / height, "\n".join(lines), **style)
+    title = figure.text(_TITLE_MARGIN / width, 1 - _TITLE_MARGIN / height, "\n".join(lines), **style)
     title.set_in_layout(False)
 
 
-def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+def points_along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
     """Return `count` points at equal distances along the line through points of shape (points, 2)."""
     lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(at, axis=0).T)))
     distances = np.linspace(0, lengths[-1], count)
     return np.column_stack([np.interp(distances, lengths, column) for column in at.T])
 
 
-def _describe(drawing: Drawing) -> str:
+def _describe_figure(drawing: Drawing) -> str:
     """Describe a figure: its heading, axes, labels, and the descriptions added while drawing."""
     axes = drawing.axes
     parts = {
@@ -225,7 +235,7 @@ def _describe(drawing: Drawing) -> str:
     return "".join(f"{sentence}. " for sentence in [*sentences, *map(escape_controls, drawing.descriptions)]).rstrip()
 
 
-def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
+def _make_metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     """Create the metadata of a file, without a date, so that the same input gives the same bytes."""
     kinds: dict[str, dict[str, Any]] = {
         ".svg": {"Title": title, "Description": description, "Date": None},
@@ -235,7 +245,7 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     return kinds[suffix]
 
 
-def _place_names(drawing: Drawing) -> None:
+def _place_labels(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
     # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.

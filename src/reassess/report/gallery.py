@@ -15,9 +15,9 @@ from reassess.data.image_folders import find_image_files, image_names
 from reassess.errors import DataError, ReassessWarning, importing
 from reassess.text import count_noun, join_first
 
-_SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
-_QUALITY = 60
-_DAMAGED = (OSError, ValueError, SyntaxError)  # errors of Pillow; ValueError includes DataError
+_MAX_SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
+_WEBP_QUALITY = 60
+_IMAGE_ERRORS = (OSError, ValueError, SyntaxError)  # errors of Pillow; ValueError includes DataError
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def make_thumbnails(
             missing += 1
             continue
         try:
-            by_image[image] = _thumbnail(source.source(row_of[key]))
+            by_image[image] = _make_thumbnail(source.source(row_of[key]))
         except TooLargeError:
             too_large.append(image)
-        except _DAMAGED:
+        except _IMAGE_ERRORS:
             unreadable += 1
     if too_large:
         warnings.warn(
@@ -75,15 +75,15 @@ def make_thumbnails(
     return Thumbnails(by_image=by_image, missing=missing, unreadable=unreadable + len(too_large))
 
 
-def _thumbnail(source: str | BytesIO) -> Thumbnail:
+def _make_thumbnail(source: str | BytesIO) -> Thumbnail:
     from PIL import ImageOps
 
     with open_image(source) as image:
-        image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+        image.draft("RGB", (2 * _MAX_SIDE, 2 * _MAX_SIDE))
         small = ImageOps.exif_transpose(image).convert("RGB")
-    small.thumbnail((_SIDE, _SIDE))
+    small.thumbnail((_MAX_SIDE, _MAX_SIDE))
     file = BytesIO()
-    small.save(file, "WEBP", quality=_QUALITY, method=4)
+    small.save(file, "WEBP", quality=_WEBP_QUALITY, method=4)
     data = base64.b64encode(file.getvalue()).decode()
     return Thumbnail(uri=f"data:image/webp;base64,{data}", width=small.width, height=small.height)
 

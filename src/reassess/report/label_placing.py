@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_ORDERS = 12  # orders of the labels to try at most
-_STEPS = 64  # positions to try along each side of the figure
+_MAX_ORDERS = 12  # orders of the labels to try at most
+_POSITIONS_PER_SIDE = 64  # positions to try along each side of the figure
 _MARGIN = 4.0  # free pixels around a label
-_NEAR = 10.0  # best distance between a label and its anchor, in pixels
-_TRIED = 1000  # best positions whose leader lines are checked
-_LEADER = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a leader line
+_BEST_DISTANCE = 10.0  # best distance between a label and its anchor, in pixels
+_MAX_CHECKED_POSITIONS = 1000  # best positions whose leader lines are checked
+_LEADER_FRACTIONS = np.linspace(0.0, 1.0, 48)[:, None, None]  # points along a leader line
 # Costs, in pixels of distance.
-_PER_POINT = 50.0  # a covered point
-_OVERLAP = 1e6  # two labels overlap; only if no position is free
-_CROSSED = 1e5  # a leader line crosses another label; only if no position is free
-_OTHER_LABEL = 4  # a point of another label or leader line counts as so many covered points
+_COVERED_POINT_COST = 50.0  # a covered point
+_OVERLAP_COST = 1e6  # two labels overlap; only if no position is free
+_CROSSING_COST = 1e5  # a leader line crosses another label; only if no position is free
+_LABEL_POINT_WEIGHT = 4  # a point of another label or leader line counts as so many covered points
 
 _Points = npt.NDArray[np.float64]
 _Area = tuple[float, float, float, float]
@@ -41,7 +41,7 @@ def place_labels(
     that overlap or cross.
     """
     rng = np.random.default_rng(0)
-    orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_ORDERS - 1))]
+    orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
     best: dict[int, _PlacedLabel] = {}
     lowest = np.inf
     for order in orders:
@@ -49,9 +49,9 @@ def place_labels(
         cost = sum(label.cost for label in placed.values())
         if cost < lowest:
             best, lowest = placed, cost
-        if lowest < _PER_POINT * len(labels):  # another order cannot be much better
+        if lowest < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
             break
-    return [(_pair(best[i].corner), _pair(best[i].anchor)) for i in range(len(labels))]
+    return [(_to_coordinates(best[i].corner), _to_coordinates(best[i].anchor)) for i in range(len(labels))]
 
 
 def _place_in_order(
@@ -60,9 +60,9 @@ def _place_in_order(
     """Place labels one after another, in this order; return them by number."""
     placed: dict[int, _PlacedLabel] = {}
     for i in order:
-        counts = _Overlaps.of(covered, area)
+        counts = _PointCounter.of(covered, area)
         placed[i] = _find_position(labels[i], counts, list(placed.values()), area)
-        covered = np.concatenate([covered, np.tile(placed[i].points(), (_OTHER_LABEL, 1))])
+        covered = np.concatenate([covered, np.tile(placed[i].points(), (_LABEL_POINT_WEIGHT, 1))])
     return placed
 
 
@@ -87,14 +87,14 @@ class _PlacedLabel:
 
 
 @dataclass(frozen=True, eq=False)
-class _Overlaps:
+class _PointCounter:
     """Cumulative sums over a grid of pixels, to count the points in rectangles."""
 
     origin: _Points
     sums: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, points: _Points, area: _Area) -> "_Overlaps":
+    def of(cls, points: _Points, area: _Area) -> "_PointCounter":
         """Sum the points in an area and near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
@@ -112,56 +112,56 @@ class _Overlaps:
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
-def _find_position(label: Label, counts: _Overlaps, others: Sequence[_PlacedLabel], area: _Area) -> _PlacedLabel:
+def _find_position(label: Label, counts: _PointCounter, others: Sequence[_PlacedLabel], area: _Area) -> _PlacedLabel:
     """Return the position and the anchor with the lowest cost."""
     size = np.array([label.width, label.height])
-    axes = _candidate_sides(label, area)
+    axes = _candidate_positions(label, area)
     corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
-    cost = _PER_POINT * counts.count(low, high)
+    cost = _COVERED_POINT_COST * counts.count(low, high)
     for other in others:
         free = (low > other.corner + other.size) | (high < other.corner)
-        cost[~free.any(axis=1)] += _OVERLAP
-        cost[_covers(other.leader(), axes, size)] += _CROSSED
+        cost[~free.any(axis=1)] += _OVERLAP_COST
+        cost[_covers_line(other.leader(), axes, size)] += _CROSSING_COST
     across, up = (
         np.maximum(np.maximum(at[:, None] - anchors, anchors - (at + side)[:, None]), 0)
         for anchors, at, side in zip(label.anchors.T, axes, size, strict=True)
     )
-    costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _NEAR)
-    tried = _smallest(costs.ravel(), _TRIED)
+    costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _BEST_DISTANCE)
+    tried = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
     rows, columns = np.unravel_index(tried, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     leaders = _leader_lines(corners, size, anchors)
     total = costs[rows, columns] + _leader_cost(leaders, counts)
     for other in others:
         near = (leaders > other.corner - _MARGIN) & (leaders < other.corner + other.size + _MARGIN)
-        total[near.all(axis=-1).any(axis=0)] += _CROSSED
+        total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
     return _PlacedLabel(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _leader_cost(leaders: _Points, counts: _Overlaps) -> _Points:
+def _leader_cost(leaders: _Points, counts: _PointCounter) -> _Points:
     """Return the cost of leader lines, of shape (points, lines, 2), for the points within a margin of them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
-    near = counts.count(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _NEAR)
-    return np.asarray(_PER_POINT * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
+    near = counts.count(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
+    return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 
 def _leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
     """Return points along the lines from labels to their anchors."""
     starts = np.clip(anchors, corners, corners + size)
-    return np.asarray((starts + _LEADER * (anchors - starts)).reshape(len(_LEADER), *anchors.shape))
+    return np.asarray((starts + _LEADER_FRACTIONS * (anchors - starts)).reshape(len(_LEADER_FRACTIONS), *anchors.shape))
 
 
-def _candidate_sides(label: Label, area: _Area) -> tuple[_Points, _Points]:
+def _candidate_positions(label: Label, area: _Area) -> tuple[_Points, _Points]:
     """Return the left and the lower sides of a label to try."""
     left, bottom, right, top = area
-    x = np.linspace(left, max(left, right - label.width), _STEPS)
-    return x, np.linspace(bottom, max(bottom, top - label.height), _STEPS)
+    x = np.linspace(left, max(left, right - label.width), _POSITIONS_PER_SIDE)
+    return x, np.linspace(bottom, max(bottom, top - label.height), _POSITIONS_PER_SIDE)
 
 
-def _covers(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
+def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
     """Return, for every corner, whether the label covers a point of the line, or comes within a margin of it."""
     across, up = (
         (points > at[:, None] - _MARGIN) & (points < at[:, None] + side + _MARGIN)
@@ -170,12 +170,12 @@ def _covers(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.
     return np.asarray(up @ across.T).ravel()
 
 
-def _smallest(costs: _Points, count: int) -> npt.NDArray[np.int64]:
+def _find_smallest(costs: _Points, count: int) -> npt.NDArray[np.int64]:
     """Return the positions of the `count` lowest costs, in order; the first of equal costs comes first."""
     bound = np.partition(costs, count)[count] if count < costs.size else np.inf
     near = np.flatnonzero(costs <= bound)
     return near[np.argsort(costs[near], kind="stable")[:count]]
 
 
-def _pair(point: _Points) -> tuple[float, float]:
+def _to_coordinates(point: _Points) -> tuple[float, float]:
     return float(point[0]), float(point[1])

@@ -17,9 +17,9 @@ from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnai
 from reassess.report.page import UNKNOWN_CLASS_NAME
 
 # Images that are chosen because of their labels, with any predictions.
-ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
-_DISPUTED = 0.2, 0.8  # without votes, scores in between are disputed
-_Rows = npt.NDArray[np.bool_]
+LABEL_REASONS = {"wrong_label": "original label not valid", "empty": "no valid class"}
+_DISPUTED_SCORE_RANGE = 0.2, 0.8  # without votes, scores in between are disputed
+_ImageMask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class ImageChoice:
     shown: dict[str, int]  # number of chosen mistakes, by model
     mistakes: dict[str, int]  # number of all mistakes, by model
     label_errors: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
-    about_labels: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `ABOUT_LABELS`
+    about_labels: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class MistakeCard:
     kinds: Mapping[int, str]
     mistakes: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS`, by model
     label_errors: tuple[str, ...]  # models whose first class is valid, and not the original label
-    about_labels: tuple[str, ...]  # the keys of `ABOUT_LABELS` that apply
+    about_labels: tuple[str, ...]  # the keys of `LABEL_REASONS` that apply
     disputed: bool  # do at most two thirds of the raters agree on a class of the card?
 
 
 def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
-    """Draw at most `most` mistakes and label errors of each model, and images for each key of `ABOUT_LABELS`.
+    """Draw at most `most` mistakes and label errors of each model, and images for each key of `LABEL_REASONS`.
 
     All draws use the same random order of the images, so models with common mistakes share images.
     """
@@ -57,7 +57,7 @@ def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
     order = np.random.default_rng(seed).permutation(len(panel.images))
     chosen: dict[int, None] = {}
 
-    def draw(rows: _Rows) -> tuple[int, int]:
+    def draw(rows: _ImageMask) -> tuple[int, int]:
         drawn = order[rows[order]][:most].tolist()
         chosen.update(dict.fromkeys(drawn))
         return len(drawn), int(np.count_nonzero(rows))
@@ -75,8 +75,8 @@ def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
     )
 
 
-def _find_label_images(findings: Findings) -> dict[str, _Rows]:
-    """Find the images of the panel for each key of `ABOUT_LABELS`."""
+def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
+    """Find the images of the panel for each key of `LABEL_REASONS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
@@ -84,14 +84,14 @@ def _find_label_images(findings: Findings) -> dict[str, _Rows]:
         original = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
         wrong = panel.has_original & panel.is_scored & ~valid
-    return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
+    return dict(zip(LABEL_REASONS, (wrong, empty), strict=True))
 
 
 def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
     """Make the cards of images of the panel."""
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
-    kinds = _find_kinds(findings, np.asarray(rows, np.int64))
+    kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
     about_labels = _find_label_images(findings)
     mistakes = {
         taxonomy.model: dict(zip(taxonomy.images, (ERROR_KINDS[kind] for kind in taxonomy.kinds.tolist()), strict=True))
@@ -139,12 +139,12 @@ def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
         if answers:
             if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
-        elif candidate.score is not None and _DISPUTED[0] < candidate.score < _DISPUTED[1]:
+        elif candidate.score is not None and _DISPUTED_SCORE_RANGE[0] < candidate.score < _DISPUTED_SCORE_RANGE[1]:
             return True
     return False
 
 
-def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
+def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
     """Find the kind of each model's first class, int8, shape (images, models); None without scores and votes."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
@@ -155,27 +155,27 @@ def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[
     return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
-def mistake_gallery(
+def make_mistake_gallery(
     findings: Findings, choice: ImageChoice, cards: Sequence[MistakeCard], thumbnails: Thumbnails
 ) -> Gallery:
     """Make the gallery of the chosen images."""
     return Gallery(
-        intro=_intro(choice, len(cards)),
-        cards=[_card(card, findings.classes, findings.threshold) for card in cards],
+        intro=_write_intro(choice, len(cards)),
+        cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
         models=tuple(choice.shown),
         kinds=ERROR_KIND_NAMES,
-        about={_error_key(model): f"label errors of {model}" for model in choice.label_errors} | ABOUT_LABELS,
+        about={_label_error_filter(model): f"label errors of {model}" for model in choice.label_errors} | LABEL_REASONS,
         has_votes=True,
     )
 
 
-def _error_key(model: str) -> str:
+def _label_error_filter(model: str) -> str:
     """The filter key of a model's label errors."""
     return f"error {model}"
 
 
-def _intro(choice: ImageChoice, images: int) -> str:
+def _write_intro(choice: ImageChoice, images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
     parts += [f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_errors.items()]
@@ -187,7 +187,7 @@ def _intro(choice: ImageChoice, images: int) -> str:
     )
 
 
-def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
+def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     sheet, label = card.sheet, classes.label
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid or (), sheet.original
@@ -219,7 +219,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
         lines=lines,
         classes=sorted(map(name_of, class_ids)),
         mistakes=card.mistakes,
-        about=(*map(_error_key, card.label_errors), *card.about_labels),
+        about=(*map(_label_error_filter, card.label_errors), *card.about_labels),
         disputed=card.disputed,
     )
 

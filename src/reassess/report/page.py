@@ -17,21 +17,23 @@ from reassess.evaluation import Evaluation
 from reassess.report.chart import COUNT, PERCENT, Chart, Column, Section, Table
 from reassess.report.figures import check_packages
 from reassess.report.gallery import Card, Gallery
-from reassess.report.inline_svg import inline_figure, palette
+from reassess.report.inline_svg import find_colour_pairs, render_inline_svg
 from reassess.text import escape_controls
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_MOST_MODELS = 20  # the best models have long tables
-_MOST_CONFUSIONS = 300  # per model
-_MOST_ERRORS = 5000  # label errors of all models
+_MAX_MODELS = 20  # the best models have long tables
+_MAX_CONFUSIONS = 300  # per model
+_MAX_LABEL_ERRORS = 5000  # label errors of all models
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_UNBROKEN = re.compile(rf"\btop-\d+(?:{_NO_BREAK}%)?", re.IGNORECASE)  # lines must not end at this hyphen
-_LONGEST = 12  # letters of a word that fits into a narrow column
-_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
-_MOST_ROWS = 60  # of a chart's table on the page; the CSV file has all
+_UNIT_SPACE_PATTERN = re.compile(
+    r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)"
+)
+_UNBROKEN_PATTERN = re.compile(rf"\btop-\d+(?:{_NO_BREAK}%)?", re.IGNORECASE)  # lines must not end at this hyphen
+_MAX_WORD_LENGTH = 12  # letters of a word that fits into a narrow column
+_BREAK_PATTERN = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
+_MAX_ROWS = 60  # of a chart's table on the page; the CSV file has all
 UNKNOWN_CLASS_NAME = "unknown class"
 
 
@@ -49,23 +51,27 @@ class Explorer:
     notes: Sequence[str]
 
 
-def explorers(findings: Findings) -> list[Explorer]:
-    """Make the long tables, for at most `_MOST_MODELS` models."""
-    models = findings.models[:_MOST_MODELS]
+def make_explorers(findings: Findings) -> list[Explorer]:
+    """Make the long tables, for at most `_MAX_MODELS` models."""
+    models = findings.models[:_MAX_MODELS]
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
-    errors = _label_errors(findings, models)
-    return [*([] if errors is None else [errors]), _classes(results, notes), _confusions(results, notes)]
+    errors = _make_label_error_explorer(findings, models)
+    return [
+        *([] if errors is None else [errors]),
+        _make_class_explorer(results, notes),
+        _make_confusion_explorer(results, notes),
+    ]
 
 
-def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
+def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Explorer | None:
     """List the images of each model's label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
         return None
     original_ids = findings.original.in_classes(labels.classes).indices
-    most = _MOST_ERRORS // len(models)
+    most = _MAX_LABEL_ERRORS // len(models)
     rows: dict[str, list[list[Any]]] = {}
     notes = []
     for model in models:
@@ -96,7 +102,7 @@ def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
     )
 
 
-def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
     return Explorer(
         key="classes",
         title="Classes",
@@ -128,15 +134,15 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     return rows
 
 
-def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
     return Explorer(
         key="confusions",
         title="Confusions",
-        text=f"Valid classes, and the invalid class that was predicted instead: the {_MOST_CONFUSIONS} most frequent "
+        text=f"Valid classes, and the invalid class that was predicted instead: the {_MAX_CONFUSIONS} most frequent "
         "pairs of each model. An image with several valid classes counts for each of them.",
         columns=(Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
         rows={
-            model: [list(row) for row in result.per_class.confusions[:_MOST_CONFUSIONS]]
+            model: [list(row) for row in result.per_class.confusions[:_MAX_CONFUSIONS]]
             for model, result in results.items()
         },
         class_columns=(0, 1),
@@ -147,7 +153,7 @@ def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explore
 
 def bind_units(text: str) -> str:
     """Put no-break spaces between numbers and their units."""
-    return _UNIT.sub(_NO_BREAK, text)
+    return _UNIT_SPACE_PATTERN.sub(_NO_BREAK, text)
 
 
 def typeset(text: str) -> "Markup":
@@ -155,18 +161,18 @@ def typeset(text: str) -> "Markup":
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bind_units(escape_controls(text)))
-    return Markup().join(Markup("<wbr>").join(_split_long(word)) for word in words)
+    return Markup().join(Markup("<wbr>").join(_split_long_word(word)) for word in words)
 
 
 def typeset_heading(text: str) -> "Markup":
     """Typeset the heading of a narrow column: no line ends at the hyphen of "top-1"."""
     from markupsafe import Markup
 
-    return Markup(_UNBROKEN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
+    return Markup(_UNBROKEN_PATTERN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
 
 
-def _split_long(word: str) -> list[str]:
-    return _JOINT.split(word) if len(word) > _LONGEST else [word]
+def _split_long_word(word: str) -> list[str]:
+    return _BREAK_PATTERN.split(word) if len(word) > _MAX_WORD_LENGTH else [word]
 
 
 @dataclass(frozen=True)
@@ -193,40 +199,40 @@ class Page:
     detected: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
-def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
+def render_page(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """Render a page as HTML; the same page always gives the same bytes."""
-    environment = page_environment()
+    environment = make_template_environment()
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    svgs = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
+    svgs = {c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
-    style = _colour_variables(palette(list(svgs.values()))) + css
+    style = _format_colour_variables(find_colour_pairs(list(svgs.values()))) + css
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in svgs.items()},
-        filters=_filters,
+        filters=_format_filters,
         data=htmlsafe_json_dumps(
-            _plain(_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            _escape_data(_make_script_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
         ),
-        most_rows=_MOST_ROWS,
-        thin_rows=_thin_rows,
-        policy=content_policy(style, js),
+        most_rows=_MAX_ROWS,
+        thin_rows=_format_every_nth_row,
+        policy=make_content_policy(style, js),
         style=Markup(style),
         script=Markup(js),
     )
     return rendered
 
 
-def _colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
+def _format_colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
     """Write CSS variables of colours, for light and dark pages."""
     light, dark = ("".join(f"{name}: {pair[i]};\n" for name, pair in colours.items()) for i in (0, 1))
     return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
 
 
-def page_environment() -> Any:
+def make_template_environment() -> Any:
     """Create the environment of the templates, which escapes all texts; raise `MissingPackageError` without jinja2."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -243,7 +249,7 @@ def page_environment() -> Any:
     return environment
 
 
-def content_policy(style: str, script: str) -> str:
+def make_content_policy(style: str, script: str) -> str:
     """Write the content security policy: only this style and this script, and nothing from elsewhere."""
     digests = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
     style_hash, script_hash = (f"'sha256-{digest}'" for digest in digests)
@@ -253,14 +259,14 @@ def content_policy(style: str, script: str) -> str:
     )
 
 
-def _thin_rows(table: Table) -> list[list[str]]:
-    """Format every n-th row of a table, at most `_MOST_ROWS` rows."""
+def _format_every_nth_row(table: Table) -> list[list[str]]:
+    """Format every n-th row of a table, at most `_MAX_ROWS` rows."""
     rows = table.format_cells()
-    step = -(-len(rows) // _MOST_ROWS) or 1
+    step = -(-len(rows) // _MAX_ROWS) or 1
     return rows[::step]
 
 
-def _script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
+def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
     """The data for the page's script."""
     tables = [chart.table for chart in charts]
     section_tables = [table for section in page.sections for table in (*section.tables, section.wide_table)]
@@ -277,12 +283,12 @@ def _script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             }
             for explorer in page.explorers
         },
-        "classes": _class_names(page),
+        "classes": _find_class_names(page),
         "noClass": UNKNOWN_CLASS_NAME,
     }
 
 
-def _class_names(page: Page) -> dict[str, str]:
+def _find_class_names(page: Page) -> dict[str, str]:
     """The names of all classes in long tables, by id."""
     tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
     cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
@@ -290,15 +296,15 @@ def _class_names(page: Page) -> dict[str, str]:
     return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
 
 
-def _plain(data: Any) -> Any:
+def _escape_data(data: Any) -> Any:
     if isinstance(data, str):
         return escape_controls(data)
     if isinstance(data, dict):
-        return {escape_controls(key): _plain(value) for key, value in data.items()}
-    return [_plain(value) for value in data] if isinstance(data, list | tuple) else data
+        return {escape_controls(key): _escape_data(value) for key, value in data.items()}
+    return [_escape_data(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def _filters(card: Card) -> str:
+def _format_filters(card: Card) -> str:
     """The properties of a card that the page's script filters by, as JSON."""
     properties = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
     return json.dumps(properties | {"disputed": card.disputed})

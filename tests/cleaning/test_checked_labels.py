@@ -105,7 +105,7 @@ def test_only_questions_about_the_label_of_an_image_are_used() -> None:
 
 def test_classes_of_checked_questions_are_matched_by_name() -> None:
     labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
-    held_out = replace(HELD_OUT, labels=labels, classes=3)
+    held_out = replace(HELD_OUT, labels=labels, n_classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
     with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
         known = find_label_verdicts(held_out, Golden(pairs, np.array([False, True])))
@@ -170,14 +170,14 @@ def test_share_needs_a_sample_of_all_labels(
     sample = Sample(images[:4], np.repeat([2 / size for size in sizes], 2), ("large", "large", "small", "small"))
     known = np.zeros(100, np.int8)
     known[:4] = np.repeat(is_known, 2)
-    drawn = DrawnLabels.of(held_out, known, sample)
+    drawn = DrawnLabels.from_sample(held_out, known, sample)
     known_sizes = [size for size, has_label in zip(sizes, is_known, strict=True) if has_label]
-    assert drawn.covered == pytest.approx(sum(known_sizes) / 100)
+    assert drawn.covered_share == pytest.approx(sum(known_sizes) / 100)
     _, checked = correct_wrong_share(np.full(100, 0.9), known, drawn)
     assert (checked.corrected is not None) is gives_share
     for chance, found in ((0.001, "4,000 labels"), (1e-300, "4e+300 labels")):
         too_low = replace(sample, probabilities=np.full(4, chance))
-        assert fault_of(DrawnLabels.of, held_out, known, too_low) == ("out-of-range", found)
+        assert fault_of(DrawnLabels.from_sample, held_out, known, too_low) == ("out-of-range", found)
 
 
 def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
@@ -185,7 +185,7 @@ def test_answers_only_about_other_classes_are_not_missing_at_random() -> None:
     images = HELD_OUT.labels.images
     sample = Sample(images, np.ones(4), ("",) * 4)
     for answered, others in ((images[:2], 0), ((*images[:2], "d.png", "x.png"), 1)):
-        drawn = DrawnLabels.of(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
-        assert (drawn.covered, drawn.other_answers) == (1.0, others)
+        drawn = DrawnLabels.from_sample(HELD_OUT, np.array([1, -1, 0, 0], np.int8), sample, answered)
+        assert (drawn.covered_share, drawn.n_other_answers) == (1.0, others)
         _, checked = correct_wrong_share(np.full(4, 0.9), np.array([1, -1, 0, 0], np.int8), drawn)
         assert (checked.corrected is None, checked.other_answers) == (others > 0, others)

@@ -35,7 +35,7 @@ class MeasuredLabels(NamedTuple):
 def _measure(scores: Path, labels: Path, original: Path) -> MeasuredLabels:
     rater = read_original(labels)
     predictions = read_predictions(scores, rater.classes)
-    held_out = HeldOutPredictions.of({"heldout": predictions}, rater)
+    held_out = HeldOutPredictions.from_predictions({"heldout": predictions}, rater)
     true = read_original(original, classes=rater.classes)
     return MeasuredLabels(held_out, find_label_errors(held_out), true.indices[true.find(rater.images)].astype(np.int64))
 
@@ -102,12 +102,12 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
 @pytest.mark.filterwarnings("ignore:classes where more than a third")
 def test_share_is_near_the_true_share_with_few_images(measured: MeasuredLabels) -> None:
     """The limit is on the mean absolute error over 10 random parts of 1,000 images."""
-    images = ClassCandidates.of(measured.held_out)
+    images = ClassCandidates.from_held_out(measured.held_out)
     off = []
     for seed in range(10):
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:1_000])
-        _, found = fit_noise_model(images.of_rows(rows))
-        off.append(1 - found.correct.mean() - measured.wrong[rows].mean())
+        _, found = fit_noise_model(images.select_rows(rows))
+        off.append(1 - found.label_quality.mean() - measured.wrong[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
 

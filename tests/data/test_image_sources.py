@@ -34,11 +34,11 @@ def read(place: Path) -> dict[str, bytes]:
     """Read the content of each image, from the source and from a pickled copy of it."""
     source = open_images(place)
     assert repr(source) == f"ImageSource({place}, 3 images)"
-    source.file(0)
+    source.open_image_file(0)
     copy = pickle.loads(pickle.dumps(source))
     contents = {}
     for row, name in enumerate(source.names):
-        file, copied_file = source.file(row), copy.file(row)
+        file, copied_file = source.open_image_file(row), copy.open_image_file(row)
         if isinstance(file, str):
             contents[name] = Path(file).read_bytes()
         else:
@@ -73,21 +73,21 @@ def test_backslashes_in_a_list_become_slashes(images: Path, tmp_path: Path) -> N
 
 
 def test_stamp_changes_with_the_image(images: Path) -> None:
-    before = [open_images(images).stamp(row) for row in range(3)]
+    before = [open_images(images).size_and_mtime(row) for row in range(3)]
     (images / "a/1.png").write_bytes(b"longer")
-    after = [open_images(images).stamp(row) for row in range(3)]
+    after = [open_images(images).size_and_mtime(row) for row in range(3)]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
     assert after[1][0] == 6
     (images / "gone.png").symlink_to("nowhere")
-    assert open_images(images).stamp(3) == (-1, -1)
+    assert open_images(images).size_and_mtime(3) == (-1, -1)
 
 
 def test_stamp_of_an_archived_image_is_the_stamp_of_the_archive(images: Path) -> None:
     for place in pack(images):
-        before = open_images(place).stamp(1)
+        before = open_images(place).size_and_mtime(1)
         assert before[0] == place.stat().st_size
         place.touch()
-        assert open_images(place).stamp(1) != before
+        assert open_images(place).size_and_mtime(1) != before
 
 
 def test_place_without_images_raises(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
         rows = rows[np.random.default_rng(seed).random(rows.size) >= unanswered]
         answered = np.zeros(COUNT, np.int8)
         answered[rows] = np.where(WRONG[rows], -1, 1)
-        _, checked = correct_wrong_share(QUALITY, answered, DrawnLabels.of(held_out, answered, sample))
+        _, checked = correct_wrong_share(QUALITY, answered, DrawnLabels.from_sample(held_out, answered, sample))
         assert checked.interval is not None
         assert checked.corrected is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]

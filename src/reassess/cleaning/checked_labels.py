@@ -107,12 +107,12 @@ class DrawnLabels:
 
     weights: _Floats  # (images,): number of labels that each checked label represents; 0 if it was not drawn
     strata: npt.NDArray[np.int64]  # (images,)
-    covered: float  # share of all labels that the drawn labels represent
+    covered_share: float  # share of all labels that the drawn labels represent
     has_all_strata: bool = True  # whether a label of each stratum is known
-    other_answers: int = 0  # drawn images that have answers, but none about their label
+    n_other_answers: int = 0  # drawn images that have answers, but none about their label
 
     @classmethod
-    def of(
+    def from_sample(
         cls,
         held_out: HeldOutPredictions,
         known: npt.NDArray[np.int8],
@@ -167,10 +167,15 @@ def correct_wrong_share(
         wrong=int(np.count_nonzero(wrong)),
         drawn=int(np.count_nonzero(drawn.weights)),
         by_model=by_model,
-        covered=drawn.covered,
-        other_answers=drawn.other_answers,
+        covered=drawn.covered_share,
+        other_answers=drawn.n_other_answers,
     )
-    if drawn.covered < _MIN_COVERED_SHARE or not drawn.has_all_strata or drawn.other_answers or not checked.drawn:
+    if (
+        drawn.covered_share < _MIN_COVERED_SHARE
+        or not drawn.has_all_strata
+        or drawn.n_other_answers
+        or not checked.drawn
+    ):
         return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))

@@ -25,20 +25,20 @@ _BLOCK_SIZE = 1024
 class ClassCandidates:
     """The most probable classes of each image, always with its label."""
 
-    ids: npt.NDArray[np.int32]  # (images, candidates): class ids, each once
+    class_ids: npt.NDArray[np.int32]  # (images, candidates): class ids, each once
     # (images, candidates): logarithm of the probability that the model gives the class; for several models or
     # repetitions, the mean of the logarithms.
-    logs: npt.NDArray[np.float32]
-    place: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
+    log_probabilities: npt.NDArray[np.float32]
+    label_columns: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
     # (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum of their squares;
     # -inf without any.
-    tails: npt.NDArray[np.float32]
-    classes: int  # number of classes
+    tail_logs: npt.NDArray[np.float32]
+    n_classes: int  # number of classes
 
     @classmethod
-    def of(cls, held_out: HeldOutPredictions, *, most: int = MAX_CANDIDATES) -> "ClassCandidates":
+    def from_held_out(cls, held_out: HeldOutPredictions, *, most: int = MAX_CANDIDATES) -> "ClassCandidates":
         """Read the probabilities of all images, several blocks at a time."""
-        images, classes = len(held_out.labels), held_out.classes
+        images, classes = len(held_out.labels), held_out.n_classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
         tails = np.empty((images, 2), np.float32)
@@ -46,9 +46,9 @@ class ClassCandidates:
 
         def read(start: int) -> None:
             part = slice(start, min(start + _BLOCK_SIZE, images))
-            probabilities = np.empty((held_out.repetitions, part.stop - part.start, classes))
+            probabilities = np.empty((held_out.n_repetitions, part.stop - part.start, classes))
             for reader in readers:
-                reader.read(part, probabilities)
+                reader.read_rows(part, probabilities)
             labels = held_out.labels.indices[part]
             select_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
 
@@ -57,29 +57,33 @@ class ClassCandidates:
         return cls(ids, logs, place, tails, classes)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.class_ids)
 
     def labels(self) -> npt.NDArray[np.int32]:
         """Return the label of each image: int32, shape (images,)."""
-        return np.take_along_axis(self.ids, self.place[:, None], axis=1)[:, 0]
+        return np.take_along_axis(self.class_ids, self.label_columns[:, None], axis=1)[:, 0]
 
-    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
+    def select_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
         """Select images."""
-        return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
+        return ClassCandidates(
+            self.class_ids[rows],
+            self.log_probabilities[rows],
+            self.label_columns[rows],
+            self.tail_logs[rows],
+            self.n_classes,
+        )
 
-    def probabilities(
-        self, sharpening: float, biases: npt.NDArray[np.float64] | None = None
-    ) -> npt.NDArray[np.float64]:
+    def calibrate(self, sharpening: float, biases: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
         """Compute calibrated probabilities of the candidates, float64, shape (images, candidates)."""
-        logs = sharpening * self.logs.astype(np.float64)
+        logs = sharpening * self.log_probabilities.astype(np.float64)
         if biases is not None:
-            logs += biases[self.ids]
+            logs += biases[self.class_ids]
         highest = logs.max(axis=1, keepdims=True)
         weights: npt.NDArray[np.float64] = np.exp(logs - highest)
         total = weights.sum(axis=1, keepdims=True)
-        others = self.classes - self.ids.shape[1]
+        others = self.n_classes - self.class_ids.shape[1]
         if others:
-            tails = approximate_tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
+            tails = approximate_tail_log(math.log(others), *self.tail_logs.T.astype(np.float64), sharpening)
             total += np.exp(tails[:, None] - highest)
         weights /= total
         return weights
@@ -97,16 +101,16 @@ class _ProbabilityReader:
                 allowed="scores of all classes, to compute label quality",
                 fix=Fix("pass scores, or use {method}", method='"consistent"'),
             )
-        self._file, self._are_probabilities = file, file.kind == "probabilities"  # computed before threads start
+        self._file, self._are_probabilities = file, file.score_kind == "probabilities"  # computed before threads start
         self._row_of = np.full(images, -1)
         self._row_of[file.rows] = np.arange(file.rows.size)
 
-    def read(self, part: slice, into: npt.NDArray[np.float64]) -> None:
+    def read_rows(self, part: slice, into: npt.NDArray[np.float64]) -> None:
         """Write the file's images of the part into an array: float64, shape (repetitions, images, classes)."""
         places = np.flatnonzero(self._row_of[part] >= 0)
         rows = self._row_of[part][places]
         for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
-            repetitions = self._file.repetitions[rows[block]]
+            repetitions = self._file.repetition_numbers[rows[block]]
             into[repetitions, places[block]] = np.maximum(values, _MIN_PROBABILITY, out=values)
 
 

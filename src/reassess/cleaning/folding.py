@@ -33,8 +33,8 @@ def make_folds(
     k
         Number of folds, 2 or more.
     duplicates
-        Groups of image names, as from `duplicate_groups`. Each group is in one fold, so that no model is trained on a copy
-        of an image that it predicts. Groups that share an image are merged. Images without a label are ignored.
+        Groups of image names, as from `duplicate_groups`. Each group is in one fold, so that no model is trained on a
+        copy of an image that it predicts. Groups that share an image are merged. Images without a label are ignored.
     seed
         Seed of the random order.
 

@@ -44,19 +44,19 @@ class HeldOutPredictions:
     ...     "fold-0": Predictions.from_ids([0], images=["a.png"]),
     ...     "fold-1": Predictions.from_ids([0], images=["b.png"]),
     ... }
-    >>> held_out = HeldOutPredictions.of(folds, labels)
+    >>> held_out = HeldOutPredictions.from_predictions(folds, labels)
     >>> held_out.repetitions, held_out.top1().tolist()
     (1, [[0, 0]])
     """
 
     labels: LabelSets
     files: tuple[HeldOutFile, ...]
-    classes: int
-    repetitions: int
-    best: tuple[npt.NDArray[np.int32], ...]
+    n_classes: int
+    n_repetitions: int
+    top1_by_file: tuple[npt.NDArray[np.int32], ...]
 
     @classmethod
-    def of(
+    def from_predictions(
         cls,
         predictions: Mapping[str, Predictions],
         labels: LabelSets,
@@ -118,11 +118,11 @@ class HeldOutPredictions:
         repetitions = sum(file.rows.size for file in files) // len(labels)
         return cls(labels, files, classes, repetitions, best)
 
-    def top1(self) -> npt.NDArray[np.int32]:
+    def top1_ids(self) -> npt.NDArray[np.int32]:
         """Return the top-1 of each image: int32, shape (repetitions, images), -1 for no class."""
-        best = np.empty((self.repetitions, len(self.labels)), np.int32)
-        for file, file_best in zip(self.files, self.best, strict=True):
-            best[file.repetitions, file.rows] = file_best
+        best = np.empty((self.n_repetitions, len(self.labels)), np.int32)
+        for file, file_best in zip(self.files, self.top1_by_file, strict=True):
+            best[file.repetition_numbers, file.rows] = file_best
         return best
 
 
@@ -147,7 +147,7 @@ def make_cleaning(
             "no image of a class is kept",
             allowed="some of each class",
             found=f"none of {join_first(dropped_names, most=3)} "
-            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
+            f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.n_classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
     many = [

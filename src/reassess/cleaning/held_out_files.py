@@ -25,10 +25,10 @@ class HeldOutFile:
     name: str  # name of the file, for messages
     predictions: Predictions  # predictions in the classes of the labels
     rows: _Ints  # (N,): position of each row's image in the labels
-    repetitions: _Ints  # (N,): number of earlier files with the image
+    repetition_numbers: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
-    def kind(self) -> ScoreKind | None:
+    def score_kind(self) -> ScoreKind | None:
         """Kind of the scores; None for ids."""
         with at(self.name):
             return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
@@ -87,9 +87,9 @@ def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets)
             found="files with all images",
             fix="pass the folds",
         )
-    numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
+    numbers = np.zeros((1 + max(int(file.repetition_numbers.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
-        numbers[file.repetitions, file.rows] = number
+        numbers[file.repetition_numbers, file.rows] = number
     return list(numbers)
 
 

@@ -77,7 +77,8 @@ def find_label_errors(
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
     >>> scores = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
     >>> scores[0] = [0.01, 0.01, 0.98]  # its label is 0
-    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(scores, labels.images)}, labels)
+    >>> predictions = {"model": Predictions.from_scores(scores, labels.images)}
+    >>> held_out = HeldOutPredictions.from_predictions(predictions, labels)
     >>> cleaning = find_label_errors(held_out)
     >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
     (array([0]), np.int32(2))
@@ -91,7 +92,9 @@ def find_label_errors(
     Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt, Jiang and Chuang,
     "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(
+        HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.from_predictions(...)"
+    )
     check_known([method], get_args(CleaningMethod), thing="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
@@ -119,17 +122,17 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
 
 def _clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
     """Keep an image if the held-out top-1 is its label in enough repetitions."""
-    repetitions = held_out.repetitions
+    repetitions = held_out.n_repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
     check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)
-    best, labels = held_out.top1(), held_out.labels.indices
+    best, labels = held_out.top1_ids(), held_out.labels.indices
     agreements = (best == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]
     return make_cleaning(
         held_out,
         kept=agreements >= needed,
         label_quality=np.full(labels.size, np.nan),
-        suggested=_most_frequent_top1(best, labels, held_out.classes),
+        suggested=_most_frequent_top1(best, labels, held_out.n_classes),
         reasons=tuple(words[n] for n in agreements.tolist()),
     )
 
@@ -149,11 +152,11 @@ def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     """Keep an image if cleanlab's confident learning finds no issue with its label."""
     with importing("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
-    probabilities = ClassCandidates.of(held_out, most=held_out.classes)
-    rows = np.exp(probabilities.logs.astype(np.float64))
+    probabilities = ClassCandidates.from_held_out(held_out, most=held_out.n_classes)
+    rows = np.exp(probabilities.log_probabilities.astype(np.float64))
     rows /= rows.sum(axis=1, keepdims=True)
     labels = held_out.labels.indices
-    if held_out.classes == 1:  # cleanlab raises for one class
+    if held_out.n_classes == 1:  # cleanlab raises for one class
         kept = np.ones(labels.size, np.bool_)
     else:
         kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)

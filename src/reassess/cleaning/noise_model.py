@@ -9,9 +9,9 @@ EM estimates A and c for given b and g. Each row of A is smoothed by as many lab
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
-**Sharpening.** `fit_noise_model` runs EM for each sharpening it tries, and chooses the sharpening with the highest likelihood
-of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a few times
-would make a sharpening look worse, and with few images, most mistakes are of this kind.
+**Sharpening.** `fit_noise_model` runs EM for each sharpening it tries, and chooses the sharpening with the highest
+likelihood of the labels. Both steps use all images. If some images were held out of EM, each mistake that occurs only a
+few times would make a sharpening look worse, and with few images, most mistakes are of this kind.
 
 **Pull.** The labels do not show how strong the pull is, because a wrong shape of the calibration has the same effect.
 They do show whether there is a pull. People confuse the same classes as the model, and their mistakes have the pull
@@ -68,16 +68,21 @@ class ExpectedTruths:
     """The result of an E-step: counts over images, and the posterior of each image."""
 
     counts: _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
-    exposure: _Floats  # (classes, classes): divisor of the counts for the next matrix
-    chances: _Floats  # (classes,): sums of calibrated probabilities
-    truths: _Floats  # (classes,): sums of posteriors
-    logs: _Floats  # (images,): log-probability of the label
-    correct: _Floats  # (images,): probability that the label is correct
-    likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
+    divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
+    probability_sums: _Floats  # (classes,): sums of calibrated probabilities
+    posterior_sums: _Floats  # (classes,): sums of posteriors
+    label_log_probabilities: _Floats  # (images,): log-probability of the label
+    label_quality: _Floats  # (images,): probability that the label is correct
+    likeliest_ids: npt.NDArray[np.int32]  # (images,): the most probable class
 
-    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
+    def select_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
         """Select the posteriors of images; the counts still include all images."""
-        return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
+        return replace(
+            self,
+            label_log_probabilities=self.label_log_probabilities[rows],
+            label_quality=self.label_quality[rows],
+            likeliest_ids=self.likeliest_ids[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -87,36 +92,39 @@ class NoiseModel:
     sharpening: float  # b
     pull: float  # g
     biases: _Floats  # (classes,): c
-    noise: _Floats  # (classes, classes): A; rows add up to 1
+    mistake_matrix: _Floats  # (classes, classes): A; rows add up to 1
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
     # wrong labels are spread over all other classes.
     smoothing: float
 
     @classmethod
-    def start(cls, classes: int, *, pull: float) -> "NoiseModel":
+    def from_pull(cls, classes: int, *, pull: float) -> "NoiseModel":
         """Make the start of EM: mostly correct labels, and a calibrated model."""
         noise = np.full((classes, classes), (1 - _START_CORRECT_SHARE) / max(1, classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(classes), noise, float(classes))
 
-    def expect(self, images: ClassCandidates) -> ExpectedTruths:
+    def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
         """Compute the posterior of each image, and the sums for the next parameters: the E-step.
 
         The images are split into chunks, whose sums are added in order, so that the result does not depend on the
         number of threads.
         """
-        count, classes = len(images), images.classes
-        others = classes - images.ids.shape[1]
-        elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
+        count, classes = len(images), images.n_classes
+        others = classes - images.class_ids.shape[1]
+        elsewhere = (self.mistake_matrix.sum(axis=0) - self.mistake_matrix.diagonal()) / max(1, classes - 1)
         logs, correct, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
         chunks = min(_MAX_CHUNKS, -(-count // _CHUNK_SIZE))
         edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # of equal size, so that no thread waits
 
         def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
             pairs = np.zeros((classes, classes, 2))
-            pairs[:, :, 0] = self.noise
+            pairs[:, :, 0] = self.mistake_matrix
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
-            arrays = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
+            arrays = (
+                array[part]
+                for array in (images.class_ids, images.log_probabilities, images.label_columns, images.tail_logs)
+            )
             model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _MIN_PULL_PROBABILITY / classes
             run_e_step(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
             return counts, pairs[:, :, 1], image
@@ -138,27 +146,27 @@ class NoiseModel:
         exposure += (shared if self.pull else truths)[:, None]
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
-    def maximize(self, expected: ExpectedTruths) -> "NoiseModel":
+    def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
         """Compute the next parameters from an expectation: the M-step. Sharpening and pull do not change."""
         classes = self.biases.size
         wrong = 1 - np.trace(expected.counts) / expected.counts.sum()
         wrong_per_class = wrong / max(1, classes - 1)
         noise = expected.counts + self.smoothing * wrong_per_class
         noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
-        noise /= expected.exposure + self.smoothing
+        noise /= expected.divisors + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
-        change = np.log((expected.truths + 1) / (expected.chances + 1))
-        return replace(self, noise=noise, biases=self.biases + change)
+        change = np.log((expected.posterior_sums + 1) / (expected.probability_sums + 1))
+        return replace(self, mistake_matrix=noise, biases=self.biases + change)
 
     def fit(self, images: ClassCandidates, *, most: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
         """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
         model, before = self, -np.inf
         for _ in range(most):
-            expected = model.expect(images)
-            level = float(expected.logs.mean())
+            expected = model.compute_expected_truths(images)
+            level = float(expected.label_log_probabilities.mean())
             if level - before < _TOLERANCE:
                 break
-            model, before = model.maximize(expected), level
+            model, before = model.update_parameters(expected), level
         return model, expected
 
 
@@ -166,25 +174,25 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
     back = np.argsort(by_label)
-    ordered = images.of_rows(by_label)
-    most = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.classes)
-    sample = ordered.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
+    ordered = images.select_rows(by_label)
+    most = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.n_classes)
+    sample = ordered.select_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
     model, expected = _fit_with_pull(sample, pull=PULL)
-    if images.classes > 2 and len(sample) >= images.classes**2:
+    if images.n_classes > 2 and len(sample) >= images.n_classes**2:
         no_pull, expected_no_pull = _fit_with_pull(sample, pull=0.0)
         weight = _estimate_pull_weight(sample, no_pull, expected_no_pull)
-        ratio = float(expected.logs.sum() - expected_no_pull.logs.sum())
+        ratio = float(expected.label_log_probabilities.sum() - expected_no_pull.label_log_probabilities.sum())
         weight *= float(expit(ratio - _HALF_PULL_LOG_RATIO))
         sharpening = no_pull.sharpening ** (1 - weight) * model.sharpening**weight
         start = model if weight > 0.5 else no_pull
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
     model, expected = model.fit(ordered)
-    return model, expected.of_rows(back)
+    return model, expected.select_rows(back)
 
 
 def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening and the matrix for a pull."""
-    start = NoiseModel.start(images.classes, pull=pull)
+    start = NoiseModel.from_pull(images.n_classes, pull=pull)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
@@ -194,16 +202,16 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
     # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
     # best.
-    chances = images.probabilities(model.sharpening, model.biases)
-    starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
-    by_image = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))
+    chances = images.calibrate(model.sharpening, model.biases)
+    starts = np.arange(0, images.class_ids.size + 1, images.class_ids.shape[1])
+    by_image = csr_array((chances.ravel(), images.class_ids.ravel(), starts), shape=(len(images), images.n_classes))
     confused = (by_image.T @ by_image).toarray()
     np.fill_diagonal(confused, 0)
     confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     mistakes = expected.counts.copy()
     np.fill_diagonal(mistakes, 0)
     has_mistakes = mistakes > 0
-    counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.classes - 1)
+    counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
     def unlikelihood(share: float) -> float:
         return -float(counts @ np.log1p(share * (ratios - 1)))
@@ -218,7 +226,7 @@ def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> fl
 
     def unlikelihood(log_sharpening: float) -> float:
         _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_MAX_SEARCH_STEPS)
-        return -float(expected.logs.mean())
+        return -float(expected.label_log_probabilities.mean())
 
     bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
     return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
@@ -228,22 +236,24 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
 
     def missing(log_sharpening: float) -> float:
-        certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
+        certainty = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(certainty, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
     if missing(low) <= 0:
         return _MIN_SHARPENING
     sharpening = math.exp(high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01))
-    certainty = images.probabilities(sharpening).max(axis=1)
-    anchors = images.of_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
+    certainty = images.calibrate(sharpening).max(axis=1)
+    anchors = images.select_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
     model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_MAX_SEARCH_STEPS)
     return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
 
 
 def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
     """Return whether the labels of anchors have at least the mistakes that the model expects."""
-    first = np.argmax(anchors.logs, axis=1).astype(np.int32)
-    differ = int(np.count_nonzero(anchors.place != first))
-    expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())
+    first = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
+    differ = int(np.count_nonzero(anchors.label_columns != first))
+    expected = float(
+        (1 - np.exp(model.compute_expected_truths(replace(anchors, label_columns=first)).label_log_probabilities)).sum()
+    )
     return expected <= differ + math.sqrt(differ + 1)  # the count may be low by a standard error

@@ -48,20 +48,22 @@ def clean_by_posterior(
 ) -> Cleaning:
     """Keep an image if its label is probably correct."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
-    images = ClassCandidates.of(held_out).of_rows(by_name)  # then the order of the labels does not matter
+    images = ClassCandidates.from_held_out(held_out).select_rows(
+        by_name
+    )  # then the order of the labels does not matter
     known = find_label_verdicts(held_out, checked)
     _warn_about_scores(held_out)
     model, expected = fit_noise_model(images, seed=seed)
     label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
-    label_quality[by_name], suggested[by_name] = expected.correct, expected.likeliest
+    label_quality[by_name], suggested[by_name] = expected.label_quality, expected.likeliest_ids
     share, checked_labels = float(1 - label_quality.mean()), None
     if checked is not None:
-        drawn = DrawnLabels.of(held_out, known, sample, checked.questions.images)
+        drawn = DrawnLabels.from_sample(held_out, known, sample, checked.questions.images)
         label_quality, checked_labels = correct_wrong_share(label_quality, known, drawn)
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
     if checked_labels is None or checked_labels.interval is None:
-        _warn_about_models(images, model, 1 - float(expected.correct.mean()))
+        _warn_about_models(images, model, 1 - float(expected.label_quality.mean()))
     else:
         share = float(1 - label_quality.mean())
     least = threshold if precision is None else _find_threshold(precision, label_quality)
@@ -89,7 +91,7 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
         0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
     )  # a small fold can be certain by chance
     for file, is_certain in zip(held_out.files, certain, strict=True):
-        if file.kind == "bounded":
+        if file.score_kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = Fix("pass logits, or probabilities that add up to 1")
         elif is_certain and file.rows.size >= least:
@@ -102,13 +104,16 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
 
 def _has_certain_scores(file: HeldOutFile) -> bool:
     rows = np.unique(np.linspace(0, file.rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
-    blocks = probability_blocks(file.predictions, rows, is_probabilities=file.kind == "probabilities")
+    blocks = probability_blocks(file.predictions, rows, is_probabilities=file.score_kind == "probabilities")
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)
 
 
 def _warn_about_models(images: ClassCandidates, model: NoiseModel, share: float) -> None:
     """Warn if models look poor, or seem to be trained on the images that they predict."""
-    certainty, is_first = images.probabilities(1.0).max(axis=1), np.argmax(images.logs, axis=1) == images.place
+    certainty, is_first = (
+        images.calibrate(1.0).max(axis=1),
+        np.argmax(images.log_probabilities, axis=1) == images.label_columns,
+    )
     unsure = np.argsort(certainty, kind="stable")[: math.ceil(_EXTREME_SHARE * certainty.size)]
     first, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
     sample = "have people check a sample of the labels"
@@ -134,8 +139,8 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, share: float)
     elif 1 - first >= _MIN_NOT_FIRST_SHARE and share < _MIN_WRONG_PER_NOT_FIRST * (1 - first):
         text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
         text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"
-    elif (never_sure := _count_uncertain_classes(images, model)) > _MAX_UNCERTAIN_CLASS_SHARE * images.classes:
-        text = f"the models are hardly ever certain of {never_sure} of {images.classes} classes; if many labels of a "
+    elif (never_sure := _count_uncertain_classes(images, model)) > _MAX_UNCERTAIN_CLASS_SHARE * images.n_classes:
+        text = f"the models are hardly ever certain of {never_sure} of {images.n_classes} classes; if many labels of a "
         text += f"class are wrong in the same way, models that learned them agree with them: {sample}"
     else:
         return
@@ -144,10 +149,13 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, share: float)
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
     """Count the classes whose most certain images are still uncertain."""
-    chances = images.probabilities(model.sharpening, model.biases)
+    chances = images.calibrate(model.sharpening, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
-    first, top = np.take_along_axis(images.ids, best, axis=1)[:, 0], np.take_along_axis(chances, best, axis=1)[:, 0]
-    by_class = np.split(top[np.lexsort((top, first))], np.cumsum(np.bincount(first, minlength=images.classes))[:-1])
+    first, top = (
+        np.take_along_axis(images.class_ids, best, axis=1)[:, 0],
+        np.take_along_axis(chances, best, axis=1)[:, 0],
+    )
+    by_class = np.split(top[np.lexsort((top, first))], np.cumsum(np.bincount(first, minlength=images.n_classes))[:-1])
     highest = (
         float(np.quantile(certainty, 1 - _EXTREME_SHARE)) for certainty in by_class if certainty.size >= _MIN_CLASS_SIZE
     )

@@ -140,8 +140,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         form = _SETTING_RULES[key]
         with at(f"{path}, key {key}"):
             if not form.has_type(value):
-                raise DataError("wrong-type", form.error, allowed=form.allowed, found=repr(value))
-            form.check(value)
+                raise DataError("wrong-type", form.type_error, allowed=form.allowed, found=repr(value))
+            form.check_value(value)
 
 
 def _is_list_of_types(value: Any, kinds: tuple[type, ...]) -> bool:
@@ -165,9 +165,9 @@ class _SettingRule(NamedTuple):
     """The allowed type of a setting, and a further check of its value."""
 
     has_type: Callable[[Any], bool]
-    error: str  # the message for a value of another type
+    type_error: str  # the message for a value of another type
     allowed: str | None = None
-    check: Callable[[Any], object] = lambda _: None
+    check_value: Callable[[Any], object] = lambda _: None
 
 
 _SETTING_RULES: Mapping[str, _SettingRule] = {
@@ -182,10 +182,10 @@ _SETTING_RULES: Mapping[str, _SettingRule] = {
     "threshold": _SettingRule(
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "threshold is not a number",
-        check=lambda value: check_range(value, 0, 1, value_name="threshold"),
+        check_value=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
-    "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
-    "match": _SettingRule(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),
+    "method": _SettingRule(lambda value: isinstance(value, str), "method is not a string", check_value=_check_method),
+    "match": _SettingRule(lambda _: True, "", check_value=lambda value: check_known([value], MATCHES, thing="match")),
     "answers": _SettingRule(
         lambda value: _is_list_of_types(value, (int, str)),
         "answers of the benchmark are not a list",

@@ -55,9 +55,9 @@ class BenchmarkCheck:
         Images that one part lists under two names.
     mismatches
         Names that are in one part and missing from another.
-    others
+    other_names
         Names of files and folders in the folder that are not parts.
-    has_golden_apart
+    has_separate_golden
         Whether no rater answered about a golden image, so that `curve` needs rater-golden.
 
     Examples
@@ -75,8 +75,8 @@ class BenchmarkCheck:
     parts: tuple[PartCheck, ...]
     repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
-    others: tuple[str, ...]
-    has_golden_apart: bool = False  # whether no rater answered about a golden image
+    other_names: tuple[str, ...]
+    has_separate_golden: bool = False  # whether no rater answered about a golden image
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:
@@ -99,7 +99,7 @@ class BenchmarkCheck:
             ]
             for command, needs in _NEEDED_PARTS.items()
         }
-        if self.has_golden_apart:
+        if self.has_separate_golden:
             missing["curve"].append(known["rater-golden"])
         lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS_FORMAT]
         groups = ["groups"] if any(one.format for one in lists) else []
@@ -167,14 +167,14 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
+    NameProblem(thing='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
     folder, parts = _find_parts(source)
     reader = PartChecker(folder=folder)
     for part in parts:
-        reader.check(part)
+        reader.check_part(part)
     images = {part: contents.images for part, contents in reader.contents.items() if contents.images}
     benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
     names = {part: to_benchmark_names(of_part, benchmark) for part, of_part in images.items()}
@@ -185,11 +185,11 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         settings=reader.settings,
         parts=tuple(_add_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
         repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
-        mismatches=(*find_image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
-        has_golden_apart={"votes", "golden"} <= names.keys()
+        mismatches=(*find_image_mismatches(names, reader.settings.get("match", "path")), *reader.find_class_problems()),
+        has_separate_golden={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
-        others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
+        other_names=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
     )
 
 

@@ -30,7 +30,7 @@ class WheelMember(NamedTuple):
 
     package: str
     path: str
-    published: bool = True  # whether the package index has that wheel
+    is_published: bool = True  # whether the package index has that wheel
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ SOURCES: Mapping[str, Source] = {
                 KnownFile(
                     "imagenet_collapsed.csv",
                     "87831c51a3d3ad59e212f478dedd16f3dd44b96179f9278181f4d9e5981afb4d",
-                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv", published=False),
+                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv", is_published=False),
                 ),
             ),
             licence="Apache-2.0",

@@ -35,11 +35,11 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
     with Progress(console=_make_console(progress), transient=True) as bars:
         attempt = _DownloadThread(url, path, bars)
         attempt.start()
-        if not attempt.answered.wait(_RESPONSE_TIMEOUT):
+        if not attempt.response_event.wait(_RESPONSE_TIMEOUT):
             raise SourceError("download", f"no answer within {_RESPONSE_TIMEOUT} s")
-        attempt.join(attempt.seconds)
+        attempt.join(attempt.max_seconds)
         if attempt.is_alive():
-            raise SourceError("download", f"did not send the whole file within {attempt.seconds:,.0f} s")
+            raise SourceError("download", f"did not send the whole file within {attempt.max_seconds:,.0f} s")
     if attempt.error is not None:
         raise _to_source_error(attempt.error) from attempt.error
 
@@ -65,9 +65,11 @@ class _DownloadThread(threading.Thread):
 
     def __init__(self, url: str, path: Path, bars: "Progress") -> None:
         super().__init__(daemon=True)
-        self.answered = threading.Event()
+        self.response_event = threading.Event()
         self.error: Exception | None = None
-        self.seconds = _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND  # limit for the file after the first answer
+        self.max_seconds = (
+            _READ_TIMEOUT + _MAX_BYTES / _MIN_BYTES_PER_SECOND
+        )  # limit for the file after the first answer
         self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:
@@ -76,13 +78,15 @@ class _DownloadThread(threading.Thread):
         except Exception as error:  # the waiting thread raises it again
             self.error = error
         finally:
-            self.answered.set()
+            self.response_event.set()
 
     def _download(self) -> None:
         import requests
 
         timeout = (_CONNECT_TIMEOUT, _READ_TIMEOUT)
-        with requests.get(self._url, stream=True, timeout=timeout, hooks={"response": self._note_answer}) as response:
+        with requests.get(
+            self._url, stream=True, timeout=timeout, hooks={"response": self._record_response}
+        ) as response:
             response.raise_for_status()
             task = self._bars.add_task(self._url.rsplit("/", 1)[-1], total=_declared_size(response))
             received = 0
@@ -94,9 +98,11 @@ class _DownloadThread(threading.Thread):
                     file.write(chunk)
                     self._bars.advance(task, len(chunk))
 
-    def _note_answer(self, response: "Response", **_: Any) -> None:
-        self.seconds = _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
-        self.answered.set()
+    def _record_response(self, response: "Response", **_: Any) -> None:
+        self.max_seconds = (
+            _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
+        )
+        self.response_event.set()
 
 
 def _declared_size(response: "Response") -> int | None:

@@ -49,7 +49,7 @@ class TarImages:
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
-    def source(self, row: int) -> BytesIO:
+    def open_image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it is too large."""
         check_file_size(self.sizes[row], f"{self.place}, {self.paths[row]}")
         # With pread, threads do not share a position in the file.
@@ -89,7 +89,7 @@ class ZipImages:
             ) from error
         return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
 
-    def source(self, row: int) -> BytesIO:
+    def open_image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if it cannot be unpacked, or is too large."""
         size = self._archive.getinfo(self.paths[row]).file_size
         check_file_size(size, f"{self.place}, {self.paths[row]}")

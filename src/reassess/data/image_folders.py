@@ -50,7 +50,7 @@ class FolderImages:
         files += [(folder, name) for folder in subfolders for name in _list_entries(place / folder)[1]]
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
-    def source(self, row: int) -> str:
+    def open_image_file(self, row: int) -> str:
         """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
         path = self.place / self.paths[row]
         if not path.is_file():

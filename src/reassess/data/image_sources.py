@@ -41,15 +41,15 @@ class ImageSource:
     def __repr__(self) -> str:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
-    def file(self, row: int) -> str | BytesIO:
+    def open_image_file(self, row: int) -> str | BytesIO:
         """Return the path of an image, or its file in memory; raise `DataError` if it cannot be read."""
         path = self.files.paths[self.rows[row]]
         if path != escape_non_utf8(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
-        file: str | BytesIO = self.files.source(self.rows[row])
+        file: str | BytesIO = self.files.open_image_file(self.rows[row])
         return file
 
-    def stamp(self, row: int) -> tuple[int, int]:
+    def size_and_mtime(self, row: int) -> tuple[int, int]:
         """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
         files = self.files
         path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
@@ -178,8 +178,10 @@ def process_image(images: ImageSource, row: int, function: "Callable[[Image.Imag
     """Call a function with an image, decoded as RGB; if it cannot be read, return the reason as text."""
     file: str | BytesIO | None = None
     try:
-        file = images.file(row)
+        file = images.open_image_file(row)
         with open_image(file) as image:
             return function(to_rgb(image))
     except Exception as error:
-        return describe_error(error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0])
+        return describe_error(
+            error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.size_and_mtime(row)[0]
+        )

@@ -19,7 +19,7 @@ class NameProblem:
     """Names that one part lists twice, or that are missing from another part."""
 
     thing: str  # image or class
-    what: str  # the problem, as the end of a sentence that begins with the number of names
+    description: str  # the problem, as the end of a sentence that begins with the number of names
     count: int  # number of names
     examples: tuple[str, ...]  # the first three names
     fix: Fix | str | None = None  # how to fix it, if that is known
@@ -27,7 +27,7 @@ class NameProblem:
 
 def make_name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:
     """Describe a problem by the number of its names, and the first names."""
-    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix)
+    return NameProblem(thing=thing, description=what, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix)
 
 
 def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:

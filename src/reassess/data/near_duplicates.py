@@ -44,7 +44,8 @@ class Fingerprint:
     digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
     is_plain: bool  # whether all pixels have the same colour
-    # By `compute_perceptual_hashes` and `shrink_to_thumbnails`, of the whole image, then of its middle; empty without `near`.
+    # By `compute_perceptual_hashes` and `shrink_to_thumbnails`: of the whole image, then of its middle. Empty if the
+    # reader has no hashes.
     hashes: bytes = b""
     thumbnails: bytes = b""
 
@@ -54,12 +55,12 @@ class FingerprintReader:
     """Reads the fingerprints of image batches; it can be pickled for another process."""
 
     sets: Sequence[ImageSource]
-    near: bool  # whether to compute hashes and thumbnails too
+    has_hashes: bool  # whether to compute hashes and thumbnails too
 
     def __call__(self, batch: ImageBatch) -> list[Fingerprint | str]:
         """Return the fingerprint of each image, or the reason why it cannot be read."""
         greys: list[GreyImages] = []
-        read = partial(_compute_digest, greys=greys if self.near else None)
+        read = partial(_compute_digest, greys=greys if self.has_hashes else None)
         fingerprints = [process_image(self.sets[batch.set_id], row, read) for row in batch.rows]
         if not greys:
             return fingerprints
@@ -134,8 +135,8 @@ def find_exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
 def find_near_groups(fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]) -> Groups:
     """Group the positions of images that look the same, in the order of the first image of each group.
 
-    Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their thumbnails is
-    at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
+    Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
+    thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
     the other. Groups are formed by single linkage: each image is near to another image of its group, not to all. A
     group contains the exact copies of its images too, but exact copies without a near image are not a group. An image
     of one colour is not near to any other image.

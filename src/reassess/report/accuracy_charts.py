@@ -98,7 +98,9 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
     columns |= {"only a correct": COUNT, "only b correct": COUNT, "images": COUNT}
     numbers = make_table("differences", "Differences between models, on the same images", columns, rows)
-    intervals = Intervals(groups=groups, series=series, axis=axis, form=POINTS, reference=(0.0, "no difference"))
+    intervals = Intervals(
+        groups=groups, series=series, axis_title=axis, number_format=POINTS, reference=(0.0, "no difference")
+    )
     return make_interval_chart(intervals, numbers, hidden_items_note(len(pairs), "pairs"))
 
 
@@ -147,7 +149,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
         rows,
     )
     note = hidden_items_note(len(counts), most=len(SERIES_STYLES))
-    intervals = Intervals(groups=groups, series=series, axis=f"{judge} top-1 accuracy, %", form=".1f")
+    intervals = Intervals(groups=groups, series=series, axis_title=f"{judge} top-1 accuracy, %", number_format=".1f")
     return make_interval_chart(intervals, numbers, note)
 
 

@@ -60,7 +60,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
     at = np.column_stack([board.original, board.real])[board.original >= start]
     size = 2.6 if len(at) > _MAX_LARGE_POINTS else 4.5
-    drawing.line(at, "o", markersize=size, color=_POINT_COLOUR, alpha=0.55, markeredgewidth=0, zorder=2)
+    drawing.draw_line(at, "o", markersize=size, color=_POINT_COLOUR, alpha=0.55, markeredgewidth=0, zorder=2)
 
 
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
@@ -68,9 +68,9 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
         return
     inside = trend.board.original[line.band.contains(trend.board.original)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
-    drawing.line(ends, places=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
+    drawing.draw_line(ends, places=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, between="\n")
-    drawing.name(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)
+    drawing.add_label(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)
 
 
 def _format_slope(slope: Estimate, between: str = " ") -> str:
@@ -81,7 +81,7 @@ def _format_slope(slope: Estimate, between: str = " ") -> str:
 def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
     entry = placement.entry
     at = np.array([[entry.original, entry.real]])
-    drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
+    drawing.draw_line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
         f"{shorten(str(entry), MAX_NAME_LENGTH)}\n{rank}"
@@ -90,7 +90,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: b
     )
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
-    drawing.name(text, at, color="#a00000", fontweight="bold")
+    drawing.add_label(text, at, color="#a00000", fontweight="bold")
 
 
 def draw_original_level(drawing: Drawing, level: float | None) -> None:
@@ -104,12 +104,12 @@ def draw_original_level(drawing: Drawing, level: float | None) -> None:
         axes.set_ylim(bottom, top)
     diagonal = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if diagonal[0, 0] < diagonal[1, 0]:
-        drawing.line(diagonal, ":", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
-        drawing.name("equal accuracy by both labels", points_along(diagonal, 9)[1:-1], color=_FRAME_COLOUR)
+        drawing.draw_line(diagonal, ":", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
+        drawing.add_label("equal accuracy by both labels", points_along(diagonal, 9)[1:-1], color=_FRAME_COLOUR)
     if level is not None:
         ends = np.array([[x, level] for x in (left, right)])
-        drawing.line(ends, "-", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
-        drawing.name(
+        drawing.draw_line(ends, "-", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
+        drawing.add_label(
             f"the original labels: {format_percent_value(level)} %", points_along(ends, 12)[1:-1], color=_FRAME_COLOUR
         )
 
@@ -125,7 +125,7 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     far_out = trend.outliers
     if far_out.rows and far_out.line_without.slope is not None:
         parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without.slope)}")
-    drawing.heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
+    drawing.write_heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 
 def set_accuracy_axes(drawing: Drawing, label_set: str) -> None:
@@ -164,13 +164,13 @@ def plot_scatter(drawing: Drawing, points: Sequence[ModelPoint], level: float | 
         for axis, part in enumerate((point.original, point.real)):
             ends = np.repeat(at, 2, axis=0)
             ends[:, axis] = part.interval or part.value
-            drawing.line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
+            drawing.draw_line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
         values = f"{format_percent_value(point.original.value)}, {label_set} {format_percent_value(point.real.value)}"
         drawing.descriptions.append(f"{point.name}: original {values}")
         if i < MAX_NAMED_MODELS:
             name = shorten(point.name, MAX_NAME_LENGTH)
             text = name if len(points) > len(SERIES_STYLES) else f"{name}\n{values}"
-            drawing.name(text, at, color=style.colour)
+            drawing.add_label(text, at, color=style.colour)
     set_accuracy_axes(drawing, label_set)
     draw_original_level(drawing, level)

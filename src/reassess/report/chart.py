@@ -33,12 +33,12 @@ class Column:
     """A column of a table."""
 
     name: str  # the heading, with the unit
-    form: str = TEXT  # format of its numbers
+    number_format: str = TEXT  # format of its numbers
 
     @property
     def is_text(self) -> bool:
         """Whether the column contains text, which is aligned to the left."""
-        return self.form == TEXT
+        return self.number_format == TEXT
 
     def format_cell(self, cell: Cell) -> str:
         """Format a cell for the page."""
@@ -46,12 +46,12 @@ class Column:
             return _MISSING_TEXT
         if isinstance(cell, tuple):
             return " to ".join(map(self.format_cell, cell))
-        if self.form == P_VALUE and isinstance(cell, float) and cell < _MIN_P_VALUE:
+        if self.number_format == P_VALUE and isinstance(cell, float) and cell < _MIN_P_VALUE:
             return f"below {_MIN_P_VALUE:g}"
         return (
             format_percent_value(cell)
-            if self.form == PERCENT and not isinstance(cell, str)
-            else format(cell, self.form)
+            if self.number_format == PERCENT and not isinstance(cell, str)
+            else format(cell, self.number_format)
         )
 
 
@@ -69,7 +69,9 @@ class Table:
     def best_cells(self) -> set[tuple[int, int]]:
         """Row and column of the highest shares of a ranking, in columns with several shares."""
         best = set()
-        for i in (i for i, column in enumerate(self.columns) if self.is_ranking and column.form in (PERCENT, SHARE)):
+        for i in (
+            i for i, column in enumerate(self.columns) if self.is_ranking and column.number_format in (PERCENT, SHARE)
+        ):
             shares = {row: cell for row, cells in enumerate(self.rows) if isinstance(cell := cells[i], float)}
             best |= {(row, i) for row, share in shares.items() if len(shares) > 1 and share == max(shares.values())}
         return best
@@ -81,16 +83,18 @@ class Table:
     @property
     def csv_columns(self) -> list[str]:
         """Headings of the CSV file; an interval has two."""
-        parts = ([f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._split())
+        parts = (
+            [f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._find_interval_columns()
+        )
         return [name for part in parts for name in part]
 
     @property
     def csv_rows(self) -> list[list[Any]]:
         """Cells of the CSV file with all digits; an interval is two cells."""
-        pairs = [pair for _, pair in self._split()]
+        pairs = [pair for _, pair in self._find_interval_columns()]
         return [[number for part in map(_to_csv_cells, row, pairs) for number in part] for row in self.rows]
 
-    def _split(self) -> list[tuple[Column, bool]]:
+    def _find_interval_columns(self) -> list[tuple[Column, bool]]:
         """Return each column, and whether it contains intervals."""
         pairs = [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
         return list(zip(self.columns, pairs, strict=True))

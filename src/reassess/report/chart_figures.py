@@ -66,11 +66,11 @@ class Intervals:
 
     groups: Sequence[str]  # headings
     series: Mapping[str, Sequence[Mark | None]]  # a mark or None for each group, by name of the series
-    axis: str  # title of the axis, with the unit
-    form: str  # number format of the values
+    axis_title: str  # title of the axis, with the unit
+    number_format: str  # number format of the values
     reference: tuple[float, str] | None = None  # a value to compare with, and its name
     # A value to compare each group with, drawn as a vertical line, and the name of these values.
-    chances: tuple[Sequence[float | None], str] | None = None
+    chance_values: tuple[Sequence[float | None], str] | None = None
 
 
 def compute_intervals_size(intervals: Intervals) -> Size:
@@ -86,15 +86,17 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     axes, step = drawing.axes, _group_step(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * step
-        drawing.write_at(top, shorten(group, MAX_NAME_LENGTH))
+        drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
-                _draw_mark(drawing, mark, top + _HEADING_LINES + j, j, intervals.form)
-                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.form)}")
-        if intervals.chances is not None and (chance := intervals.chances[0][i]) is not None:
+                _draw_mark(drawing, mark, top + _HEADING_LINES + j, j, intervals.number_format)
+                drawing.descriptions.append(f"{group}, {name}: {_format_mark(mark, intervals.number_format)}")
+        if intervals.chance_values is not None and (chance := intervals.chance_values[0][i]) is not None:
             ends = top + _HEADING_LINES - 0.45, top + _HEADING_LINES + len(intervals.series) - 0.55
             axes.plot([chance, chance], ends, color=INK_COLOUR, linewidth=1.4, zorder=4)
-            drawing.descriptions.append(f"{group}, {intervals.chances[1]}: {format_number(chance, intervals.form)}")
+            drawing.descriptions.append(
+                f"{group}, {intervals.chance_values[1]}: {format_number(chance, intervals.number_format)}"
+            )
     _finish_intervals(drawing, intervals)
 
 
@@ -117,11 +119,18 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
         for bound in (mark.value, *(mark.interval or ()))
     ]
     values += [] if intervals.reference is None else [intervals.reference[0]]
-    values += [] if intervals.chances is None else [chance for chance in intervals.chances[0] if chance is not None]
+    values += (
+        []
+        if intervals.chance_values is None
+        else [chance for chance in intervals.chance_values[0] if chance is not None]
+    )
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     margin = _RELATIVE_MARGIN * (high - low) or 1.0
     axes.set(
-        xlabel=intervals.axis, xlim=(low - margin, high + margin), ylim=(_count_lines(intervals) - 0.4, -0.7), yticks=[]
+        xlabel=intervals.axis_title,
+        xlim=(low - margin, high + margin),
+        ylim=(_count_lines(intervals) - 0.4, -0.7),
+        yticks=[],
     )
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -133,7 +142,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
 
         handles = [Line2D([], [], **style) for style in entries.values()]
         names = [shorten(name, MAX_NAME_LENGTH) for name in entries]
-        drawing.legend(handles, names)
+        drawing.draw_legend(handles, names)
 
 
 def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
@@ -145,8 +154,8 @@ def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
     }
     if intervals.reference is not None:
         entries[intervals.reference[1]] = {"color": MUTED_COLOUR, "linestyle": "--", "linewidth": 1}
-    if intervals.chances is not None:
-        entries[intervals.chances[1]] = {"color": INK_COLOUR, "marker": "|", "markersize": 9, "linewidth": 0}
+    if intervals.chance_values is not None:
+        entries[intervals.chance_values[1]] = {"color": INK_COLOUR, "marker": "|", "markersize": 9, "linewidth": 0}
     return entries
 
 
@@ -174,13 +183,13 @@ class Stacks:
     """
 
     groups: Sequence[str]  # headings of the bars
-    parts: Mapping[str, Sequence[int]]  # the count in each bar, by name of the part
-    axis: str  # title of the axis
+    counts_by_part: Mapping[str, Sequence[int]]  # the count in each bar, by name of the part
+    axis_title: str  # title of the axis
 
     @property
     def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
         """Colour and counts of each part that is not zero in all bars, by name."""
-        with_colours = zip(_PART_COLOURS, self.parts.items(), strict=False)
+        with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
         return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
@@ -193,7 +202,7 @@ def compute_stacks_size(stacks: Stacks) -> Size:
 def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
     """Plot stacked bars."""
     axes = drawing.axes
-    totals = [sum(counts) for counts in zip(*stacks.parts.values(), strict=True)]
+    totals = [sum(counts) for counts in zip(*stacks.counts_by_part.values(), strict=True)]
     longest = max([1, *totals])
     starts = [0] * len(stacks.groups)
     for name, (colour, counts) in stacks.nonzero_parts.items():
@@ -205,7 +214,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
-        drawing.write_at(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
+        drawing.write_text(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
     _finish_stacks(drawing, stacks, longest)
@@ -213,12 +222,14 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
 
 def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
     axes = drawing.axes
-    axes.set(xlabel=stacks.axis, xlim=(0, 1.02 * longest), ylim=(_BAR_STEP * len(stacks.groups) - 0.6, -0.6), yticks=[])
+    axes.set(
+        xlabel=stacks.axis_title, xlim=(0, 1.02 * longest), ylim=(_BAR_STEP * len(stacks.groups) - 0.6, -0.6), yticks=[]
+    )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    drawing.legend(*axes.get_legend_handles_labels(), columns=_count_legend_columns(stacks))
+    drawing.draw_legend(*axes.get_legend_handles_labels(), columns=_count_legend_columns(stacks))
 
 
 def _count_legend_columns(stacks: Stacks) -> int:

@@ -51,7 +51,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     parts = {ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
     numbers = make_table("taxonomy", "Kinds of mistakes", columns, rows)
-    stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], parts=parts, axis="mistakes (images)")
+    stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], counts_by_part=parts, axis_title="mistakes (images)")
     return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
 
 
@@ -83,7 +83,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
     numbers = make_table("model-or-label", "Which class do raters prefer?", columns, rows)
-    stacks = Stacks(groups=list(bars), parts=parts, axis="images where model and original label differ")
+    stacks = Stacks(groups=list(bars), counts_by_part=parts, axis_title="images where model and original label differ")
     note = hidden_items_note(sum(row[1] == "all" for row in rows), "comparisons")
     return make_stack_chart(stacks, numbers, note)
 
@@ -113,9 +113,9 @@ def bias_chart(findings: Findings) -> Chart | Missing:
             for bias, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
-        axis="original label picked among the valid classes, %",
-        form=".1f",
-        chances=([to_percent(part.chance_share) for part in drawn], "any valid class at random"),
+        axis_title="original label picked among the valid classes, %",
+        number_format=".1f",
+        chance_values=([to_percent(part.chance_share) for part in drawn], "any valid class at random"),
     )
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.biases)))
 

@@ -49,7 +49,7 @@ def write_wrong_labels(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of {count_noun(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
-            intro=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
+            introduction=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
             "model is poor or has learned the mistakes.",
             cards=[_make_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,
@@ -58,7 +58,7 @@ def write_wrong_labels(
         classes=cleaning.classes,
     )
     write_page(path, page, force=force)
-    return ShownMistakes(rows.size, len(pictures.by_image), pictures.missing, pictures.unreadable)
+    return ShownMistakes(rows.size, len(pictures.by_image), pictures.n_missing, pictures.n_unreadable)
 
 
 def _make_card(cleaning: Cleaning, row: int) -> Card:

@@ -46,13 +46,13 @@ def _draw_line(
     drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _DashStyle
 ) -> None:
     curve, at = line.curve, _curve_points(line.curve)
-    drawing.line(at, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    drawing.draw_line(at, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
     rows = np.unique(np.linspace(0, len(at) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
-    drawing.name(
+    drawing.add_label(
         text,
         _select_distant_anchors(points_along(at[_has_enough_questions(curve)], _ANCHOR_COUNT), others),
         color=colour,
@@ -70,24 +70,24 @@ def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
         if interval is not None:
             ends = np.full((2, 2), value)
             ends[:, axis] = interval
-            drawing.line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
+            drawing.draw_line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
     at = np.array([[recall, precision]])
     drawing.axes.plot(*at.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
     text = f"threshold {chosen.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
-    drawing.name(text, at, color=colour, fontweight="bold")
+    drawing.add_label(text, at, color=colour, fontweight="bold")
 
 
 def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
     at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(at) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
-    drawing.line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
+    drawing.draw_line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
     if is_cloud:
         middle = np.argsort(np.abs(at - np.median(at, axis=0)).sum(axis=1))[: len(at) // 2]
-        drawing.name(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
+        drawing.add_label(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
         return
     for variant, point in zip(rule.variants, at, strict=True):
-        drawing.name(str(variant), point[None], color="#333333")
+        drawing.add_label(str(variant), point[None], color="#333333")
 
 
 def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
@@ -102,7 +102,7 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
     )
     axes.grid()
     golden = lines[0].curve.golden
-    drawing.heading(
+    drawing.write_heading(
         f"{len(golden):,} golden questions on {len(golden.questions.images):,} images, "
         f"{golden.positives:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
     )
@@ -138,19 +138,19 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         colour = _STOP_COLOURS[i % len(_COLOURS)]
         at = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
         at = at[np.argsort(at[:, 0])]
-        drawing.line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
+        drawing.draw_line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
-            drawing.name(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
+            drawing.add_label(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
             point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
-            drawing.name(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
+            drawing.add_label(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
     first = next(iter(replays.values()))[0]
     drawing.axes.set(
         xlabel="votes used, % of all votes",
         ylabel="labels in common with all votes, % (Jaccard index)",
     )
     drawing.axes.grid()
-    drawing.heading(
+    drawing.write_heading(
         f"{count_noun(first.votes, 'vote')} on {count_noun(first.questions, 'question')}, replayed in "
         f"{first.taken.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
@@ -172,14 +172,14 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
         edges = np.stack([steps[:-1], steps[1:]], axis=1)
         drawing.obstacles += [points_along(edge, _CHOICE_SAMPLES // len(line) + 2) for edge in edges]
     best = "best subset" if choice.exact else "best subset found"
-    drawing.name(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
+    drawing.add_label(best, line[len(line) // 2 :][:1], color=_BEST_COLOUR)
     subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
     for subset, title, colour in subsets:
         at = np.array([_subset_position(subset)])
-        drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
+        drawing.draw_line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
-        drawing.name(text, at, color=colour)
+        drawing.add_label(text, at, color=colour)
     _draw_bound(drawing, choice)
     drawing.axes.axhline(choice.target_recall, color=_ALL_COLOUR, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
@@ -189,7 +189,7 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     )
     drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    drawing.heading(
+    drawing.write_heading(
         f"{count_noun(choice.subsets, 'subset')} of {count_noun(len(choice.all_models.models), 'model')}, "
         f"{choice.search} "
         f"search; {count_noun(choice.recall.n, 'valid golden question')}, {choice.not_candidates:,} not candidates "
@@ -204,7 +204,7 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
         return
     candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.line(ends, "-", places=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
+    drawing.draw_line(ends, "-", places=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
 def _subset_position(subset: ModelSubset) -> tuple[float, float]:

@@ -99,27 +99,27 @@ class Drawing:
 
     axes: "Axes"
     # The text, anchors and style of each label.
-    names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
+    labels: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
     obstacles: list[npt.NDArray[np.float64]] = field(default_factory=list)  # points that labels should not cover
     descriptions: list[str] = field(default_factory=list)
 
-    def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
+    def add_label(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Add a label that will point at one of the anchors, in units of the axes."""
-        self.names.append((escape_controls(text), anchors, style))
+        self.labels.append((escape_controls(text), anchors, style))
 
-    def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
+    def draw_line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
         """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
         self.axes.plot(*at.T, *form, **style)
         self.obstacles.append(at if places is None else points_along(at, places))
 
-    def heading(self, text: str) -> None:
+    def write_heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
         characters = int((figure.get_figwidth() - _LEFT_MARGIN) / _CHARACTER_WIDTH)
         self.axes.set_title("\n".join(wrap(text, characters)), fontsize=9, loc="left")
 
-    def write_at(self, y: float, text: str) -> None:
+    def write_text(self, y: float, text: str) -> None:
         """Write a text at height `y`, at the left edge of the axes."""
         style: dict[str, Any] = {
             "transform": self.axes.get_yaxis_transform(),
@@ -129,7 +129,7 @@ class Drawing:
         background = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
         self.axes.text(0, y, escape_controls(text), bbox=background, **style)
 
-    def legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
+    def draw_legend(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
         """Draw a legend above the figure."""
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
         figure = self.axes.get_figure(root=True)
@@ -190,7 +190,7 @@ def _render_figure(
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.names])
+        missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
         if missing and not is_text:  # text on a page uses the fonts of the reader's browser
             problem = f"no installed font has {join_first(sorted(missing))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
@@ -201,7 +201,7 @@ def _render_figure(
         for legend in figure.legends:
             legend.set_bbox_to_anchor(below, figure.transFigure)
         figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
-        if drawing.names:
+        if drawing.labels:
             _place_labels(drawing)
         yield figure, _describe_figure(drawing)
 
@@ -230,8 +230,8 @@ def _describe_figure(drawing: Drawing) -> str:
         "Vertical axis: ": axes.get_ylabel(),
     }
     sentences = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
-    if drawing.names:
-        sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
+    if drawing.labels:
+        sentences.append("Labels: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.labels))
     return "".join(f"{sentence}. " for sentence in [*sentences, *map(escape_controls, drawing.descriptions)]).rstrip()
 
 
@@ -249,7 +249,7 @@ def _place_labels(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
     # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.
-    names = sorted(drawing.names, key=lambda name: len(name[1]))
+    names = sorted(drawing.labels, key=lambda name: len(name[1]))
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]
     labels = [

@@ -34,8 +34,8 @@ class Thumbnails:
     """Small images, and the numbers of images without one."""
 
     by_image: dict[str, Thumbnail]
-    missing: int  # not in the folder
-    unreadable: int  # damaged or too large
+    n_missing: int  # not in the folder
+    n_unreadable: int  # damaged or too large
 
 
 def make_thumbnails(
@@ -60,7 +60,7 @@ def make_thumbnails(
             missing += 1
             continue
         try:
-            by_image[image] = _make_thumbnail(source.source(row_of[key]))
+            by_image[image] = _make_thumbnail(source.open_image_file(row_of[key]))
         except TooLargeError:
             too_large.append(image)
         except _IMAGE_ERRORS:
@@ -72,7 +72,7 @@ def make_thumbnails(
             ReassessWarning,
             stacklevel=2,
         )
-    return Thumbnails(by_image=by_image, missing=missing, unreadable=unreadable + len(too_large))
+    return Thumbnails(by_image=by_image, n_missing=missing, n_unreadable=unreadable + len(too_large))
 
 
 def _make_thumbnail(source: str | BytesIO) -> Thumbnail:
@@ -112,20 +112,20 @@ class Card:
 
     image: str  # name
     lines: Sequence[CardLine]
-    classes: Sequence[str]  # names of classes that a search for the image may use
+    class_names: Sequence[str]  # names of classes that a search for the image may use
     mistakes: Mapping[str, str] = field(default_factory=dict)  # the kind of mistake, by model
-    about: Sequence[str] = ()  # keys of `Gallery.about` that apply
-    disputed: bool = False  # are its votes disputed?
+    label_filters: Sequence[str] = ()  # keys of `Gallery.label_filters` that apply
+    is_disputed: bool = False  # are its votes disputed?
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
     """Images of a page, with the filters that a reader can use besides the class."""
 
-    intro: str  # sentences that describe the images
+    introduction: str  # sentences that describe the images
     cards: Sequence[Card]
     thumbnails: Thumbnails
     models: Sequence[str] = ()  # a filter for the mistakes of each model
-    kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
-    about: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
+    mistake_kinds: Mapping[str, str] = field(default_factory=dict)  # kinds of mistakes: key and text
+    label_filters: Mapping[str, str] = field(default_factory=dict)  # other filters: key and text
     has_votes: bool = False  # is there a filter for disputed votes?

@@ -60,9 +60,9 @@ def _place_in_order(
     """Place labels one after another, in this order; return them by number."""
     placed: dict[int, _PlacedLabel] = {}
     for i in order:
-        counts = _PointCounter.of(covered, area)
+        counts = _PointCounter.from_points(covered, area)
         placed[i] = _find_position(labels[i], counts, list(placed.values()), area)
-        covered = np.concatenate([covered, np.tile(placed[i].points(), (_LABEL_POINT_WEIGHT, 1))])
+        covered = np.concatenate([covered, np.tile(placed[i].covered_points(), (_LABEL_POINT_WEIGHT, 1))])
     return placed
 
 
@@ -75,13 +75,13 @@ class _PlacedLabel:
     anchor: _Points
     cost: float
 
-    def points(self) -> _Points:
+    def covered_points(self) -> _Points:
         """Points on the text and on the leader line, at distances of at most a margin."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-        return np.concatenate([text, self.leader()])
+        return np.concatenate([text, self.leader_points()])
 
-    def leader(self) -> _Points:
+    def leader_points(self) -> _Points:
         """Points on the leader line."""
         return _leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
 
@@ -91,24 +91,24 @@ class _PointCounter:
     """Cumulative sums over a grid of pixels, to count the points in rectangles."""
 
     origin: _Points
-    sums: npt.NDArray[np.int64]
+    cumulative_counts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, points: _Points, area: _Area) -> "_PointCounter":
+    def from_points(cls, points: _Points, area: _Area) -> "_PointCounter":
         """Sum the points in an area and near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
         cells = np.floor(points - origin).astype(np.int64)
         x, y = cells[((cells >= 0) & (cells < (width, height))).all(axis=1)].T
         counts = np.bincount(x * height + y, minlength=width * height).reshape(width, height)
-        return cls(origin=origin, sums=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
+        return cls(origin=origin, cumulative_counts=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
 
-    def count(self, low: _Points, high: _Points) -> npt.NDArray[np.int64]:
+    def count_in_rectangles(self, low: _Points, high: _Points) -> npt.NDArray[np.int64]:
         """Count the points between the lower left and the upper right corners of rectangles, to the pixel."""
-        last = np.array(self.sums.shape) - 1
+        last = np.array(self.cumulative_counts.shape) - 1
         left, bottom = np.moveaxis(np.floor(low - self.origin).astype(np.int64).clip(0, last), -1, 0)
         right, top = np.moveaxis(np.ceil(high - self.origin).astype(np.int64).clip(0, last), -1, 0)
-        sums = self.sums
+        sums = self.cumulative_counts
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
@@ -118,11 +118,11 @@ def _find_position(label: Label, counts: _PointCounter, others: Sequence[_Placed
     axes = _candidate_positions(label, area)
     corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
-    cost = _COVERED_POINT_COST * counts.count(low, high)
+    cost = _COVERED_POINT_COST * counts.count_in_rectangles(low, high)
     for other in others:
         free = (low > other.corner + other.size) | (high < other.corner)
         cost[~free.any(axis=1)] += _OVERLAP_COST
-        cost[_covers_line(other.leader(), axes, size)] += _CROSSING_COST
+        cost[_covers_line(other.leader_points(), axes, size)] += _CROSSING_COST
     across, up = (
         np.maximum(np.maximum(at[:, None] - anchors, anchors - (at + side)[:, None]), 0)
         for anchors, at, side in zip(label.anchors.T, axes, size, strict=True)
@@ -144,7 +144,7 @@ def _leader_cost(leaders: _Points, counts: _PointCounter) -> _Points:
     """Return the cost of leader lines, of shape (points, lines, 2), for the points within a margin of them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
-    near = counts.count(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
+    near = counts.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
     return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 

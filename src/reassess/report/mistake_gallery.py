@@ -27,10 +27,10 @@ class ImageChoice:
     """The images of the gallery, and the numbers they were chosen from."""
 
     rows: tuple[int, ...]  # positions of the images in the panel
-    shown: dict[str, int]  # number of chosen mistakes, by model
-    mistakes: dict[str, int]  # number of all mistakes, by model
-    label_errors: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
-    about_labels: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
+    n_shown: dict[str, int]  # number of chosen mistakes, by model
+    n_mistakes: dict[str, int]  # number of all mistakes, by model
+    label_error_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all label errors, by model
+    label_reason_counts: dict[str, tuple[int, int]]  # numbers of chosen and of all images, by key of `LABEL_REASONS`
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class MistakeCard:
     kinds: Mapping[int, str]
     mistakes: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS`, by model
     label_errors: tuple[str, ...]  # models whose first class is valid, and not the original label
-    about_labels: tuple[str, ...]  # the keys of `LABEL_REASONS` that apply
-    disputed: bool  # do at most two thirds of the raters agree on a class of the card?
+    label_reasons: tuple[str, ...]  # the keys of `LABEL_REASONS` that apply
+    is_disputed: bool  # do at most two thirds of the raters agree on a class of the card?
 
 
 def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
@@ -68,10 +68,10 @@ def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
     about_labels = {name: draw(rows) for name, rows in _find_label_images(findings).items()}
     return ImageChoice(
         rows=tuple(sorted(chosen)),
-        shown={model: drawn for model, (drawn, _) in counts.items()},
-        mistakes={model: n for model, (_, n) in counts.items()},
-        label_errors=label_errors,
-        about_labels=about_labels,
+        n_shown={model: drawn for model, (drawn, _) in counts.items()},
+        n_mistakes={model: n for model, (_, n) in counts.items()},
+        label_error_counts=label_errors,
+        label_reason_counts=about_labels,
     )
 
 
@@ -120,8 +120,8 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
                 label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
-                about_labels=tuple(name for name, applies in about_labels.items() if applies[row]),
-                disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
+                label_reasons=tuple(name for name, applies in about_labels.items() if applies[row]),
+                is_disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
         )
     return cards
@@ -160,12 +160,13 @@ def make_mistake_gallery(
 ) -> Gallery:
     """Make the gallery of the chosen images."""
     return Gallery(
-        intro=_write_intro(choice, len(cards)),
+        introduction=_write_intro(choice, len(cards)),
         cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
-        models=tuple(choice.shown),
-        kinds=ERROR_KIND_NAMES,
-        about={_label_error_filter(model): f"label errors of {model}" for model in choice.label_errors} | LABEL_REASONS,
+        models=tuple(choice.n_shown),
+        mistake_kinds=ERROR_KIND_NAMES,
+        label_filters={_label_error_filter(model): f"label errors of {model}" for model in choice.label_error_counts}
+        | LABEL_REASONS,
         has_votes=True,
     )
 
@@ -177,9 +178,11 @@ def _label_error_filter(model: str) -> str:
 
 def _write_intro(choice: ImageChoice, images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
-    parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
-    parts += [f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_errors.items()]
-    for name, (n, total) in choice.about_labels.items():
+    parts = [f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_shown.items()]
+    parts += [
+        f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_error_counts.items()
+    ]
+    for name, (n, total) in choice.label_reason_counts.items():
         parts.append(f"{n:,} of the {total:,} images with {phrases[name]}")
     return (
         f"Random samples, in the same order for all models: {'; '.join(parts)}. {images:,} images in total. Votes are "
@@ -217,10 +220,10 @@ def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     return Card(
         image=card.image,
         lines=lines,
-        classes=sorted(map(name_of, class_ids)),
+        class_names=sorted(map(name_of, class_ids)),
         mistakes=card.mistakes,
-        about=(*map(_label_error_filter, card.label_errors), *card.about_labels),
-        disputed=card.disputed,
+        label_filters=(*map(_label_error_filter, card.label_errors), *card.label_reasons),
+        is_disputed=card.is_disputed,
     )
 
 

@@ -43,11 +43,11 @@ class Explorer:
 
     key: str  # id on the page
     title: str
-    text: str
+    description: str
     columns: tuple[Column, ...]
     rows: dict[str, list[list[Any]]]  # by model; the first column names the row
     class_columns: tuple[int, ...]  # positions of columns that contain a class id, or a list of class ids
-    order: tuple[int, bool]  # column of the initial order, and is the highest first?
+    initial_order: tuple[int, bool]  # column of the initial order, and is the highest first?
     notes: Sequence[str]
 
 
@@ -93,11 +93,11 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
     return Explorer(
         key="error-images",
         title="Images with label errors",
-        text="Images where the model's first class is valid and differs from the original label.",
+        description="Images where the model's first class is valid and differs from the original label.",
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
         class_columns=(1, 2, 3),
-        order=(0, False),
+        initial_order=(0, False),
         notes=notes,
     )
 
@@ -106,8 +106,8 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
     return Explorer(
         key="classes",
         title="Classes",
-        text="For each class, images where it is valid. Hits: images whose first predicted class is any valid class. "
-        "Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a 95 % "
+        description="For each class, images where it is valid. Hits: images whose first predicted class is any valid "
+        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a 95 % "
         "interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
@@ -116,7 +116,7 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
         class_columns=(0, 6),
-        order=(4, False),
+        initial_order=(4, False),
         notes=notes,
     )
 
@@ -138,15 +138,15 @@ def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str
     return Explorer(
         key="confusions",
         title="Confusions",
-        text=f"Valid classes, and the invalid class that was predicted instead: the {_MAX_CONFUSIONS} most frequent "
-        "pairs of each model. An image with several valid classes counts for each of them.",
+        description=f"Valid classes, and the invalid class that was predicted instead: the {_MAX_CONFUSIONS} most "
+        "frequent pairs of each model. An image with several valid classes counts for each of them.",
         columns=(Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
         rows={
             model: [list(row) for row in result.per_class.confusions[:_MAX_CONFUSIONS]]
             for model, result in results.items()
         },
         class_columns=(0, 1),
-        order=(2, True),
+        initial_order=(2, True),
         notes=notes,
     )
 
@@ -196,7 +196,7 @@ class Page:
     summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
     explorers: Sequence[Explorer] = ()
-    detected: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
+    file_readings: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
 def render_page(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
@@ -276,9 +276,9 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
         "explorers": {
             explorer.key: {
                 "columns": [column.name for column in explorer.columns],
-                "forms": [column.form for column in explorer.columns],
+                "forms": [column.number_format for column in explorer.columns],
                 "classColumns": explorer.class_columns,
-                "order": explorer.order,
+                "order": explorer.initial_order,
                 "rows": explorer.rows,
             }
             for explorer in page.explorers
@@ -306,5 +306,5 @@ def _escape_data(data: Any) -> Any:
 
 def _format_filters(card: Card) -> str:
     """The properties of a card that the page's script filters by, as JSON."""
-    properties = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
-    return json.dumps(properties | {"disputed": card.disputed})
+    properties = {"mistakes": card.mistakes, "about": card.label_filters, "classes": sorted(card.class_names)}
+    return json.dumps(properties | {"disputed": card.is_disputed})

@@ -31,10 +31,10 @@ _TrackFunction = Callable[[Sequence[Any], str], Iterable[Any]]
 class ShownMistakes:
     """Numbers of the images in the gallery of a page."""
 
-    images: int  # entries on the page
-    pictures: int  # entries with a thumbnail
-    missing: int  # images not in the folder
-    unreadable: int  # images that cannot be read, or are too large
+    n_images: int  # entries on the page
+    n_thumbnails: int  # entries with a thumbnail
+    n_missing: int  # images not in the folder
+    n_unreadable: int  # images that cannot be read, or are too large
 
 
 def write_report(
@@ -142,7 +142,7 @@ def write_report(
         gallery=gallery,
         sources=report_sources(command, inputs),
         classes=findings.classes,
-        detected={
+        file_readings={
             f"{name} ({_hide_folders(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
@@ -152,7 +152,10 @@ def write_report(
         return None
     small = gallery.thumbnails
     return ShownMistakes(
-        images=len(gallery.cards), pictures=len(small.by_image), missing=small.missing, unreadable=small.unreadable
+        n_images=len(gallery.cards),
+        n_thumbnails=len(small.by_image),
+        n_missing=small.n_missing,
+        n_unreadable=small.n_unreadable,
     )
 
 

@@ -121,19 +121,27 @@ def clean(
     folds = _load_folds(call, inputs.benchmark)
     groups = _load_duplicates(call, inputs.benchmark, inputs.original) if folds else []
     match = inputs.benchmark.match or "path"
-    held_out = HeldOutPredictions.of(predictions_read, inputs.original, folds=folds, duplicates=groups, match=match)
+    held_out = HeldOutPredictions.from_predictions(
+        predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
+    )
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
     cleaning = kept_labels.find(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
     page_contents = outputs.write(call, cleaning, match)
     if not outputs.lists_kept and not cleaning.kept.all():
         _suggest_check(call, output, benchmark)
     if call.json:
-        results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
+        results = {
+            **outputs.to_json(page_contents),
+            **kept_labels.to_json(method),
+            "repetitions": held_out.n_repetitions,
+        }
         call.print_document("clean", {**results, **cleaning.to_json()})
         return
-    _print(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
+    _print(call, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
     if page_contents is not None:
-        call.info(f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail")
+        call.info(
+            f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
+        )
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
@@ -195,7 +203,7 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
         if has_folds and file.rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal(
-        {file.name: f"{file.predictions.detected}{kinds.get(file.kind, '')}" for file in held_out.files}
+        {file.name: f"{file.predictions.detected}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
         call.note(line)
 

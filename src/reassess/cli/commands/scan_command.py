@@ -114,13 +114,13 @@ def _to_json(scan: Scan) -> dict[str, Any]:
             {
                 "set": each.name,
                 "place": str(each.place),
-                "images": each.images,
-                **{kind: scan.count(each.name, kind) for kind in UNUSABLE_KINDS},
+                "images": each.n_images,
+                **{kind: scan.count_images(each.name, kind) for kind in UNUSABLE_KINDS},
                 "unreadable_images": [{"image": image, "reason": reason} for image, reason in each.unreadable],
             }
             for each in scan.sets
         ],
-        "duplicates": [each.to_json() for each in scan.counts],
+        "duplicates": [each.to_json() for each in scan.duplicate_counts],
         "other_label_pairs": [
             {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
             for row, label, other_row, other_label, kind in islice(_differing_pairs(scan), _MOST_LISTED)
@@ -130,16 +130,16 @@ def _to_json(scan: Scan) -> dict[str, Any]:
 
 def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
-    counts = scan.counts
+    counts = scan.duplicate_counts
     within_set = {each.name: each for each in counts if each.name == each.elsewhere}
     between_sets = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
     between_sets.sort(key=lambda each: -each.exact - each.near)
     with_classes = any(each.other_label is not None for each in counts)
     rows: list[list[str | None]] = []
     for each in scan.sets:
-        unusable_counts = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
+        unusable_counts = [f"{scan.count_images(each.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append(
-            [each.name, f"{each.images:,}", *unusable_counts, *_cells(within_set[each.name], near, with_classes)]
+            [each.name, f"{each.n_images:,}", *unusable_counts, *_cells(within_set[each.name], near, with_classes)]
         )
     for pair in between_sets[: call.row_limit(len(between_sets), _MOST_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, duplicated in {pair.elsewhere}"

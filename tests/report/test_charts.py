@@ -98,7 +98,7 @@ def test_heading_shortens_names_but_no_other_words(a: str, b: str, words: str, d
 def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure) -> None:
     """The level of the original labels extends the axes first."""
     points = [ModelPoint("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
-    axes = draw_figure(partial(plot_scatter, points=points, level=95.0, label_set="x"), SQUARE_SIZE)
+    axes = draw_figure(partial(plot_scatter, points=points, original_percent=95.0, label_set="x"), SQUARE_SIZE)
     (diagonal,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
@@ -107,7 +107,7 @@ def test_line_of_equal_accuracies_goes_from_edge_to_edge(draw_figure: DrawFigure
 
 def make_scatter(count: int) -> Any:
     points = [ModelPoint(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
-    return partial(plot_scatter, points=points, level=None, label_set="x")
+    return partial(plot_scatter, points=points, original_percent=None, label_set="x")
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])

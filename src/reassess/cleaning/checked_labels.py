@@ -28,19 +28,19 @@ _MAX_EXACT_COUNT = 1e9  # labels; larger counts are printed with few digits
 _MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of them, by its weights
 
 
-def find_label_verdicts(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
+def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> npt.NDArray[np.int8]:
     """Return 1 for each label that is checked and correct, -1 if it is wrong, else 0; int8, (images,)."""
-    known = np.zeros(len(held_out.labels), np.int8)
-    if checked is None:
-        return known
-    classes = held_out.labels.classes.merge(checked.questions.classes)
-    labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
+    verdicts = np.zeros(len(held_out.labels), np.int8)
+    if golden is None:
+        return verdicts
+    classes = held_out.labels.classes.merge(golden.questions.classes)
+    labels, pairs = held_out.labels.in_classes(classes), golden.questions.in_classes(classes)
     rows = match_images(pairs.images, labels.images, where="the checked labels", known_place="the labels")[
         pairs.image_ids
     ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
-    known[rows[is_label]] = np.where(checked.valid[is_label], 1, -1)
-    if not known.any():
+    verdicts[rows[is_label]] = np.where(golden.valid[is_label], 1, -1)
+    if not verdicts.any():
         raise DataError(
             "missing-golden",
             "no label was checked",
@@ -48,8 +48,8 @@ def find_label_verdicts(held_out: HeldOutPredictions, checked: Golden | None) ->
             found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
             fix="check the labels of a random sample of the images",
         )
-    _warn_about_unused_answers(checked, rows, is_label)
-    return known
+    _warn_about_unused_answers(golden, rows, is_label)
+    return verdicts
 
 
 def checked_truth(answers: Votes) -> Golden:
@@ -89,11 +89,11 @@ def checked_truth(answers: Votes) -> Golden:
     return golden_truth(answers)
 
 
-def _warn_about_unused_answers(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
+def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
     """Warn about answers that are not about the label of an image."""
-    if checked.exclusive:  # the questions are all classes of each image
-        unused = np.unique(checked.questions.image_ids[rows < 0]).size
-        text = f"{unused:,} of {count_noun(len(checked.questions.images), 'checked image')} not used: no label"
+    if golden.exclusive:  # the questions are all classes of each image
+        unused = np.unique(golden.questions.image_ids[rows < 0]).size
+        text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
     else:
         unused = int(np.count_nonzero(~is_label))
         text = f"{unused:,} of {count_noun(is_label.size, 'checked question')} not used: not about an image's label"
@@ -115,38 +115,38 @@ class DrawnLabels:
     def from_sample(
         cls,
         held_out: HeldOutPredictions,
-        known: npt.NDArray[np.int8],
+        verdicts: npt.NDArray[np.int8],
         sample: Sample | None,
-        answered: Sequence[str] = (),
+        answered_images: Sequence[str] = (),
     ) -> "DrawnLabels":
-        """Find the known labels in a sample; they also represent drawn images that are not among `answered`."""
-        weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
+        """Find the known labels in a sample; they also represent drawn images that are not among `answered_images`."""
+        weights, strata = np.zeros(verdicts.size), np.zeros(verdicts.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
         rows = match_images(sample.images, held_out.labels.images, where="the sample", known_place="the labels")
         represented = float(sample.weights[rows >= 0].sum())
-        if represented > known.size / _MIN_COVERED_SHARE:
+        if represented > verdicts.size / _MIN_COVERED_SHARE:
             raise DataError(
                 "out-of-range",
                 "probabilities of being drawn are too low",
                 where="the checked labels",
-                allowed=f"the {count_noun(known.size, 'label')}, as the sum of 1 / probability",
+                allowed=f"the {count_noun(verdicts.size, 'label')}, as the sum of 1 / probability",
                 found=f"{represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}} labels",
                 fix="use the probabilities of the draw",
             )
-        is_used = (rows >= 0) & (known[rows] != 0)
+        is_used = (rows >= 0) & (verdicts[rows] != 0)
         drawn = sample.restrict(is_used, population=rows >= 0)
         weights[rows[is_used]] = drawn.weights
         _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
-        covered = float(drawn.weights.sum()) / known.size  # lower if a stratum has no known label
+        covered = float(drawn.weights.sum()) / verdicts.size  # lower if a stratum has no known label
         has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
-        is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered))
+        is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered_images))
         other_answers = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
         return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)
 
 
 def correct_wrong_share(
-    label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels
+    label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
     """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
 
@@ -160,42 +160,48 @@ def correct_wrong_share(
     This is a difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal,
     Swensson and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
     """
-    wrong, expected = known < 0, 1 - label_quality
+    wrong, expected = verdicts < 0, 1 - label_quality
     by_model = float(expected.mean())
     checked = CheckedLabels(
-        checked=int(np.count_nonzero(known)),
+        checked=int(np.count_nonzero(verdicts)),
         wrong=int(np.count_nonzero(wrong)),
-        drawn=int(np.count_nonzero(drawn.weights)),
+        drawn=int(np.count_nonzero(drawn_labels.weights)),
         by_model=by_model,
-        covered=drawn.covered_share,
-        other_answers=drawn.n_other_answers,
+        covered=drawn_labels.covered_share,
+        other_answers=drawn_labels.n_other_answers,
     )
     if (
-        drawn.covered_share < _MIN_COVERED_SHARE
-        or not drawn.has_all_strata
-        or drawn.n_other_answers
+        drawn_labels.covered_share < _MIN_COVERED_SHARE
+        or not drawn_labels.has_all_strata
+        or drawn_labels.n_other_answers
         or not checked.drawn
     ):
-        return np.where(known == 0, label_quality, known > 0), checked
-    off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
-    half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
-    corrected_share = float(np.clip(by_model + off, 0, 1))
-    interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
-    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
+        return np.where(verdicts == 0, label_quality, verdicts > 0), checked
+    model_error, error, degrees_of_freedom = _weighted_mean(wrong - expected, expected, drawn_labels)
+    half_width, max_model_error = (error * float(stdtrit(degrees_of_freedom, level)) for level in (0.975, 0.995))
+    corrected_share = float(np.clip(by_model + model_error, 0, 1))
+    interval = max(0.0, corrected_share - half_width), min(1.0, corrected_share + half_width)
+    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(model_error) <= max_model_error)
     weight = _MODEL_SHARE_ERROR**2 / (_MODEL_SHARE_ERROR**2 + error**2) if checked.agree else 1.0
-    share = float(np.clip(by_model + weight * off, *interval))
-    return _shift_to_mean(label_quality, known, 1 - share), checked
+    share = float(np.clip(by_model + weight * model_error, *interval))
+    return _shift_to_mean(label_quality, verdicts, 1 - share), checked
 
 
-def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple[float, float, float]:
+def _weighted_mean(
+    model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
+) -> tuple[float, float, float]:
     """Compute the weighted mean, its standard error, and its degrees of freedom (Satterthwaite)."""
     # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
     # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
-    rows = np.flatnonzero(drawn.weights)
-    total, mean, variances, freedom = float(drawn.weights.sum()), 0.0, [], []
-    for stratum in np.unique(drawn.strata[rows]).tolist():
-        in_stratum = rows[drawn.strata[rows] == stratum]
-        weights, values, probable = drawn.weights[in_stratum], off[in_stratum], expected[in_stratum]
+    rows = np.flatnonzero(drawn_labels.weights)
+    total, mean, variances, freedom = float(drawn_labels.weights.sum()), 0.0, [], []
+    for stratum in np.unique(drawn_labels.strata[rows]).tolist():
+        in_stratum = rows[drawn_labels.strata[rows] == stratum]
+        weights, values, probable = (
+            drawn_labels.weights[in_stratum],
+            model_errors[in_stratum],
+            probabilities[in_stratum],
+        )
         relative = weights / weights.mean()
         share = float(weights.sum()) / total
         mean += share * float((relative * values).mean())
@@ -212,14 +218,14 @@ def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple
     return mean, math.sqrt(variance), variance**2 / parts if parts else float(rows.size)
 
 
-def _shift_to_mean(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
+def _shift_to_mean(label_quality: _Floats, verdicts: npt.NDArray[np.int8], mean: float) -> _Floats:
     """Shift the log-odds of unchecked labels so that all probabilities have a mean."""
     odds = logit(np.clip(label_quality, _PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN))
 
-    def shifted(shift: float) -> _Floats:
-        return np.where(known == 0, expit(odds + shift), known > 0)
+    def shift_probabilities(shift: float) -> _Floats:
+        return np.where(verdicts == 0, expit(odds + shift), verdicts > 0)
 
     low, high = -_MAX_SHIFT, _MAX_SHIFT
-    if not shifted(low).mean() < mean < shifted(high).mean():
-        return shifted(low if shifted(low).mean() >= mean else high)
-    return shifted(float(brentq(lambda shift: shifted(shift).mean() - mean, low, high)))
+    if not shift_probabilities(low).mean() < mean < shift_probabilities(high).mean():
+        return shift_probabilities(low if shift_probabilities(low).mean() >= mean else high)
+    return shift_probabilities(float(brentq(lambda shift: shift_probabilities(shift).mean() - mean, low, high)))

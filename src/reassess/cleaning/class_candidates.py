@@ -36,15 +36,15 @@ class ClassCandidates:
     n_classes: int  # number of classes
 
     @classmethod
-    def from_held_out(cls, held_out: HeldOutPredictions, *, most: int = MAX_CANDIDATES) -> "ClassCandidates":
+    def from_held_out(cls, held_out: HeldOutPredictions, *, max_candidates: int = MAX_CANDIDATES) -> "ClassCandidates":
         """Read the probabilities of all images, several blocks at a time."""
         images, classes = len(held_out.labels), held_out.n_classes
-        ids = np.empty((images, min(most, classes)), np.int32)
+        ids = np.empty((images, min(max_candidates, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
         tails = np.empty((images, 2), np.float32)
         readers = [_ProbabilityReader(file, images) for file in held_out.files]
 
-        def read(start: int) -> None:
+        def read_block(start: int) -> None:
             part = slice(start, min(start + _BLOCK_SIZE, images))
             probabilities = np.empty((held_out.n_repetitions, part.stop - part.start, classes))
             for reader in readers:
@@ -53,7 +53,7 @@ class ClassCandidates:
             select_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
 
         with ThreadPoolExecutor(thread_count()) as pool:
-            list(pool.map(read, range(0, images, _BLOCK_SIZE)))  # list() raises the errors of threads
+            list(pool.map(read_block, range(0, images, _BLOCK_SIZE)))  # list() raises the errors of threads
         return cls(ids, logs, place, tails, classes)
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class ClassCandidates:
 class _ProbabilityReader:
     """Reads the probabilities of one file, and raises those near 0."""
 
-    def __init__(self, file: HeldOutFile, images: int) -> None:
+    def __init__(self, file: HeldOutFile, n_images: int) -> None:
         if file.predictions.scores is None:
             raise DataError(
                 "ids-only",
@@ -102,16 +102,16 @@ class _ProbabilityReader:
                 fix=Fix("pass scores, or use {method}", method='"consistent"'),
             )
         self._file, self._are_probabilities = file, file.score_kind == "probabilities"  # computed before threads start
-        self._row_of = np.full(images, -1)
+        self._row_of = np.full(n_images, -1)
         self._row_of[file.rows] = np.arange(file.rows.size)
 
-    def read_rows(self, part: slice, into: npt.NDArray[np.float64]) -> None:
+    def read_rows(self, image_rows: slice, output: npt.NDArray[np.float64]) -> None:
         """Write the file's images of the part into an array: float64, shape (repetitions, images, classes)."""
-        places = np.flatnonzero(self._row_of[part] >= 0)
-        rows = self._row_of[part][places]
+        places = np.flatnonzero(self._row_of[image_rows] >= 0)
+        rows = self._row_of[image_rows][places]
         for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
             repetitions = self._file.repetition_numbers[rows[block]]
-            into[repetitions, places[block]] = np.maximum(values, _MIN_PROBABILITY, out=values)
+            output[repetitions, places[block]] = np.maximum(values, _MIN_PROBABILITY, out=values)
 
 
 def _geometric_mean(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

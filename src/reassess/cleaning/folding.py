@@ -88,12 +88,14 @@ def make_folds(
     return Folds(labels.images, numbers)
 
 
-def duplicate_groups(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
+def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, ...]]:
     """List the groups of duplicates in one set; raise `DataError` if the table has no row of the set."""
     check_type(Duplicates, duplicates, value_name="duplicates")
-    duplicates.images_of(name)  # raises for a set without a row
+    duplicates.images_of(set_name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
-    for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():
+    for row in np.flatnonzero(
+        (duplicates.set_ids == duplicates.sets.index(set_name)) & (duplicates.groups > 0)
+    ).tolist():
         groups[int(duplicates.groups[row])].append(duplicates.images[row])
     return [tuple(images) for images in groups.values() if len(images) > 1]
 
@@ -129,64 +131,66 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
     return by_key[by_unit], np.flatnonzero(np.diff(first[by_unit], prepend=-1))
 
 
-def _find_first_connected(groups: Sequence[Sequence[int]], count: int) -> _Ints:
-    """Find, for each number below `count`, the smallest number that groups connect it with."""
+def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _Ints:
+    """Find, for each number below `n_members`, the smallest number that groups connect it with."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     heads = np.repeat([group[0] for group in groups if group], [len(group) for group in groups if group])
     members = np.fromiter(chain.from_iterable(groups), np.int64)
-    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(count, count))
+    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(n_members, n_members))
     component = connected_components(links, directed=False)[1]
     first: _Ints = np.unique(component, return_index=True)[1][component]
     return first
 
 
-def _assign_folds(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
+def _assign_folds(
+    class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
+) -> _Ints:
     """Assign folds: first to duplicates, the largest units first, then to the other images by class."""
-    sizes = np.diff(starts, append=class_ids.size)
-    shuffled = generator.permutation(sizes.size)
+    sizes = np.diff(unit_starts, append=class_ids.size)
+    shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
-    folds, totals = np.empty(class_ids.size, np.int64), np.zeros(k, np.int64)
-    class_totals: dict[int, _Ints] = defaultdict(lambda: np.zeros(k, np.int64))  # images of a class in each fold
+    folds, fold_sizes = np.empty(class_ids.size, np.int64), np.zeros(n_folds, np.int64)
+    class_totals: dict[int, _Ints] = defaultdict(lambda: np.zeros(n_folds, np.int64))  # images of a class in each fold
     for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
-        rows = slice(starts[unit], starts[unit] + sizes[unit])
+        rows = slice(unit_starts[unit], unit_starts[unit] + sizes[unit])
         present, counts = np.unique(class_ids[rows], return_counts=True)
         same_classes = np.sum([class_totals[class_id] for class_id in present.tolist()], axis=0)
-        fold = int(np.lexsort((totals, same_classes))[0])
+        fold = int(np.lexsort((fold_sizes, same_classes))[0])
         for class_id, count in zip(present.tolist(), counts.tolist(), strict=True):
             class_totals[class_id][fold] += count
         folds[rows] = fold
-        totals[fold] += sizes[unit]
-    rows = starts[single]
+        fold_sizes[fold] += sizes[unit]
+    rows = unit_starts[single]
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # within a class, the order stays random
     for class_rows in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if class_rows.size:
-            duplicates = class_totals.pop(int(class_ids[class_rows[0]]), np.zeros(k, np.int64))
-            folds[class_rows] = _fill_folds(duplicates, totals, class_rows.size)
-            totals += np.bincount(folds[class_rows], minlength=k)
+            duplicates = class_totals.pop(int(class_ids[class_rows[0]]), np.zeros(n_folds, np.int64))
+            folds[class_rows] = _fill_folds(duplicates, fold_sizes, class_rows.size)
+            fold_sizes += np.bincount(folds[class_rows], minlength=n_folds)
     return folds
 
 
-def _fill_folds(class_totals: _Ints, totals: _Ints, count: int) -> _Ints:
+def _fill_folds(class_totals: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
     """Assign images of a class to the folds with the fewest images of the class, then of all classes."""
-    low, high = 0, count  # search the level that all folds reach; the remaining images are then one per fold
+    low, high = 0, n_images  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2
-        is_reached = int(np.maximum(class_totals.min() + level - class_totals, 0).sum()) <= count
+        is_reached = int(np.maximum(class_totals.min() + level - class_totals, 0).sum()) <= n_images
         low, high = (level, high) if is_reached else (low, level - 1)
     added = np.maximum(class_totals.min() + low - class_totals, 0)
-    remaining = count - int(added.sum())
-    added[np.lexsort((totals + added, class_totals + added))[:remaining]] += 1
+    remaining = n_images - int(added.sum())
+    added[np.lexsort((fold_sizes + added, class_totals + added))[:remaining]] += 1
     return np.repeat(np.arange(class_totals.size), added)
 
 
-def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
+def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], n_folds: int) -> None:
     present, counts = np.unique(class_ids, return_counts=True)
-    small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
+    small = [labels.classes.label(class_id) for class_id in present[counts < n_folds].tolist()]
     if small:
         text = (
-            f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {k} folds: "
+            f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {n_folds} folds: "
             f"{join_first(small, most=3)}"
         )
         warnings.warn(text, ReassessWarning, stacklevel=3)

@@ -129,15 +129,17 @@ class HeldOutPredictions:
 def make_cleaning(
     held_out: HeldOutPredictions,
     *,
-    kept: npt.NDArray[np.bool_],
+    is_kept: npt.NDArray[np.bool_],
     label_quality: npt.NDArray[np.float64],
-    suggested: npt.NDArray[np.int32],
+    suggested_ids: npt.NDArray[np.int32],
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
     """Make the result of a method; raise if it drops a whole class, warn if it drops more than a third."""
     labels = held_out.labels
-    cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
+    cleaning = Cleaning(
+        labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
+    )
     dropped_names = [
         labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
     ]
@@ -150,13 +152,13 @@ def make_cleaning(
             f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.n_classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
-    many = [
+    many_dropped = [
         f"{labels.classes.label(class_id)} ({dropped:,} of {count:,})"
         for class_id, count, dropped in cleaning.classes_with_many_dropped()
     ]
-    if many:
+    if many_dropped:
         classes = "classes where more than a third of the labels seem wrong"
-        text = f"{classes}: {join_first(many, most=3)}; look at these images before you drop them"
+        text = f"{classes}: {join_first(many_dropped, most=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 

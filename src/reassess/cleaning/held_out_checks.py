@@ -28,7 +28,7 @@ _MIN_IMAGES = 100  # images; a trained model does not predict the same class for
 
 
 def find_exchanged_classes(
-    labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
+    labels: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
     """Find a file with exchanged classes: its position, and the predicted class for each exchanged class.
 
@@ -37,7 +37,7 @@ def find_exchanged_classes(
     tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
     the outputs, and the position is None.
     """
-    file_counts = [_count_confusions(*columns, classes) for columns in zip(labels, predicted, strict=True)]
+    file_counts = [_count_confusions(*columns, n_classes) for columns in zip(labels, top1_ids, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
     for position, counts in enumerate(file_counts):
         rest = total - counts
@@ -54,12 +54,12 @@ def find_exchanged_classes(
 
 
 def _count_confusions(
-    labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int
+    labels: npt.NDArray[np.integer], top1_ids: npt.NDArray[np.integer], n_classes: int
 ) -> _SparseCounts:
     """Count images by label, the row, and predicted class, the column."""
-    has_class = predicted >= 0
-    pairs = (labels[has_class], predicted[has_class])
-    return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
+    has_class = top1_ids >= 0
+    pairs = (labels[has_class], top1_ids[has_class])
+    return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(n_classes, n_classes))
 
 
 def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
@@ -69,18 +69,18 @@ def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
     return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
 
 
-def _find_cycles(exchanged: Mapping[int, int]) -> list[dict[int, int]]:
+def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
     """Find cycles of classes, where each class is predicted as the next."""
     cycles, visited = [], set[int]()
-    for start in exchanged:
+    for start in confusions:
         path: list[int] = []
         current: int | None = start
         while current is not None and current not in visited:
             visited.add(current)
             path.append(current)
-            current = exchanged.get(current)
+            current = confusions.get(current)
         if current in path:
-            cycles.append({a: exchanged[a] for a in path[path.index(current) :]})
+            cycles.append({a: confusions[a] for a in path[path.index(current) :]})
     return cycles
 
 
@@ -92,8 +92,8 @@ def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
     return sum(int(counts[a, a]) for a in cycle)
 
 
-def _is_significant(more: int, fewer: int) -> bool:
-    return more > fewer and mcnemar_p_value(more, fewer) < _SIGNIFICANCE_LEVEL
+def _is_significant(n_more: int, n_fewer: int) -> bool:
+    return n_more > n_fewer and mcnemar_p_value(n_more, n_fewer) < _SIGNIFICANCE_LEVEL
 
 
 def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
@@ -115,29 +115,29 @@ def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> 
     return max(counts)
 
 
-def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
+def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: int) -> None:
     """Raise for a class without a label, which no model can learn, or without an output."""
     used = np.unique(labels.indices)
-    if used.size < classes:
+    if used.size < n_classes:
         # Class ids can be as large as 2^31 - 1, so only the first few are searched.
-        unused = np.setdiff1d(np.arange(min(classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
+        unused = np.setdiff1d(np.arange(min(n_classes, used.size + _MAX_EXAMPLES)), used)[:_MAX_EXAMPLES].tolist()
         raise DataError(
             "missing-classes",
             "classes have no label",
-            allowed=f"each of the {classes:,} classes is the label of an image",
-            found=f"{join_first([labels.classes.label(class_id) for class_id in unused])} ({classes - used.size:,})",
+            allowed=f"each of the {n_classes:,} classes is the label of an image",
+            found=f"{join_first([labels.classes.label(class_id) for class_id in unused])} ({n_classes - used.size:,})",
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
         if file.predictions.columns is None or file.predictions.scores is None:
             continue
-        without_output = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
+        without_output = np.setdiff1d(np.arange(n_classes), output_classes(file.predictions)).tolist()
         if without_output:
             raise DataError(
                 "missing-classes",
                 "classes have no output",
                 where=file.name,
-                allowed=f"an output for each of the {classes:,} classes",
+                allowed=f"an output for each of the {n_classes:,} classes",
                 found=(
                     f"{join_first([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})"
                 ),
@@ -146,19 +146,19 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
 
 
 def check_top1_classes(
-    files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
+    files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
     """Raise if the top-1 classes of a file do not match the labels."""
-    _check_not_constant(best, labels)
-    for file, top1 in zip(files, best, strict=True):
+    _check_not_constant(top1_by_file, labels)
+    for file, top1 in zip(files, top1_by_file, strict=True):
         with at(file.name):
             _check_agreement(file, top1, labels)
-    _check_exchanged(files, best, labels, classes)
+    _check_exchanged(files, top1_by_file, labels, n_classes)
 
 
-def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
+def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
     """Raise if the models predict the same class for all images."""
-    predicted, used = np.unique(np.concatenate(best)), np.unique(labels.indices)
+    predicted, used = np.unique(np.concatenate(top1_by_file)), np.unique(labels.indices)
     if predicted.size == 1 and used.size > 1 and len(labels) >= _MIN_IMAGES:
         name = labels.classes.label(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
@@ -171,10 +171,10 @@ def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSe
 
 
 def _check_exchanged(
-    files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
+    files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
     """Raise for a file with exchanged classes; warn if they are exchanged in all files."""
-    result = find_exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
+    result = find_exchanged_classes([labels.indices[file.rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return
     position, exchanged = result
@@ -194,11 +194,11 @@ def _check_exchanged(
     )
 
 
-def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:
+def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels: LabelSets) -> None:
     """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
-    rows = np.unique(np.linspace(0, best.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: best.size]
+    rows = np.unique(np.linspace(0, top1_ids.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: top1_ids.size]
     images = tuple(labels.images[row] for row in file.rows[rows].tolist())
-    part = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
+    part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, columns=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)

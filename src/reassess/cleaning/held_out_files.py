@@ -40,7 +40,7 @@ def join_held_out_files(
     """Join the images of each file with the labels; each image must be in equally many files."""
     fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
-    held_out = np.zeros(len(labels), np.int64)  # number of files with each image
+    n_files = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
         rows = _match_label_rows(name, model, labels, match)
         if fold_numbers and rows.size < len(labels):
@@ -48,10 +48,10 @@ def join_held_out_files(
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
         with at(name):
-            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, held_out[rows]))
-        held_out[rows] += 1
-    if held_out.min() != held_out.max():
-        raise _uneven_repetitions_error(labels, files, held_out)
+            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, n_files[rows]))
+        n_files[rows] += 1
+    if n_files.min() != n_files.max():
+        raise _uneven_repetitions_error(labels, files, n_files)
     return tuple(files)
 
 
@@ -116,11 +116,11 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
     return rows
 
 
-def _find_fold_error(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
+def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
     """Return an error unless the fold numbers of images, -1 for no fold, are exactly one fold."""
-    present = np.unique(numbers)
+    present = np.unique(fold_numbers)
     fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
-    if present.size == 1 and present[0] >= 0 and numbers.size == fold_size:
+    if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:
         return None
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
     is_part = present.size == 1 and present[0] >= 0
@@ -129,14 +129,14 @@ def _find_fold_error(name: str, numbers: _Ints, folds: Folds) -> DataError | Non
         "file does not contain exactly one fold",
         where=name,
         allowed="all images of one fold, and no others",
-        found=f"{numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
+        found=f"{fold_numbers.size:,} of the {fold_size:,} {parts[0]}" if is_part else join_and(parts),
         fix="predict each fold with the model that was trained on the other folds; pass these folds",
     )
 
 
-def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], held_out: _Ints) -> DataError:
-    fewest, most = int(held_out.min()), int(held_out.max())
-    rare, often = np.flatnonzero(held_out == fewest), int(np.argmax(held_out))
+def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], n_files: _Ints) -> DataError:
+    fewest, most = int(n_files.min()), int(n_files.max())
+    rare, often = np.flatnonzero(n_files == fewest), int(np.argmax(n_files))
     found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
     if most == 1:
         return DataError(
@@ -157,5 +157,5 @@ def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], held_
     )
 
 
-def _format_times(count: int) -> str:
-    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
+def _format_times(n_times: int) -> str:
+    return ("never", "once", "twice")[n_times] if n_times < 3 else f"{n_times} times"

@@ -98,18 +98,20 @@ def find_label_errors(
     check_known([method], get_args(CleaningMethod), thing="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
-        return _clean_by_consistency(held_out, at_least=at_least)
+        return _clean_by_consistency(held_out, min_repetitions=at_least)
     if method == "confident":
         return _clean_by_confident_learning(held_out)
-    least = MIN_LABEL_QUALITY if threshold is None else threshold
-    check_number(least, 0, 1, value_name="threshold of label quality")
+    min_quality = MIN_LABEL_QUALITY if threshold is None else threshold
+    check_number(min_quality, 0, 1, value_name="threshold of label quality")
     if precision is not None:
         check_number(precision, 0, 1, value_name="precision of kept labels")
     if checked is not None:
         check_type(Golden, checked, value_name="checked labels", fix="checked_truth(ANSWERS)")
     check_type(Sample, sample, is_optional=True)
     check_number(seed, 0, value_name="seed", is_whole=True)
-    return clean_by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
+    return clean_by_posterior(
+        held_out, threshold=min_quality, precision=precision, golden=checked, sample=sample, seed=seed
+    )
 
 
 def _check_options(method: CleaningMethod, **options: object) -> None:
@@ -120,31 +122,31 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
             raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
 
 
-def _clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
+def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int | None) -> Cleaning:
     """Keep an image if the held-out top-1 is its label in enough repetitions."""
     repetitions = held_out.n_repetitions
-    needed = repetitions // 2 + 1 if at_least is None else at_least
+    needed = repetitions // 2 + 1 if min_repetitions is None else min_repetitions
     check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)
-    best, labels = held_out.top1_ids(), held_out.labels.indices
-    agreements = (best == labels).sum(axis=0)
+    top1_ids, labels = held_out.top1_ids(), held_out.labels.indices
+    agreements = (top1_ids == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]
     return make_cleaning(
         held_out,
-        kept=agreements >= needed,
+        is_kept=agreements >= needed,
         label_quality=np.full(labels.size, np.nan),
-        suggested=_most_frequent_top1(best, labels, held_out.n_classes),
+        suggested_ids=_most_frequent_top1(top1_ids, labels, held_out.n_classes),
         reasons=tuple(words[n] for n in agreements.tolist()),
     )
 
 
 def _most_frequent_top1(
-    best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int
+    top1_ids: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], n_classes: int
 ) -> npt.NDArray[np.int32]:
     """Return the most frequent top-1 of each image; ties go to the label, or else to the lowest id."""
-    counts = np.stack([(best == row).sum(axis=0) for row in best])
-    counts = np.where(best < 0, 0, 2 * counts + (best == labels))
-    rank = counts.astype(np.int64) * (classes + 1) + (classes - best)
-    chosen = np.take_along_axis(best, np.argmax(np.where(best < 0, -1, rank), axis=0)[None], axis=0)[0]
+    counts = np.stack([(top1_ids == row).sum(axis=0) for row in top1_ids])
+    counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == labels))
+    rank = counts.astype(np.int64) * (n_classes + 1) + (n_classes - top1_ids)
+    chosen = np.take_along_axis(top1_ids, np.argmax(np.where(top1_ids < 0, -1, rank), axis=0)[None], axis=0)[0]
     return np.asarray(chosen, np.int32)
 
 
@@ -152,7 +154,7 @@ def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     """Keep an image if cleanlab's confident learning finds no issue with its label."""
     with importing("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
-    probabilities = ClassCandidates.from_held_out(held_out, most=held_out.n_classes)
+    probabilities = ClassCandidates.from_held_out(held_out, max_candidates=held_out.n_classes)
     rows = np.exp(probabilities.log_probabilities.astype(np.float64))
     rows /= rows.sum(axis=1, keepdims=True)
     labels = held_out.labels.indices
@@ -162,8 +164,8 @@ def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
         kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
     return make_cleaning(
         held_out,
-        kept=kept,
+        is_kept=kept,
         label_quality=np.full(labels.size, np.nan),
-        suggested=np.argmax(rows, axis=1).astype(np.int32),
+        suggested_ids=np.argmax(rows, axis=1).astype(np.int32),
         reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
     )

@@ -98,11 +98,11 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def from_pull(cls, classes: int, *, pull: float) -> "NoiseModel":
+    def from_pull(cls, n_classes: int, *, pull: float) -> "NoiseModel":
         """Make the start of EM: mostly correct labels, and a calibrated model."""
-        noise = np.full((classes, classes), (1 - _START_CORRECT_SHARE) / max(1, classes - 1))
-        np.fill_diagonal(noise, _START_CORRECT_SHARE if classes > 1 else 1.0)
-        return cls(1.0, pull, np.zeros(classes), noise, float(classes))
+        noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
+        np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
+        return cls(1.0, pull, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
         """Compute the posterior of each image, and the sums for the next parameters: the E-step.
@@ -158,25 +158,27 @@ class NoiseModel:
         change = np.log((expected.posterior_sums + 1) / (expected.probability_sums + 1))
         return replace(self, mistake_matrix=noise, biases=self.biases + change)
 
-    def fit(self, images: ClassCandidates, *, most: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
+    def fit(self, images: ClassCandidates, *, max_steps: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
         """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
-        model, before = self, -np.inf
-        for _ in range(most):
+        model, last_level = self, -np.inf
+        for _ in range(max_steps):
             expected = model.compute_expected_truths(images)
             level = float(expected.label_log_probabilities.mean())
-            if level - before < _TOLERANCE:
+            if level - last_level < _TOLERANCE:
                 break
-            model, before = model.update_parameters(expected), level
+            model, last_level = model.update_parameters(expected), level
         return model, expected
 
 
 def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
-    back = np.argsort(by_label)
+    original_order = np.argsort(by_label)
     ordered = images.select_rows(by_label)
-    most = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.n_classes)
-    sample = ordered.select_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
+    sample_size = max(_SAMPLE_SIZE, _SAMPLE_SIZE_PER_CLASS * images.n_classes)
+    sample = ordered.select_rows(
+        np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
+    )
     model, expected = _fit_with_pull(sample, pull=PULL)
     if images.n_classes > 2 and len(sample) >= images.n_classes**2:
         no_pull, expected_no_pull = _fit_with_pull(sample, pull=0.0)
@@ -187,7 +189,7 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
         start = model if weight > 0.5 else no_pull
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
     model, expected = model.fit(ordered)
-    return model, expected.select_rows(back)
+    return model, expected.select_rows(original_order)
 
 
 def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
@@ -213,10 +215,10 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
     has_mistakes = mistakes > 0
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
-    def unlikelihood(share: float) -> float:
+    def negative_log_likelihood(share: float) -> float:
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
-    share = minimize_scalar(unlikelihood, bounds=(0, 1 - 1e-6), method="bounded").x
+    share = minimize_scalar(negative_log_likelihood, bounds=(0, 1 - 1e-6), method="bounded").x
     confused_share = share**2 * counts.sum() / len(images)
     return float(np.clip((confused_share - _MIN_CONFUSED_SHARE) / (_MAX_CONFUSED_SHARE - _MIN_CONFUSED_SHARE), 0, 1))
 
@@ -224,36 +226,38 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
 def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening that makes the labels most likely."""
 
-    def unlikelihood(log_sharpening: float) -> float:
-        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, most=_MAX_SEARCH_STEPS)
+    def negative_log_likelihood(log_sharpening: float) -> float:
+        _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, max_steps=_MAX_SEARCH_STEPS)
         return -float(expected.label_log_probabilities.mean())
 
     bounds = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
+    return math.exp(
+        minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x
+    )
 
 
 def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the lowest sharpening that makes enough images certain, unless their labels contradict it."""
 
-    def missing(log_sharpening: float) -> float:
+    def missing_certainty(log_sharpening: float) -> float:
         certainty = images.calibrate(math.exp(log_sharpening)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(certainty, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_SHARPENING), math.log(_MAX_SHARPENING)
-    if missing(low) <= 0:
+    if missing_certainty(low) <= 0:
         return _MIN_SHARPENING
-    sharpening = math.exp(high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01))
+    sharpening = math.exp(high if missing_certainty(high) >= 0 else brentq(missing_certainty, low, high, xtol=0.01))
     certainty = images.calibrate(sharpening).max(axis=1)
     anchors = images.select_rows(np.flatnonzero(certainty >= np.quantile(certainty, 1 - _ANCHOR_SHARE)))
-    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, most=_MAX_SEARCH_STEPS)
+    model, _ = replace(start, sharpening=sharpening, smoothing=1.0).fit(images, max_steps=_MAX_SEARCH_STEPS)
     return sharpening if _has_expected_mistakes(model, anchors) else _MIN_SHARPENING
 
 
 def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
     """Return whether the labels of anchors have at least the mistakes that the model expects."""
     first = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
-    differ = int(np.count_nonzero(anchors.label_columns != first))
+    n_different = int(np.count_nonzero(anchors.label_columns != first))
     expected = float(
         (1 - np.exp(model.compute_expected_truths(replace(anchors, label_columns=first)).label_log_probabilities)).sum()
     )
-    return expected <= differ + math.sqrt(differ + 1)  # the count may be low by a standard error
+    return expected <= n_different + math.sqrt(n_different + 1)  # the count may be low by a standard error

@@ -42,7 +42,7 @@ def clean_by_posterior(
     *,
     threshold: float,
     precision: float | None,
-    checked: Golden | None,
+    golden: Golden | None,
     sample: Sample | None,
     seed: int,
 ) -> Cleaning:
@@ -51,29 +51,31 @@ def clean_by_posterior(
     images = ClassCandidates.from_held_out(held_out).select_rows(
         by_name
     )  # then the order of the labels does not matter
-    known = find_label_verdicts(held_out, checked)
+    verdicts = find_label_verdicts(held_out, golden)
     _warn_about_scores(held_out)
     model, expected = fit_noise_model(images, seed=seed)
-    label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
-    label_quality[by_name], suggested[by_name] = expected.label_quality, expected.likeliest_ids
+    label_quality, suggested_ids = np.empty(by_name.size), np.empty(by_name.size, np.int32)
+    label_quality[by_name], suggested_ids[by_name] = expected.label_quality, expected.likeliest_ids
     share, checked_labels = float(1 - label_quality.mean()), None
-    if checked is not None:
-        drawn = DrawnLabels.from_sample(held_out, known, sample, checked.questions.images)
-        label_quality, checked_labels = correct_wrong_share(label_quality, known, drawn)
+    if golden is not None:
+        drawn_labels = DrawnLabels.from_sample(held_out, verdicts, sample, golden.questions.images)
+        label_quality, checked_labels = correct_wrong_share(label_quality, verdicts, drawn_labels)
         labels = held_out.labels.indices
-        suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
+        suggested_ids = np.where(
+            verdicts > 0, labels, np.where((verdicts < 0) & (suggested_ids == labels), -1, suggested_ids)
+        )
     if checked_labels is None or checked_labels.interval is None:
         _warn_about_models(images, model, 1 - float(expected.label_quality.mean()))
     else:
         share = float(1 - label_quality.mean())
-    least = threshold if precision is None else _find_threshold(precision, label_quality)
-    kept = label_quality >= least
+    min_quality = threshold if precision is None else _find_threshold(precision, label_quality)
+    is_kept = label_quality >= min_quality
     return make_cleaning(
         held_out,
-        kept=kept,
+        is_kept=is_kept,
         label_quality=label_quality,
-        suggested=suggested,
-        reasons=_explain_decisions(held_out, known, kept, suggested),
+        suggested_ids=suggested_ids,
+        reasons=_explain_decisions(held_out, verdicts, is_kept, suggested_ids),
         noise=LabelNoise(
             share=share,
             counts=expected.counts,
@@ -87,14 +89,14 @@ def clean_by_posterior(
 def _warn_about_scores(held_out: HeldOutPredictions) -> None:
     """Warn if scores look like outputs of sigmoids, or only contain the best class."""
     certain = [_has_certain_scores(file) for file in held_out.files]
-    least = (
+    min_rows = (
         0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
     )  # a small fold can be certain by chance
     for file, is_certain in zip(held_out.files, certain, strict=True):
         if file.score_kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = Fix("pass logits, or probabilities that add up to 1")
-        elif is_certain and file.rows.size >= least:
+        elif is_certain and file.rows.size >= min_rows:
             text = "one class of each image has probability 1, so correct labels are dropped if the model is wrong"
             advice = Fix("pass probabilities of all classes, or use {method}", method='"consistent"')
         else:
@@ -108,24 +110,26 @@ def _has_certain_scores(file: HeldOutFile) -> bool:
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)
 
 
-def _warn_about_models(images: ClassCandidates, model: NoiseModel, share: float) -> None:
+def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: float) -> None:
     """Warn if models look poor, or seem to be trained on the images that they predict."""
     certainty, is_first = (
         images.calibrate(1.0).max(axis=1),
         np.argmax(images.log_probabilities, axis=1) == images.label_columns,
     )
     unsure = np.argsort(certainty, kind="stable")[: math.ceil(_EXTREME_SHARE * certainty.size)]
-    first, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
+    first_share, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
     sample = "have people check a sample of the labels"
     held_out = "check that no model was trained on the images that it predicts, or on copies of them"
-    if first < _MIN_FIRST_SHARE:
-        text = f"the label is the most probable class for only {100 * first:.1f} % of the images"
+    if first_share < _MIN_FIRST_SHARE:
+        text = f"the label is the most probable class for only {100 * first_share:.1f} % of the images"
         text += f"; the mistakes of a poor model count as wrong labels: {sample}"
-    elif share > _MAX_WRONG_SHARE:
-        text = f"{100 * share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
+    elif wrong_share > _MAX_WRONG_SHARE:
+        text = (
+            f"{100 * wrong_share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
+        )
     elif certainty.size < _MIN_IMAGES:
         return
-    elif model.sharpening < _MIN_SHARPENING and 1 - first - share > _MIN_MISTAKE_SHARE:
+    elif model.sharpening < _MIN_SHARPENING and 1 - first_share - wrong_share > _MIN_MISTAKE_SHARE:
         text = "the models are too certain: to calibrate them, their probabilities are raised to the power "
         text += f"{model.sharpening:.2f}; the share of wrong labels can be far off: {sample}"
     elif first_of_unsure >= _MAX_UNCERTAIN_FIRST_SHARE and certainty[
@@ -133,12 +137,15 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, share: float)
     ].mean() < _MAX_RELATIVE_CERTAINTY * np.quantile(certainty, 1 - _EXTREME_SHARE):
         text = f"where the models are least sure, they agree with {100 * first_of_unsure:.1f} % of the labels, like "
         text += f"models that know the labels: {held_out}"
-    elif certainty.size >= 10 * _MIN_IMAGES and first >= _MAX_FIRST_SHARE:
-        text = f"the models agree with {100 * first:.2f} % of the labels: the images are easy, or the models know the "
+    elif certainty.size >= 10 * _MIN_IMAGES and first_share >= _MAX_FIRST_SHARE:
+        text = (
+            f"the models agree with {100 * first_share:.2f} % of the labels: the images are easy, or the models know "
+            "the "
+        )
         text += f"labels: {held_out}"
-    elif 1 - first >= _MIN_NOT_FIRST_SHARE and share < _MIN_WRONG_PER_NOT_FIRST * (1 - first):
-        text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
-        text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"
+    elif 1 - first_share >= _MIN_NOT_FIRST_SHARE and wrong_share < _MIN_WRONG_PER_NOT_FIRST * (1 - first_share):
+        text = f"the models prefer another class for {100 * (1 - first_share):.1f} % of the images, but only "
+        text += f"{100 * wrong_share:.1f} % of the labels seem wrong: {held_out}, and {sample}"
     elif (never_sure := _count_uncertain_classes(images, model)) > _MAX_UNCERTAIN_CLASS_SHARE * images.n_classes:
         text = f"the models are hardly ever certain of {never_sure} of {images.n_classes} classes; if many labels of a "
         text += f"class are wrong in the same way, models that learned them agree with them: {sample}"
@@ -181,9 +188,9 @@ def _find_threshold(precision: float, label_quality: _Floats) -> float:
 
 def _explain_decisions(
     held_out: HeldOutPredictions,
-    known: npt.NDArray[np.int8],
-    kept: npt.NDArray[np.bool_],
-    suggested: npt.NDArray[np.int32],
+    verdicts: npt.NDArray[np.int8],
+    is_kept: npt.NDArray[np.bool_],
+    suggested_ids: npt.NDArray[np.int32],
 ) -> tuple[str, ...]:
     words = (
         "another class is likelier",
@@ -192,6 +199,6 @@ def _explain_decisions(
         "the label is likely",
         "checked by people",
     )
-    is_label = suggested == held_out.labels.indices
-    reason = np.where(known != 0, 4, 2 * kept.astype(np.int64) + is_label)
+    is_label = suggested_ids == held_out.labels.indices
+    reason = np.where(verdicts != 0, 4, 2 * is_kept.astype(np.int64) + is_label)
     return tuple(words[number] for number in reason.tolist())

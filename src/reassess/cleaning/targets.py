@@ -110,12 +110,12 @@ def training_targets(
     )
 
 
-def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
+def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
     """Return the loss for a kind of targets; raise `DataError` if the option contradicts it."""
-    if option is not None:
-        check_known([option], get_args(Loss), thing="loss")
+    if requested_loss is not None:
+        check_known([requested_loss], get_args(Loss), thing="loss")
     needed = _REQUIRED_LOSSES.get(kind)
-    loss = needed or option
+    loss = needed or requested_loss
     if loss is None:
         raise DataError(
             "missing-option",
@@ -123,8 +123,8 @@ def _choose_loss(kind: TargetKind, option: Loss | None) -> Loss:
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="choose the loss",
         )
-    if needed is not None and option not in (None, needed):
-        raise DataError("wrong-loss", f"{kind} targets need another loss", allowed=needed, found=option)
+    if needed is not None and requested_loss not in (None, needed):
+        raise DataError("wrong-loss", f"{kind} targets need another loss", allowed=needed, found=requested_loss)
     return loss
 
 

@@ -201,7 +201,7 @@ class PartReader:
         parts = dict(zip(self.parts, in_one.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if share_images:
-            check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
+            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
         warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 

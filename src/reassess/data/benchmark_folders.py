@@ -169,15 +169,15 @@ def find_benchmark_folder(source: str | Path) -> Path:
             where=folder,
             fix="name the folder that holds it",
         )
-    beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
-    near = [str(folder.with_name(name)) for name in get_close_matches(folder.name, beside)]
-    near += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
+    siblings = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
+    similar = [str(folder.with_name(name)) for name in get_close_matches(folder.name, siblings)]
+    similar += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
     raise DataError(
         "unknown-benchmark",
         "benchmark not found",
         where=source or "''",
         allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
-        fix=f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "check the path",
+        fix=f"did you mean {' or '.join(dict.fromkeys(similar))}?" if similar else "check the path",
     )
 
 
@@ -186,7 +186,7 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
 
     If the folder has no images, their path comes from the `settings`.
     """
-    places: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         part = match_part_name(path)
         if part is None:
@@ -208,10 +208,10 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
                 found=path.name,
                 fix="give it that name; or another name, if it is not a part",
             )
-        places.setdefault(part, []).append(path)
-    if "images" not in places and (elsewhere := (settings or {}).get("images")):
-        places["images"] = [_normalize_path(folder / elsewhere)]
-    return {part: places[part] for part in _ALL_PART_INSTRUCTIONS if part in places}
+        paths.setdefault(part, []).append(path)
+    if "images" not in paths and (elsewhere := (settings or {}).get("images")):
+        paths["images"] = [_normalize_path(folder / elsewhere)]
+    return {part: paths[part] for part in _ALL_PART_INSTRUCTIONS if part in paths}
 
 
 def _normalize_path(path: Path) -> Path:
@@ -227,18 +227,18 @@ def match_part_name(path: Path) -> str | None:
     return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
 
 
-def require_single_path(folder: Path, part: str, places: Sequence[Path]) -> Path:
+def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
     """Return the path of a part; raise `DataError` if there are two."""
-    if len(places) > 1:
+    if len(paths) > 1:
         raise DataError(
             "duplicate-part",
             "images are in two places" if part == "images" else "two files are the same part of the benchmark",
             where=folder,
             allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
-            found=" and ".join(path.name + "/" * path.is_dir() for path in places),
+            found=" and ".join(path.name + "/" * path.is_dir() for path in paths),
             fix="keep one, and rename or remove the other",
         )
-    return places[0]
+    return paths[0]
 
 
 def check_output_path(output: Path, benchmark: Benchmark, part: str | None = None) -> None:

@@ -111,7 +111,7 @@ def update_benchmark(
         check_is_collection(answers, value_name="answers")
     path = Path(folder) / SETTINGS_FILE
     with lock_folder(Path(folder)):
-        before = read_settings(Path(folder))
+        old_settings = read_settings(Path(folder))
         changes = {
             "name": name,
             "threshold": threshold,
@@ -119,9 +119,9 @@ def update_benchmark(
             "match": match,
             "answers": None if answers is None else list(answers),
             "stop": None if stop is None else [stop.low, stop.high],
-            "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
+            "made_from": None if made_from is None else old_settings.get("made_from", {}) | made_from,
         }
-        settings = before | {key: value for key, value in changes.items() if value is not None}
+        settings = old_settings | {key: value for key, value in changes.items() if value is not None}
         write_settings(path, settings, force=True)
 
 
@@ -144,8 +144,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
             form.check_value(value)
 
 
-def _is_list_of_types(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, list) and len(value) >= 2 and all(type(part) in kinds for part in value)
+def _is_list_of_types(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, list) and len(value) >= 2 and all(type(part) in types for part in value)
 
 
 def _is_hash_mapping(value: Any) -> bool:

@@ -81,7 +81,7 @@ class BenchmarkCheck:
     @property
     def errors(self) -> tuple[ReassessError, ...]:
         """Why parts cannot be read."""
-        return tuple(one.error for one in self.parts if one.error is not None)
+        return tuple(check.error for check in self.parts if check.error is not None)
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
@@ -89,56 +89,64 @@ class BenchmarkCheck:
 
         A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
         """
-        known = {one.part: one for one in self.parts}
-        good = {part for part, one in known.items() if one.format is not None and one.error is None}
+        checks = {check.part: check for check in self.parts}
+        readable = {part for part, check in checks.items() if check.format is not None and check.error is None}
         missing = {
             command: [
-                known.get(parts[0], PartCheck(parts[0]))
+                checks.get(parts[0], PartCheck(parts[0]))
                 for need in needs
-                if good.isdisjoint(parts := need.split(" or "))
+                if readable.isdisjoint(parts := need.split(" or "))
             ]
             for command, needs in _NEEDED_PARTS.items()
         }
         if self.has_separate_golden:
-            missing["curve"].append(known["rater-golden"])
-        lists = [one for one in self.parts if one.part == "classes" or one.format == CLASS_FOLDERS_FORMAT]
-        groups = ["groups"] if any(one.format for one in lists) else []
-        opened = [SETTINGS_FILE, *(one.part for one in lists), *groups]
-        closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
-        return {command: (*closed, *(one for one in parts if one not in closed)) for command, parts in missing.items()}
+            missing["curve"].append(checks["rater-golden"])
+        lists = [check for check in self.parts if check.part == "classes" or check.format == CLASS_FOLDERS_FORMAT]
+        groups = ["groups"] if any(check.format for check in lists) else []
+        opened = [SETTINGS_FILE, *(check.part for check in lists), *groups]
+        closed = [
+            check for check in self.parts if check.error is not None and (check.part in opened or len(check.paths) > 1)
+        ]
+        return {
+            command: (*closed, *(check for check in parts if check not in closed)) for command, parts in missing.items()
+        }
 
     @property
     def next_command(self) -> str | None:
         """The command that continues with this benchmark; None if a part must be fixed first."""
         if self.errors:
             return None
-        there = {one.part: one for one in self.parts if one.format is not None}
+        available = {check.part: check for check in self.parts if check.format is not None}
         place = Path() if self.folder is None else self.folder
-        own = ["--benchmark", self.name if self.folder is None else str(self.folder)]
-        for part, makes_it, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
-            if makes_it not in there or "items" in there[makes_it].counts:  # votes on items make no scores
+        benchmark_option = ["--benchmark", self.name if self.folder is None else str(self.folder)]
+        for part, source_part, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
+            if (
+                source_part not in available or "items" in available[source_part].counts
+            ):  # votes on items make no scores
                 continue
-            if part not in there or there[part].stale:
-                output = there[part].source if part in there else f"{part}.csv"
-                is_cut = part == "labels" and "threshold" not in self.settings
-                more = ["--threshold", str(USUAL_THRESHOLD)] if is_cut else []
-                more += ["-o", str(place / str(output))]
-                if part == "labels" and "original" in there:
+            if part not in available or available[part].stale:
+                output = available[part].source if part in available else f"{part}.csv"
+                needs_threshold = part == "labels" and "threshold" not in self.settings
+                options = ["--threshold", str(USUAL_THRESHOLD)] if needs_threshold else []
+                options += ["-o", str(place / str(output))]
+                if part == "labels" and "original" in available:
                     names = chain(["changed.csv"], (f"changed-{number}.csv" for number in count(2)))
-                    more += ["--details", next(name for name in names if not os.path.lexists(name))]
-                force = ["--force"] if part in there else []
-                return shlex.join(["reassess", command, *own, *more, *force])
-        if "labels" in there:
-            return shlex.join(["reassess", "evaluate", "FILE...", *own])
-        if "images" in there:
-            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "predictions.npy"])
-        if "original" in there:
-            return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "proposals.csv"])
+                    options += ["--details", next(name for name in names if not os.path.lexists(name))]
+                force = ["--force"] if part in available else []
+                return shlex.join(["reassess", command, *benchmark_option, *options, *force])
+        if "labels" in available:
+            return shlex.join(["reassess", "evaluate", "FILE...", *benchmark_option])
+        if "images" in available:
+            return shlex.join(["reassess", "predict", "MODEL", *benchmark_option, "-o", "predictions.npy"])
+        if "original" in available:
+            return shlex.join(["reassess", "propose", "FILE...", *benchmark_option, "-o", "proposals.csv"])
         return None
 
     def __repr__(self) -> str:
-        there = sum(one.format is not None for one in self.parts)
-        return f"BenchmarkCheck({self.name}, {count_noun(there, 'part')}, {count_noun(len(self.errors), 'error')})"
+        n_available = sum(check.format is not None for check in self.parts)
+        return (
+            f"BenchmarkCheck({self.name}, {count_noun(n_available, 'part')}, {count_noun(len(self.errors), 'error')})"
+        )
 
 
 def check_benchmark(source: str | Path) -> BenchmarkCheck:
@@ -172,24 +180,27 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
     """
     folder, parts = _find_parts(source)
-    reader = PartChecker(folder=folder)
+    checker = PartChecker(folder=folder)
     for part in parts:
-        reader.check_part(part)
-    images = {part: contents.images for part, contents in reader.contents.items() if contents.images}
-    benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
-    names = {part: to_benchmark_names(of_part, benchmark) for part, of_part in images.items()}
-    used = {path.name for one in parts for path in one.paths}
+        checker.check_part(part)
+    images = {part: contents.images for part, contents in checker.contents.items() if contents.images}
+    benchmark = Benchmark(folder=folder, sources={check.part: str(check.paths[0]) for check in parts if check.paths})
+    names = {part: to_benchmark_names(part_images, benchmark) for part, part_images in images.items()}
+    used_names = {path.name for check in parts for path in check.paths}
     return BenchmarkCheck(
-        name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
+        name=checker.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
-        settings=reader.settings,
-        parts=tuple(_add_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
+        settings=checker.settings,
+        parts=tuple(_add_origin(check, checker.parts, checker.settings) for check in checker.parts.values()),
         repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
-        mismatches=(*find_image_mismatches(names, reader.settings.get("match", "path")), *reader.find_class_problems()),
+        mismatches=(
+            *find_image_mismatches(names, checker.settings.get("match", "path")),
+            *checker.find_class_problems(),
+        ),
         has_separate_golden={"votes", "golden"} <= names.keys()
         and "rater-golden" not in names
         and set(names["votes"]).isdisjoint(names["golden"]),
-        other_names=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
+        other_names=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used_names)),
     )
 
 
@@ -203,18 +214,20 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
         ]
     folder = find_benchmark_folder(source)
     try:
-        there = find_part_paths(folder, read_settings(folder))
+        part_paths = find_part_paths(folder, read_settings(folder))
     except ReassessError:  # of the settings is told when they are read as a part
-        there = find_part_paths(folder)
+        part_paths = find_part_paths(folder)
     settings = folder / SETTINGS_FILE
-    own = [_make_part_check(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
-    return folder, own + [
+    settings_check = (
+        [_make_part_check(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
+    )
+    return folder, settings_check + [
         _make_part_check(part, paths, " and ".join(_relative_name(folder, path) for path in paths), made_by)
         for part, made_by in {
             **PART_INSTRUCTIONS,
-            **{part: "" for part in there if part not in PART_INSTRUCTIONS},
+            **{part: "" for part in part_paths if part not in PART_INSTRUCTIONS},
         }.items()
-        for paths in [there.get(part, ())]
+        for paths in [part_paths.get(part, ())]
     ]
 
 
@@ -231,12 +244,12 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _add_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
+def _add_origin(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
     """A part with what it was made from, as recorded when it was written, and what has changed since then."""
-    recorded = dict(settings.get("made_from", {}).get(one.part, {})) if one.paths else {}
-    own = recorded.pop(one.part, None)
-    if own is not None and (not one.paths[0].is_file() or sha256(one.paths[0]) != own):
-        return one  # replaced by hand since then
+    recorded = dict(settings.get("made_from", {}).get(check.part, {})) if check.paths else {}
+    own_hash = recorded.pop(check.part, None)
+    if own_hash is not None and (not check.paths[0].is_file() or sha256(check.paths[0]) != own_hash):
+        return check  # replaced by hand since then
     paths = {part: parts[part].paths for part in recorded if part in parts}
     stale = [part for part, path in paths.items() if path and path[0].is_file() and sha256(path[0]) != recorded[part]]
-    return replace(one, made_from=tuple(recorded), stale=tuple(stale))
+    return replace(check, made_from=tuple(recorded), stale=tuple(stale))

@@ -74,10 +74,10 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
 
 
-def _classes_from_folder_names(folders: Sequence[str]) -> Classes:
+def _classes_from_folder_names(folder_names: Sequence[str]) -> Classes:
     """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
     try:
-        return Classes.from_texts(folders, has_local_ids=False)
+        return Classes.from_texts(folder_names, has_local_ids=False)
     except DataError as error:
         error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "

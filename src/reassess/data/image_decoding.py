@@ -59,12 +59,12 @@ def check_file_size(size: int, where: object) -> None:
         )
 
 
-def _too_large_error(found: str) -> TooLargeError:
+def _too_large_error(size_text: str) -> TooLargeError:
     return TooLargeError(
         "too-large",
         "image is too large",
         allowed=f"at most {MAX_PIXELS:,} pixels",
-        found=found,
+        found=size_text,
         fix="make the image smaller, or check the file: a small file can claim any size",
     )
 

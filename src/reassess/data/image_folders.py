@@ -77,8 +77,8 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     return tuple(sorted(image_names(find_image_files(Path(place)))))
 
 
-def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | TarImages | ZipImages:
-    """Find the image files of a folder, zip or tar; with `needed`, raise `DataError` without images."""
+def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
+    """Find the image files of a folder, zip or tar; with `raise_if_empty`, raise `DataError` without images."""
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
@@ -89,7 +89,7 @@ def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | Tar
     images = _index_images(place, is_image)
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
     skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
-    if needed and not images.paths:
+    if raise_if_empty and not images.paths:
         raise DataError(
             "missing-images",
             "no image has a known format" if skipped else "no images found",

@@ -76,7 +76,7 @@ def open_images(place: str | Path) -> ImageSource:
             fix="give the path of a folder, zip, tar or list",
         )
     if place.is_dir() or place.suffix.lower() in _ARCHIVE_SUFFIXES:
-        files: Any = find_image_files(place, needed=True)
+        files: Any = find_image_files(place, raise_if_empty=True)
         names = image_names(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
@@ -160,27 +160,30 @@ def _check_no_overlap(places: Sequence[Path]) -> None:
     """Raise if two places overlap: their images would be duplicates of themselves."""
     resolved = [Path(os.path.realpath(place)) for place in places]
     for i, place in enumerate(places):
-        for j, other in enumerate(places):
+        for j, other_place in enumerate(places):
             if i < j and resolved[i] == resolved[j]:
                 raise DataError(
-                    "duplicate-set", "set of images is given twice", found=f"{place} and {other}", fix="give it once"
+                    "duplicate-set",
+                    "set of images is given twice",
+                    found=f"{place} and {other_place}",
+                    fix="give it once",
                 )
             if resolved[j] in resolved[i].parents:
                 raise DataError(
                     "nested-set",
                     "set of images is inside another set",
-                    found=f"{place} in {other}",
+                    found=f"{place} in {other_place}",
                     fix="give only the outer folder, or each inner folder as a set",
                 )
 
 
-def process_image(images: ImageSource, row: int, function: "Callable[[Image.Image], _Result]") -> _Result | str:
+def process_image(images: ImageSource, row: int, process: "Callable[[Image.Image], _Result]") -> _Result | str:
     """Call a function with an image, decoded as RGB; if it cannot be read, return the reason as text."""
     file: str | BytesIO | None = None
     try:
         file = images.open_image_file(row)
         with open_image(file) as image:
-            return function(to_rgb(image))
+            return process(to_rgb(image))
     except Exception as error:
         return describe_error(
             error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.size_and_mtime(row)[0]

@@ -16,13 +16,13 @@ _Classed = TypeVar("_Classed", bound=Classed)
 
 
 def align_parts(
-    nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
+    parts: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
     """Map labels, scores and votes, by file, to one class list and to the names of `to_benchmark_names`."""
-    aligned = align_classes(nouns, classes)
-    for file, noun in aligned.items():
+    aligned = align_classes(parts, classes)
+    for file, part in aligned.items():
         with at(file):
-            aligned[file] = cast("_Classed", noun.with_images(to_benchmark_names(noun.images, benchmark)))
+            aligned[file] = cast("_Classed", part.with_images(to_benchmark_names(part.images, benchmark)))
     return aligned
 
 
@@ -35,10 +35,10 @@ def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str
     names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark)
     if match == "path":
         return names
-    known = benchmark.images
-    rows = match_images(names, known, match=match, where=None, known_place="the benchmark's images").tolist()
+    benchmark_images = benchmark.images
+    rows = match_images(names, benchmark_images, match=match, where=None, known_place="the benchmark's images").tolist()
     keys = image_keys(names, match)
-    return tuple(known[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
+    return tuple(benchmark_images[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
 
 def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
@@ -46,47 +46,51 @@ def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[s
     assert benchmark.folder is not None
     working_folder = Path.cwd()
     elsewhere = Path(benchmark.sources.get("images", "images"))  # benchmark.json may name another folder
-    both = benchmark.folder / "images", elsewhere
-    forms = [form for place in both for form in (place, place.absolute(), place.resolve())]
+    folders = benchmark.folder / "images", elsewhere
+    forms = [form for place in folders for form in (place, place.absolute(), place.resolve())]
     relative = (form.relative_to(working_folder) for form in forms if working_folder in form.parents)
     places = (*forms, *relative, Path("images"))
     prefixes = tuple(dict.fromkeys(f"{posixpath.normpath(path.as_posix())}/" for path in places))
 
-    def below(name: str) -> str:
+    def remove_folder(name: str) -> str:
         paths = [name.replace("\\", "/")]
         if paths[0].startswith(("./", "../")):
             paths = [posixpath.normpath(path) for path in (paths[0], f"{working_folder.as_posix()}/{paths[0]}")]
         below_prefix = (path.removeprefix(prefix) for path in paths for prefix in prefixes if path.startswith(prefix))
         return next(below_prefix, paths[0])
 
-    return tuple(map(below, images))
+    return tuple(map(remove_folder, images))
 
 
 def check_common_images(
-    parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, with_one_another: bool = False
+    parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, all_files_overlap: bool = False
 ) -> None:
     """Raise `DataError` if files that are used together have no image, or plain item, in common.
 
     `parts` and `files` have the names of `Benchmark.sources` as keys; a second file of a part has a number, as in
-    "labels 2". The files of the first part must also share images `with_one_another`, if that is set.
+    "labels 2". The files of the first part must also share images `all_files_overlap`, if that is set.
     """
-    names = {part: _item_names(noun) for part, noun in parts.items()}
-    for part, partners in _required_partners(list(parts), with_one_another):
-        alike = [
+    names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
+    for part, partners in _required_partners(list(parts), all_files_overlap):
+        comparable = [
             name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
         ]
-        if names[part] and alike and not any(_has_common_name(names[part], names[name]) for name in alike):
-            both = {name: parts[name] for name in parts if name in (part, alike[0])}
+        if names[part] and comparable and not any(_has_common_name(names[part], names[name]) for name in comparable):
+            both = {name: parts[name] for name in parts if name in (part, comparable[0])}
             raise _nothing_in_common_error(both, files, benchmark)
 
 
 def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
     """Warn about images in a file that are not in the benchmark's image folder."""
-    known = set(image_keys(benchmark.images)) if benchmark.folder else set()
-    for part, noun in parts.items() if known else ():
-        unknown = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in known]
+    known_keys = set(image_keys(benchmark.images)) if benchmark.folder else set()
+    for part, labels_or_votes in parts.items() if known_keys else ():
+        unknown = [
+            name
+            for name, key in zip(labels_or_votes.images, image_keys(labels_or_votes.images), strict=True)
+            if key not in known_keys
+        ]
         if unknown:
-            count = f"{len(unknown):,} of {count_noun(len(noun.images), 'image')}"
+            count = f"{len(unknown):,} of {count_noun(len(labels_or_votes.images), 'image')}"
             text = f"{files[part]}: {count} not in the image folder of {benchmark.name}: {join_first(unknown, most=3)}"
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
@@ -95,10 +99,10 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     thing, match_fix, alternative = "item", None, "use only one of them"
     if set(map(_part_without_number, parts)) == {"votes", "golden"}:
         alternative = "add the raters' votes on golden questions to the benchmark, as rater-golden"
-    names = [noun.images or _item_names(noun) for noun in parts.values()]
+    names = [labels_or_votes.images or _item_names(labels_or_votes) for labels_or_votes in parts.values()]
     if not any(map(_has_plain_items, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
-        few, many = sorted((noun.images for noun in parts.values()), key=len)
+        few, many = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
         match_fix = suggest_match(few, many, match=benchmark.match or "path", setting=setting)
     return DataError(
         "nothing-in-common",
@@ -109,12 +113,12 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     )
 
 
-def _required_partners(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str, list[str]]]:
+def _required_partners(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
     """Yield each part with its partners: it must have an image in common with at least one of them."""
     main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:
         if part in main:
-            yield part, [partner for partner in main if partner != part and with_one_another]
+            yield part, [partner for partner in main if partner != part and all_files_overlap]
         elif part == "rater-golden":
             yield part, ["golden"] if "golden" in parts else []
         else:
@@ -126,21 +130,25 @@ def _part_without_number(part: str) -> str:
     return part.partition(" ")[0]
 
 
-def _has_plain_items(noun: Classed) -> bool:
+def _has_plain_items(labels_or_votes: Classed) -> bool:
     """Return whether these are votes on plain items, which may be images or anything else."""
-    return isinstance(noun, Votes) and noun.classes is None and not isinstance(noun.items, Questions)
+    return (
+        isinstance(labels_or_votes, Votes)
+        and labels_or_votes.classes is None
+        and not isinstance(labels_or_votes.items, Questions)
+    )
 
 
-def _item_names(noun: Classed) -> Sequence[Id]:
+def _item_names(labels_or_votes: Classed) -> Sequence[Id]:
     """Return the keys of the images, or the names of the plain items."""
-    if isinstance(noun, Votes) and not isinstance(noun.items, Questions):
-        return noun.items if noun.classes is None else image_keys(noun.images)
-    return image_keys(noun.images)
+    if isinstance(labels_or_votes, Votes) and not isinstance(labels_or_votes.items, Questions):
+        return labels_or_votes.items if labels_or_votes.classes is None else image_keys(labels_or_votes.images)
+    return image_keys(labels_or_votes.images)
 
 
-def _has_common_name(first: Sequence[Id], second: Sequence[Id]) -> bool:
+def _has_common_name(first_names: Sequence[Id], second_names: Sequence[Id]) -> bool:
     """Return whether a name is in both."""
-    few, many = sorted((first, second), key=len)
+    few, many = sorted((first_names, second_names), key=len)
     names = many if isinstance(many, range) else set(many)
     return any(name in names for name in few)
 

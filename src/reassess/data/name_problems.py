@@ -25,9 +25,13 @@ class NameProblem:
     fix: Fix | str | None = None  # how to fix it, if that is known
 
 
-def make_name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:
+def make_name_problem(
+    thing: str, description: str, names: Sequence[str], *, fix: Fix | str | None = None
+) -> NameProblem:
     """Describe a problem by the number of its names, and the first names."""
-    return NameProblem(thing=thing, description=what, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix)
+    return NameProblem(
+        thing=thing, description=description, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix
+    )
 
 
 def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
@@ -76,13 +80,13 @@ def find_image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -
 
 
 def _find_missing_images(
-    images: Mapping[str, tuple[str, ...]], part: str, references: Sequence[str], match: Match
+    images: Mapping[str, tuple[str, ...]], part: str, reference_parts: Sequence[str], match: Match
 ) -> Iterator[NameProblem]:
     """Find images of a part that are in none of the reference parts."""
     names = images[part]
-    known_names = tuple(chain.from_iterable(images[reference] for reference in references))
+    known_names = tuple(chain.from_iterable(images[reference] for reference in reference_parts))
     known_keys = set(image_keys(known_names, match))
     missing = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
     if missing:
         fix = suggest_match(names, known_names, missing=missing, match=match, setting=SETTINGS_FILE)
-        yield make_name_problem("image", f"in {part} and not in {' or '.join(references)}", missing, fix=fix)
+        yield make_name_problem("image", f"in {part} and not in {' or '.join(reference_parts)}", missing, fix=fix)

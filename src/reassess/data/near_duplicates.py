@@ -132,19 +132,19 @@ def find_exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
     return [group for group in _group_by_digest(fingerprints) if len(group) > 1]
 
 
-def find_near_groups(fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]) -> Groups:
+def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]) -> Groups:
     """Group the positions of images that look the same, in the order of the first image of each group.
 
     Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
-    thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
-    the other. Groups are formed by single linkage: each image is near to another image of its group, not to all. A
-    group contains the exact copies of its images too, but exact copies without a near image are not a group. An image
-    of one colour is not near to any other image.
+    thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the
+    middle of the other. Groups are formed by single linkage: each image is near to another image of its group, not to
+    all. A group contains the exact copies of its images too, but exact copies without a near image are not a group. An
+    image of one colour is not near to any other image.
     """
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}
     for row, first in enumerate(
-        _find_first_near_image([fingerprints[group[0]] for group in copies], progress).tolist()
+        _find_first_near_image([fingerprints[group[0]] for group in copies], report_progress).tolist()
     ):
         groups.setdefault(first, []).append(copies[row])
     return [sorted(chain.from_iterable(near)) for near in groups.values() if len(near) > 1]
@@ -159,17 +159,17 @@ def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
 
 
 def _find_first_near_image(
-    fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], object]
+    fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
 ) -> npt.NDArray[np.int64]:
     """Find, for each image, the first image of its near group."""
-    hashes = np.frombuffer(b"".join(each.hashes for each in fingerprints), np.int64).reshape(-1, 2)
-    small = np.frombuffer(b"".join(each.thumbnails for each in fingerprints), np.uint8)
+    hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
+    small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
     small = small.reshape(-1, 2, THUMBNAIL_PIXELS)
     group = np.arange(len(fingerprints))
     for start in range(0, len(fingerprints), _BLOCK_SIZE):
         stop = min(start + _BLOCK_SIZE, len(fingerprints))
         merge_near_groups(hashes, small, start, stop, MAX_DIFFERENT_BITS, MIN_CORRELATION, group)
-        progress(stop, len(fingerprints))
+        report_progress(stop, len(fingerprints))
     # `group` leads to an earlier image of the group, which already leads to the first.
     for row in range(len(group)):
         group[row] = group[group[row]]

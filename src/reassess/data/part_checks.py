@@ -66,27 +66,31 @@ class _PartContents:
     answers: Mapping[Id, int] = field(default_factory=dict)
 
 
-def _summarize_part(noun: Any) -> _PartContents:
+def _summarize_part(contents: Any) -> _PartContents:
     """Return the counts and names of labels, votes and other types; for reviews, of the valid classes."""
-    if isinstance(noun, MultiLabels | Scores):
-        return _summarize_part(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
-    if isinstance(noun, LabelSets):
-        counts = {"images": len(noun), "labels": noun.indices.size, "classes": np.unique(noun.indices).size}
-        if noun.empty_images:
-            counts["empty sets"] = noun.empty_images
-        return _PartContents(counts, noun.images, noun.classes)
-    if isinstance(noun, Questions):
-        counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}
-        return _PartContents(counts, noun.images, noun.classes)
-    if isinstance(noun, Votes):
-        return _summarize_votes(noun)
-    if isinstance(noun, Classes):
-        return _PartContents({"classes": noun.count or 0})
-    if isinstance(noun, tuple):
-        return _PartContents({"images": len(noun)}, noun)
-    if isinstance(noun, dict):
-        return _PartContents({"classes": len(noun), "groups": len(set(noun.values()))})
-    return _PartContents({"pairs": len(noun)})
+    if isinstance(contents, MultiLabels | Scores):
+        return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
+    if isinstance(contents, LabelSets):
+        counts = {"images": len(contents), "labels": contents.indices.size, "classes": np.unique(contents.indices).size}
+        if contents.empty_images:
+            counts["empty sets"] = contents.empty_images
+        return _PartContents(counts, contents.images, contents.classes)
+    if isinstance(contents, Questions):
+        counts = {
+            "questions": len(contents),
+            "images": len(contents.images),
+            "classes": np.unique(contents.class_ids).size,
+        }
+        return _PartContents(counts, contents.images, contents.classes)
+    if isinstance(contents, Votes):
+        return _summarize_votes(contents)
+    if isinstance(contents, Classes):
+        return _PartContents({"classes": contents.count or 0})
+    if isinstance(contents, tuple):
+        return _PartContents({"images": len(contents)}, contents)
+    if isinstance(contents, dict):
+        return _PartContents({"classes": len(contents), "groups": len(set(contents.values()))})
+    return _PartContents({"pairs": len(contents)})
 
 
 def _summarize_votes(votes: Votes) -> _PartContents:
@@ -116,53 +120,53 @@ class PartChecker:
     votes: dict[str, Votes] = field(default_factory=dict)  # by file
     unlisted_classes: list[NameProblem] = field(default_factory=list)
 
-    def check_part(self, check: PartCheck) -> None:
+    def check_part(self, part_check: PartCheck) -> None:
         """Read a part if it exists, and keep the result."""
         images = self.contents["images"].images if "images" in self.contents else ()
-        if check.part == "original" and not check.paths and are_in_class_folders(images):
-            check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})
+        if part_check.part == "original" and not part_check.paths and are_in_class_folders(images):
+            part_check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})
         classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
-        if check.paths and not (check.part in _CLASS_TABLE_READERS and classes_unread):
-            check = self._read_part(check)
-        self.parts[check.part] = check
+        if part_check.paths and not (part_check.part in _CLASS_TABLE_READERS and classes_unread):
+            part_check = self._read_part(part_check)
+        self.parts[part_check.part] = part_check
 
-    def _read_part(self, check: PartCheck) -> PartCheck:
+    def _read_part(self, part_check: PartCheck) -> PartCheck:
         try:
             if self.folder is not None:
-                require_single_path(self.folder, check.part, check.paths)
-            contents = self._read_contents(check, self.class_list)
+                require_single_path(self.folder, part_check.part, part_check.paths)
+            contents = self._read_contents(part_check, self.class_list)
         except ReassessError as error:
-            if error.code != "unknown-class" or self.class_list is None or check.part in _CLASS_TABLE_READERS:
-                return replace(check, error=error)
-            return self._read_without_class_list(check, error, self.class_list)
-        self.contents[check.part] = contents
-        return replace(check, counts=contents.counts, answers=contents.answers)
+            if error.code != "unknown-class" or self.class_list is None or part_check.part in _CLASS_TABLE_READERS:
+                return replace(part_check, error=error)
+            return self._read_without_class_list(part_check, error, self.class_list)
+        self.contents[part_check.part] = contents
+        return replace(part_check, counts=contents.counts, answers=contents.answers)
 
-    def _read_without_class_list(self, check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
+    def _read_without_class_list(self, part_check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
         """Read a part again without the class list, and note the classes that are not in the list."""
         try:
-            contents = self.contents[check.part] = self._read_contents(check, None)
+            contents = self.contents[part_check.part] = self._read_contents(part_check, None)
         except ReassessError:  # the part has another error too
-            return replace(check, error=error)
+            return replace(part_check, error=error)
         assert contents.classes is not None
         missing = [text for text in contents.classes.texts if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
-        self.unlisted_classes.append(make_name_problem("class", f"in {check.part} and not in {where}", missing))
-        return replace(check, error=error, counts=contents.counts, answers=contents.answers)
+        self.unlisted_classes.append(make_name_problem("class", f"in {part_check.part} and not in {where}", missing))
+        return replace(part_check, error=error, counts=contents.counts, answers=contents.answers)
 
-    def _read_contents(self, check: PartCheck, class_list: Classes | None) -> _PartContents:
-        part, path = check.part, check.paths[0]
+    def _read_contents(self, part_check: PartCheck, class_list: Classes | None) -> _PartContents:
+        part, path = part_check.part, part_check.paths[0]
         if part == SETTINGS_FILE:
             self.settings = read_settings(path.parent)
             return _PartContents({"settings": len(self.settings)})
         if part == "classes":
-            self.class_list = formats.read_class_file(*check.paths)
+            self.class_list = formats.read_class_file(*part_check.paths)
             return _summarize_part(self.class_list)
         if part == "images":
             if self.folder is not None:
                 check_images_exist(self.folder, path)
             return _summarize_part(list_images(path))
-        if part == "original" and check.format == CLASS_FOLDERS_FORMAT:
+        if part == "original" and part_check.format == CLASS_FOLDERS_FORMAT:
             with at(path):
                 original = labels_from_folders(self.contents["images"].images, class_list)
             if self.parts["classes"].format is None:
@@ -200,5 +204,8 @@ class PartChecker:
         if self.folder is None or self.class_list is not None or not (with_names and with_ids):
             return self.unlisted_classes
         texts = sorted({text for part in with_names for text in classes_of[part].texts})
-        what = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
-        return (*self.unlisted_classes, make_name_problem("class", what, texts, fix=PART_INSTRUCTIONS["classes"]))
+        description = f"named in {' and '.join(with_names)}, and numbered in {' and '.join(with_ids)}"
+        return (
+            *self.unlisted_classes,
+            make_name_problem("class", description, texts, fix=PART_INSTRUCTIONS["classes"]),
+        )

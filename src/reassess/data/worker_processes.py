@@ -17,15 +17,15 @@ _Result = TypeVar("_Result")
 
 
 def map_in_processes(
-    work: Callable[[_Part], _Result], parts: Sequence[_Part], workers: int, *, ahead: int
+    function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
     """Yield the result of a function for each part, in order; with 0 workers, in this process."""
-    if workers == 0:
-        yield from map(work, parts)
+    if n_workers == 0:
+        yield from map(function, parts)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(work,))
+    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start_worker, initargs=(function,))
     try:
-        yield from _submit_in_order(pool, parts, ahead)
+        yield from _submit_in_order(pool, parts, max_pending)
     except BrokenProcessPool as error:
         raise DataError(
             "process-ended",
@@ -39,23 +39,23 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], ahead: int) -> Iterator[Any]:
-    waiting: deque[Future[Any]] = deque()
+def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], max_pending: int) -> Iterator[Any]:
+    futures: deque[Future[Any]] = deque()
     for part in parts:
-        waiting.append(pool.submit(_call_worker_function, part))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        futures.append(pool.submit(_call_worker_function, part))
+        if len(futures) >= max_pending:
+            yield futures.popleft().result()
+    while futures:
+        yield futures.popleft().result()
 
 
 _worker_function: list[Callable[[Any], Any]] = []  # the function of this worker process
 
 
-def _start_worker(work: Callable[[Any], Any]) -> None:
+def _start_worker(function: Callable[[Any], Any]) -> None:
     """Set up a worker process: it ignores Ctrl-C, and ends when its parent process ends or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker_function.append(work)
+    _worker_function.append(function)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -61,7 +61,7 @@ def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _B
     parts = [list(_parts(batch)) for batch in batches]
     ahead = _AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
-    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
+    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, max_pending=max(ahead, 1))) as results:
         for of_batch in parts:
             yield [pixels for _ in of_batch for pixels in next(results)]
 

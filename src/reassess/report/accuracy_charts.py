@@ -50,21 +50,28 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             rows.append([model, *proportion_cells(original), *proportion_cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
-    judge = label_set_heading(findings.labels.title)
+    label_set = label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
-    for labels in ("original", judge):
-        columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
-    numbers = make_table("scatter", f"{_capitalize_default_name(judge)} accuracy over original accuracy", columns, rows)
+    for heading in ("original", label_set):
+        columns |= {
+            f"{heading} %": PERCENT,
+            f"{heading} 95 %": PERCENT,
+            f"{heading} hits": COUNT,
+            f"{heading} n": COUNT,
+        }
+    numbers = make_table(
+        "scatter", f"{_capitalize_default_name(label_set)} accuracy over original accuracy", columns, rows
+    )
     note = ""
     if len(points) > MAX_NAMED_MODELS:
         note = f"The chart names the {MAX_NAMED_MODELS} best models; its table names all models."
-    draw = partial(plot_scatter, points=points, level=findings.original_label_percent, label_set=judge)
+    draw = partial(plot_scatter, points=points, original_percent=findings.original_label_percent, label_set=label_set)
     return Chart(draw, SQUARE_SIZE, numbers, note)
 
 
-def _capitalize_default_name(judge: str) -> str:
+def _capitalize_default_name(label_set: str) -> str:
     """Capitalize the word for label sets without a name."""
-    return judge.capitalize() if judge == DEFAULT_LABEL_SET_NAME else judge
+    return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 
 def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
@@ -81,16 +88,16 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, judge = [], label_set_heading(findings.labels.title)
-    series: dict[str, list[Mark | None]] = {judge: [], "original": []}
+    rows, label_set = [], label_set_heading(findings.labels.title)
+    series: dict[str, list[Mark | None]] = {label_set: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MAX_DRAWN:
-            series[judge].append(_difference_mark(pair.real))
+            series[label_set].append(_difference_mark(pair.real))
             series["original"].append(_difference_mark(pair.original))
         rows += [
             [pair.a, pair.b, *row]
-            for name, part in pair.differences_by_name.items()
-            for row in _difference_rows(name, part)
+            for name, difference in pair.differences_by_name.items()
+            for row in _difference_rows(name, difference)
         ]
     groups = [_format_pair(pair.a, pair.b) for pair in pairs[:MAX_DRAWN]]
     series = {name: marks for name, marks in series.items() if any(marks)}
@@ -111,65 +118,80 @@ def _format_pair(a: str, b: str) -> str:
     return f"{first}{_MINUS_WORD}{shorten(b, max(room // 2, room - len(a)) - 1)}"
 
 
-def _difference_rows(name: str, part: Difference) -> Iterator[list[Cell]]:
+def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
     """Yield a row for the difference over images, and one with raters resampled, if available."""
-    only = [part.n_only_a, part.n_only_b] if isinstance(part, PairedHits) else [None, None]
-    yield [name, to_percent(part.difference), interval_to_percent(part.interval), part.p_value, *only, part.n]
-    if part.standard_deviation is not None:
-        with_raters = interval_to_percent(part.raters_interval), part.raters_p_value
-        yield [f"{name}, raters resampled", to_percent(part.difference), *with_raters, *only, part.n]
+    only = [difference.n_only_a, difference.n_only_b] if isinstance(difference, PairedHits) else [None, None]
+    yield [
+        name,
+        to_percent(difference.difference),
+        interval_to_percent(difference.interval),
+        difference.p_value,
+        *only,
+        difference.n,
+    ]
+    if difference.standard_deviation is not None:
+        with_raters = interval_to_percent(difference.raters_interval), difference.raters_p_value
+        yield [f"{name}, raters resampled", to_percent(difference.difference), *with_raters, *only, difference.n]
 
 
-def _difference_mark(part: Difference | None) -> Mark | None:
+def _difference_mark(difference: Difference | None) -> Mark | None:
     """The difference, with the interval that includes the raters if they are resampled."""
-    if part is None or part.difference is None:
+    if difference is None or difference.difference is None:
         return None
-    return Mark(100 * part.difference, interval_to_percent(part.raters_interval or part.interval))
+    return Mark(100 * difference.difference, interval_to_percent(difference.raters_interval or difference.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:
     """Chart the accuracy by number of valid classes."""
     counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
-    sizes = sorted({size for parts in counts.values() for size in parts})
+    sizes = sorted({size for results in counts.values() for size in results})
     if not sizes:
         return Missing(NONE_SCORED)
     rows = [
-        [model, size, *proportion_cells(_sum_hits(parts, [size]))] for size in sizes for model, parts in counts.items()
+        [model, size, *proportion_cells(_sum_hits(results, [size]))]
+        for size in sizes
+        for model, results in counts.items()
     ]
     drawn = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
     pools = _pool_sizes(sizes, drawn)
     groups = [_describe_pool(pool, drawn) for pool in pools]
-    series = {model: [proportion_mark(_sum_hits(parts, pool)) for pool in pools] for model, parts in drawn.items()}
-    judge = label_set_heading(findings.labels.title)
-    columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
+    series = {model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn.items()}
+    label_set = label_set_heading(findings.labels.title)
+    columns = {"model": TEXT, "valid classes": COUNT, f"{label_set} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = make_table(
         "label-count",
-        f"{_capitalize_default_name(judge)} accuracy by number of valid classes",
+        f"{_capitalize_default_name(label_set)} accuracy by number of valid classes",
         columns | {"images": COUNT},
         rows,
     )
-    note = hidden_items_note(len(counts), most=len(SERIES_STYLES))
-    intervals = Intervals(groups=groups, series=series, axis_title=f"{judge} top-1 accuracy, %", number_format=".1f")
+    note = hidden_items_note(len(counts), max_shown=len(SERIES_STYLES))
+    intervals = Intervals(
+        groups=groups, series=series, axis_title=f"{label_set} top-1 accuracy, %", number_format=".1f"
+    )
     return make_interval_chart(intervals, numbers, note)
 
 
-def _sum_hits(parts: _ResultsBySize, sizes: Sequence[int]) -> Proportion:
-    """Sum the hits on images whose number of valid classes is in `sizes`."""
-    available = [parts[size] for size in sizes if size in parts]
+def _sum_hits(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportion:
+    """Sum the hits on images whose number of valid classes is in `label_counts`."""
+    available = [results[size] for size in label_counts if size in results]
     return Proportion(sum(part.hits[1] for part in available), sum(part.n for part in available))
 
 
-def _pool_sizes(sizes: list[int], counts: Mapping[str, _ResultsBySize]) -> list[list[int]]:
+def _pool_sizes(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
     """Pool the highest numbers of valid classes, if each has less than a hundredth of the images."""
-    scored = min(_sum_hits(parts, sizes).n for parts in counts.values())
-    enough = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
-    many = [i for i, size in enumerate(sizes) if all(_sum_hits(parts, [size]).n >= enough for parts in counts.values())]
-    single = 1 + max(many, default=0)
-    return [[size] for size in sizes[:single]] + ([sizes[single:]] if sizes[single:] else [])
+    scored = min(_sum_hits(parts, label_counts).n for parts in results_by_model.values())
+    min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
+    large_positions = [
+        i
+        for i, size in enumerate(label_counts)
+        if all(_sum_hits(parts, [size]).n >= min_images for parts in results_by_model.values())
+    ]
+    n_single = 1 + max(large_positions, default=0)
+    return [[size] for size in label_counts[:n_single]] + ([label_counts[n_single:]] if label_counts[n_single:] else [])
 
 
-def _describe_pool(pool: list[int], counts: Mapping[str, _ResultsBySize]) -> str:
-    images = [_sum_hits(parts, pool).n for parts in counts.values()]
+def _describe_pool(pool: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
+    images = [_sum_hits(parts, pool).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
     classes = "valid class" if pool == [1] else "valid classes"
@@ -182,7 +204,11 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         return findings.trend
     placements = findings.placements
     draw = partial(
-        plot_leaderboard, trend=findings.trend, placements=placements, level=findings.original_label_percent, brief=True
+        plot_leaderboard,
+        trend=findings.trend,
+        placements=placements,
+        original_percent=findings.original_label_percent,
+        is_brief=True,
     )
     rows: list[list[Cell]] = []
     for placement in placements:

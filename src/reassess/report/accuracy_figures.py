@@ -29,25 +29,35 @@ _INTERVAL_SAMPLES = 24  # points along an interval that labels should not cover
 
 
 def draw_leaderboard(
-    path: Path, trend: Trend, placements: Sequence[Placement] = (), *, level: float | None = None, force: bool = False
+    path: Path,
+    trend: Trend,
+    placements: Sequence[Placement] = (),
+    *,
+    original_percent: float | None = None,
+    force: bool = False,
 ) -> None:
     """Draw a leaderboard, its lines, and the user's models."""
-    draw = partial(plot_leaderboard, trend=trend, placements=placements, level=level)
+    draw = partial(plot_leaderboard, trend=trend, placements=placements, original_percent=original_percent)
     save_figure(path, draw, title="Leaderboard", force=force)
 
 
 def plot_leaderboard(
-    drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None, *, brief: bool = False
+    drawing: Drawing,
+    trend: Trend,
+    placements: Sequence[Placement],
+    original_percent: float | None,
+    *,
+    is_brief: bool = False,
 ) -> None:
-    """Plot a leaderboard; if `brief`, a model's label has only its name and rank."""
-    start = _find_lowest_accuracy(trend, placements)
-    _draw_points(drawing, trend, start)
+    """Plot a leaderboard; if `is_brief`, a model's label has only its name and rank."""
+    lowest_accuracy = _find_lowest_accuracy(trend, placements)
+    _draw_points(drawing, trend, lowest_accuracy)
     for i, line in enumerate(trend.band_lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)])
     for placement in placements:
-        _draw_placement(drawing, placement, label_set_heading(trend.board.label_set), brief)
-    _finish_axes(drawing, trend, start)
-    draw_original_level(drawing, level)
+        _draw_placement(drawing, placement, label_set_heading(trend.board.label_set), is_brief)
+    _finish_axes(drawing, trend, lowest_accuracy)
+    draw_original_level(drawing, original_percent)
 
 
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
@@ -56,11 +66,11 @@ def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> floa
     return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
 
 
-def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
+def _draw_points(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None:
     board = trend.board
-    at = np.column_stack([board.original, board.real])[board.original >= start]
-    size = 2.6 if len(at) > _MAX_LARGE_POINTS else 4.5
-    drawing.draw_line(at, "o", markersize=size, color=_POINT_COLOUR, alpha=0.55, markeredgewidth=0, zorder=2)
+    points = np.column_stack([board.original, board.real])[board.original >= lowest_accuracy]
+    size = 2.6 if len(points) > _MAX_LARGE_POINTS else 4.5
+    drawing.draw_line(points, "o", markersize=size, color=_POINT_COLOUR, alpha=0.55, markeredgewidth=0, zorder=2)
 
 
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
@@ -69,56 +79,58 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
     inside = trend.board.original[line.band.contains(trend.board.original)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
     drawing.draw_line(ends, places=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
-    slope = _format_slope(line.slope, between="\n")
+    slope = _format_slope(line.slope, separator="\n")
     drawing.add_label(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)
 
 
-def _format_slope(slope: Estimate, between: str = " ") -> str:
+def _format_slope(slope: Estimate, separator: str = " ") -> str:
     value, low, high = (format_number(part, ".2f") for part in (slope.value, *slope.interval))
-    return f"{value}{between}({low} to {high})"
+    return f"{value}{separator}({low} to {high})"
 
 
-def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
+def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_brief: bool) -> None:
     entry = placement.entry
-    at = np.array([[entry.original, entry.real]])
-    drawing.draw_line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
+    points = np.array([[entry.original, entry.real]])
+    drawing.draw_line(points, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
         f"{shorten(str(entry), MAX_NAME_LENGTH)}\n{rank}"
-        if brief
-        else f"{entry}\n{judge} {format_percent_value(entry.real)} %, {rank}"
+        if is_brief
+        else f"{entry}\n{label_set} {format_percent_value(entry.real)} %, {rank}"
     )
-    if (expected := placement.expected) is not None and not brief:
+    if (expected := placement.expected) is not None and not is_brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
-    drawing.add_label(text, at, color="#a00000", fontweight="bold")
+    drawing.add_label(text, points, color="#a00000", fontweight="bold")
 
 
-def draw_original_level(drawing: Drawing, level: float | None) -> None:
+def draw_original_level(drawing: Drawing, original_percent: float | None) -> None:
     """Draw the accuracy of the original labels by reassessed labels, and the line of equal accuracies."""
     axes = drawing.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    if level is not None:
+    if original_percent is not None:
         margin = _RELATIVE_MARGIN * (top - bottom)
-        bottom, top = min(bottom, level - margin), max(top, level + margin)
+        bottom, top = min(bottom, original_percent - margin), max(top, original_percent + margin)
         axes.set_ylim(bottom, top)
     diagonal = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if diagonal[0, 0] < diagonal[1, 0]:
         drawing.draw_line(diagonal, ":", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
         drawing.add_label("equal accuracy by both labels", points_along(diagonal, 9)[1:-1], color=_FRAME_COLOUR)
-    if level is not None:
-        ends = np.array([[x, level] for x in (left, right)])
+    if original_percent is not None:
+        ends = np.array([[x, original_percent] for x in (left, right)])
         drawing.draw_line(ends, "-", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
         drawing.add_label(
-            f"the original labels: {format_percent_value(level)} %", points_along(ends, 12)[1:-1], color=_FRAME_COLOUR
+            f"the original labels: {format_percent_value(original_percent)} %",
+            points_along(ends, 12)[1:-1],
+            color=_FRAME_COLOUR,
         )
 
 
-def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
+def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None:
     board = trend.board
     set_accuracy_axes(drawing, label_set_heading(board.label_set))
-    hidden = int(np.sum(board.original < start))
-    not_shown = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
+    hidden = int(np.sum(board.original < lowest_accuracy))
+    not_shown = f", {hidden:,} of them below {lowest_accuracy:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.n_models:,} models{not_shown}"]
     if trend.overall_line.slope is not None:
         parts.append(f"slope of all rows: {_format_slope(trend.overall_line.slope)}")
@@ -153,24 +165,28 @@ class ModelPoint:
     real: Mark
 
 
-def plot_scatter(drawing: Drawing, points: Sequence[ModelPoint], level: float | None, label_set: str) -> None:
+def plot_scatter(
+    drawing: Drawing, points: Sequence[ModelPoint], original_percent: float | None, label_set: str
+) -> None:
     """Plot models by their accuracies, and the level of the original labels.
 
     The first `MAX_NAMED_MODELS` models have names; if each model has its own colour, also their accuracies.
     """
     for i, point in enumerate(points):
         style = SERIES_STYLES[i] if i < len(SERIES_STYLES) else _OTHER_STYLE
-        at = np.array([[point.original.value, point.real.value]])
+        position = np.array([[point.original.value, point.real.value]])
         for axis, part in enumerate((point.original, point.real)):
-            ends = np.repeat(at, 2, axis=0)
+            ends = np.repeat(position, 2, axis=0)
             ends[:, axis] = part.interval or part.value
             drawing.draw_line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
-        drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
+        drawing.axes.plot(
+            *position.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5
+        )
         values = f"{format_percent_value(point.original.value)}, {label_set} {format_percent_value(point.real.value)}"
         drawing.descriptions.append(f"{point.name}: original {values}")
         if i < MAX_NAMED_MODELS:
             name = shorten(point.name, MAX_NAME_LENGTH)
             text = name if len(points) > len(SERIES_STYLES) else f"{name}\n{values}"
-            drawing.add_label(text, at, color=style.colour)
+            drawing.add_label(text, position, color=style.colour)
     set_accuracy_axes(drawing, label_set)
-    draw_original_level(drawing, level)
+    draw_original_level(drawing, original_percent)

@@ -100,11 +100,11 @@ class Table:
         return list(zip(self.columns, pairs, strict=True))
 
 
-def _to_csv_cells(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
+def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
     """The values of a cell in the CSV file; an interval has two, also if it is missing."""
     if isinstance(cell, tuple):
         return cell
-    return (None, None) if is_pair else (cell,)
+    return (None, None) if is_interval else (cell,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +127,14 @@ class Chart:
         return self.table.title
 
 
-def make_interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
+def make_interval_chart(intervals: Intervals, table: Table, note: str = "") -> Chart:
     """Create a chart of values with intervals."""
-    return Chart(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals), numbers, note)
+    return Chart(partial(plot_intervals, intervals=intervals), compute_intervals_size(intervals), table, note)
 
 
-def make_stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
+def make_stack_chart(stacks: Stacks, table: Table, note: str = "") -> Chart:
     """Create a chart of stacked bars."""
-    return Chart(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks), numbers, note)
+    return Chart(partial(plot_stacks, stacks=stacks), compute_stacks_size(stacks), table, note)
 
 
 def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
@@ -142,11 +142,11 @@ def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Seq
     return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
 
 
-def hidden_items_note(total: int, items: str = "models", most: int = MAX_DRAWN) -> str:
+def hidden_items_note(n_items: int, items_name: str = "models", max_shown: int = MAX_DRAWN) -> str:
     """Write a note that a chart shows only the first items; empty if it shows all."""
-    if total <= most:
+    if n_items <= max_shown:
         return ""
-    return f"The chart shows the first {most} of {total:,} {items}; its table has all {items}."
+    return f"The chart shows the first {max_shown} of {n_items:,} {items_name}; its table has all {items_name}."
 
 
 def to_percent(share: float | None) -> float | None:
@@ -159,15 +159,21 @@ def interval_to_percent(interval: Interval | None) -> Interval | None:
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
 
-def proportion_mark(part: Proportion | None) -> Mark | None:
+def proportion_mark(proportion: Proportion | None) -> Mark | None:
     """Convert a proportion to a mark of a chart, in percent; None if it is missing."""
-    return None if part is None or part.value is None else Mark(100 * part.value, interval_to_percent(part.interval))
+    return (
+        None
+        if proportion is None or proportion.value is None
+        else Mark(100 * proportion.value, interval_to_percent(proportion.interval))
+    )
 
 
-def proportion_cells(part: Proportion | None) -> list[Cell]:
+def proportion_cells(proportion: Proportion | None) -> list[Cell]:
     """Convert a proportion to cells of a table: percent, interval, hits and n."""
     return (
-        [None] * 4 if part is None else [to_percent(part.value), interval_to_percent(part.interval), part.hits, part.n]
+        [None] * 4
+        if proportion is None
+        else [to_percent(proportion.value), interval_to_percent(proportion.interval), proportion.hits, proportion.n]
     )
 
 

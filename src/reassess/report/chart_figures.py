@@ -42,9 +42,9 @@ SERIES_STYLES = (
 )
 
 
-def format_number(value: float, form: str) -> str:
+def format_number(value: float, number_format: str) -> str:
     """Format a number with a true minus sign, as matplotlib does on axes."""
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
+    return format(value, number_format).replace("-", "\N{MINUS SIGN}")
 
 
 def as_sentence(text: str) -> str:
@@ -83,9 +83,9 @@ def compute_intervals_size(intervals: Intervals) -> Size:
 
 def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     """Plot values with their intervals."""
-    axes, step = drawing.axes, _group_step(intervals)
+    axes, group_step = drawing.axes, _group_step(intervals)
     for i, group in enumerate(intervals.groups):
-        top = i * step
+        top = i * group_step
         drawing.write_text(top, shorten(group, MAX_NAME_LENGTH))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
@@ -100,12 +100,12 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
     _finish_intervals(drawing, intervals)
 
 
-def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -> None:
-    axes, style = drawing.axes, SERIES_STYLES[series % len(SERIES_STYLES)]
+def _draw_mark(drawing: Drawing, mark: Mark, y: float, series_index: int, number_format: str) -> None:
+    axes, style = drawing.axes, SERIES_STYLES[series_index % len(SERIES_STYLES)]
     if mark.interval is not None:
         axes.plot(mark.interval, [y, y], "-", color=style.colour, linewidth=1.8, solid_capstyle="butt", zorder=3)
     axes.plot([mark.value], [y], style.marker, color=style.colour, markersize=5, markeredgecolor="white", zorder=5)
-    text, transform = format_number(mark.value, form), axes.get_yaxis_transform()
+    text, transform = format_number(mark.value, number_format), axes.get_yaxis_transform()
     axes.text(1.015, y, text, color=style.colour, transform=transform, verticalalignment="center")
 
 
@@ -168,11 +168,11 @@ def _count_lines(intervals: Intervals) -> float:
     return len(intervals.groups) * _group_step(intervals)
 
 
-def _format_mark(mark: Mark, form: str) -> str:
-    value = format_number(mark.value, form)
+def _format_mark(mark: Mark, number_format: str) -> str:
+    value = format_number(mark.value, number_format)
     if mark.interval is None:
         return value
-    return f"{value} ({' to '.join(format_number(bound, form) for bound in mark.interval)})"
+    return f"{value} ({' to '.join(format_number(bound, number_format) for bound in mark.interval)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,13 +203,13 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
     """Plot stacked bars."""
     axes = drawing.axes
     totals = [sum(counts) for counts in zip(*stacks.counts_by_part.values(), strict=True)]
-    longest = max([1, *totals])
+    max_total = max([1, *totals])
     starts = [0] * len(stacks.groups)
     for name, (colour, counts) in stacks.nonzero_parts.items():
         bars = [_BAR_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
-            if count > longest * (_DIGIT_WIDTH * len(f"{count:,}") + _EDGES_WIDTH):
+            if count > max_total * (_DIGIT_WIDTH * len(f"{count:,}") + _EDGES_WIDTH):
                 ink = "#ffffff" if _lightness(colour) < _MAX_DARK_LIGHTNESS else "#000000"
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
@@ -217,13 +217,16 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
         drawing.write_text(_BAR_STEP * i, f"{shorten(group, MAX_NAME_LENGTH)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.nonzero_parts.items())
         drawing.descriptions.append(f"{group}: {total:,}: {parts}")
-    _finish_stacks(drawing, stacks, longest)
+    _finish_stacks(drawing, stacks, max_total)
 
 
-def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
+def _finish_stacks(drawing: Drawing, stacks: Stacks, max_total: int) -> None:
     axes = drawing.axes
     axes.set(
-        xlabel=stacks.axis_title, xlim=(0, 1.02 * longest), ylim=(_BAR_STEP * len(stacks.groups) - 0.6, -0.6), yticks=[]
+        xlabel=stacks.axis_title,
+        xlim=(0, 1.02 * max_total),
+        ylim=(_BAR_STEP * len(stacks.groups) - 0.6, -0.6),
+        yticks=[],
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)

@@ -63,15 +63,15 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     bars: dict[str, PreferenceCounts] = {}
     for preference in findings.preferences:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
-            for judge, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
+            for vote_source, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
                 if verdicts is None:
                     continue
                 share = verdicts.model_share
                 counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
                 preferred = to_percent(share.value), interval_to_percent(share.interval)
-                rows.append([preference.model, classes, judge, *counts, *preferred])
+                rows.append([preference.model, classes, vote_source, *counts, *preferred])
                 if classes == "all" and len(bars) < MAX_DRAWN:
-                    bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {judge}"] = verdicts
+                    bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {vote_source}"] = verdicts
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
@@ -131,7 +131,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = make_table("curve", "Precision and recall of the labels", columns, rows)
-    draw = partial(plot_curves, lines=findings.curves)
+    draw = partial(plot_curves, curves=findings.curves)
     return Chart(draw, SQUARE_SIZE, numbers)
 
 

@@ -25,7 +25,7 @@ def write_wrong_labels(
     cleaning: Cleaning,
     images: str | Path,
     *,
-    most: int = _MAX_IMAGES,
+    max_images: int = _MAX_IMAGES,
     match: Match = "path",
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
@@ -35,8 +35,8 @@ def write_wrong_labels(
     """Write a page of the wrong labels with their images, the least likely label first."""
     path = as_path(path)
     check_suffix(path, REPORT_SUFFIXES, "a page")
-    check_range(most, 1, value_name="number of images to show")
-    rows = cleaning.dropped_rows[:most]
+    check_range(max_images, 1, value_name="number of images to show")
+    rows = cleaning.dropped_rows[:max_images]
     if not rows.size:
         raise DataError("nothing-to-show", "no label is wrong, so the page would be empty", fix="write no page")
     names = [cleaning.images[row] for row in rows.tolist()]
@@ -76,7 +76,7 @@ def _make_card(cleaning: Cleaning, row: int) -> Card:
     return Card(cleaning.images[row], lines, [name_of(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 
-def _format_probability(share: float) -> str:
-    if not share:
+def _format_probability(probability: float) -> str:
+    if not probability:
         return "no, by people who checked it"
-    return f"{format_percent(share)} %" if share >= _MIN_PRINTED_SHARE else "less than 0.01 %"
+    return f"{format_percent(probability)} %" if probability >= _MIN_PRINTED_SHARE else "less than 0.01 %"

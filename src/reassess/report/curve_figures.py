@@ -27,72 +27,85 @@ _BEST_COLOUR, _CHOSEN_COLOUR, _ALL_COLOUR = "#0072b2", "#000000", "#6e6e6e"
 _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
-def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
+def draw_curves(
+    path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
+) -> None:
     """Draw curves and simple rules into one figure."""
-    save_figure(path, partial(plot_curves, lines=lines, rules=rules), title="Precision and recall", force=force)
+    save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
-def plot_curves(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
+def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
     """Plot curves and simple rules."""
-    for i, line in enumerate(lines):
-        others = [other for other in lines if other is not line]
-        _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)])
+    for i, measured_curve in enumerate(curves):
+        other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
+        _draw_line(
+            drawing, measured_curve, other_curves, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)]
+        )
     for i, rule in enumerate(rules):
         _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
-    _finish_axes(drawing, lines, rules)
+    _finish_axes(drawing, curves, rules)
 
 
 def _draw_line(
-    drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _DashStyle
+    drawing: Drawing,
+    measured_curve: MeasuredCurve,
+    other_curves: Sequence[MeasuredCurve],
+    colour: str,
+    dashes: _DashStyle,
 ) -> None:
-    curve, at = line.curve, _curve_points(line.curve)
-    drawing.draw_line(at, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
-    rows = np.unique(np.linspace(0, len(at) - 1, _BAND_POINTS).astype(np.int64))
+    curve, points = measured_curve.curve, _curve_points(measured_curve.curve)
+    drawing.draw_line(points, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    rows = np.unique(np.linspace(0, len(points) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-    text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
+    text = f"{measured_curve.name}\naverage precision {curve.average_precision:.3f}"
     drawing.add_label(
         text,
-        _select_distant_anchors(points_along(at[_has_enough_questions(curve)], _ANCHOR_COUNT), others),
+        _select_distant_anchors(points_along(points[_has_enough_questions(curve)], _ANCHOR_COUNT), other_curves),
         color=colour,
     )
-    if line.chosen is not None:
-        _draw_chosen(drawing, line.chosen, colour)
+    if measured_curve.chosen is not None:
+        _draw_chosen(drawing, measured_curve.chosen, colour)
 
 
-def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
+def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
     """Draw the chosen threshold, with the intervals of precision and recall as a cross."""
-    precision, recall = chosen.point.precision.value, chosen.point.recall.value
+    precision, recall = operating_point.point.precision.value, operating_point.point.recall.value
     if precision is None or recall is None:
         return
-    for interval, value, axis in ((chosen.recall_interval, precision, 0), (chosen.precision_interval, recall, 1)):
+    for interval, value, axis in (
+        (operating_point.recall_interval, precision, 0),
+        (operating_point.precision_interval, recall, 1),
+    ):
         if interval is not None:
             ends = np.full((2, 2), value)
             ends[:, axis] = interval
             drawing.draw_line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
-    at = np.array([[recall, precision]])
-    drawing.axes.plot(*at.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
-    text = f"threshold {chosen.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
-    drawing.add_label(text, at, color=colour, fontweight="bold")
+    point = np.array([[recall, precision]])
+    drawing.axes.plot(*point.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
+    text = f"threshold {operating_point.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
+    drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
 def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
-    at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
-    is_cloud = len(at) > _MAX_LABELLED_VARIANTS
+    points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
+    is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
-    drawing.draw_line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
+    drawing.draw_line(points, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
     if is_cloud:
-        middle = np.argsort(np.abs(at - np.median(at, axis=0)).sum(axis=1))[: len(at) // 2]
-        drawing.add_label(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
+        middle = np.argsort(np.abs(points - np.median(points, axis=0)).sum(axis=1))[: len(points) // 2]
+        drawing.add_label(f"{rule.name} ({len(points)} raters)", points[middle], color="#5a5a5a")
         return
-    for variant, point in zip(rule.variants, at, strict=True):
+    for variant, point in zip(rule.variants, points, strict=True):
         drawing.add_label(str(variant), point[None], color="#333333")
 
 
-def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
     axes = drawing.axes
-    lowest = [line.curve.precision[_has_enough_questions(line.curve)].min() for line in lines]
+    lowest = [
+        measured_curve.curve.precision[_has_enough_questions(measured_curve.curve)].min() for measured_curve in curves
+    ]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
         xlabel="recall: share of valid golden questions that are kept",
@@ -101,7 +114,7 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
         ylim=(np.floor(10 * min(lowest)) / 10 - 0.01, 1.01),
     )
     axes.grid()
-    golden = lines[0].curve.golden
+    golden = curves[0].curve.golden
     drawing.write_heading(
         f"{len(golden):,} golden questions on {len(golden.questions.images):,} images, "
         f"{golden.positives:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
@@ -118,12 +131,14 @@ def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
 
 
 def _select_distant_anchors(
-    anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]
+    anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
     """Return the half of the anchors that is farthest from other curves, where a label is unambiguous."""
-    if not others:
+    if not other_curves:
         return anchors
-    points = np.concatenate([points_along(_curve_points(other.curve), _CURVE_SAMPLES) for other in others])
+    points = np.concatenate(
+        [points_along(_curve_points(other_curve.curve), _CURVE_SAMPLES) for other_curve in other_curves]
+    )
     gaps = np.hypot(*(anchors[:, None] - points).transpose(2, 0, 1)).min(axis=1)
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
@@ -136,11 +151,11 @@ def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, for
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
     for i, (file, file_replays) in enumerate(replays.items()):
         colour = _STOP_COLOURS[i % len(_COLOURS)]
-        at = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
-        at = at[np.argsort(at[:, 0])]
-        drawing.draw_line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
+        points = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
+        points = points[np.argsort(points[:, 0])]
+        drawing.draw_line(points, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
-            drawing.add_label(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
+            drawing.add_label(file, points[len(points) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
             point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
             drawing.add_label(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
@@ -176,10 +191,10 @@ def _plot_choice(drawing: Drawing, choice: ModelChoice) -> None:
     subsets = [(choice.all_models, "all models", _ALL_COLOUR)]
     subsets += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN_COLOUR)]
     for subset, title, colour in subsets:
-        at = np.array([_subset_position(subset)])
-        drawing.draw_line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
+        points = np.array([_subset_position(subset)])
+        drawing.draw_line(points, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {count_noun(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
-        drawing.add_label(text, at, color=colour)
+        drawing.add_label(text, points, color=colour)
     _draw_bound(drawing, choice)
     drawing.axes.axhline(choice.target_recall, color=_ALL_COLOUR, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(

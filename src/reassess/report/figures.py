@@ -107,10 +107,12 @@ class Drawing:
         """Add a label that will point at one of the anchors, in units of the axes."""
         self.labels.append((escape_controls(text), anchors, style))
 
-    def draw_line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
-        """Draw points or a line; labels should not cover these points, or so many `places` along the line."""
-        self.axes.plot(*at.T, *form, **style)
-        self.obstacles.append(at if places is None else points_along(at, places))
+    def draw_line(
+        self, points: npt.NDArray[np.float64], *line_format: str, n_obstacles: int | None = None, **style: Any
+    ) -> None:
+        """Draw points or a line; labels should not cover these points, or so many `n_obstacles` along the line."""
+        self.axes.plot(*points.T, *line_format, **style)
+        self.obstacles.append(points if n_obstacles is None else points_along(points, n_obstacles))
 
     def write_heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
@@ -161,7 +163,7 @@ def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFA
 
 def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, str]:
     """Draw a figure as SVG with real text and a transparent background; return it with its description."""
-    with _render_figure(draw, size, is_text=True) as (figure, description):
+    with _render_figure(draw, size, has_svg_text=True) as (figure, description):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return file.getvalue(), description
@@ -169,29 +171,29 @@ def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, s
 
 @contextmanager
 def _render_figure(
-    draw: DrawFunction, size: Size, *, title: str = "", is_text: bool = False
+    draw: DrawFunction, size: Size, *, title: str = "", has_svg_text: bool = False
 ) -> "Iterator[tuple[Figure, str]]":
-    """Draw a figure and place its labels; yield it with its description. `is_text`: text in SVG is not outlined."""
+    """Draw a figure and place its labels; yield it with its description."""
     check_packages(".svg")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
+    style = _STYLE | {"svg.fonttype": "none" if has_svg_text else "path"}  # a path is an outline of the text
     with rc_context(style), warnings.catch_warnings():
         # matplotlib warns about each missing character in each text; one warning below replaces these.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         lines = wrap(escape_controls(title), int((size[0] - 2 * _TITLE_MARGIN) / _TITLE_CHARACTER_WIDTH))
-        above = _TITLE_LINE_HEIGHT * len(lines) + 2 * _TITLE_MARGIN if lines else 0.0
-        figure = Figure(figsize=(size[0], size[1] + above))
+        title_height = _TITLE_LINE_HEIGHT * len(lines) + 2 * _TITLE_MARGIN if lines else 0.0
+        figure = Figure(figsize=(size[0], size[1] + title_height))
         FigureCanvasAgg(figure)
-        below = (0.0, 0.0, 1.0, size[1] / (size[1] + above))  # left, bottom, width and height
-        figure.set_layout_engine("constrained", rect=below)
+        figure_box = (0.0, 0.0, 1.0, size[1] / (size[1] + title_height))  # left, bottom, width and height
+        figure.set_layout_engine("constrained", rect=figure_box)
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
         missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
-        if missing and not is_text:  # text on a page uses the fonts of the reader's browser
+        if missing and not has_svg_text:  # text on a page uses the fonts of the reader's browser
             problem = f"no installed font has {join_first(sorted(missing))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
             warnings.warn(ReassessWarning(problem, fix), stacklevel=2)
@@ -199,7 +201,7 @@ def _render_figure(
         assert engine is not None
         engine.execute(figure)
         for legend in figure.legends:
-            legend.set_bbox_to_anchor(below, figure.transFigure)
+            legend.set_bbox_to_anchor(figure_box, figure.transFigure)
         figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
         if drawing.labels:
             _place_labels(drawing)
@@ -214,11 +216,11 @@ def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
     title.set_in_layout(False)
 
 
-def points_along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Return `count` points at equal distances along the line through points of shape (points, 2)."""
-    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(at, axis=0).T)))
-    distances = np.linspace(0, lengths[-1], count)
-    return np.column_stack([np.interp(distances, lengths, column) for column in at.T])
+def points_along(line: npt.NDArray[np.float64], n_points: int) -> npt.NDArray[np.float64]:
+    """Return `n_points` points at equal distances along the line through points of shape (points, 2)."""
+    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
+    distances = np.linspace(0, lengths[-1], n_points)
+    return np.column_stack([np.interp(distances, lengths, column) for column in line.T])
 
 
 def _describe_figure(drawing: Drawing) -> str:

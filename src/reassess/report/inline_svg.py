@@ -39,9 +39,9 @@ def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: Size) -
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def find_colour_pairs(svgs: list[str]) -> dict[str, tuple[str, str]]:
+def find_colour_pairs(svg_texts: list[str]) -> dict[str, tuple[str, str]]:
     """Return the colours of figures, on a light and on a dark page, by the name of the CSS variable."""
-    colours = sorted({f"#{name}" for svg in svgs for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
+    colours = sorted({f"#{name}" for svg in svg_texts for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
     return {f"--c{colour[1:]}": (colour, invert_lightness(colour)) for colour in colours}
 
 

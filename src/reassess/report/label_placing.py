@@ -32,7 +32,7 @@ class Label:
 
 
 def place_labels(
-    labels: Sequence[Label], covered: _Points, area: _Area
+    labels: Sequence[Label], obstacles: _Points, area: _Area
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Return the lower left corner of each label, and the anchor that it points at.
 
@@ -42,27 +42,29 @@ def place_labels(
     """
     rng = np.random.default_rng(0)
     orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
-    best: dict[int, _PlacedLabel] = {}
-    lowest = np.inf
+    best_labels: dict[int, _PlacedLabel] = {}
+    lowest_cost = np.inf
     for order in orders:
-        placed = _place_in_order(order, labels, covered, area)
+        placed = _place_in_order(order, labels, obstacles, area)
         cost = sum(label.cost for label in placed.values())
-        if cost < lowest:
-            best, lowest = placed, cost
-        if lowest < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
+        if cost < lowest_cost:
+            best_labels, lowest_cost = placed, cost
+        if lowest_cost < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
             break
-    return [(_to_coordinates(best[i].corner), _to_coordinates(best[i].anchor)) for i in range(len(labels))]
+    return [
+        (_to_coordinates(best_labels[i].corner), _to_coordinates(best_labels[i].anchor)) for i in range(len(labels))
+    ]
 
 
 def _place_in_order(
-    order: Sequence[int], labels: Sequence[Label], covered: _Points, area: _Area
+    order: Sequence[int], labels: Sequence[Label], obstacles: _Points, area: _Area
 ) -> "dict[int, _PlacedLabel]":
     """Place labels one after another, in this order; return them by number."""
     placed: dict[int, _PlacedLabel] = {}
     for i in order:
-        counts = _PointCounter.from_points(covered, area)
-        placed[i] = _find_position(labels[i], counts, list(placed.values()), area)
-        covered = np.concatenate([covered, np.tile(placed[i].covered_points(), (_LABEL_POINT_WEIGHT, 1))])
+        counter = _PointCounter.from_points(obstacles, area)
+        placed[i] = _find_position(labels[i], counter, list(placed.values()), area)
+        obstacles = np.concatenate([obstacles, np.tile(placed[i].covered_points(), (_LABEL_POINT_WEIGHT, 1))])
     return placed
 
 
@@ -103,48 +105,50 @@ class _PointCounter:
         counts = np.bincount(x * height + y, minlength=width * height).reshape(width, height)
         return cls(origin=origin, cumulative_counts=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
 
-    def count_in_rectangles(self, low: _Points, high: _Points) -> npt.NDArray[np.int64]:
+    def count_in_rectangles(self, lower_corners: _Points, upper_corners: _Points) -> npt.NDArray[np.int64]:
         """Count the points between the lower left and the upper right corners of rectangles, to the pixel."""
         last = np.array(self.cumulative_counts.shape) - 1
-        left, bottom = np.moveaxis(np.floor(low - self.origin).astype(np.int64).clip(0, last), -1, 0)
-        right, top = np.moveaxis(np.ceil(high - self.origin).astype(np.int64).clip(0, last), -1, 0)
+        left, bottom = np.moveaxis(np.floor(lower_corners - self.origin).astype(np.int64).clip(0, last), -1, 0)
+        right, top = np.moveaxis(np.ceil(upper_corners - self.origin).astype(np.int64).clip(0, last), -1, 0)
         sums = self.cumulative_counts
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
-def _find_position(label: Label, counts: _PointCounter, others: Sequence[_PlacedLabel], area: _Area) -> _PlacedLabel:
+def _find_position(
+    label: Label, counter: _PointCounter, placed_labels: Sequence[_PlacedLabel], area: _Area
+) -> _PlacedLabel:
     """Return the position and the anchor with the lowest cost."""
     size = np.array([label.width, label.height])
     axes = _candidate_positions(label, area)
     corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
-    cost = _COVERED_POINT_COST * counts.count_in_rectangles(low, high)
-    for other in others:
-        free = (low > other.corner + other.size) | (high < other.corner)
+    cost = _COVERED_POINT_COST * counter.count_in_rectangles(low, high)
+    for placed_label in placed_labels:
+        free = (low > placed_label.corner + placed_label.size) | (high < placed_label.corner)
         cost[~free.any(axis=1)] += _OVERLAP_COST
-        cost[_covers_line(other.leader_points(), axes, size)] += _CROSSING_COST
+        cost[_covers_line(placed_label.leader_points(), axes, size)] += _CROSSING_COST
     across, up = (
-        np.maximum(np.maximum(at[:, None] - anchors, anchors - (at + side)[:, None]), 0)
-        for anchors, at, side in zip(label.anchors.T, axes, size, strict=True)
+        np.maximum(np.maximum(starts[:, None] - anchors, anchors - (starts + side)[:, None]), 0)
+        for anchors, starts, side in zip(label.anchors.T, axes, size, strict=True)
     )
     costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _BEST_DISTANCE)
-    tried = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
-    rows, columns = np.unravel_index(tried, costs.shape)
+    checked = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
+    rows, columns = np.unravel_index(checked, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     leaders = _leader_lines(corners, size, anchors)
-    total = costs[rows, columns] + _leader_cost(leaders, counts)
-    for other in others:
-        near = (leaders > other.corner - _MARGIN) & (leaders < other.corner + other.size + _MARGIN)
+    total = costs[rows, columns] + _leader_cost(leaders, counter)
+    for placed_label in placed_labels:
+        near = (leaders > placed_label.corner - _MARGIN) & (leaders < placed_label.corner + placed_label.size + _MARGIN)
         total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
     return _PlacedLabel(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _leader_cost(leaders: _Points, counts: _PointCounter) -> _Points:
+def _leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
     """Return the cost of leader lines, of shape (points, lines, 2), for the points within a margin of them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
-    near = counts.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
+    near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
     return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 
@@ -164,17 +168,17 @@ def _candidate_positions(label: Label, area: _Area) -> tuple[_Points, _Points]:
 def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
     """Return, for every corner, whether the label covers a point of the line, or comes within a margin of it."""
     across, up = (
-        (points > at[:, None] - _MARGIN) & (points < at[:, None] + side + _MARGIN)
-        for points, at, side in zip(line.T, axes, size, strict=True)
+        (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
+        for points, starts, side in zip(line.T, axes, size, strict=True)
     )
     return np.asarray(up @ across.T).ravel()
 
 
-def _find_smallest(costs: _Points, count: int) -> npt.NDArray[np.int64]:
-    """Return the positions of the `count` lowest costs, in order; the first of equal costs comes first."""
-    bound = np.partition(costs, count)[count] if count < costs.size else np.inf
+def _find_smallest(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
+    """Return the positions of the `n_positions` lowest costs, in order; the first of equal costs comes first."""
+    bound = np.partition(costs, n_positions)[n_positions] if n_positions < costs.size else np.inf
     near = np.flatnonzero(costs <= bound)
-    return near[np.argsort(costs[near], kind="stable")[:count]]
+    return near[np.argsort(costs[near], kind="stable")[:n_positions]]
 
 
 def _to_coordinates(point: _Points) -> tuple[float, float]:

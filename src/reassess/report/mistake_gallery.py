@@ -48,8 +48,8 @@ class MistakeCard:
     is_disputed: bool  # do at most two thirds of the raters agree on a class of the card?
 
 
-def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
-    """Draw at most `most` mistakes and label errors of each model, and images for each key of `LABEL_REASONS`.
+def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> ImageChoice:
+    """Draw at most `max_per_model` mistakes and label errors of each model, and images for each key of `LABEL_REASONS`.
 
     All draws use the same random order of the images, so models with common mistakes share images.
     """
@@ -57,15 +57,15 @@ def draw_images(findings: Findings, most: int, *, seed: int = 0) -> ImageChoice:
     order = np.random.default_rng(seed).permutation(len(panel.images))
     chosen: dict[int, None] = {}
 
-    def draw(rows: _ImageMask) -> tuple[int, int]:
-        drawn = order[rows[order]][:most].tolist()
+    def choose(rows: _ImageMask) -> tuple[int, int]:
+        drawn = order[rows[order]][:max_per_model].tolist()
         chosen.update(dict.fromkeys(drawn))
         return len(drawn), int(np.count_nonzero(rows))
 
-    counts = {model: draw(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
+    counts = {model: choose(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
-    label_errors = {model: draw(errors[model]) for model in findings.models if errors[model].any()}
-    about_labels = {name: draw(rows) for name, rows in _find_label_images(findings).items()}
+    label_errors = {model: choose(errors[model]) for model in findings.models if errors[model].any()}
+    about_labels = {name: choose(rows) for name, rows in _find_label_images(findings).items()}
     return ImageChoice(
         rows=tuple(sorted(chosen)),
         n_shown={model: drawn for model, (drawn, _) in counts.items()},
@@ -98,7 +98,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
         for taxonomy in findings.taxonomies
     }
     cards = []
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         image = panel.images[row]
         sheet = image_sheet(
             findings.labels.images[panel.label_rows[row]],
@@ -117,7 +117,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 ),
                 kinds={}
                 if kinds is None
-                else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
+                else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[position, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
                 label_errors=tuple(model for model, i in models if panel.is_label_error[i, row]),
                 label_reasons=tuple(name for name, applies in about_labels.items() if applies[row]),
@@ -127,9 +127,9 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
     return cards
 
 
-def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
+def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
     """Return whether at most two thirds of the votes agree on a class of the card; without votes, scores decide."""
-    class_ids = {*(sheet.valid or ()), sheet.original, *predicted}
+    class_ids = {*(sheet.valid or ()), sheet.original, *predicted_ids}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
             continue
@@ -176,7 +176,7 @@ def _label_error_filter(model: str) -> str:
     return f"error {model}"
 
 
-def _write_intro(choice: ImageChoice, images: int) -> str:
+def _write_intro(choice: ImageChoice, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {choice.n_mistakes[model]:,} mistakes of {model}" for model, n in choice.n_shown.items()]
     parts += [
@@ -185,42 +185,43 @@ def _write_intro(choice: ImageChoice, images: int) -> str:
     for name, (n, total) in choice.label_reason_counts.items():
         parts.append(f"{n:,} of the {total:,} images with {phrases[name]}")
     return (
-        f"Random samples, in the same order for all models: {'; '.join(parts)}. {images:,} images in total. Votes are "
+        f"Random samples, in the same order for all models: {'; '.join(parts)}. {n_images:,} images in total. Votes "
+        "are "
         "disputed if at most two thirds of them agree on a class of the card."
     )
 
 
 def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    sheet, label = card.sheet, classes.label
+    sheet, get_class_name = card.sheet, classes.label
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid or (), sheet.original
 
-    def name_of(class_id: int) -> str:
-        return label(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME
+    def get_name(class_id: int) -> str:
+        return get_class_name(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME
 
     def make_entry(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:
-            return CardEntry(name_of(class_id), describe(class_id) if not is_valid else "")
+            return CardEntry(get_name(class_id), describe_prediction(class_id) if not is_valid else "")
         word: Literal["correct", "wrong"] = "correct" if is_valid else "wrong"
-        return CardEntry(name_of(class_id), "" if is_valid else describe(class_id), word, word)
+        return CardEntry(get_name(class_id), "" if is_valid else describe_prediction(class_id), word, word)
 
-    def describe(class_id: int) -> str:
+    def describe_prediction(class_id: int) -> str:
         """Describe the raters' answers about a predicted class, or its kind; empty for an unknown class."""
         kind = PREDICTION_NAMES.get(card.kinds.get(class_id, ""), "") if class_id >= 0 else ""
         return descriptions.get(class_id) or kind
 
-    entries = [CardEntry(label(class_id), descriptions.get(class_id, "")) for class_id in valid]
+    entries = [CardEntry(get_class_name(class_id), descriptions.get(class_id, "")) for class_id in valid]
     lines = [CardLine("Valid", entries or [CardEntry("no class")])]
     if original is not None:
         is_wrong = original not in valid
-        entry = CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
+        entry = CardEntry(get_class_name(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
         lines.append(CardLine("Original label", [entry]))
     lines += [CardLine(model, [make_entry(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
     class_ids = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return Card(
         image=card.image,
         lines=lines,
-        class_names=sorted(map(name_of, class_ids)),
+        class_names=sorted(map(get_name, class_ids)),
         mistakes=card.mistakes,
         label_filters=(*map(_label_error_filter, card.label_errors), *card.label_reasons),
         is_disputed=card.is_disputed,

@@ -71,15 +71,15 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
     if findings.original is None or not panel.is_label_error.any():
         return None
     original_ids = findings.original.in_classes(labels.classes).indices
-    most = _MAX_LABEL_ERRORS // len(models)
+    max_images = _MAX_LABEL_ERRORS // len(models)
     rows: dict[str, list[list[Any]]] = {}
     notes = []
     for model in models:
         i = panel.models.index(model)
         errors = np.flatnonzero(panel.is_label_error[i])
-        if errors.size > most:
+        if errors.size > max_images:
             notes.append(
-                f"The first {most:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
+                f"The first {max_images:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
             )
         rows[model] = [
             [
@@ -88,7 +88,7 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
                 int(panel.top1[i, row]),
                 labels.indices[slice(*labels.indptr[panel.label_rows[row] :][:2])].tolist(),
             ]
-            for row in errors[:most].tolist()
+            for row in errors[:max_images].tolist()
         ]
     return Explorer(
         key="error-images",
@@ -107,8 +107,8 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
         key="classes",
         title="Classes",
         description="For each class, images where it is valid. Hits: images whose first predicted class is any valid "
-        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a 95 % "
-        "interval of 67 to 89 %.",
+        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has "
+        "a 95 % interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
             *(Column("accuracy %", PERCENT), Column("predicted", COUNT)),
@@ -124,13 +124,13 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
 def _class_rows(result: Evaluation) -> list[list[Any]]:
     """Rows with class, id, images, hits, accuracy, predictions, and the most frequent confusion with its number."""
     part = result.per_class
-    instead: dict[int, tuple[int, int]] = {}
+    confusion_by_class: dict[int, tuple[int, int]] = {}
     for valid, predicted, times in part.confusions:
-        instead.setdefault(valid, (predicted, times))
+        confusion_by_class.setdefault(valid, (predicted, times))
     rows = []
     for i, images, hits, predictions in part.count_rows:
         counts = images, hits, round(100 * hits / images, 2), predictions
-        rows.append([i, i, *counts, *instead.get(i, (None, None))])
+        rows.append([i, i, *counts, *confusion_by_class.get(i, (None, None))])
     return rows
 
 
@@ -199,14 +199,16 @@ class Page:
     file_readings: Mapping[str, str] = field(default_factory=dict)  # how each model's file was read
 
 
-def render_page(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
+def render_page(page: Page, *, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """Render a page as HTML; the same page always gives the same bytes."""
     environment = make_template_environment()
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    svgs = {c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
+    svgs = {
+        c.key: render_inline_svg(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track_charts(charts)
+    }
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
     style = _format_colour_variables(find_colour_pairs(list(svgs.values()))) + css

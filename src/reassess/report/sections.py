@@ -88,10 +88,10 @@ _CHART_SECTIONS = {
 
 def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Section:
     """Make the section with the accuracies of all models, images not scored, and reasons for missing numbers."""
-    uncertainty, judge = findings.uncertainty, label_set_heading(findings.labels.title)
+    uncertainty, label_set = findings.uncertainty, label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
-        columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
+        columns |= {f"{label_set} top-{k} %": PERCENT, f"{label_set} top-{k} 95 %": PERCENT}
         if k == 1 and not isinstance(uncertainty, Missing):
             columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
@@ -263,13 +263,13 @@ def _make_label_error_section(findings: Findings) -> Section:
     """Make the section with mistakes by original labels that are correct by the label sets."""
     if not findings.panel.is_scored.any():
         return make_missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
-    judge = label_set_heading(findings.labels.title)
+    label_set = label_set_heading(findings.labels.title)
     text = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
         "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."
     )
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
-    columns |= {f"wrong by {judge}": COUNT, "not scored": COUNT}
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
+    columns |= {f"wrong by {label_set}": COUNT, "not scored": COUNT}
     rows: list[list[Cell]] = []
     for model, result in findings.evaluations.items():
         part, all_images, scored = (

@@ -88,10 +88,10 @@ def _format_model_short(findings: Findings, model: str) -> str:
 
 
 def _make_accuracy_table(findings: Findings) -> Table:
-    judge, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
+    label_set, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
     columns = {"model": TEXT}
     for k in findings.top_k:
-        columns |= {f"{judge} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
+        columns |= {f"{label_set} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
     columns |= {} if isinstance(uncertainty, Missing) else {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"soft": SHARE, "scored": COUNT, "not scored": COUNT}
@@ -116,9 +116,9 @@ def _make_difference_table(findings: Findings) -> Table | None:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
-    judge = label_set_heading(findings.labels.title)
+    label_set = label_set_heading(findings.labels.title)
     columns = {"difference, points": TEXT}
-    for name in (judge, "original", "change"):
+    for name in (label_set, "original", "change"):
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
     for pair in pairs[: _MAX_MODELS - 1]:
@@ -141,9 +141,9 @@ def _make_mistake_table(findings: Findings) -> Table | None:
     models = findings.models[:_MAX_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
-    judge = label_set_heading(findings.labels.title)
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
-    columns |= {f"mistakes by {judge}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
+    label_set = label_set_heading(findings.labels.title)
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
+    columns |= {f"mistakes by {label_set}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
     for model in models:
         errors = findings.evaluations[model].label_errors
@@ -158,7 +158,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
     if (hidden := len(findings.models) - _MAX_MODELS) > 0:
         yield f"The {_MAX_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
-    judge = label_set_heading(labels.title)
+    label_set = label_set_heading(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
@@ -171,13 +171,15 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         )
     if len(findings.models) > 1:
         yield (
-            f"{DIFFERENCE_EXPLANATION}. Change: the difference by {judge} less the difference by original labels, both "
+            f"{DIFFERENCE_EXPLANATION}. Change: the difference by {label_set} less the difference by original labels, "
+            "both "
             "on the scored images; the column of original labels is on all shared images. Holm p: corrected for all "
             f"pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (
-        f"Correct by {judge}: mistakes by original labels where the model's class is valid. Mistakes by {judge}: first "
+        f"Correct by {label_set}: mistakes by original labels where the model's class is valid. Mistakes by "
+        f"{label_set}: first "
         "classes that are not valid, on scored images; each has the first kind that applies."
     )
     if ceiling := ceiling_in_words(findings.evaluations.values()):

@@ -147,15 +147,15 @@ def write_report(
             for name, evaluation in findings.evaluations.items()
         },
     )
-    write_page(path, page, force=force, track=lambda charts: track(charts, "drawing charts"))
+    write_page(path, page, force=force, track_charts=lambda charts: track(charts, "drawing charts"))
     if gallery is None:
         return None
-    small = gallery.thumbnails
+    thumbnails = gallery.thumbnails
     return ShownMistakes(
         n_images=len(gallery.cards),
-        n_thumbnails=len(small.by_image),
-        n_missing=small.n_missing,
-        n_unreadable=small.n_unreadable,
+        n_thumbnails=len(thumbnails.by_image),
+        n_missing=thumbnails.n_missing,
+        n_unreadable=thumbnails.n_unreadable,
     )
 
 
@@ -175,10 +175,10 @@ def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> 
 
 
 def write_page(
-    path: Path, page: Page, *, force: bool, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
+    path: Path, page: Page, *, force: bool, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
-    """Write a page; `track` iterates over the charts, to show progress."""
-    _write_html(path, render_page(page, track=track), force=force)
+    """Write a page; `track_charts` iterates over the charts, to show progress."""
+    _write_html(path, render_page(page, track_charts=track_charts), force=force)
 
 
 def _write_html(path: Path, html: str, *, force: bool) -> None:

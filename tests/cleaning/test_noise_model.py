@@ -105,7 +105,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         "posterior_sums": truths,
         "label_log_probabilities": logs,
         "label_quality": correct,
-        "likeliest": likeliest,
+        "likeliest_ids": likeliest,
     }
 
 

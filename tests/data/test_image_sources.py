@@ -34,11 +34,11 @@ def read(place: Path) -> dict[str, bytes]:
     """Read the content of each image, from the source and from a pickled copy of it."""
     source = open_images(place)
     assert repr(source) == f"ImageSource({place}, 3 images)"
-    source.open_image_file(0)
+    source.image_file(0)
     copy = pickle.loads(pickle.dumps(source))
     contents = {}
     for row, name in enumerate(source.names):
-        file, copied_file = source.open_image_file(row), copy.open_image_file(row)
+        file, copied_file = source.image_file(row), copy.image_file(row)
         if isinstance(file, str):
             contents[name] = Path(file).read_bytes()
         else:

@@ -85,7 +85,7 @@ class CampaignImages:
                 fix="use the folder, zip or tar with this image",
             )
         self._check_link(row)
-        file = self.source.open_image_file(row)
+        file = self.source.image_file(row)
         if isinstance(file, BytesIO):
             return file.getvalue()
         try:

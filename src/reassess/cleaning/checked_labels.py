@@ -29,7 +29,7 @@ _MIN_COVERED_SHARE = 0.95  # a sample of all labels must represent this share of
 
 
 def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> npt.NDArray[np.int8]:
-    """Return 1 for each label that is checked and correct, -1 if it is wrong, else 0; int8, (images,)."""
+    """Return 1 for labels checked as correct, -1 for wrong ones, 0 for unchecked ones; int8, (images,)."""
     verdicts = np.zeros(len(held_out.labels), np.int8)
     if golden is None:
         return verdicts
@@ -53,7 +53,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> 
 
 
 def checked_truth(answers: Votes) -> Golden:
-    """Compute which labels are correct, by more than half of their answers; ties are not used.
+    """Decide which labels are correct, by the majority of their answers; ties are not used.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def checked_truth(answers: Votes) -> Golden:
 
 
 def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
-    """Warn about answers that are not about the label of an image."""
+    """Warn about answers about a class that is not the label of the image."""
     if golden.exclusive:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
@@ -119,7 +119,7 @@ class DrawnLabels:
         sample: Sample | None,
         answered_images: Sequence[str] = (),
     ) -> "DrawnLabels":
-        """Find the known labels in a sample; they also represent drawn images that are not among `answered_images`."""
+        """Find the checked labels of a random sample, and the number of labels that each represents."""
         weights, strata = np.zeros(verdicts.size), np.zeros(verdicts.size, np.int64)
         if sample is None:
             return cls(weights, strata, 0.0)
@@ -148,7 +148,7 @@ class DrawnLabels:
 def correct_wrong_share(
     label_quality: _Floats, verdicts: npt.NDArray[np.int8], drawn_labels: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
+    """Correct the estimated share of wrong labels by checked labels, and shift the probabilities to it.
 
     The error of the share by the model is estimated by the weighted mean of (wrong - probability of wrong), over the
     checked labels that were drawn at random. If the 99 % interval of the corrected share contains the share by the
@@ -190,7 +190,7 @@ def correct_wrong_share(
 def _weighted_mean(
     model_errors: _Floats, probabilities: _Floats, drawn_labels: DrawnLabels
 ) -> tuple[float, float, float]:
-    """Compute the weighted mean, its standard error, and its degrees of freedom (Satterthwaite)."""
+    """Compute the weighted mean of model errors, its standard error and its degrees of freedom."""
     # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
     # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
     rows = np.flatnonzero(drawn_labels.weights)
@@ -219,7 +219,7 @@ def _weighted_mean(
 
 
 def _shift_to_mean(label_quality: _Floats, verdicts: npt.NDArray[np.int8], mean: float) -> _Floats:
-    """Shift the log-odds of unchecked labels so that all probabilities have a mean."""
+    """Shift the log-odds of unchecked labels so that the mean of all probabilities equals `mean`."""
     odds = logit(np.clip(label_quality, _PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN))
 
     def shift_probabilities(shift: float) -> _Floats:

@@ -23,7 +23,7 @@ _BLOCK_SIZE = 1024
 
 @dataclass(frozen=True, eq=False)
 class ClassCandidates:
-    """The most probable classes of each image, always with its label."""
+    """The most probable classes of each image, with their probabilities; the label is always included."""
 
     class_ids: npt.NDArray[np.int32]  # (images, candidates): class ids, each once
     # (images, candidates): logarithm of the probability that the model gives the class; for several models or
@@ -37,7 +37,7 @@ class ClassCandidates:
 
     @classmethod
     def from_held_out(cls, held_out: HeldOutPredictions, *, max_candidates: int = MAX_CANDIDATES) -> "ClassCandidates":
-        """Read the probabilities of all images, several blocks at a time."""
+        """Select the most probable classes of each image from held-out predictions."""
         images, classes = len(held_out.labels), held_out.n_classes
         ids = np.empty((images, min(max_candidates, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
@@ -64,7 +64,7 @@ class ClassCandidates:
         return np.take_along_axis(self.class_ids, self.label_columns[:, None], axis=1)[:, 0]
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
-        """Select images."""
+        """Return the candidates of some images."""
         return ClassCandidates(
             self.class_ids[rows],
             self.log_probabilities[rows],
@@ -74,7 +74,7 @@ class ClassCandidates:
         )
 
     def calibrate(self, sharpening: float, biases: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
-        """Compute calibrated probabilities of the candidates, float64, shape (images, candidates)."""
+        """Compute calibrated probabilities of the candidates; float64, shape (images, candidates)."""
         logs = sharpening * self.log_probabilities.astype(np.float64)
         if biases is not None:
             logs += biases[self.class_ids]
@@ -90,7 +90,7 @@ class ClassCandidates:
 
 
 class _ProbabilityReader:
-    """Reads the probabilities of one file, and raises those near 0."""
+    """A reader of the probabilities in one file, which raises probabilities near 0 to a minimum."""
 
     def __init__(self, file: HeldOutFile, n_images: int) -> None:
         if file.predictions.scores is None:
@@ -103,10 +103,10 @@ class _ProbabilityReader:
             )
         self._file, self._are_probabilities = file, file.score_kind == "probabilities"  # computed before threads start
         self._row_of = np.full(n_images, -1)
-        self._row_of[file.rows] = np.arange(file.rows.size)
+        self._row_of[file.label_rows] = np.arange(file.label_rows.size)
 
     def read_rows(self, image_rows: slice, output: npt.NDArray[np.float64]) -> None:
-        """Write the file's images of the part into an array: float64, shape (repetitions, images, classes)."""
+        """Write probabilities of images into `output`: float64, shape (repetitions, images, classes)."""
         places = np.flatnonzero(self._row_of[image_rows] >= 0)
         rows = self._row_of[image_rows][places]
         for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
@@ -115,7 +115,7 @@ class _ProbabilityReader:
 
 
 def _geometric_mean(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute the geometric mean over repetitions, the first axis, in any order."""
+    """Compute the geometric mean over repetitions, the first axis; their order does not matter."""
     if len(probabilities) > 1:
         logs = np.log(probabilities, out=probabilities)
         logs.sort(axis=0)  # then rounding does not depend on the order

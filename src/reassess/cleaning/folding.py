@@ -21,7 +21,7 @@ _Ints = npt.NDArray[np.int64]
 def make_folds(
     labels: LabelSets, *, k: int = USUAL_FOLDS, duplicates: Sequence[Sequence[str]] = (), seed: int = 0
 ) -> Folds:
-    """Split images into folds, at random within each class.
+    """Split images into folds at random, stratified by class.
 
     The folds depend on the names, the classes, the duplicates and the seed, but not on the order of the images. Without
     duplicates, the number of images of a class differs by at most 1 between folds, and so does the number of images.
@@ -89,7 +89,7 @@ def make_folds(
 
 
 def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, ...]]:
-    """List the groups of duplicates in one set; raise `DataError` if the table has no row of the set."""
+    """List the groups of duplicates in one set of images; raise `DataError` for an unknown set."""
     check_type(Duplicates, duplicates, value_name="duplicates")
     duplicates.images_of(set_name)  # raises for a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
@@ -101,7 +101,7 @@ def duplicate_groups(duplicates: Duplicates, set_name: str) -> list[tuple[str, .
 
 
 def single_class_ids(labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Return the only class of each image, int32; raise `DataError` if an image has no class or several."""
+    """Return the id of each image's only class; raise `DataError` if an image has none or several."""
     is_wrong = labels.sizes != 1
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
@@ -132,7 +132,7 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
 
 
 def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _Ints:
-    """Find, for each number below `n_members`, the smallest number that groups connect it with."""
+    """Return, for each position, the lowest position that is connected with it by shared groups."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -147,7 +147,7 @@ def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _I
 def _assign_folds(
     class_ids: npt.NDArray[np.integer], unit_starts: _Ints, n_folds: int, rng: np.random.Generator
 ) -> _Ints:
-    """Assign folds: first to duplicates, the largest units first, then to the other images by class."""
+    """Return the fold of each image; duplicates stay together, and folds are balanced by class."""
     sizes = np.diff(unit_starts, append=class_ids.size)
     shuffled = rng.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
@@ -173,7 +173,7 @@ def _assign_folds(
 
 
 def _fill_folds(class_totals: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
-    """Assign images of a class to the folds with the fewest images of the class, then of all classes."""
+    """Return folds for images of one class: folds with the fewest images of the class are filled first."""
     low, high = 0, n_images  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2
@@ -186,6 +186,7 @@ def _fill_folds(class_totals: _Ints, fold_sizes: _Ints, n_images: int) -> _Ints:
 
 
 def _warn_about_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], n_folds: int) -> None:
+    """Warn about classes with fewer images than folds."""
     present, counts = np.unique(class_ids, return_counts=True)
     small = [labels.classes.label(class_id) for class_id in present[counts < n_folds].tolist()]
     if small:

@@ -65,7 +65,7 @@ class HeldOutPredictions:
         duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
-        """Join held-out predictions, by the name of their file, with the labels.
+        """Join held-out predictions with the labels; `predictions` has the name of each file as key.
 
         Parameters
         ----------
@@ -115,14 +115,14 @@ class HeldOutPredictions:
         classes = find_common_class_count(files, labels)
         best = tuple(_find_top1(file, labels) for file in files)
         check_top1_classes(files, best, labels, classes)
-        repetitions = sum(file.rows.size for file in files) // len(labels)
+        repetitions = sum(file.label_rows.size for file in files) // len(labels)
         return cls(labels, files, classes, repetitions, best)
 
     def top1_ids(self) -> npt.NDArray[np.int32]:
-        """Return the top-1 of each image: int32, shape (repetitions, images), -1 for no class."""
+        """Return the top-1 class of each image: int32, shape (repetitions, images), -1 for no class."""
         best = np.empty((self.n_repetitions, len(self.labels)), np.int32)
         for file, file_best in zip(self.files, self.top1_by_file, strict=True):
-            best[file.repetition_numbers, file.rows] = file_best
+            best[file.repetition_numbers, file.label_rows] = file_best
         return best
 
 
@@ -135,7 +135,7 @@ def make_cleaning(
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    """Make the result of a method; raise if it drops a whole class, warn if it drops more than a third."""
+    """Create a `Cleaning`; raise if it drops a whole class, warn if it drops over a third of a class."""
     labels = held_out.labels
     cleaning = Cleaning(
         labels.images, labels.indices, is_kept, label_quality, suggested_ids, reasons, labels.classes, noise
@@ -164,12 +164,12 @@ def make_cleaning(
 
 
 def _find_top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
-    """Find the most probable class of each row; raise `DataError` if a score is NaN."""
+    """Return the most probable class of each row; raise `DataError` if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
     for start in range(0, best.size, _BLOCK_SIZE):
         rows = np.arange(start, min(start + _BLOCK_SIZE, best.size))
-        targets = labels.indices[file.rows[rows]]
+        targets = labels.indices[file.label_rows[rows]]
         with at(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:

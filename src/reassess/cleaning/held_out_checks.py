@@ -28,16 +28,16 @@ _MIN_IMAGES = 100  # images; a trained model does not predict the same class for
 
 
 def find_exchanged_classes(
-    labels: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
+    label_ids: Sequence[npt.NDArray[np.integer]], top1_ids: Sequence[npt.NDArray[np.integer]], n_classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """Find a file with exchanged classes: its position, and the predicted class for each exchanged class.
+    """Find a file that exchanges classes; return its position, and the predicted class of each of them.
 
     In such a file, most images of a class are predicted as a second class, most images of the second class as a third
     one, and so on in a cycle. In the other files together, these classes are mostly predicted correctly. Both are
     tested for significance. If the classes are exchanged in all files together, the labels could be wrong instead of
     the outputs, and the position is None.
     """
-    file_counts = [_count_confusions(*columns, n_classes) for columns in zip(labels, top1_ids, strict=True)]
+    file_counts = [_count_confusions(*columns, n_classes) for columns in zip(label_ids, top1_ids, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
     for position, counts in enumerate(file_counts):
         rest = total - counts
@@ -54,23 +54,23 @@ def find_exchanged_classes(
 
 
 def _count_confusions(
-    labels: npt.NDArray[np.integer], top1_ids: npt.NDArray[np.integer], n_classes: int
+    label_ids: npt.NDArray[np.integer], top1_ids: npt.NDArray[np.integer], n_classes: int
 ) -> _SparseCounts:
-    """Count images by label, the row, and predicted class, the column."""
+    """Count images in a sparse matrix: a row for each label, a column for each predicted class."""
     has_class = top1_ids >= 0
-    pairs = (labels[has_class], top1_ids[has_class])
+    pairs = (label_ids[has_class], top1_ids[has_class])
     return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(n_classes, n_classes))
 
 
 def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
-    """Return the other class for each class whose images are mostly predicted as another class."""
+    """Map each class that is mostly predicted as another class to that other class."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
     highest = counts[np.arange(most_frequent.size), most_frequent]
     return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
 
 
 def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
-    """Find cycles of classes, where each class is predicted as the next."""
+    """Find cycles of classes, where each class is mostly predicted as the next one."""
     cycles, visited = [], set[int]()
     for start in confusions:
         path: list[int] = []
@@ -85,10 +85,12 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
 
 
 def _count_exchanged(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
+    """Count images of the cycle's classes that are predicted as the next class."""
     return sum(int(counts[a, b]) for a, b in cycle.items())
 
 
 def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
+    """Count images of the cycle's classes that are predicted correctly."""
     return sum(int(counts[a, a]) for a in cycle)
 
 
@@ -97,7 +99,7 @@ def _is_significant(n_more: int, n_fewer: int) -> bool:
 
 
 def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """Return the number of classes, which labels and all outputs must share."""
+    """Return the number of classes; raise `DataError` if files or labels do not agree on it."""
     counts, outputs = [], {}
     for file in files:
         with at(file.name):
@@ -116,7 +118,7 @@ def find_common_class_count(files: Sequence[HeldOutFile], labels: LabelSets) -> 
 
 
 def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], n_classes: int) -> None:
-    """Raise for a class without a label, which no model can learn, or without an output."""
+    """Raise if a class has no label, so that no model can learn it, or no output."""
     used = np.unique(labels.indices)
     if used.size < n_classes:
         # Class ids can be as large as 2^31 - 1, so only the first few are searched.
@@ -173,8 +175,8 @@ def _check_not_constant(top1_by_file: tuple[npt.NDArray[np.int32], ...], labels:
 def _check_exchanged(
     files: Sequence[HeldOutFile], top1_by_file: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, n_classes: int
 ) -> None:
-    """Raise for a file with exchanged classes; warn if they are exchanged in all files."""
-    result = find_exchanged_classes([labels.indices[file.rows] for file in files], top1_by_file, n_classes)
+    """Raise if one file exchanges classes; warn if all files do."""
+    result = find_exchanged_classes([labels.indices[file.label_rows] for file in files], top1_by_file, n_classes)
     if result is None:
         return
     position, exchanged = result
@@ -195,9 +197,9 @@ def _check_exchanged(
 
 
 def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels: LabelSets) -> None:
-    """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
+    """Raise if the classes or rows of a file are in another order than the labels."""
     rows = np.unique(np.linspace(0, top1_ids.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))[: top1_ids.size]
-    images = tuple(labels.images[row] for row in file.rows[rows].tolist())
+    images = tuple(labels.images[row] for row in file.label_rows[rows].tolist())
     part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, columns=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)
     try:

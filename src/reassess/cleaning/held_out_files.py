@@ -1,4 +1,4 @@
-"""Files of held-out predictions, joined with the labels; each image must be held out equally often."""
+"""Files of held-out predictions, joined with the labels."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class HeldOutFile:
 
     name: str  # name of the file, for messages
     predictions: Predictions  # predictions in the classes of the labels
-    rows: _Ints  # (N,): position of each row's image in the labels
+    label_rows: _Ints  # (N,): position of each row's image in the labels
     repetition_numbers: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
@@ -37,10 +37,10 @@ class HeldOutFile:
 def join_held_out_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """Join the images of each file with the labels; each image must be in equally many files."""
+    """Join the images of each file with the labels; raise if images are in different numbers of files."""
     fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
-    n_files = np.zeros(len(labels), np.int64)  # number of files with each image
+    file_counts = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
         rows = _match_label_rows(name, model, labels, match)
         if fold_numbers and rows.size < len(labels):
@@ -48,17 +48,17 @@ def join_held_out_files(
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
         with at(name):
-            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, n_files[rows]))
-        n_files[rows] += 1
-    if n_files.min() != n_files.max():
-        raise _uneven_repetitions_error(labels, files, n_files)
+            files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, file_counts[rows]))
+        file_counts[rows] += 1
+    if file_counts.min() != file_counts.max():
+        raise _uneven_repetitions_error(labels, files, file_counts)
     return tuple(files)
 
 
 def warn_about_split_duplicates(
     duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Warn about groups of duplicates in several folds."""
+    """Warn about groups of duplicates whose images are in several folds."""
     if not duplicates:
         return
     repetitions = [repetition.of(labels.images) for repetition in folds] or _file_numbers_by_repetition(files, labels)
@@ -78,8 +78,8 @@ def warn_about_split_duplicates(
 
 
 def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
-    """Return the number of the file with each image, for each repetition."""
-    if all(file.rows.size == len(labels) for file in files):
+    """Return, for each repetition, the number of the file that has each image."""
+    if all(file.label_rows.size == len(labels) for file in files):
         raise DataError(
             "missing-folds",
             "folds are unknown",
@@ -89,11 +89,12 @@ def _file_numbers_by_repetition(files: Sequence[HeldOutFile], labels: LabelSets)
         )
     numbers = np.zeros((1 + max(int(file.repetition_numbers.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
-        numbers[file.repetition_numbers, file.rows] = number
+        numbers[file.repetition_numbers, file.label_rows] = number
     return list(numbers)
 
 
 def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
+    """Return the position of each predicted image in the labels; raise if an image has no label."""
     if predictions.images is None:
         raise DataError(
             "missing-image-names",
@@ -117,7 +118,7 @@ def _match_label_rows(name: str, predictions: Predictions, labels: LabelSets, ma
 
 
 def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError | None:
-    """Return an error unless the fold numbers of images, -1 for no fold, are exactly one fold."""
+    """Return an error unless images with these fold numbers, -1 for no fold, are exactly one fold."""
     present = np.unique(fold_numbers)
     fold_size = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and fold_numbers.size == fold_size:
@@ -134,9 +135,10 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
     )
 
 
-def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], n_files: _Ints) -> DataError:
-    fewest, most = int(n_files.min()), int(n_files.max())
-    rare, often = np.flatnonzero(n_files == fewest), int(np.argmax(n_files))
+def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_counts: _Ints) -> DataError:
+    """Create an error about images that are in more or fewer files than others."""
+    fewest, most = int(file_counts.min()), int(file_counts.max())
+    rare, often = np.flatnonzero(file_counts == fewest), int(np.argmax(file_counts))
     found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
     if most == 1:
         return DataError(
@@ -146,7 +148,7 @@ def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], n_fil
             found=found,
             fix="pass the files of all folds, or remove images without predictions from the labels",
         )
-    files_with_image = [file.name for file in files if often in file.rows]
+    files_with_image = [file.name for file in files if often in file.label_rows]
     return DataError(
         "duplicate-image",
         "image is held out more often than others",

@@ -123,7 +123,7 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
 
 
 def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int | None) -> Cleaning:
-    """Keep an image if the held-out top-1 is its label in enough repetitions."""
+    """Keep images whose held-out top-1 class is the label in enough repetitions."""
     repetitions = held_out.n_repetitions
     needed = repetitions // 2 + 1 if min_repetitions is None else min_repetitions
     check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)
@@ -140,18 +140,18 @@ def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int 
 
 
 def _most_frequent_top1(
-    top1_ids: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], n_classes: int
+    top1_ids: npt.NDArray[np.int32], label_ids: npt.NDArray[np.int32], n_classes: int
 ) -> npt.NDArray[np.int32]:
-    """Return the most frequent top-1 of each image; ties go to the label, or else to the lowest id."""
+    """Return the most frequent top-1 class of each image; ties go to the label, else to the lowest id."""
     counts = np.stack([(top1_ids == row).sum(axis=0) for row in top1_ids])
-    counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == labels))
+    counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == label_ids))
     rank = counts.astype(np.int64) * (n_classes + 1) + (n_classes - top1_ids)
     chosen = np.take_along_axis(top1_ids, np.argmax(np.where(top1_ids < 0, -1, rank), axis=0)[None], axis=0)[0]
     return np.asarray(chosen, np.int32)
 
 
 def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
-    """Keep an image if cleanlab's confident learning finds no issue with its label."""
+    """Keep images whose labels have no issue by cleanlab's confident learning."""
     with importing("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
     probabilities = ClassCandidates.from_held_out(held_out, max_candidates=held_out.n_classes)

@@ -65,7 +65,7 @@ _MAX_SEARCH_STEPS = 20  # largest number of EM steps for each sharpening that is
 
 @dataclass(frozen=True)
 class ExpectedTruths:
-    """The result of an E-step: counts over images, and the posterior of each image."""
+    """Result of an E-step of EM: sums over all images, and the posterior of each image."""
 
     counts: _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
     divisors: _Floats  # (classes, classes): divisor of the counts for the next matrix
@@ -76,7 +76,7 @@ class ExpectedTruths:
     likeliest_ids: npt.NDArray[np.int32]  # (images,): the most probable class
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
-        """Select the posteriors of images; the counts still include all images."""
+        """Return the posteriors of some images; the sums still include all images."""
         return replace(
             self,
             label_log_probabilities=self.label_log_probabilities[rows],
@@ -87,7 +87,7 @@ class ExpectedTruths:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """The parameters of the model, see the module."""
+    """Parameters of the model of label noise; the letters are those of the module's docstring."""
 
     sharpening: float  # b
     pull: float  # g
@@ -99,13 +99,13 @@ class NoiseModel:
 
     @classmethod
     def from_pull(cls, n_classes: int, *, pull: float) -> "NoiseModel":
-        """Make the start of EM: mostly correct labels, and a calibrated model."""
+        """Create the start of EM: a calibrated model, and labels that are mostly correct."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
-        """Compute the posterior of each image, and the sums for the next parameters: the E-step.
+        """Compute the posterior of each image, and the sums for the next parameters: the E-step of EM.
 
         The images are split into chunks, whose sums are added in order, so that the result does not depend on the
         number of threads.
@@ -147,7 +147,7 @@ class NoiseModel:
         return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
 
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
-        """Compute the next parameters from an expectation: the M-step. Sharpening and pull do not change."""
+        """Compute the next matrix of mistakes and biases from expected truths: the M-step of EM."""
         classes = self.biases.size
         wrong = 1 - np.trace(expected.counts) / expected.counts.sum()
         wrong_per_class = wrong / max(1, classes - 1)
@@ -159,7 +159,7 @@ class NoiseModel:
         return replace(self, mistake_matrix=noise, biases=self.biases + change)
 
     def fit(self, images: ClassCandidates, *, max_steps: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
-        """Estimate the matrix of mistakes and the biases by EM; return also the last expectation."""
+        """Estimate the matrix of mistakes and the biases by EM; return also the last expected truths."""
         model, last_level = self, -np.inf
         for _ in range(max_steps):
             expected = model.compute_expected_truths(images)
@@ -171,7 +171,7 @@ class NoiseModel:
 
 
 def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the calibration and the matrix of mistakes; return also the posterior of each image."""
+    """Fit the model of label noise to all images; return also the posterior of each image."""
     by_label = np.argsort(images.labels(), kind="stable")  # faster: images of one label read one column of the matrix
     original_order = np.argsort(by_label)
     ordered = images.select_rows(by_label)
@@ -193,14 +193,14 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
 
 
 def _fit_with_pull(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit the sharpening and the matrix for a pull."""
+    """Fit the sharpening, the biases and the matrix of mistakes with a fixed pull."""
     start = NoiseModel.from_pull(images.n_classes, pull=pull)
     sharpening = max(_find_min_sharpening(images, start), _find_likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fit(images)
 
 
 def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Return the weight of the pull: 1 if enough mistakes are between classes the model confuses."""
+    """Return the weight of the pull, 0 to 1: high if labels confuse the same classes as the model."""
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
     # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
     # best.
@@ -224,7 +224,7 @@ def _estimate_pull_weight(images: ClassCandidates, model: NoiseModel, expected: 
 
 
 def _find_likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the sharpening that makes the labels most likely."""
+    """Find the sharpening with the highest likelihood of the labels."""
 
     def negative_log_likelihood(log_sharpening: float) -> float:
         _, expected = replace(start, sharpening=math.exp(log_sharpening)).fit(images, max_steps=_MAX_SEARCH_STEPS)
@@ -254,7 +254,7 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 
 def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Return whether the labels of anchors have at least the mistakes that the model expects."""
+    """Return whether labels of certain images have at least as many mistakes as the model expects."""
     first = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
     n_different = int(np.count_nonzero(anchors.label_columns != first))
     expected = float(

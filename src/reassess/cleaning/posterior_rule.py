@@ -46,7 +46,7 @@ def clean_by_posterior(
     sample: Sample | None,
     seed: int,
 ) -> Cleaning:
-    """Keep an image if its label is probably correct."""
+    """Keep images whose labels are probably correct, by a model of label noise."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.from_held_out(held_out).select_rows(
         by_name
@@ -87,7 +87,7 @@ def clean_by_posterior(
 
 
 def _warn_about_scores(held_out: HeldOutPredictions) -> None:
-    """Warn if scores look like outputs of sigmoids, or only contain the best class."""
+    """Warn if scores look like outputs of sigmoids, or give all probability to one class."""
     certain = [_has_certain_scores(file) for file in held_out.files]
     min_rows = (
         0 if all(certain) and len(held_out.labels) >= _MIN_IMAGES else _MIN_IMAGES
@@ -96,7 +96,7 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
         if file.score_kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = Fix("pass logits, or probabilities that add up to 1")
-        elif is_certain and file.rows.size >= min_rows:
+        elif is_certain and file.label_rows.size >= min_rows:
             text = "one class of each image has probability 1, so correct labels are dropped if the model is wrong"
             advice = Fix("pass probabilities of all classes, or use {method}", method='"consistent"')
         else:
@@ -105,13 +105,14 @@ def _warn_about_scores(held_out: HeldOutPredictions) -> None:
 
 
 def _has_certain_scores(file: HeldOutFile) -> bool:
-    rows = np.unique(np.linspace(0, file.rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
+    """Return whether the best class of each checked row has a probability of almost 1."""
+    rows = np.unique(np.linspace(0, file.label_rows.size, _MAX_CHECKED_ROWS, endpoint=False).astype(np.int64))
     blocks = probability_blocks(file.predictions, rows, is_probabilities=file.score_kind == "probabilities")
     return all((values.max(axis=1) >= _MIN_CERTAIN_PROBABILITY).all() for _, values in blocks)
 
 
 def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: float) -> None:
-    """Warn if models look poor, or seem to be trained on the images that they predict."""
+    """Warn if the models look poor, or seem to be trained on the images that they predict."""
     certainty, is_first = (
         images.calibrate(1.0).max(axis=1),
         np.argmax(images.log_probabilities, axis=1) == images.label_columns,
@@ -155,7 +156,7 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
 
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
-    """Count the classes whose most certain images are still uncertain."""
+    """Count classes that the models are not certain of, even in their most certain images."""
     chances = images.calibrate(model.sharpening, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
     first, top = (
@@ -170,7 +171,7 @@ def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
 
 
 def _find_threshold(precision: float, label_quality: _Floats) -> float:
-    """Find the lowest threshold where the mean quality of the kept labels reaches a precision."""
+    """Find the lowest threshold of label quality where the kept labels reach a mean quality."""
     ordered = np.sort(label_quality)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     last = np.append(ordered[1:] != ordered[:-1], True)  # equal values are kept together
@@ -192,6 +193,7 @@ def _explain_decisions(
     is_kept: npt.NDArray[np.bool_],
     suggested_ids: npt.NDArray[np.int32],
 ) -> tuple[str, ...]:
+    """Return the reason why each image is kept or dropped."""
     words = (
         "another class is likelier",
         "the label is not likely enough",

@@ -111,7 +111,7 @@ def training_targets(
 
 
 def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
-    """Return the loss for a kind of targets; raise `DataError` if the option contradicts it."""
+    """Return the loss for a kind of targets; raise `DataError` if `requested_loss` does not fit."""
     if requested_loss is not None:
         check_known([requested_loss], get_args(Loss), thing="loss")
     needed = _REQUIRED_LOSSES.get(kind)
@@ -131,7 +131,7 @@ def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
 def _sort_scores(
     scores: Scores,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Return images, indptr, class ids and scores, sorted by image and class."""
+    """Return the images, indptr, class ids and values of scores, sorted by image and class."""
     questions = scores.questions
     order = np.lexsort((questions.class_ids, questions.image_ids))
     sizes = np.bincount(questions.image_ids, minlength=len(questions.images))

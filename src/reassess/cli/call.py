@@ -65,22 +65,24 @@ class Call:
         """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
         if exists(source):
             return self.add_input(name, Path(source))
-        from reassess.data import SOURCES, resolve
+        from reassess.data import SOURCES, resolve_path_or_source
 
-        return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
+        return self.add_input(
+            source if source in SOURCES else name, resolve_path_or_source(source, progress=not self.quiet)
+        )
 
     def find(self, name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
-        from reassess.data import find
+        from reassess.data import find_source_file
 
-        path = find(name)
+        path = find_source_file(name)
         return None if path is None else self.add_input(name, path)
 
     def find_all(self, name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
-        from reassess.data import find_all
+        from reassess.data import find_source_files
 
-        paths = find_all(name)
+        paths = find_source_files(name)
         return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:

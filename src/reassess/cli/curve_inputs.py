@@ -123,7 +123,7 @@ def _golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
-            find_part_path(benchmark, "golden", needed_by="curve")
+            find_part_path(benchmark, "golden", command="curve")
         raise click.UsageError(
             "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
         )

@@ -42,7 +42,7 @@ _READERS: Mapping[str, Callable[..., Classed]] = {
 
 def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
     """Return the place of a benchmark's images, and print it if benchmark.json sets it."""
-    path = find_part_path(benchmark, "images", needed_by=needed_by)
+    path = find_part_path(benchmark, "images", command=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
@@ -67,7 +67,7 @@ def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str
     if benchmark is None:
         return call.resolve(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
-        find_part_path(benchmark, part, needed_by=click.get_current_context().info_name)
+        find_part_path(benchmark, part, command=click.get_current_context().info_name)
     return call.resolve(part, benchmark.sources[part])
 
 

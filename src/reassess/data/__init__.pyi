@@ -33,6 +33,6 @@ from .scanning import Scan as Scan
 from .scanning import scan_images as scan_images
 from .sources import fetch as fetch
 from .sources import fetch_all as fetch_all
-from .sources import find as find
-from .sources import find_all as find_all
-from .sources import resolve as resolve
+from .sources import find_source_file as find_source_file
+from .sources import find_source_files as find_source_files
+from .sources import resolve_path_or_source as resolve_path_or_source

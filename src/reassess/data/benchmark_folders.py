@@ -1,4 +1,4 @@
-"""Benchmarks, known by name or read from a folder; each file of the folder is a part, named by its content."""
+"""Benchmarks, known by name or read from a folder, where the name of a file says which part it is."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.class_folders import WRITE_ORIGINAL_FIX, are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
-from reassess.data.sources import resolve
+from reassess.data.sources import resolve_path_or_source
 from reassess.errors import DataError, Fix, OutputError, at
 from reassess.formats import read_class_file, read_collapsed_file, read_groups
 from reassess.formats.files import exists
@@ -110,12 +110,12 @@ def open_benchmark(source: str | Path) -> Benchmark:
     )
 
 
-def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
-    """Return the path of a benchmark part, `needed_by` a command; a known file is downloaded."""
+def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = None) -> Path:
+    """Return the path of a benchmark part; `command` needs it. A known file is downloaded."""
     if part in benchmark.sources:
         if part == "images" and benchmark.folder is not None:
             check_images_exist(benchmark.folder, Path(benchmark.sources[part]))
-        return resolve(benchmark.sources[part])
+        return resolve_path_or_source(benchmark.sources[part])
     folder = benchmark.folder
     similar = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
     allowed = f"a file {part}, with one of the suffixes {', '.join(_PART_SUFFIXES)}"
@@ -123,7 +123,7 @@ def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = N
         allowed = "a folder images, images.zip, or an uncompressed images.tar"
     raise DataError(
         "missing-part",
-        f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
+        f"benchmark has no {part}" + (f", which reassess {command} needs" if command else ""),
         where=folder or benchmark.name or None,
         allowed=allowed if similar else None,
         found=join_first(similar) or None,
@@ -132,7 +132,7 @@ def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = N
 
 
 def check_images_exist(folder: Path, images: Path) -> None:
-    """Raise if the images of a benchmark are no longer where its benchmark.json says."""
+    """Raise if a benchmark's images are not where its benchmark.json says."""
     if not exists(images):
         raise DataError(
             "moved-images",
@@ -215,20 +215,20 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
 
 
 def _normalize_path(path: Path) -> Path:
-    """Remove ".." from a path; resolve its symlinks too if a ".." follows a symlink."""
+    """Remove ".." from a path; if a ".." follows a symlink, resolve symlinks too."""
     short = Path(os.path.normpath(path))
     return short if short.resolve() == path.resolve() else path.resolve()
 
 
 def match_part_name(path: Path) -> str | None:
-    """Return the benchmark part whose name matches a file, ignoring case and dashes; else None."""
+    """Return the benchmark part whose name matches a file, ignoring case and dashes; None without one."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     suffixes = ("", *_ARCHIVE_SUFFIXES) if part == "images" else _PART_SUFFIXES
     return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
 
 
 def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
-    """Return the path of a part; raise `DataError` if there are two."""
+    """Return the only path of a part; raise `DataError` if there are two."""
     if len(paths) > 1:
         raise DataError(
             "duplicate-part",
@@ -242,7 +242,7 @@ def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
 
 
 def check_output_path(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would replace, or look like, another part of a benchmark.
+    """Raise `OutputError` if an output would replace another part of a benchmark, or look like one.
 
     `part` is the part that the output is meant to be; None if it is not a part.
     """

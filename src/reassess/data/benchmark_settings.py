@@ -19,7 +19,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read the settings of a benchmark folder, as `update_benchmark` writes them; empty without the file."""
+    """Read the settings in a folder's benchmark.json; return an empty dictionary without the file."""
     path = folder / SETTINGS_FILE
     _check_file_name_case(folder)
     if path.is_symlink() and not exists(path):
@@ -41,7 +41,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def _check_file_name_case(folder: Path) -> None:
-    """Raise for a file such as Benchmark.json: some file systems ignore case, and would read it."""
+    """Raise for a file such as Benchmark.json, which file systems that ignore case would read."""
     misspelled = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if misspelled:
         raise DataError(
@@ -126,7 +126,7 @@ def update_benchmark(
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write the settings of a benchmark, named and typed as in benchmark.json."""
+    """Write settings of a benchmark to a benchmark.json."""
     _check_settings(path, settings)
     with write_to_temporary(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _SETTING_RULES if key in settings}
@@ -134,6 +134,7 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Raise `DataError` for an unknown setting, or a value of the wrong type."""
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
     check_known(list(settings), _SETTING_RULES, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
@@ -145,24 +146,26 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _is_list_of_types(value: Any, types: tuple[type, ...]) -> bool:
+    """Return whether a value is a list of two or more values of these types."""
     return isinstance(value, list) and len(value) >= 2 and all(type(part) in types for part in value)
 
 
 def _is_hash_mapping(value: Any) -> bool:
-    """Return whether a value maps each part to an object of parts and SHA-256 digests."""
+    """Return whether a value maps parts to objects that map parts to SHA-256 digests."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
     return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)
 
 
 def _check_method(value: str) -> None:
+    """Raise `DataError` if the name of an aggregation method is wrong."""
     from reassess.aggregation import parse_method
 
     parse_method(value)
 
 
 class _SettingRule(NamedTuple):
-    """The allowed type of a setting, and a further check of its value."""
+    """The type of a setting, and a check of its value."""
 
     has_type: Callable[[Any], bool]
     type_error: str  # the message for a value of another type

@@ -1,4 +1,4 @@
-"""The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
+"""The state of a benchmark: its parts, their problems, and the next command to run."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.joined_parts import to_benchmark_names
 from reassess.data.name_problems import NameProblem, find_image_mismatches, find_repeated_names
 from reassess.data.part_checks import CLASS_FOLDERS_FORMAT, PartCheck, PartChecker
-from reassess.data.sources import find_all
+from reassess.data.sources import find_source_files
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
@@ -39,7 +39,7 @@ _NEEDED_PARTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class BenchmarkCheck:
-    """The parts of a benchmark and their problems, as `check_benchmark` returns them.
+    """The parts of a benchmark and their problems, as returned by `check_benchmark`.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ class BenchmarkCheck:
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:
-        """Why parts cannot be read."""
+        """The errors of parts that cannot be read."""
         return tuple(check.error for check in self.parts if check.error is not None)
 
     @property
     def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
-        """The parts that each command needs and that are missing or cannot be read; a command without any can run.
+        """Missing or unreadable parts that each command needs; a command without any can run.
 
         A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
         """
@@ -113,7 +113,7 @@ class BenchmarkCheck:
 
     @property
     def next_command(self) -> str | None:
-        """The command that continues with this benchmark; None if a part must be fixed first."""
+        """The next command to run with this benchmark; None if a part must be fixed first."""
         if self.errors:
             return None
         available = {check.part: check for check in self.parts if check.format is not None}
@@ -150,7 +150,7 @@ class BenchmarkCheck:
 
 
 def check_benchmark(source: str | Path) -> BenchmarkCheck:
-    r"""Read every part of a benchmark that this machine has, and compare their names; the network is not used.
+    r"""Read all parts of a benchmark on this machine, and compare their names; nothing is downloaded.
 
     Parameters
     ----------
@@ -205,10 +205,12 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
 
 
 def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
-    """The folder of a benchmark, if it is one, and where its parts are, in the order in which they are read."""
+    """Find the folder of a benchmark, None for a known benchmark, and the paths of its parts."""
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         known = KNOWN_BENCHMARKS[source].sources
-        places = {part: (known[part], find_all(known[part]) or ()) for part in PART_INSTRUCTIONS if part in known}
+        places = {
+            part: (known[part], find_source_files(known[part]) or ()) for part in PART_INSTRUCTIONS if part in known
+        }
         return None, [
             _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
         ]
@@ -232,7 +234,7 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
 
 
 def _relative_name(folder: Path, path: Path) -> str:
-    """The name of a part's file in its folder; the path of images that are elsewhere."""
+    """Return the name of a file in the folder, or the whole path of a file elsewhere."""
     return path.name if path.parent == folder else str(path)
 
 
@@ -245,7 +247,7 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
 
 
 def _add_origin(check: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
-    """A part with what it was made from, as recorded when it was written, and what has changed since then."""
+    """Add the recorded inputs of a part to its check, and which of them have changed."""
     recorded = dict(settings.get("made_from", {}).get(check.part, {})) if check.paths else {}
     own_hash = recorded.pop(check.part, None)
     if own_hash is not None and (not check.paths[0].is_file() or sha256(check.paths[0]) != own_hash):

@@ -57,11 +57,13 @@ class Source:
 def _make_real_source(
     name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None
 ) -> Source:
+    """Create the source of a file in the repository of ReaL."""
     known_file = KnownFile(file, digest, url=_REPOSITORY_URL + file, wheel=wheel)
     return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL_CITATION)
 
 
 def _make_timm_file(name: str, digest: str) -> KnownFile:
+    """Create a known file that is in the wheel of timm."""
     return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
 
 

@@ -12,7 +12,7 @@ WRITE_ORIGINAL_FIX = "write original.csv, with the columns image and class"
 
 
 def has_class_folders(benchmark: Benchmark) -> bool:
-    """Return whether class folders serve as original labels, because the file original is missing."""
+    """Return whether a benchmark has class folders, and no file of original labels."""
     return (
         benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
     )
@@ -75,7 +75,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
 
 
 def _classes_from_folder_names(folder_names: Sequence[str]) -> Classes:
-    """Make a class list from folder names, which are not numbers: sorted as text, 10 comes before 9."""
+    """Make a class list from folder names, sorted as text; raise if they are numbers."""
     try:
         return Classes.from_texts(folder_names, has_local_ids=False)
     except DataError as error:

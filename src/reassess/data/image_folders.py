@@ -44,13 +44,13 @@ class FolderImages:
 
     @classmethod
     def from_folder(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
-        """List the images of a folder and of the folders in it, one level deep."""
+        """List the images of a folder, and of the folders directly in it."""
         subfolders, names = _list_entries(place)
         files = [("", name) for name in names]
         files += [(folder, name) for folder in subfolders for name in _list_entries(place / folder)[1]]
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(files) if is_image(name)))
 
-    def open_image_file(self, row: int) -> str:
+    def image_file(self, row: int) -> str:
         """Return the path of an image; raise `DataError` if it is missing, too large or not a regular file."""
         path = self.place / self.paths[row]
         if not path.is_file():
@@ -78,7 +78,7 @@ def list_images(place: str | Path) -> tuple[str, ...]:
 
 
 def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImages | TarImages | ZipImages:
-    """Find the image files of a folder, zip or tar; with `raise_if_empty`, raise `DataError` without images."""
+    """Find the image files of a folder, zip or tar; `raise_if_empty` raises `DataError` without images."""
     unsupported: Counter[str] = Counter()
 
     def is_image(path: str) -> bool:
@@ -104,6 +104,7 @@ def find_image_files(place: Path, *, raise_if_empty: bool = False) -> FolderImag
 
 
 def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
+    """List the image files of a folder, zip or tar; `is_image` selects files by their path."""
     with _convert_os_errors(place):
         is_folder = place.is_dir()
     if is_folder:
@@ -114,7 +115,7 @@ def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages 
 
 
 def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
-    """Return the name of each image, as in `list_images`, in the order of the files."""
+    """Return the names of image files, as in `list_images`, in the order of the files."""
     names = tuple(escape_non_utf8(_normalize_slashes(path)) for path in images.paths)
     folder = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
     is_in_folder = all(name.startswith(folder) for name in names)
@@ -142,6 +143,7 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
 
 
 def _index_validation_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
+    """List the image files of a folder or tar; None if it does not exist."""
     with _convert_os_errors(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:
@@ -160,7 +162,7 @@ def _walk_files(folder: Path, prefix: str = "", parents: tuple[Path, ...] = ()) 
 
 
 def _normalize_slashes(name: str) -> str:
-    """Write a path as a relative path with slashes: ``./a.jpg`` becomes a.jpg."""
+    """Normalize a relative path, with slashes for backslashes: ``./a.jpg`` becomes a.jpg."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
@@ -170,13 +172,13 @@ def escape_non_utf8(path: str) -> str:
 
 
 def _visible_suffix(path: str) -> str:
-    """Return the suffix of a file in lower case; empty for hidden files."""
+    """Return the suffix of a file in lower case; an empty text for hidden files."""
     path = f"/{_normalize_slashes(path)}"
     return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
 
 
 def _list_entries(folder: Path) -> tuple[list[str], list[str]]:
-    """List the names of the folders and of the files in a folder."""
+    """List the names of the folders, and of the files, in a folder."""
     names: tuple[list[str], list[str]] = ([], [])
     with _convert_os_errors(folder), os.scandir(folder) as entries:
         for entry in entries:
@@ -193,6 +195,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 @contextmanager
 def _convert_os_errors(place: Path) -> Iterator[None]:
+    """Raise a `DataError` about a folder in place of an `OSError`."""
     try:
         yield
     except OSError as error:
@@ -206,12 +209,14 @@ def _convert_os_errors(place: Path) -> Iterator[None]:
 
 
 def _check_no_duplicates(place: Path, paths: Sequence[str]) -> None:
+    """Raise `DataError` if two files have the same image name."""
     if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
         found = " and ".join(paths[position] for position in positions)
         raise DataError("duplicate-image", "image has two files", where=place, found=found, fix="keep one")
 
 
 def _describe_content(place: Path) -> str:
+    """Describe what is in a folder, for a message."""
     if place.is_dir():
         folders, names = _list_entries(place)
         return join_first(sorted(folders + names)) or "an empty folder"

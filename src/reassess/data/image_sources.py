@@ -28,7 +28,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource:
-    """The images of a folder, archive or list, read by row; it can be pickled for another process."""
+    """The images of a folder, archive or list, read by row; it can be sent to another process."""
 
     place: Path  # the folder, archive or list
     names: tuple[str, ...]  # names of the images, sorted; from a list, in its order
@@ -41,16 +41,16 @@ class ImageSource:
     def __repr__(self) -> str:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
-    def open_image_file(self, row: int) -> str | BytesIO:
+    def image_file(self, row: int) -> str | BytesIO:
         """Return the path of an image, or its file in memory; raise `DataError` if it cannot be read."""
         path = self.files.paths[self.rows[row]]
         if path != escape_non_utf8(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
-        file: str | BytesIO = self.files.open_image_file(self.rows[row])
+        file: str | BytesIO = self.files.image_file(self.rows[row])
         return file
 
     def size_and_mtime(self, row: int) -> tuple[int, int]:
-        """Return the size and modification time of an image's file or archive; -1 and -1 if it is missing."""
+        """Return the size and modification time of an image's file or archive; -1 if it is missing."""
         files = self.files
         path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
         try:
@@ -101,6 +101,7 @@ def open_images(place: str | Path) -> ImageSource:
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
+    """Read the paths of images from a text file or table."""
     if check_suffix(place, (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES), "a set of images") != ".txt":
         return read_image_names(place)
     lines = read_lines(place)
@@ -116,7 +117,7 @@ def _read_list(place: Path) -> tuple[str, ...]:
 
 
 def _check_path(line: str, place: Path, number: int) -> None:
-    """Raise for a comment, or blanks around a path, unless a file has that name."""
+    """Raise if a line of a list is a comment or has blanks around it, unless a file has that name."""
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
         raise DataError(
@@ -130,7 +131,7 @@ def _check_path(line: str, place: Path, number: int) -> None:
 
 
 def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
-    """Open several sets of images; return them by name, see `name_image_sets`, and sorted by it."""
+    """Open several sets of images; return them by name, sorted."""
     check_is_collection(places, value_name="places of images")
     if not places:
         raise DataError(
@@ -144,7 +145,7 @@ def open_image_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
 
 
 def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
-    """Name sets after the last part of their paths, or after more parts if names would be equal."""
+    """Return a name for each path: its last part, or more parts if names would be equal."""
     places = [PurePath(path) for path in paths]
     names = [
         path.stem if path.suffix.lower() in (*_ARCHIVE_SUFFIXES, *_LIST_SUFFIXES) else path.name for path in places
@@ -157,7 +158,7 @@ def name_image_sets(paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_no_overlap(places: Sequence[Path]) -> None:
-    """Raise if two places overlap: their images would be duplicates of themselves."""
+    """Raise if two places overlap, because their images would be duplicates of themselves."""
     resolved = [Path(os.path.realpath(place)) for place in places]
     for i, place in enumerate(places):
         for j, other_place in enumerate(places):
@@ -177,14 +178,14 @@ def _check_no_overlap(places: Sequence[Path]) -> None:
                 )
 
 
-def process_image(images: ImageSource, row: int, process: "Callable[[Image.Image], _Result]") -> _Result | str:
-    """Call a function with an image, decoded as RGB; if it cannot be read, return the reason as text."""
+def process_image(source: ImageSource, row: int, process: "Callable[[Image.Image], _Result]") -> _Result | str:
+    """Decode an image as RGB, and call `process` with it; if it cannot be read, return the reason."""
     file: str | BytesIO | None = None
     try:
-        file = images.open_image_file(row)
+        file = source.image_file(row)
         with open_image(file) as image:
             return process(to_rgb(image))
     except Exception as error:
         return describe_error(
-            error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.size_and_mtime(row)[0]
+            error, len(file.getbuffer()) if isinstance(file, BytesIO) else source.size_and_mtime(row)[0]
         )

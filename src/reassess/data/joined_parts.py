@@ -1,4 +1,4 @@
-"""Files of one benchmark, mapped to one class list and to the benchmark's image names."""
+"""Mapping of a benchmark's files to one class list and to the benchmark's image names."""
 
 import posixpath
 import warnings
@@ -18,7 +18,7 @@ _Classed = TypeVar("_Classed", bound=Classed)
 def align_parts(
     parts: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
-    """Map labels, scores and votes, by file, to one class list and to the names of `to_benchmark_names`."""
+    """Map labels, scores and votes, by file, to one class list and to the benchmark's image names."""
     aligned = align_classes(parts, classes)
     for file, part in aligned.items():
         with at(file):
@@ -27,7 +27,7 @@ def align_parts(
 
 
 def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Return the benchmark's name of each image; for an image it does not have, the key of the name.
+    """Return the benchmark's name of each image; an image that it does not have gets the key of its name.
 
     Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
     """
@@ -42,7 +42,7 @@ def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str
 
 
 def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Remove the path of a benchmark's image folder from names; it may be relative, absolute or resolved."""
+    """Remove the path of a benchmark's image folder from names; it may be relative or absolute."""
     assert benchmark.folder is not None
     working_folder = Path.cwd()
     elsewhere = Path(benchmark.sources.get("images", "images"))  # benchmark.json may name another folder
@@ -65,10 +65,10 @@ def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[s
 def check_common_images(
     parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, all_files_overlap: bool = False
 ) -> None:
-    """Raise `DataError` if files that are used together have no image, or plain item, in common.
+    """Raise `DataError` if files that are used together have no image or item in common.
 
     `parts` and `files` have the names of `Benchmark.sources` as keys; a second file of a part has a number, as in
-    "labels 2". The files of the first part must also share images `all_files_overlap`, if that is set.
+    "labels 2". If `all_files_overlap`, the files of the first part must also share images.
     """
     names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
     for part, partners in _required_partners(list(parts), all_files_overlap):
@@ -81,7 +81,7 @@ def check_common_images(
 
 
 def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
-    """Warn about images in a file that are not in the benchmark's image folder."""
+    """Warn about images in files that are not in the benchmark's image folder."""
     known_keys = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, labels_or_votes in parts.items() if known_keys else ():
         unknown = [
@@ -96,6 +96,7 @@ def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, 
 
 
 def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
+    """Create an error about two files without a common image or item."""
     thing, match_fix, alternative = "item", None, "use only one of them"
     if set(map(_part_without_number, parts)) == {"votes", "golden"}:
         alternative = "add the raters' votes on golden questions to the benchmark, as rater-golden"
@@ -114,7 +115,7 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
 
 
 def _required_partners(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield each part with its partners: it must have an image in common with at least one of them."""
+    """Yield each part with other parts, and it must share an image with at least one of them."""
     main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:
         if part in main:
@@ -131,7 +132,7 @@ def _part_without_number(part: str) -> str:
 
 
 def _has_plain_items(labels_or_votes: Classed) -> bool:
-    """Return whether these are votes on plain items, which may be images or anything else."""
+    """Return whether these are votes on plain items, which can be anything, such as texts."""
     return (
         isinstance(labels_or_votes, Votes)
         and labels_or_votes.classes is None
@@ -147,7 +148,7 @@ def _item_names(labels_or_votes: Classed) -> Sequence[Id]:
 
 
 def _has_common_name(first_names: Sequence[Id], second_names: Sequence[Id]) -> bool:
-    """Return whether a name is in both."""
+    """Return whether two lists of names have a name in common."""
     few, many = sorted((first_names, second_names), key=len)
     names = many if isinstance(many, range) else set(many)
     return any(name in names for name in few)
@@ -169,6 +170,7 @@ def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
 
 
 def _describe_vote_kind(votes: Votes) -> str:
+    """Describe a kind of votes, for a message."""
     if isinstance(votes.items, Questions):
         return "answers to (image, class) questions"
     return "answers on plain items" if votes.classes is None else "one class for each image"

@@ -1,4 +1,4 @@
-"""Readers of a path or a known source.
+"""Functions that read labels, scores, votes and classes from a path or a known source.
 
 Label sets of a known benchmark, which is recognized by its image names, are mapped to the classes of the benchmark.
 """
@@ -17,7 +17,7 @@ from reassess.core.checks import check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
-from reassess.data.sources import fetch_all, find_all, resolve
+from reassess.data.sources import fetch_all, find_source_files, resolve_path_or_source
 from reassess.errors import at
 from reassess.formats import (
     read_class_file,
@@ -35,7 +35,7 @@ _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
-    """Name the label sets made from a file: ReaL, the name of a known source, or the file's stem.
+    """Return a name for label sets from a file: ReaL, the name of a known source, or the file's stem.
 
     Known files are recognized by their hash. Another file named ReaL keeps its suffix, to tell it from ReaL.
     """
@@ -53,7 +53,7 @@ def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """
     check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")  # the classes of a folder were read when it was opened
-    paths = find_all(source) if source is not None and source in SOURCES else None
+    paths = find_source_files(source) if source is not None and source in SOURCES else None
     return benchmark.classes if paths is None else read_class_file(*paths)
 
 
@@ -239,7 +239,7 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
 
 
 def _find_score_method(path: Path) -> str:
-    """Find out how scores were made if their file does not say it."""
+    """Find the method that made a file's scores, if the file does not say it."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
     if path.stem != "scores":
@@ -309,12 +309,12 @@ def read_votes(
 
 
 def _resolve_path(source: str | Path) -> Path:
-    """Return a path; a text can also be the name of a known source."""
-    return source if isinstance(source, Path) else resolve(source)
+    """Return the path of a file, or of a known source, which is downloaded if it is missing."""
+    return source if isinstance(source, Path) else resolve_path_or_source(source)
 
 
 def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
-    """Map label sets to a class list, by default that of the known benchmark of their images."""
+    """Map labels to a class list, by default that of the known benchmark of their images."""
     with at(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
@@ -322,14 +322,14 @@ def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _La
 
 
 def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
-    """Map label sets to the classes of their benchmark, if its classes are known."""
+    """Map labels to the classes of a benchmark, if it has a class list."""
     return (
         labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(benchmark_classes(benchmark)))
     )
 
 
 def is_known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Return True if scores were certainly made from these golden answers; None if it is unknown.
+    """Return True if golden answers are known to have made the scores; None if it is unknown.
 
     It is certain if both are known files of the benchmark.
 

@@ -16,7 +16,7 @@ _MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class NameProblem:
-    """Names that one part lists twice, or that are missing from another part."""
+    """A problem with names: one part lists them twice, or they are missing from another part."""
 
     thing: str  # image or class
     description: str  # the problem, as the end of a sentence that begins with the number of names
@@ -28,14 +28,14 @@ class NameProblem:
 def make_name_problem(
     thing: str, description: str, names: Sequence[str], *, fix: Fix | str | None = None
 ) -> NameProblem:
-    """Describe a problem by the number of its names, and the first names."""
+    """Create a `NameProblem` with the number of names, and the first names as examples."""
     return NameProblem(
         thing=thing, description=description, count=len(names), examples=tuple(names[:_MAX_EXAMPLES]), fix=fix
     )
 
 
 def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
-    """Find images that a part lists twice: spelled differently, or with different suffixes."""
+    """Find images that a part lists twice, with a different spelling or suffix."""
     keys = [key.casefold() for key in image_keys(images)]
     spellings = _join_names_by_key(images, keys)
     if spellings:
@@ -47,7 +47,7 @@ def find_repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProble
 
 
 def _join_names_by_key(names: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Join the names of each key that several names have: "a.png and A.png"."""
+    """Join names that have the same key: "a.png and A.png"."""
     names_of: dict[str, list[str]] = {}
     for name, key in zip(names, keys, strict=True):
         names_of.setdefault(key, []).append(name)
@@ -55,6 +55,7 @@ def _join_names_by_key(names: Sequence[str], keys: Sequence[str]) -> list[str]:
 
 
 def _without_suffix(name: str) -> str:
+    """Remove the suffix of an image file from a name."""
     stem, dot, suffix = name.rpartition(".")
     return stem if f"{dot}{suffix}" in IMAGE_SUFFIXES else name
 

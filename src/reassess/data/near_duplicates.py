@@ -31,7 +31,7 @@ Groups = list[list[int]]
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """Rows of one set of images, which one call reads."""
+    """A batch of images to read: rows of one set of images."""
 
     set_id: int
     rows: range
@@ -39,7 +39,7 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Numbers that identify an image, to compare it with others: digest, size, hashes and thumbnails."""
+    """Numbers that identify an image: a digest of its pixels, its size, hashes and thumbnails."""
 
     digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
@@ -52,7 +52,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class FingerprintReader:
-    """Reads the fingerprints of image batches; it can be pickled for another process."""
+    """A reader of the fingerprints of image batches; it can be sent to another process."""
 
     sets: Sequence[ImageSource]
     has_hashes: bool  # whether to compute hashes and thumbnails too
@@ -77,7 +77,7 @@ class FingerprintReader:
 
 
 def _compute_digest(image: "Image.Image", *, greys: list[GreyImages] | None) -> Fingerprint:
-    """Compute a fingerprint without hashes and thumbnails; append the grey images for these to the list."""
+    """Compute a fingerprint without hashes and thumbnails; append the small grey images to `greys`."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
     digest.update(image.tobytes())
     is_plain = all(low == high for low, high in image.getextrema())
@@ -87,7 +87,7 @@ def _compute_digest(image: "Image.Image", *, greys: list[GreyImages] | None) -> 
 
 
 def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
-    """Shrink an image to grey images of 32 x 32 pixels: the whole image, and its middle."""
+    """Shrink an image to two grey images of 32 x 32 pixels: the whole image, and its middle."""
     from PIL import Image
 
     grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
@@ -99,6 +99,7 @@ def _shrink_to_grey(image: "Image.Image") -> tuple[GreyImages, GreyImages]:
 
 
 def _add_hashes(fingerprint: Fingerprint, hashes: npt.NDArray[np.int64], thumbnails: GreyImages) -> Fingerprint:
+    """Add perceptual hashes and thumbnails to a fingerprint."""
     return replace(fingerprint, hashes=hashes.tobytes(), thumbnails=thumbnails.tobytes())
 
 
@@ -117,7 +118,7 @@ def compute_perceptual_hashes(greys: GreyImages) -> npt.NDArray[np.int64]:
 
 
 def shrink_to_thumbnails(greys: GreyImages) -> GreyImages:
-    """Halve the side of grey images, by the mean of 2 x 2 pixels, and flatten them; uint8, shape (n, 256)."""
+    """Shrink grey images to 16 x 16 pixels, and flatten them; uint8, shape (n, 256)."""
     half = _GREY_SIDE // 2
     sums = greys.reshape(-1, half, 2, half, 2).sum(axis=(2, 4), dtype=np.uint16)
     means: GreyImages = ((sums + 2) // 4).astype(np.uint8)
@@ -125,15 +126,12 @@ def shrink_to_thumbnails(greys: GreyImages) -> GreyImages:
 
 
 def find_exact_groups(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images with equal pixels, in the order of the first image of each group.
-
-    A group has at least two images.
-    """
+    """Group the positions of images with equal pixels; a group has at least two images."""
     return [group for group in _group_by_digest(fingerprints) if len(group) > 1]
 
 
 def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]) -> Groups:
-    """Group the positions of images that look the same, in the order of the first image of each group.
+    """Group the positions of images that look the same.
 
     Two images are near if their hashes differ in at most `MAX_DIFFERENT_BITS` bits, and the correlation of their
     thumbnails is at least `MIN_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the
@@ -151,7 +149,7 @@ def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Calla
 
 
 def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
-    """Group the positions of images by their pixels."""
+    """Group the positions of images by their pixels; a group can have one image."""
     groups: dict[bytes, list[int]] = {}
     for position, fingerprint in enumerate(fingerprints):
         groups.setdefault(fingerprint.digest, []).append(position)
@@ -161,7 +159,7 @@ def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:
 def _find_first_near_image(
     fingerprints: Sequence[Fingerprint], report_progress: Callable[[int, int], object]
 ) -> npt.NDArray[np.int64]:
-    """Find, for each image, the first image of its near group."""
+    """Find, for each image, the position of the first image in its near group."""
     hashes = np.frombuffer(b"".join(fingerprint.hashes for fingerprint in fingerprints), np.int64).reshape(-1, 2)
     small = np.frombuffer(b"".join(fingerprint.thumbnails for fingerprint in fingerprints), np.uint8)
     small = small.reshape(-1, 2, THUMBNAIL_PIXELS)

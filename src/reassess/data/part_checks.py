@@ -1,4 +1,4 @@
-"""Checks of the parts of a benchmark: their counts, the names they use, and errors."""
+"""Checks of the parts of a benchmark: counts, names of images and classes, and errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ _IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
 
 @dataclass(frozen=True)
 class PartCheck:
-    """The check of one part of a benchmark, or of its benchmark.json."""
+    """The result of checking one part of a benchmark, or its benchmark.json."""
 
     part: str
     source: str | None = None  # name of the file in the folder, or of a known source; None if the part is missing
@@ -58,7 +58,7 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class _PartContents:
-    """Counts and names of a part."""
+    """Counts and names in a part."""
 
     counts: Mapping[str, int]
     images: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _PartContents:
 
 
 def _summarize_part(contents: Any) -> _PartContents:
-    """Return the counts and names of labels, votes and other types; for reviews, of the valid classes."""
+    """Return the counts and names in labels, scores, votes, classes, image names or tables."""
     if isinstance(contents, MultiLabels | Scores):
         return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
     if isinstance(contents, LabelSets):
@@ -110,7 +110,7 @@ def _summarize_votes(votes: Votes) -> _PartContents:
 
 @dataclass
 class PartChecker:
-    """Reads and checks parts one after another: earlier parts give the settings, classes and answers."""
+    """A reader and checker of parts; earlier parts give the settings, classes and answers for later ones."""
 
     folder: Path | None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class PartChecker:
     unlisted_classes: list[NameProblem] = field(default_factory=list)
 
     def check_part(self, part_check: PartCheck) -> None:
-        """Read a part if it exists, and keep the result."""
+        """Read a part if it exists, and store the result."""
         images = self.contents["images"].images if "images" in self.contents else ()
         if part_check.part == "original" and not part_check.paths and are_in_class_folders(images):
             part_check = replace(self.parts["images"], part="original", format=CLASS_FOLDERS_FORMAT, counts={})
@@ -143,7 +143,7 @@ class PartChecker:
         return replace(part_check, counts=contents.counts, answers=contents.answers)
 
     def _read_without_class_list(self, part_check: PartCheck, error: ReassessError, class_list: Classes) -> PartCheck:
-        """Read a part again without the class list, and note the classes that are not in the list."""
+        """Read a part without the class list, and record its classes that are not in the list."""
         try:
             contents = self.contents[part_check.part] = self._read_contents(part_check, None)
         except ReassessError:  # the part has another error too
@@ -188,14 +188,14 @@ class PartChecker:
         return _summarize_part(votes)
 
     def _merge_class_names(self) -> Classes:
-        """Unite the class names of the earlier parts, for use without a class list."""
+        """Merge the class names of the earlier parts, for use without a class list."""
         with_names = [
             part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
         ]
         return reduce(Classes.merge, with_names) if with_names else Classes()
 
     def find_class_problems(self) -> Iterable[NameProblem]:
-        """Find classes that are not in the class list; or, without a list, names beside ids in other parts."""
+        """Find classes missing from the class list; without a list, parts with names beside parts with ids."""
         classes_of = {
             part: contents.classes for part, contents in self.contents.items() if contents.classes is not None
         }

@@ -1,4 +1,4 @@
-"""Search for duplicate images in several sets, and for unreadable, empty and tiny images."""
+"""Search for duplicate, unreadable, empty and tiny images in several sets."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -56,9 +56,9 @@ class Scan(Printable):
         """Number of images of each set that have duplicates in the same set and in each other set."""
         return count_duplicates(self.duplicates, {scanned_set.name: scanned_set.classes for scanned_set in self.sets})
 
-    def count_images(self, scanned_set_name: str, kind: str) -> int:
-        """Count the images of a set that are of a kind, such as "tiny"."""
-        is_set = np.array([set_name == scanned_set_name for set_name in self.duplicates.sets], bool)
+    def count_images(self, set_name: str, kind: str) -> int:
+        """Count the images of a set with a problem, such as "tiny"."""
+        is_set = np.array([other_name == set_name for other_name in self.duplicates.sets], bool)
         return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
 
     @property
@@ -152,15 +152,15 @@ def scan_images(
     rows += [(image, 0, kind) for image in images for kind in _find_image_problems(image.content, smallest_side)]
     sets = []
     for name, source in sources.items():
-        duplicated = [image.name for image, number, _ in rows if number and image.set == name]
+        duplicated = [image.name for image, number, _ in rows if number and image.set_name == name]
         classes = _find_class_names(duplicated, source, labels if source.place == Path(places[0]) else None)
-        reasons = [(image.name, image.content) for image in images if image.set == name]
+        reasons = [(image.name, image.content) for image in images if image.set_name == name]
         unreadable = sorted((image, why) for image, why in reasons if isinstance(why, str) and why != EMPTY_FILE)
         sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
     labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
-    row_labels = [labels_of[image.set].get(image.name) for image, _, _ in rows]
+    row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]
     duplicates = Duplicates.from_rows(
-        [image.set for image, _, _ in rows],
+        [image.set_name for image, _, _ in rows],
         [image.name for image, _, _ in rows],
         [number for _, number, _ in rows],
         [kind for _, _, kind in rows],
@@ -170,20 +170,20 @@ def scan_images(
 
 
 class _ScannedImage(NamedTuple):
-    """An image of a set, with its fingerprint or the reason why it cannot be read."""
+    """An image of a set, with its fingerprint, or the reason why it cannot be read."""
 
-    set: str
+    set_name: str
     name: str
     content: Fingerprint | str
 
 
 def _read_images(
     sources: Mapping[str, ImageSource],
-    with_near: bool,
+    has_hashes: bool,
     workers: int,
     report_progress: Callable[[str, int, int], object],
 ) -> list[_ScannedImage]:
-    """Read all images, and sort them by set and name."""
+    """Read the fingerprints of all images, and sort them by set and name."""
     sets, names = list(sources.values()), list(sources)
     batches = [
         ImageBatch(set_id, range(len(source))[start : start + _BATCH_SIZE])
@@ -193,7 +193,7 @@ def _read_images(
     if sum(map(len, sets)) <= _MAX_IMAGES_WITHOUT_WORKERS:
         workers = 0
     scanned: list[_ScannedImage] = []
-    read = FingerprintReader(sets, with_near)
+    read = FingerprintReader(sets, has_hashes)
     with closing(
         map_in_processes(read, batches, workers, max_pending=_BATCHES_PER_WORKER * max(workers, 1))
     ) as results:
@@ -202,11 +202,11 @@ def _read_images(
             rows = zip(batch.rows, contents, strict=True)
             scanned += [_ScannedImage(set_name, images[row], content) for row, content in rows]
             report_progress(set_name, batch.rows.stop, len(images))
-    return sorted(scanned, key=lambda image: (image.set, image.name))  # the images of a list are not sorted
+    return sorted(scanned, key=lambda image: (image.set_name, image.name))  # the images of a list are not sorted
 
 
 def _find_image_problems(content: Fingerprint | str, smallest_side: int) -> Iterator[str]:
-    """Yield "empty", "unreadable" or "tiny" if they apply to an image."""
+    """Yield which of "empty", "unreadable" and "tiny" apply to an image."""
     if isinstance(content, str):
         yield "empty" if content == EMPTY_FILE else "unreadable"
         return
@@ -217,7 +217,7 @@ def _find_image_problems(content: Fingerprint | str, smallest_side: int) -> Iter
 
 
 def _find_class_names(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
-    """Return the class of each image from the labels, or else from its class folder; None without either."""
+    """Return the class name of each image from the labels, or from class folders; None without either."""
     if labels is not None:
         rows = labels.find(tuple(images)).tolist()
         labelled = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]

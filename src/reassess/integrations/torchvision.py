@@ -223,7 +223,7 @@ class ImageNetReaL(VisionDataset):
     def _load_image(self, index: int) -> Any:
         path, _ = self.samples[index]
         try:
-            return self.loader(self._files.open_image_file(index))
+            return self.loader(self._files.image_file(index))
         except TooLargeError as error:
             error.where = path
             raise

@@ -140,7 +140,7 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
         raise DataError(
             "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
         )
-    return find_part_path(benchmark, "images", needed_by="predict")
+    return find_part_path(benchmark, "images", command="predict")
 
 
 def _prepare_runs(

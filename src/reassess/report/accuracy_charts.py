@@ -40,7 +40,7 @@ _ResultsBySize = Mapping[int, BySize]
 
 
 def scatter_chart(findings: Findings) -> Chart | Missing:
-    """Chart the accuracy by reassessed labels over the accuracy by original labels."""
+    """Create a chart of accuracy by reassessed labels over accuracy by original labels."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
         original, real = result.original_accuracy(1), result.real.get(1)
@@ -70,12 +70,12 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
 
 
 def _capitalize_default_name(label_set: str) -> str:
-    """Capitalize the word for label sets without a name."""
+    """Capitalize the heading of label sets without a name; return other names unchanged."""
     return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 
 def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
-    """Compare all pairs of a few models, the better model first; of many models, neighbours in the ranking."""
+    """Compare all pairs of a few models, or neighbours in the ranking of many; the better model is first."""
     if isinstance(findings.ranking, Missing):
         return findings.ranking
     if len(findings.models) > _MAX_MODELS_FOR_ALL_PAIRS:
@@ -84,7 +84,7 @@ def select_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
 
 
 def difference_chart(findings: Findings) -> Chart | Missing:
-    """Chart the differences between pairs of models, by reassessed and by original labels."""
+    """Create a chart of the differences in accuracy between pairs of models."""
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
@@ -112,14 +112,14 @@ def difference_chart(findings: Findings) -> Chart | Missing:
 
 
 def _format_pair(a: str, b: str) -> str:
-    """Write "a minus b", with names shortened to fit; a short name leaves more room for the other."""
+    """Write "a minus b", with both names shortened to fit."""
     room = MAX_NAME_LENGTH - len(_MINUS_WORD)
     first = shorten(a, max(room // 2, room - len(b)) - 1)
     return f"{first}{_MINUS_WORD}{shorten(b, max(room // 2, room - len(a)) - 1)}"
 
 
 def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
-    """Yield a row for the difference over images, and one with raters resampled, if available."""
+    """Yield a table row for a difference, and one with raters resampled, if available."""
     only = [difference.n_only_a, difference.n_only_b] if isinstance(difference, PairedHits) else [None, None]
     yield [
         name,
@@ -135,14 +135,14 @@ def _difference_rows(name: str, difference: Difference) -> Iterator[list[Cell]]:
 
 
 def _difference_mark(difference: Difference | None) -> Mark | None:
-    """The difference, with the interval that includes the raters if they are resampled."""
+    """Return a difference and its interval, in points; the interval includes raters if possible."""
     if difference is None or difference.difference is None:
         return None
     return Mark(100 * difference.difference, interval_to_percent(difference.raters_interval or difference.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:
-    """Chart the accuracy by number of valid classes."""
+    """Create a chart of accuracy by number of valid classes."""
     counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
     sizes = sorted({size for results in counts.values() for size in results})
     if not sizes:
@@ -153,7 +153,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
         for model, results in counts.items()
     ]
     drawn = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
-    pools = _pool_sizes(sizes, drawn)
+    pools = _pool_label_counts(sizes, drawn)
     groups = [_describe_pool(pool, drawn) for pool in pools]
     series = {model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn.items()}
     label_set = label_set_heading(findings.labels.title)
@@ -177,8 +177,8 @@ def _sum_hits(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportio
     return Proportion(sum(part.hits[1] for part in available), sum(part.n for part in available))
 
 
-def _pool_sizes(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
-    """Pool the highest numbers of valid classes, if each has less than a hundredth of the images."""
+def _pool_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:
+    """Pool the highest numbers of valid classes if each has too few images."""
     scored = min(_sum_hits(parts, label_counts).n for parts in results_by_model.values())
     min_images = min(max(scored // 100, _MIN_GROUP_LIMIT), _MAX_GROUP_LIMIT)
     large_positions = [
@@ -191,6 +191,7 @@ def _pool_sizes(label_counts: list[int], results_by_model: Mapping[str, _Results
 
 
 def _describe_pool(pool: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> str:
+    """Write the numbers of valid classes in a pool, and its number of images."""
     images = [_sum_hits(parts, pool).n for parts in results_by_model.values()]
     fewest, most = min(images), max(images)
     n = count_noun(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
@@ -199,7 +200,7 @@ def _describe_pool(pool: list[int], results_by_model: Mapping[str, _ResultsBySiz
 
 
 def leaderboard_chart(findings: Findings) -> Chart | Missing:
-    """Chart the models among published models."""
+    """Create a chart of the report's models among published models."""
     if isinstance(findings.trend, Missing):
         return findings.trend
     placements = findings.placements

@@ -36,7 +36,7 @@ def draw_leaderboard(
     original_percent: float | None = None,
     force: bool = False,
 ) -> None:
-    """Draw a leaderboard, its lines, and the user's models."""
+    """Draw a leaderboard with its trend lines and the user's models into a file."""
     draw = partial(plot_leaderboard, trend=trend, placements=placements, original_percent=original_percent)
     save_figure(path, draw, title="Leaderboard", force=force)
 
@@ -49,7 +49,7 @@ def plot_leaderboard(
     *,
     is_brief: bool = False,
 ) -> None:
-    """Plot a leaderboard; if `is_brief`, a model's label has only its name and rank."""
+    """Plot a leaderboard; if `is_brief`, the label of a model has only its name and rank."""
     lowest_accuracy = _find_lowest_accuracy(trend, placements)
     _draw_points(drawing, trend, lowest_accuracy)
     for i, line in enumerate(trend.band_lines):
@@ -61,7 +61,7 @@ def plot_leaderboard(
 
 
 def _find_lowest_accuracy(trend: Trend, placements: Sequence[Placement]) -> float:
-    """The lowest original accuracy in the plot; a few rows far below would leave little room for the others."""
+    """Return the lowest original accuracy to plot; rows far below would compress the plot."""
     starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
     return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
 
@@ -104,7 +104,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, label_set: str, is_b
 
 
 def draw_original_level(drawing: Drawing, original_percent: float | None) -> None:
-    """Draw the accuracy of the original labels by reassessed labels, and the line of equal accuracies."""
+    """Draw a line at the accuracy of the original labels, and the line of equal accuracies."""
     axes = drawing.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
@@ -141,7 +141,7 @@ def _finish_axes(drawing: Drawing, trend: Trend, lowest_accuracy: float) -> None
 
 
 def set_accuracy_axes(drawing: Drawing, label_set: str) -> None:
-    """Set titles and limits of the axes; `label_set` is the heading for the label sets."""
+    """Set titles and limits of the axes; `label_set` is the heading of the label sets."""
     name = "" if label_set == DEFAULT_LABEL_SET_NAME else f" ({label_set})"
     points = np.concatenate(drawing.obstacles)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -168,7 +168,7 @@ class ModelPoint:
 def plot_scatter(
     drawing: Drawing, points: Sequence[ModelPoint], original_percent: float | None, label_set: str
 ) -> None:
-    """Plot models by their accuracies, and the level of the original labels.
+    """Plot models by their two accuracies, and the accuracy of the original labels.
 
     The first `MAX_NAMED_MODELS` models have names; if each model has its own colour, also their accuracies.
     """

@@ -67,7 +67,7 @@ class Table:
 
     @property
     def best_cells(self) -> set[tuple[int, int]]:
-        """Row and column of the highest shares of a ranking, in columns with several shares."""
+        """Positions (row, column) of the highest values of a ranking."""
         best = set()
         for i in (
             i for i, column in enumerate(self.columns) if self.is_ranking and column.number_format in (PERCENT, SHARE)
@@ -101,7 +101,7 @@ class Table:
 
 
 def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
-    """The values of a cell in the CSV file; an interval has two, also if it is missing."""
+    """Return the values of a cell in the CSV file; an interval has two, even if it is missing."""
     if isinstance(cell, tuple):
         return cell
     return (None, None) if is_interval else (cell,)
@@ -109,7 +109,7 @@ def _to_csv_cells(cell: Cell, is_interval: bool) -> tuple[Cell, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart with its numbers."""
+    """A chart, with a table of its numbers."""
 
     draw: DrawFunction
     size: Size
@@ -118,7 +118,7 @@ class Chart:
 
     @property
     def key(self) -> str:
-        """Id on the page."""
+        """Id of the chart on the page."""
         return self.table.key
 
     @property
@@ -138,7 +138,7 @@ def make_stack_chart(stacks: Stacks, table: Table, note: str = "") -> Chart:
 
 
 def make_table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
-    """Create a table; `columns` has the headings and their number formats."""
+    """Create a table; `columns` maps headings to number formats."""
     return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
 
 

@@ -48,7 +48,7 @@ def format_number(value: float, number_format: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Turn a line of the command line's output into a sentence."""
+    """Capitalize a line of the command line's output, and add a full stop."""
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -74,7 +74,7 @@ class Intervals:
 
 
 def compute_intervals_size(intervals: Intervals) -> Size:
-    """Compute width and height in inches."""
+    """Compute the width and height of a plot of intervals, in inches."""
     entries = len(_legend_entries(intervals))
     return FIGURE_WIDTH, _INTERVALS_MARGIN_HEIGHT + _LINE_HEIGHT * (
         _count_lines(intervals) + (entries if entries > 1 else 0)
@@ -146,7 +146,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
 
 
 def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
-    """The names in the legend, and the style of each."""
+    """Return the names in the legend, and the style of each."""
     styles = [SERIES_STYLES[i % len(SERIES_STYLES)] for i in range(len(intervals.series))]
     entries: dict[str, dict[str, Any]] = {
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
@@ -160,7 +160,7 @@ def _legend_entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
 
 
 def _group_step(intervals: Intervals) -> float:
-    """The number of lines from one group to the next."""
+    """Return the number of lines from one group to the next."""
     return _HEADING_LINES + len(intervals.series) + _GROUP_GAP
 
 
@@ -188,13 +188,13 @@ class Stacks:
 
     @property
     def nonzero_parts(self) -> dict[str, tuple[str, Sequence[int]]]:
-        """Colour and counts of each part that is not zero in all bars, by name."""
+        """Colour and counts of each part with a count above zero, by the name of the part."""
         with_colours = zip(_PART_COLOURS, self.counts_by_part.items(), strict=False)
         return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
 def compute_stacks_size(stacks: Stacks) -> Size:
-    """Compute width and height in inches."""
+    """Compute the width and height of a plot of stacked bars, in inches."""
     legend_lines = -(-len(stacks.nonzero_parts) // _count_legend_columns(stacks))
     return FIGURE_WIDTH, _STACKS_MARGIN_HEIGHT + _LINE_HEIGHT * (_BAR_STEP * len(stacks.groups) + legend_lines)
 
@@ -240,6 +240,6 @@ def _count_legend_columns(stacks: Stacks) -> int:
 
 
 def _lightness(colour: str) -> float:
-    """Approximate lightness of a colour, from 0 to 1."""
+    """Compute the approximate lightness of a colour, from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return 0.3 * red + 0.59 * green + 0.11 * blue

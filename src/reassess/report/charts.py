@@ -37,7 +37,7 @@ _HALF_NAME_LENGTH = MAX_NAME_LENGTH // 2
 
 
 def taxonomy_chart(findings: Findings) -> Chart | Missing:
-    """Chart the mistakes of each model by kind."""
+    """Create a chart of each model's mistakes by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.is_scored.any() else NONE_SCORED)
@@ -56,7 +56,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
 
 
 def preference_chart(findings: Findings) -> Chart | Missing:
-    """Chart which class raters prefer if a model and the original label differ."""
+    """Create a chart of the class that raters prefer where a model differs from the original label."""
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
@@ -89,7 +89,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
 
 
 def bias_chart(findings: Findings) -> Chart | Missing:
-    """Chart how often a model picks the original label if other classes are valid too."""
+    """Create a chart of how often a model picks the original label although other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
     rows: list[list[Cell]] = []
@@ -121,7 +121,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
-    """Chart precision and recall of the scores that made the labels."""
+    """Create a chart of precision and recall of the scores that made the labels."""
     if isinstance(findings.curves, Missing):
         return findings.curves
     rows = []
@@ -148,7 +148,7 @@ CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
 
 
 def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool = False) -> Chart:
-    """Draw one chart of the report into a file.
+    """Draw one chart of the report, and write it to a file.
 
     Parameters
     ----------

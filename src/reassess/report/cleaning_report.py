@@ -32,7 +32,7 @@ def write_wrong_labels(
     force: bool = False,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> ShownMistakes:
-    """Write a page of the wrong labels with their images, the least likely label first."""
+    """Write an HTML page of probably wrong labels with their images, the least likely label first."""
     path = as_path(path)
     check_suffix(path, REPORT_SUFFIXES, "a page")
     check_range(max_images, 1, value_name="number of images to show")

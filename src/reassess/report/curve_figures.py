@@ -30,12 +30,12 @@ _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 def draw_curves(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False
 ) -> None:
-    """Draw curves and simple rules into one figure."""
+    """Draw precision-recall curves and simple rules into a file."""
     save_figure(path, partial(plot_curves, curves=curves, rules=rules), title="Precision and recall", force=force)
 
 
 def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
-    """Plot curves and simple rules."""
+    """Plot precision-recall curves and simple rules."""
     for i, measured_curve in enumerate(curves):
         other_curves = [other_curve for other_curve in curves if other_curve is not measured_curve]
         _draw_line(
@@ -70,7 +70,7 @@ def _draw_line(
 
 
 def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
-    """Draw the chosen threshold, with the intervals of precision and recall as a cross."""
+    """Draw the chosen threshold; a cross shows the intervals of precision and recall."""
     precision, recall = operating_point.point.precision.value, operating_point.point.recall.value
     if precision is None or recall is None:
         return
@@ -126,14 +126,14 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
 
 
 def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
-    """Mark the points that keep enough questions, or all."""
+    """Return which points of a curve keep enough questions, or all questions."""
     return curve.kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
 def _select_distant_anchors(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the half of the anchors that is farthest from other curves, where a label is unambiguous."""
+    """Return the half of the anchors that is farthest from other curves."""
     if not other_curves:
         return anchors
     points = np.concatenate(
@@ -144,7 +144,7 @@ def _select_distant_anchors(
 
 
 def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Draw, for each stop rule, the share of votes used and the agreement of its labels with those of all votes."""
+    """Draw the votes that stop rules use against how well their labels agree with those of all votes."""
     save_figure(path, partial(_plot_replays, replays=replays), title="Votes that a stop rule saves", force=force)
 
 
@@ -174,7 +174,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
 
 
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Draw recall over candidates for the best subsets of models, and the chosen subset, if any, with its bound."""
+    """Draw recall over the number of candidates, for the best and the chosen subsets of models."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 
 

@@ -52,7 +52,7 @@ _BOX_FONT_PREFIX = "Last Resort"  # fonts that have a box for every character
 
 
 def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
-    """Add fallback fonts for characters missing from a figure's font."""
+    """Add fallback fonts for characters missing from a figure's font; return characters in no font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
 
@@ -83,7 +83,7 @@ def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
 
 @cache
 def _font_characters(path: str) -> frozenset[str]:
-    """The characters of a font; none for a font that does not scale."""
+    """Return the characters of a font; none for a bitmap font."""
     from matplotlib.font_manager import get_font
 
     try:
@@ -95,7 +95,7 @@ def _font_characters(path: str) -> frozenset[str]:
 
 @dataclass
 class Drawing:
-    """Axes, with labels to place when all is drawn, and descriptions for the alternative text."""
+    """Axes of a figure, with labels to place at the end, and descriptions for the alternative text."""
 
     axes: "Axes"
     # The text, anchors and style of each label.
@@ -108,11 +108,11 @@ class Drawing:
         self.labels.append((escape_controls(text), anchors, style))
 
     def draw_line(
-        self, points: npt.NDArray[np.float64], *line_format: str, n_obstacles: int | None = None, **style: Any
+        self, points: npt.NDArray[np.float64], *line_format: str, n_avoided_points: int | None = None, **style: Any
     ) -> None:
-        """Draw points or a line; labels should not cover these points, or so many `n_obstacles` along the line."""
+        """Draw a line or points that labels avoid: the points, or `n_avoided_points` along the line."""
         self.axes.plot(*points.T, *line_format, **style)
-        self.obstacles.append(points if n_obstacles is None else points_along(points, n_obstacles))
+        self.obstacles.append(points if n_avoided_points is None else points_along(points, n_avoided_points))
 
     def write_heading(self, text: str) -> None:
         """Write a heading above the axes, wrapped to their width."""
@@ -143,14 +143,14 @@ DrawFunction = Callable[[Drawing], None]
 
 
 def check_packages(suffix: str) -> None:
-    """Raise `MissingPackageError` if a package for this kind of file is missing."""
+    """Raise `MissingPackageError` if a package for files with this suffix is missing."""
     for package in _NEEDED_PACKAGES.get(suffix, ()):
         with importing(package, extra="report", purpose=_PACKAGE_PURPOSES[package]):
             import_module(package)
 
 
 def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFAULT_SIZE, force: bool = False) -> None:
-    """Draw a figure into a file; the same input always gives the same bytes."""
+    """Draw a figure, and write it to a file; the same input always gives the same bytes."""
     suffix = check_suffix(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
     with _render_figure(draw, size, title=title) as (figure, description):
@@ -162,7 +162,7 @@ def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFA
 
 
 def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, str]:
-    """Draw a figure as SVG with real text and a transparent background; return it with its description."""
+    """Draw a figure as SVG with a transparent background; return it with its description."""
     with _render_figure(draw, size, has_svg_text=True) as (figure, description):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -217,7 +217,7 @@ def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
 
 
 def points_along(line: npt.NDArray[np.float64], n_points: int) -> npt.NDArray[np.float64]:
-    """Return `n_points` points at equal distances along the line through points of shape (points, 2)."""
+    """Return `n_points` points at equal distances along a line; `line` has shape (points, 2)."""
     lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
     distances = np.linspace(0, lengths[-1], n_points)
     return np.column_stack([np.interp(distances, lengths, column) for column in line.T])

@@ -31,7 +31,7 @@ class Thumbnail:
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """Small images, and the numbers of images without one."""
+    """Thumbnails by image, and the numbers of images without one."""
 
     by_image: dict[str, Thumbnail]
     n_missing: int  # not in the folder
@@ -41,7 +41,7 @@ class Thumbnails:
 def make_thumbnails(
     place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
-    """Make thumbnails of images in a folder or archive, joined by path, name or stem; ImageNet's by number."""
+    """Make thumbnails of images in a folder or archive; `match` says which part of a name to compare."""
     with importing("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
     if not place.exists():
@@ -60,7 +60,7 @@ def make_thumbnails(
             missing += 1
             continue
         try:
-            by_image[image] = _make_thumbnail(source.open_image_file(row_of[key]))
+            by_image[image] = _make_thumbnail(source.image_file(row_of[key]))
         except TooLargeError:
             too_large.append(image)
         except _IMAGE_ERRORS:
@@ -100,7 +100,7 @@ class CardEntry:
 
 @dataclass(frozen=True)
 class CardLine:
-    """A term, such as "Valid" or the name of a model, and its entries."""
+    """A line of a card: a term, such as "Valid" or the name of a model, and its entries."""
 
     term: str
     entries: Sequence[CardEntry]

@@ -22,7 +22,7 @@ _LMS_TO_OKLAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], 
 
 
 def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: Size) -> str:
-    """Draw a figure as an SVG element of a page, with a description."""
+    """Draw a figure as an SVG element of a page; `key` is a prefix for its ids."""
     document, description = render_svg(draw, size=size)
     root = ElementTree.fromstring(document)
     _drop_metadata(root)
@@ -40,13 +40,13 @@ def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: Size) -
 
 
 def find_colour_pairs(svg_texts: list[str]) -> dict[str, tuple[str, str]]:
-    """Return the colours of figures, on a light and on a dark page, by the name of the CSS variable."""
+    """Map CSS variables of figures to their colours on a light and on a dark page."""
     colours = sorted({f"#{name}" for svg in svg_texts for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
     return {f"--c{colour[1:]}": (colour, invert_lightness(colour)) for colour in colours}
 
 
 def invert_lightness(colour: str) -> str:
-    """Return a colour of the same hue for a dark page: light and dark are exchanged, in Oklab."""
+    """Return a colour of the same hue with inverted lightness, for a dark page."""
     shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     lab = _LMS_TO_OKLAB @ np.cbrt(_RGB_TO_LMS @ linear)
@@ -65,7 +65,7 @@ def _drop_metadata(root: ElementTree.Element) -> None:
 
 
 def _prefix_ids(root: ElementTree.Element, key: str) -> None:
-    """Put the key before ids and references to them; drop unused ids."""
+    """Add a prefix to ids and to references to them; drop unused ids."""
     for element in root.iter():
         if (href := element.attrib.pop(_HREF_ATTRIBUTE, None)) is not None:
             element.set("href", href)

@@ -1,4 +1,4 @@
-"""Place the labels of a figure near their points, without covering anything."""
+"""Placing of the labels of a figure near their points, without covering anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _Area = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Label:
-    """A label to place."""
+    """The size of a label to place, and the points that it may point at."""
 
     anchors: _Points  # float64, shape (anchors, 2), pixels: points that the label may point at
     width: float  # pixels
@@ -34,7 +34,7 @@ class Label:
 def place_labels(
     labels: Sequence[Label], obstacles: _Points, area: _Area
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return the lower left corner of each label, and the anchor that it points at.
+    """Return the lower left corner of each label, and the point that its leader line ends at.
 
     The labels are placed one after another, in several orders; the order with the lowest cost wins. Each label takes
     the position with the lowest cost: its distance to the anchor, the covered points, and the labels and leader lines
@@ -59,7 +59,7 @@ def place_labels(
 def _place_in_order(
     order: Sequence[int], labels: Sequence[Label], obstacles: _Points, area: _Area
 ) -> "dict[int, _PlacedLabel]":
-    """Place labels one after another, in this order; return them by number."""
+    """Place labels one after another, in this order; return them by their position in `labels`."""
     placed: dict[int, _PlacedLabel] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
@@ -70,7 +70,7 @@ def _place_in_order(
 
 @dataclass(frozen=True, eq=False)
 class _PlacedLabel:
-    """A label at its position."""
+    """A label at its position, with a leader line to its anchor."""
 
     corner: _Points
     size: _Points
@@ -78,26 +78,26 @@ class _PlacedLabel:
     cost: float
 
     def covered_points(self) -> _Points:
-        """Points on the text and on the leader line, at distances of at most a margin."""
+        """Return points on the text and on the leader line."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
         return np.concatenate([text, self.leader_points()])
 
     def leader_points(self) -> _Points:
-        """Points on the leader line."""
+        """Return points on the leader line."""
         return _leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
 class _PointCounter:
-    """Cumulative sums over a grid of pixels, to count the points in rectangles."""
+    """A counter of points in rectangles, by cumulative sums over a grid of pixels."""
 
     origin: _Points
     cumulative_counts: npt.NDArray[np.int64]
 
     @classmethod
     def from_points(cls, points: _Points, area: _Area) -> "_PointCounter":
-        """Sum the points in an area and near it."""
+        """Count the points of each pixel in an area and near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
         cells = np.floor(points - origin).astype(np.int64)
@@ -106,10 +106,10 @@ class _PointCounter:
         return cls(origin=origin, cumulative_counts=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
 
     def count_in_rectangles(self, lower_corners: _Points, upper_corners: _Points) -> npt.NDArray[np.int64]:
-        """Count the points between the lower left and the upper right corners of rectangles, to the pixel."""
-        last = np.array(self.cumulative_counts.shape) - 1
-        left, bottom = np.moveaxis(np.floor(lower_corners - self.origin).astype(np.int64).clip(0, last), -1, 0)
-        right, top = np.moveaxis(np.ceil(upper_corners - self.origin).astype(np.int64).clip(0, last), -1, 0)
+        """Count the points in rectangles, rounded to pixels."""
+        max_index = np.array(self.cumulative_counts.shape) - 1
+        left, bottom = np.moveaxis(np.floor(lower_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
+        right, top = np.moveaxis(np.ceil(upper_corners - self.origin).astype(np.int64).clip(0, max_index), -1, 0)
         sums = self.cumulative_counts
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
@@ -117,7 +117,7 @@ class _PointCounter:
 def _find_position(
     label: Label, counter: _PointCounter, placed_labels: Sequence[_PlacedLabel], area: _Area
 ) -> _PlacedLabel:
-    """Return the position and the anchor with the lowest cost."""
+    """Return a label at the position, and with the anchor, that have the lowest cost."""
     size = np.array([label.width, label.height])
     axes = _candidate_positions(label, area)
     corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
@@ -145,7 +145,7 @@ def _find_position(
 
 
 def _leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
-    """Return the cost of leader lines, of shape (points, lines, 2), for the points within a margin of them."""
+    """Return the cost of leader lines, of shape (points, lines, 2), for the points near them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
     near = counter.count_in_rectangles(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
@@ -159,14 +159,14 @@ def _leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
 
 
 def _candidate_positions(label: Label, area: _Area) -> tuple[_Points, _Points]:
-    """Return the left and the lower sides of a label to try."""
+    """Return the x and the y coordinates of a label's lower left corner to try."""
     left, bottom, right, top = area
     x = np.linspace(left, max(left, right - label.width), _POSITIONS_PER_SIDE)
     return x, np.linspace(bottom, max(bottom, top - label.height), _POSITIONS_PER_SIDE)
 
 
 def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
-    """Return, for every corner, whether the label covers a point of the line, or comes within a margin of it."""
+    """Return whether the label would cover a point of the line or come near it, for every position."""
     across, up = (
         (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
         for points, starts, side in zip(line.T, axes, size, strict=True)
@@ -175,7 +175,7 @@ def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) ->
 
 
 def _find_smallest(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
-    """Return the positions of the `n_positions` lowest costs, in order; the first of equal costs comes first."""
+    """Return the positions of the `n_positions` lowest costs, the lowest first."""
     bound = np.partition(costs, n_positions)[n_positions] if n_positions < costs.size else np.inf
     near = np.flatnonzero(costs <= bound)
     return near[np.argsort(costs[near], kind="stable")[:n_positions]]

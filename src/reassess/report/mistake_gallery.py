@@ -24,7 +24,7 @@ _ImageMask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class ImageChoice:
-    """The images of the gallery, and the numbers they were chosen from."""
+    """The images drawn for the gallery, and the numbers of images they were drawn from."""
 
     rows: tuple[int, ...]  # positions of the images in the panel
     n_shown: dict[str, int]  # number of chosen mistakes, by model
@@ -35,7 +35,7 @@ class ImageChoice:
 
 @dataclass(frozen=True)
 class MistakeCard:
-    """An image with the first class of each model."""
+    """The contents of a card: an image with its labels and the first predicted class of each model."""
 
     image: str
     sheet: ImageSheet
@@ -49,7 +49,7 @@ class MistakeCard:
 
 
 def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> ImageChoice:
-    """Draw at most `max_per_model` mistakes and label errors of each model, and images for each key of `LABEL_REASONS`.
+    """Draw mistakes and label errors of each model, and images with an invalid label or no valid class.
 
     All draws use the same random order of the images, so models with common mistakes share images.
     """
@@ -76,7 +76,7 @@ def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> Ima
 
 
 def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
-    """Find the images of the panel for each key of `LABEL_REASONS`."""
+    """Find images with an invalid original label or no valid class, by key of `LABEL_REASONS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
@@ -88,7 +88,7 @@ def _find_label_images(findings: Findings) -> dict[str, _ImageMask]:
 
 
 def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
-    """Make the cards of images of the panel."""
+    """Make the cards of images; `rows` are positions in the panel."""
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
     kinds = _find_mistake_kinds(findings, np.asarray(rows, np.int64))
@@ -128,7 +128,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
 
 
 def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
-    """Return whether at most two thirds of the votes agree on a class of the card; without votes, scores decide."""
+    """Return whether raters disagree about a class of the card; without votes, the scores decide."""
     class_ids = {*(sheet.valid or ()), sheet.original, *predicted_ids}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
@@ -145,7 +145,7 @@ def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
 
 
 def _find_mistake_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """Find the kind of each model's first class, int8, shape (images, models); None without scores and votes."""
+    """Find the kind of each first class, int8, shape (images, models); None without scores and votes."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
         return None
@@ -172,7 +172,7 @@ def make_mistake_gallery(
 
 
 def _label_error_filter(model: str) -> str:
-    """The filter key of a model's label errors."""
+    """Return the filter key of a model's label errors."""
     return f"error {model}"
 
 
@@ -229,7 +229,7 @@ def _make_card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
 
 
 def _describe_votes(sheet: ImageSheet, threshold: float) -> dict[int, str]:
-    """Describe the score and the votes of each candidate class; scores near the threshold have more digits."""
+    """Describe the score and the votes of each candidate class, by class id."""
     descriptions = {}
     for candidate in sheet.candidates or ():
         parts = [] if candidate.score is None else [f"score {format_score(candidate.score, threshold)}"]

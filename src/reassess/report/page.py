@@ -1,4 +1,4 @@
-"""Render a report as one HTML file that needs no network and no other file."""
+"""A report as one HTML file that needs no network and no other file."""
 
 import json
 import re
@@ -39,7 +39,7 @@ UNKNOWN_CLASS_NAME = "unknown class"
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A section with a long table for each model, to sort and search; the page shows one at a time."""
+    """A page section with a long table for each model, which the reader can sort and search."""
 
     key: str  # id on the page
     title: str
@@ -52,7 +52,7 @@ class Explorer:
 
 
 def make_explorers(findings: Findings) -> list[Explorer]:
-    """Make the long tables, for at most `_MAX_MODELS` models."""
+    """Make the long tables of label errors, classes and confusions, for the best models."""
     models = findings.models[:_MAX_MODELS]
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
@@ -66,7 +66,7 @@ def make_explorers(findings: Findings) -> list[Explorer]:
 
 
 def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Explorer | None:
-    """List the images of each model's label errors; None without label errors or original labels."""
+    """Make the tables of images with label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
     if findings.original is None or not panel.is_label_error.any():
         return None
@@ -103,6 +103,7 @@ def _make_label_error_explorer(findings: Findings, models: Sequence[str]) -> Exp
 
 
 def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    """Make the tables of accuracy per class."""
     return Explorer(
         key="classes",
         title="Classes",
@@ -122,7 +123,7 @@ def _make_class_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -
 
 
 def _class_rows(result: Evaluation) -> list[list[Any]]:
-    """Rows with class, id, images, hits, accuracy, predictions, and the most frequent confusion with its number."""
+    """Return table rows with a class, its counts and accuracy, and its most frequent confusion."""
     part = result.per_class
     confusion_by_class: dict[int, tuple[int, int]] = {}
     for valid, predicted, times in part.confusions:
@@ -135,6 +136,7 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
 
 
 def _make_confusion_explorer(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    """Make the tables of the most frequent confusions."""
     return Explorer(
         key="confusions",
         title="Confusions",
@@ -157,7 +159,7 @@ def bind_units(text: str) -> str:
 
 
 def typeset(text: str) -> "Markup":
-    """Escape a text for the page, keep numbers with their units, and allow line breaks in long names."""
+    """Escape a text for the page, bind numbers to their units, and allow line breaks in long names."""
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bind_units(escape_controls(text)))
@@ -165,7 +167,7 @@ def typeset(text: str) -> "Markup":
 
 
 def typeset_heading(text: str) -> "Markup":
-    """Typeset the heading of a narrow column: no line ends at the hyphen of "top-1"."""
+    """Typeset the heading of a narrow column, without a line break in "top-1"."""
     from markupsafe import Markup
 
     return Markup(_UNBROKEN_PATTERN.sub(r'<span class="whole">\g<0></span>', str(typeset(text))))
@@ -177,7 +179,7 @@ def _split_long_word(word: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ReportSources:
-    """How a report was made: the command, the input files with their hashes, and versions of packages."""
+    """The command, the input files with their hashes, and the package versions that made a report."""
 
     command: str
     inputs: Sequence[Mapping[str, str | None]]
@@ -229,13 +231,13 @@ def render_page(page: Page, *, track_charts: Callable[[Sequence[Chart]], Iterabl
 
 
 def _format_colour_variables(colours: Mapping[str, tuple[str, str]]) -> str:
-    """Write CSS variables of colours, for light and dark pages."""
+    """Write CSS variables with colours for light and dark pages."""
     light, dark = ("".join(f"{name}: {pair[i]};\n" for name, pair in colours.items()) for i in (0, 1))
     return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
 
 
 def make_template_environment() -> Any:
-    """Create the environment of the templates, which escapes all texts; raise `MissingPackageError` without jinja2."""
+    """Create the jinja2 environment of the templates, which escapes all texts."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -252,7 +254,7 @@ def make_template_environment() -> Any:
 
 
 def make_content_policy(style: str, script: str) -> str:
-    """Write the content security policy: only this style and this script, and nothing from elsewhere."""
+    """Write a content security policy that allows only this style, this script and inline images."""
     digests = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
     style_hash, script_hash = (f"'sha256-{digest}'" for digest in digests)
     return (
@@ -262,14 +264,14 @@ def make_content_policy(style: str, script: str) -> str:
 
 
 def _format_every_nth_row(table: Table) -> list[list[str]]:
-    """Format every n-th row of a table, at most `_MAX_ROWS` rows."""
+    """Format every n-th row of a table, so that at most `_MAX_ROWS` rows remain."""
     rows = table.format_cells()
     step = -(-len(rows) // _MAX_ROWS) or 1
     return rows[::step]
 
 
 def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
-    """The data for the page's script."""
+    """Return the data for the page's script."""
     tables = [chart.table for chart in charts]
     section_tables = [table for section in page.sections for table in (*section.tables, section.wide_table)]
     tables += [table for table in section_tables if table is not None]
@@ -291,7 +293,7 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
 
 
 def _find_class_names(page: Page) -> dict[str, str]:
-    """The names of all classes in long tables, by id."""
+    """Return the names of all classes in long tables, by id."""
     tables = [(explorer.class_columns, rows) for explorer in page.explorers for rows in explorer.rows.values()]
     cells = [row[i] for class_columns, rows in tables for row in rows for i in class_columns]
     ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
@@ -299,6 +301,7 @@ def _find_class_names(page: Page) -> dict[str, str]:
 
 
 def _escape_data(data: Any) -> Any:
+    """Escape control characters in all texts of nested data."""
     if isinstance(data, str):
         return escape_controls(data)
     if isinstance(data, dict):
@@ -307,6 +310,6 @@ def _escape_data(data: Any) -> Any:
 
 
 def _format_filters(card: Card) -> str:
-    """The properties of a card that the page's script filters by, as JSON."""
+    """Return the properties of a card that the page's script filters by, as JSON."""
     properties = {"mistakes": card.mistakes, "about": card.label_filters, "classes": sorted(card.class_names)}
     return json.dumps(properties | {"disputed": card.is_disputed})

@@ -87,7 +87,7 @@ _CHART_SECTIONS = {
 
 
 def _make_accuracy_section(findings: Findings, scatter: Chart | Missing) -> Section:
-    """Make the section with the accuracies of all models, images not scored, and reasons for missing numbers."""
+    """Make the section with the accuracies of all models."""
     uncertainty, label_set = findings.uncertainty, label_set_heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
@@ -144,7 +144,7 @@ def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[
 
 
 def _describe_class_lists(findings: Findings) -> Iterator[str]:
-    """Name models whose ids are from another class list; their numbers are for the file as it is."""
+    """Describe models whose ids are from another class list."""
     for model, class_list in findings.class_lists.items():
         text = f"{class_list_in_words(class_list, findings.classes)}\nfix: {_CLASS_LIST_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in text.splitlines()) + "."
@@ -190,7 +190,7 @@ def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Sect
 
 
 def _format_verdict(pair: Comparison, findings: Findings) -> str:
-    """State which of two models is better, and the share of replicates if images and raters are resampled."""
+    """State which of two models is better, and how often it leads if images and raters are resampled."""
     verdict = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, Missing):
         return f"{verdict}."

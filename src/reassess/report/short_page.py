@@ -40,7 +40,7 @@ _HASH_DIGITS = 12
 
 
 def render_short_page(findings: Findings, title: str, summary: Sequence[str], sources: ReportSources) -> str:
-    """Render a page as HTML that prints on one A4 page; the same findings always give the same bytes."""
+    """Render findings as HTML that prints on one A4 page."""
     from markupsafe import Markup
 
     environment = make_template_environment()
@@ -74,12 +74,12 @@ def _shorten_names(text: str, models: Sequence[str]) -> str:
 
 
 def _format_model(findings: Findings, model: str) -> str:
-    """A model's number in the table of accuracies, since shortened names may be equal, and its name."""
+    """Write a model's number in the table of accuracies, and its shortened name."""
     return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shorten(model, _MAX_NAME_LENGTH)}"
 
 
 def _format_model_short(findings: Findings, model: str) -> str:
-    """A model's number and the beginning of its name, for two models in a cell."""
+    """Write a model's number and the beginning of its name, for cells with two models."""
     number, name = (
         findings.models.index(model) + 1,
         model if len(model) <= _MAX_PAIR_NAME_LENGTH else f"{model[:_MAX_PAIR_NAME_LENGTH].rstrip('._-')}…",
@@ -112,7 +112,7 @@ def _make_accuracy_table(findings: Findings) -> Table:
 
 
 def _make_difference_table(findings: Findings) -> Table | None:
-    """Make a table of pairs of a few models, or of neighbours among many, with corrected p-values."""
+    """Make a table of differences between pairs of models, with corrected p-values."""
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None

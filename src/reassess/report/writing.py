@@ -29,7 +29,7 @@ _TrackFunction = Callable[[Sequence[Any], str], Iterable[Any]]
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """Numbers of the images in the gallery of a page."""
+    """Numbers of images in the gallery of a page, with and without a thumbnail."""
 
     n_images: int  # entries on the page
     n_thumbnails: int  # entries with a thumbnail
@@ -165,7 +165,7 @@ def _default_title(findings: Findings) -> str:
 
 
 def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
-    """Record how a page was made, with only the last part of absolute paths."""
+    """Record the command, inputs and versions that made a page; folders of absolute paths are removed."""
     installed = {package: version(package) for package in _VERSIONED_PACKAGES if find_spec(package)}
     return ReportSources(
         command=shlex.join("=".join(map(_hide_folders, part.split("="))) for part in shlex.split(command)),
@@ -177,7 +177,7 @@ def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> 
 def write_page(
     path: Path, page: Page, *, force: bool, track_charts: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
-    """Write a page; `track_charts` iterates over the charts, to show progress."""
+    """Write a page to a file; `track_charts` shows progress while it iterates over the charts."""
     _write_html(path, render_page(page, track_charts=track_charts), force=force)
 
 

@@ -200,7 +200,7 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
     """Add notes on how each file was read, and on files whose folds are not checked."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
-        if has_folds and file.rows.size == len(held_out.labels):
+        if has_folds and file.label_rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal(
         {file.name: f"{file.predictions.detected}{kinds.get(file.score_kind, '')}" for file in held_out.files}

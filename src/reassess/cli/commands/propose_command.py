@@ -320,7 +320,7 @@ def _load_scores(call: Call, benchmark: Benchmark | None, original: str | None) 
                 fix=_how_to_make_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        find_part_path(inputs.benchmark, "images", needed_by="propose")
+        find_part_path(inputs.benchmark, "images", command="propose")
     return inputs
 
 

@@ -135,11 +135,11 @@ class DrawnLabels:
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (verdicts[rows] != 0)
-        drawn = sample.restrict(is_used, population=rows >= 0)
-        weights[rows[is_used]] = drawn.weights
-        _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
-        covered = float(drawn.weights.sum()) / verdicts.size  # lower if a stratum has no known label
-        has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
+        drawn_sample = sample.restrict(is_used, population=rows >= 0)
+        weights[rows[is_used]] = drawn_sample.weights
+        _, strata[rows[is_used]] = np.unique(np.array(drawn_sample.strata, np.str_), return_inverse=True)
+        covered = float(drawn_sample.weights.sum()) / verdicts.size  # lower if a stratum has no known label
+        has_all_strata = {*drawn_sample.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
         is_answered = np.isin(np.arange(rows.size), sample.rows_of(answered_images))
         other_answers = int(np.count_nonzero(is_answered & (rows >= 0) & ~is_used))
         return cls(weights, strata, min(1.0, covered), has_all_strata, other_answers)

@@ -78,13 +78,13 @@ class ClassCandidates:
         logs = sharpening * self.log_probabilities.astype(np.float64)
         if biases is not None:
             logs += biases[self.class_ids]
-        highest = logs.max(axis=1, keepdims=True)
-        weights: npt.NDArray[np.float64] = np.exp(logs - highest)
+        max_logs = logs.max(axis=1, keepdims=True)
+        weights: npt.NDArray[np.float64] = np.exp(logs - max_logs)
         total = weights.sum(axis=1, keepdims=True)
-        others = self.n_classes - self.class_ids.shape[1]
-        if others:
-            tails = approximate_tail_log(math.log(others), *self.tail_logs.T.astype(np.float64), sharpening)
-            total += np.exp(tails[:, None] - highest)
+        n_other_classes = self.n_classes - self.class_ids.shape[1]
+        if n_other_classes:
+            tails = approximate_tail_log(math.log(n_other_classes), *self.tail_logs.T.astype(np.float64), sharpening)
+            total += np.exp(tails[:, None] - max_logs)
         weights /= total
         return weights
 

@@ -122,13 +122,13 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
     rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if duplicates else {}
-    first = np.arange(by_key.size)  # for each rank, the rank of the first image of its unit
+    first_ranks = np.arange(by_key.size)  # for each rank, the rank of the first image of its unit
     flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
-        first = _find_first_connected(links, by_key.size)
-    by_unit = np.lexsort((np.arange(by_key.size), first))
-    return by_key[by_unit], np.flatnonzero(np.diff(first[by_unit], prepend=-1))
+        first_ranks = _find_first_connected(links, by_key.size)
+    by_unit = np.lexsort((np.arange(by_key.size), first_ranks))
+    return by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1))
 
 
 def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _Ints:
@@ -140,8 +140,8 @@ def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _I
     members = np.fromiter(chain.from_iterable(groups), np.int64)
     links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(n_members, n_members))
     component = connected_components(links, directed=False)[1]
-    first: _Ints = np.unique(component, return_index=True)[1][component]
-    return first
+    first_members: _Ints = np.unique(component, return_index=True)[1][component]
+    return first_members
 
 
 def _assign_folds(

@@ -30,11 +30,11 @@ class HeldOutPredictions:
         The label of each image.
     files
         Files that together contain each image equally often. Results do not depend on their order.
-    classes
+    n_classes
         Number of classes.
-    repetitions
+    n_repetitions
         Number of predictions of each image.
-    best
+    top1_by_file
         The most probable class of each row of each file; int32, shape (N,), -1 for no class.
 
     Examples
@@ -45,7 +45,7 @@ class HeldOutPredictions:
     ...     "fold-1": Predictions.from_ids([0], images=["b.png"]),
     ... }
     >>> held_out = HeldOutPredictions.from_predictions(folds, labels)
-    >>> held_out.repetitions, held_out.top1().tolist()
+    >>> held_out.n_repetitions, held_out.top1_ids().tolist()
     (1, [[0, 0]])
     """
 

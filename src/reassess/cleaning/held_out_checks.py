@@ -40,10 +40,10 @@ def find_exchanged_classes(
     file_counts = [_count_confusions(*columns, n_classes) for columns in zip(label_ids, top1_ids, strict=True)]
     total = sum(file_counts[1:], start=file_counts[0])
     for position, counts in enumerate(file_counts):
-        rest = total - counts
+        other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant(_count_exchanged(counts, cycle), _count_correct(counts, cycle)) and _is_significant(
-                _count_correct(rest, cycle), _count_exchanged(rest, cycle)
+                _count_correct(other_counts, cycle), _count_exchanged(other_counts, cycle)
             ):
                 return position, cycle
     cycles = _find_cycles(_find_main_confusions(total))
@@ -65,8 +65,8 @@ def _count_confusions(
 def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
     """Map each class that is mostly predicted as another class to that other class."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
-    highest = counts[np.arange(most_frequent.size), most_frequent]
-    return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}
+    max_counts = counts[np.arange(most_frequent.size), most_frequent]
+    return {a: int(most_frequent[a]) for a in np.flatnonzero(max_counts > counts.diagonal()).tolist()}
 
 
 def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:

@@ -137,15 +137,15 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
 
 def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_counts: _Ints) -> DataError:
     """Create an error about images that are in more or fewer files than others."""
-    fewest, most = int(file_counts.min()), int(file_counts.max())
-    rare, often = np.flatnonzero(file_counts == fewest), int(np.argmax(file_counts))
-    found = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
-    if most == 1:
+    min_count, max_count = int(file_counts.min()), int(file_counts.max())
+    rare, often = np.flatnonzero(file_counts == min_count), int(np.argmax(file_counts))
+    examples = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"
+    if max_count == 1:
         return DataError(
             "missing-images",
             "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
-            found=found,
+            found=examples,
             fix="pass the files of all folds, or remove images without predictions from the labels",
         )
     files_with_image = [file.name for file in files if often in file.label_rows]
@@ -154,7 +154,7 @@ def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_
         "image is held out more often than others",
         where=join_and(files_with_image[:3]),
         allowed="each image once, or once per repetition",
-        found=f"image {labels.images[often]} {_format_times(most)}; {found} {_format_times(fewest)}",
+        found=f"image {labels.images[often]} {_format_times(max_count)}; {examples} {_format_times(min_count)}",
         fix="remove one of the files, or add the missing ones",
     )
 

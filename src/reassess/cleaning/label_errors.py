@@ -146,8 +146,10 @@ def _most_frequent_top1(
     counts = np.stack([(top1_ids == row).sum(axis=0) for row in top1_ids])
     counts = np.where(top1_ids < 0, 0, 2 * counts + (top1_ids == label_ids))
     rank = counts.astype(np.int64) * (n_classes + 1) + (n_classes - top1_ids)
-    chosen = np.take_along_axis(top1_ids, np.argmax(np.where(top1_ids < 0, -1, rank), axis=0)[None], axis=0)[0]
-    return np.asarray(chosen, np.int32)
+    most_frequent_ids = np.take_along_axis(top1_ids, np.argmax(np.where(top1_ids < 0, -1, rank), axis=0)[None], axis=0)[
+        0
+    ]
+    return np.asarray(most_frequent_ids, np.int32)
 
 
 def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
@@ -159,13 +161,13 @@ def _clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     rows /= rows.sum(axis=1, keepdims=True)
     labels = held_out.labels.indices
     if held_out.n_classes == 1:  # cleanlab raises for one class
-        kept = np.ones(labels.size, np.bool_)
+        is_kept = np.ones(labels.size, np.bool_)
     else:
-        kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
+        is_kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
     return make_cleaning(
         held_out,
-        is_kept=kept,
+        is_kept=is_kept,
         label_quality=np.full(labels.size, np.nan),
         suggested_ids=np.argmax(rows, axis=1).astype(np.int32),
-        reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
+        reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in is_kept),
     )

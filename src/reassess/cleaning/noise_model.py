@@ -111,7 +111,7 @@ class NoiseModel:
         number of threads.
         """
         count, classes = len(images), images.n_classes
-        others = classes - images.class_ids.shape[1]
+        n_other_classes = classes - images.class_ids.shape[1]
         elsewhere = (self.mistake_matrix.sum(axis=0) - self.mistake_matrix.diagonal()) / max(1, classes - 1)
         logs, correct, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
         chunks = min(_MAX_CHUNKS, -(-count // _CHUNK_SIZE))
@@ -136,7 +136,7 @@ class NoiseModel:
                 exposure += chunk_exposure
                 per_class += image
         chances, truths, shared, not_candidates = per_class
-        if others:  # a true class that is not a candidate can be any class except the label
+        if n_other_classes:  # a true class that is not a candidate can be any class except the label
             spread = not_candidates / (classes - 1)
             counts += spread
             counts[np.diag_indices(classes)] -= spread
@@ -255,9 +255,14 @@ def _find_min_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 def _has_expected_mistakes(model: NoiseModel, anchors: ClassCandidates) -> bool:
     """Return whether labels of certain images have at least as many mistakes as the model expects."""
-    first = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
-    n_different = int(np.count_nonzero(anchors.label_columns != first))
+    first_columns = np.argmax(anchors.log_probabilities, axis=1).astype(np.int32)
+    n_different = int(np.count_nonzero(anchors.label_columns != first_columns))
     expected = float(
-        (1 - np.exp(model.compute_expected_truths(replace(anchors, label_columns=first)).label_log_probabilities)).sum()
+        (
+            1
+            - np.exp(
+                model.compute_expected_truths(replace(anchors, label_columns=first_columns)).label_log_probabilities
+            )
+        ).sum()
     )
     return expected <= n_different + math.sqrt(n_different + 1)  # the count may be low by a standard error

@@ -159,23 +159,25 @@ def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
     """Count classes that the models are not certain of, even in their most certain images."""
     chances = images.calibrate(model.sharpening, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
-    first, top = (
+    first_ids, top = (
         np.take_along_axis(images.class_ids, best, axis=1)[:, 0],
         np.take_along_axis(chances, best, axis=1)[:, 0],
     )
-    by_class = np.split(top[np.lexsort((top, first))], np.cumsum(np.bincount(first, minlength=images.n_classes))[:-1])
-    highest = (
+    by_class = np.split(
+        top[np.lexsort((top, first_ids))], np.cumsum(np.bincount(first_ids, minlength=images.n_classes))[:-1]
+    )
+    class_certainties = (
         float(np.quantile(certainty, 1 - _EXTREME_SHARE)) for certainty in by_class if certainty.size >= _MIN_CLASS_SIZE
     )
-    return sum(certainty < _MIN_CLASS_CERTAINTY for certainty in highest)
+    return sum(certainty < _MIN_CLASS_CERTAINTY for certainty in class_certainties)
 
 
 def _find_threshold(precision: float, label_quality: _Floats) -> float:
     """Find the lowest threshold of label quality where the kept labels reach a mean quality."""
     ordered = np.sort(label_quality)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
-    last = np.append(ordered[1:] != ordered[:-1], True)  # equal values are kept together
-    rows = np.flatnonzero(reached & last)
+    is_last = np.append(ordered[1:] != ordered[:-1], True)  # equal values are kept together
+    rows = np.flatnonzero(reached & is_last)
     if not rows.size:
         raise DataError(
             "not-reached",

@@ -75,12 +75,12 @@ def training_targets(
     loss = _choose_loss(kind, loss)
     check_number(smoothing, 0, 1, value_name="smoothing")
     if isinstance(labels, Scores):
-        known = labels.questions.classes
+        class_list = labels.questions.classes
         images, indptr, ids, values = _sort_scores(labels)
     else:
-        known, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
+        class_list, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
         values = np.ones(ids.size)
-    classes = known.count if classes is None else classes
+    classes = class_list.count if classes is None else classes
     if classes is None:
         raise DataError(
             "missing-class-count", "labels do not declare the number of classes", fix="pass the number of classes"

@@ -91,7 +91,7 @@ class BenchmarkCheck:
         """
         checks = {check.part: check for check in self.parts}
         readable = {part for part, check in checks.items() if check.format is not None and check.error is None}
-        missing = {
+        missing_checks = {
             command: [
                 checks.get(parts[0], PartCheck(parts[0]))
                 for need in needs
@@ -100,7 +100,7 @@ class BenchmarkCheck:
             for command, needs in _NEEDED_PARTS.items()
         }
         if self.has_separate_golden:
-            missing["curve"].append(checks["rater-golden"])
+            missing_checks["curve"].append(checks["rater-golden"])
         lists = [check for check in self.parts if check.part == "classes" or check.format == CLASS_FOLDERS_FORMAT]
         groups = ["groups"] if any(check.format for check in lists) else []
         opened = [SETTINGS_FILE, *(check.part for check in lists), *groups]
@@ -108,7 +108,8 @@ class BenchmarkCheck:
             check for check in self.parts if check.error is not None and (check.part in opened or len(check.paths) > 1)
         ]
         return {
-            command: (*closed, *(check for check in parts if check not in closed)) for command, parts in missing.items()
+            command: (*closed, *(check for check in parts if check not in closed))
+            for command, parts in missing_checks.items()
         }
 
     @property
@@ -207,9 +208,11 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
 def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     """Find the folder of a benchmark, None for a known benchmark, and the paths of its parts."""
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
-        known = KNOWN_BENCHMARKS[source].sources
+        source_names = KNOWN_BENCHMARKS[source].sources
         places = {
-            part: (known[part], find_source_files(known[part]) or ()) for part in PART_INSTRUCTIONS if part in known
+            part: (source_names[part], find_source_files(source_names[part]) or ())
+            for part in PART_INSTRUCTIONS
+            if part in source_names
         }
         return None, [
             _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()

@@ -211,8 +211,8 @@ def _convert_os_errors(place: Path) -> Iterator[None]:
 def _check_no_duplicates(place: Path, paths: Sequence[str]) -> None:
     """Raise `DataError` if two files have the same image name."""
     if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
-        found = " and ".join(paths[position] for position in positions)
-        raise DataError("duplicate-image", "image has two files", where=place, found=found, fix="keep one")
+        duplicate_paths = " and ".join(paths[position] for position in positions)
+        raise DataError("duplicate-image", "image has two files", where=place, found=duplicate_paths, fix="keep one")
 
 
 def _describe_content(place: Path) -> str:

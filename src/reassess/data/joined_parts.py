@@ -76,8 +76,8 @@ def check_common_images(
             name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
         ]
         if names[part] and comparable and not any(_has_common_name(names[part], names[name]) for name in comparable):
-            both = {name: parts[name] for name in parts if name in (part, comparable[0])}
-            raise _nothing_in_common_error(both, files, benchmark)
+            disjoint_parts = {name: parts[name] for name in parts if name in (part, comparable[0])}
+            raise _nothing_in_common_error(disjoint_parts, files, benchmark)
 
 
 def warn_about_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
@@ -103,8 +103,8 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     names = [labels_or_votes.images or _item_names(labels_or_votes) for labels_or_votes in parts.values()]
     if not any(map(_has_plain_items, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
-        few, many = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
-        match_fix = suggest_match(few, many, match=benchmark.match or "path", setting=setting)
+        shorter_names, longer_names = sorted((labels_or_votes.images for labels_or_votes in parts.values()), key=len)
+        match_fix = suggest_match(shorter_names, longer_names, match=benchmark.match or "path", setting=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",
@@ -149,22 +149,22 @@ def _item_names(labels_or_votes: Classed) -> Sequence[Id]:
 
 def _has_common_name(first_names: Sequence[Id], second_names: Sequence[Id]) -> bool:
     """Return whether two lists of names have a name in common."""
-    few, many = sorted((first_names, second_names), key=len)
-    names = many if isinstance(many, range) else set(many)
-    return any(name in names for name in few)
+    shorter_names, longer_names = sorted((first_names, second_names), key=len)
+    names = longer_names if isinstance(longer_names, range) else set(longer_names)
+    return any(name in names for name in shorter_names)
 
 
 def check_same_vote_kind(votes: Mapping[str, Votes]) -> None:
     """Raise `DataError` if files contain different kinds of votes, such as votes on plain items."""
     kinds = {path: _describe_vote_kind(part) for path, part in votes.items()}
-    first, *rest = kinds or [""]
-    for file in rest:
-        if kinds[file] != kinds[first]:
+    first_file, *other_files = kinds or [""]
+    for file in other_files:
+        if kinds[file] != kinds[first_file]:
             raise DataError(
                 "different-votes",
                 "votes of different kinds cannot be joined",
-                where=f"{first} and {file}",
-                found=f"{kinds[first]}, and {kinds[file]}",
+                where=f"{first_file} and {file}",
+                found=f"{kinds[first_file]}, and {kinds[file]}",
                 fix="use the columns image and class in both files, or only image in both, or item in both",
             )
 

@@ -335,5 +335,5 @@ def is_known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMA
 
     Scores from `reassess aggregate` record the golden answers they were made from, see `Scores.golden`.
     """
-    known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
-    return True if known else None
+    are_known_files = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
+    return True if are_known_files else None

@@ -87,7 +87,7 @@ def _find_missing_images(
     names = images[part]
     known_names = tuple(chain.from_iterable(images[reference] for reference in reference_parts))
     known_keys = set(image_keys(known_names, match))
-    missing = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
-    if missing:
-        fix = suggest_match(names, known_names, missing=missing, match=match, setting=SETTINGS_FILE)
-        yield make_name_problem("image", f"in {part} and not in {' or '.join(reference_parts)}", missing, fix=fix)
+    missing_names = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
+    if missing_names:
+        fix = suggest_match(names, known_names, missing=missing_names, match=match, setting=SETTINGS_FILE)
+        yield make_name_problem("image", f"in {part} and not in {' or '.join(reference_parts)}", missing_names, fix=fix)

@@ -111,16 +111,16 @@ def compute_perceptual_hashes(greys: GreyImages) -> npt.NDArray[np.int64]:
     """
     from scipy.fft import dctn
 
-    low = dctn(greys.astype(np.float64), axes=(1, 2))[:, :_FREQUENCIES_PER_AXIS, :_FREQUENCIES_PER_AXIS].reshape(
-        len(greys), -1
-    )
-    return np.packbits(low > np.median(low, axis=1, keepdims=True), axis=1).view(np.int64).ravel()
+    frequencies = dctn(greys.astype(np.float64), axes=(1, 2))[
+        :, :_FREQUENCIES_PER_AXIS, :_FREQUENCIES_PER_AXIS
+    ].reshape(len(greys), -1)
+    return np.packbits(frequencies > np.median(frequencies, axis=1, keepdims=True), axis=1).view(np.int64).ravel()
 
 
 def shrink_to_thumbnails(greys: GreyImages) -> GreyImages:
     """Shrink grey images to 16 x 16 pixels, and flatten them; uint8, shape (n, 256)."""
-    half = _GREY_SIDE // 2
-    sums = greys.reshape(-1, half, 2, half, 2).sum(axis=(2, 4), dtype=np.uint16)
+    side = _GREY_SIDE // 2
+    sums = greys.reshape(-1, side, 2, side, 2).sum(axis=(2, 4), dtype=np.uint16)
     means: GreyImages = ((sums + 2) // 4).astype(np.uint8)
     return means.reshape(len(greys), -1)
 
@@ -141,11 +141,11 @@ def find_near_groups(fingerprints: Sequence[Fingerprint], report_progress: Calla
     """
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}
-    for row, first in enumerate(
+    for row, first_row in enumerate(
         _find_first_near_image([fingerprints[group[0]] for group in copies], report_progress).tolist()
     ):
-        groups.setdefault(first, []).append(copies[row])
-    return [sorted(chain.from_iterable(near)) for near in groups.values() if len(near) > 1]
+        groups.setdefault(first_row, []).append(copies[row])
+    return [sorted(chain.from_iterable(near_copies)) for near_copies in groups.values() if len(near_copies) > 1]
 
 
 def _group_by_digest(fingerprints: Sequence[Fingerprint]) -> Groups:

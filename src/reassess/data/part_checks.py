@@ -149,9 +149,11 @@ class PartChecker:
         except ReassessError:  # the part has another error too
             return replace(part_check, error=error)
         assert contents.classes is not None
-        missing = [text for text in contents.classes.texts if class_list.find(text) is None]
+        missing_names = [text for text in contents.classes.texts if class_list.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
-        self.unlisted_classes.append(make_name_problem("class", f"in {part_check.part} and not in {where}", missing))
+        self.unlisted_classes.append(
+            make_name_problem("class", f"in {part_check.part} and not in {where}", missing_names)
+        )
         return replace(part_check, error=error, counts=contents.counts, answers=contents.answers)
 
     def _read_contents(self, part_check: PartCheck, class_list: Classes | None) -> _PartContents:

@@ -155,7 +155,9 @@ def scan_images(
         duplicated = [image.name for image, number, _ in rows if number and image.set_name == name]
         classes = _find_class_names(duplicated, source, labels if source.place == Path(places[0]) else None)
         reasons = [(image.name, image.content) for image in images if image.set_name == name]
-        unreadable = sorted((image, why) for image, why in reasons if isinstance(why, str) and why != EMPTY_FILE)
+        unreadable = sorted(
+            (image, reason) for image, reason in reasons if isinstance(reason, str) and reason != EMPTY_FILE
+        )
         sets.append(ScannedSet(name, source.place, len(source), classes, tuple(unreadable)))
     labels_of = {scanned_set.name: scanned_set.classes or {} for scanned_set in sets}
     row_labels = [labels_of[image.set_name].get(image.name) for image, _, _ in rows]

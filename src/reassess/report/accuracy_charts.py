@@ -152,10 +152,12 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
         for size in sizes
         for model, results in counts.items()
     ]
-    drawn = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
-    pools = _pool_label_counts(sizes, drawn)
-    groups = [_describe_pool(pool, drawn) for pool in pools]
-    series = {model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn.items()}
+    drawn_results = {model: counts[model] for model in findings.models[: len(SERIES_STYLES)]}
+    pools = _pool_label_counts(sizes, drawn_results)
+    groups = [_describe_pool(pool, drawn_results) for pool in pools]
+    series = {
+        model: [proportion_mark(_sum_hits(results, pool)) for pool in pools] for model, results in drawn_results.items()
+    }
     label_set = label_set_heading(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{label_set} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = make_table(

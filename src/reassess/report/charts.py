@@ -47,11 +47,15 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
         for kind in ERROR_KINDS
         if (n := taxonomy.counts[kind]) is not None
     ]
-    drawn = taxonomies[:MAX_DRAWN]
-    parts = {ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn] for kind in ERROR_KINDS}
+    drawn_taxonomies = taxonomies[:MAX_DRAWN]
+    parts = {
+        ERROR_KIND_NAMES[kind]: [taxonomy.counts[kind] or 0 for taxonomy in drawn_taxonomies] for kind in ERROR_KINDS
+    }
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "% of the model's mistakes": PERCENT}
     numbers = make_table("taxonomy", "Kinds of mistakes", columns, rows)
-    stacks = Stacks(groups=[taxonomy.model for taxonomy in drawn], counts_by_part=parts, axis_title="mistakes (images)")
+    stacks = Stacks(
+        groups=[taxonomy.model for taxonomy in drawn_taxonomies], counts_by_part=parts, axis_title="mistakes (images)"
+    )
     return make_stack_chart(stacks, numbers, hidden_items_note(len(taxonomies)))
 
 
@@ -101,21 +105,21 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn = [bias.total for bias in findings.biases[:MAX_DRAWN]]
-    marks = {"the model": [proportion_mark(part.by_model) for part in drawn]}
-    if any(part.raters_favourite for part in drawn):
+    drawn_biases = [bias.total for bias in findings.biases[:MAX_DRAWN]]
+    marks = {"the model": [proportion_mark(part.by_model) for part in drawn_biases]}
+    if any(part.raters_favourite for part in drawn_biases):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite is None else proportion_mark(part.raters_favourite) for part in drawn
+            None if part.raters_favourite is None else proportion_mark(part.raters_favourite) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[
             f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.by_model.n, 'image')}"
-            for bias, part in zip(findings.biases, drawn, strict=False)
+            for bias, part in zip(findings.biases, drawn_biases, strict=False)
         ],
         series=marks,
         axis_title="original label picked among the valid classes, %",
         number_format=".1f",
-        chance_values=([to_percent(part.chance_share) for part in drawn], "any valid class at random"),
+        chance_values=([to_percent(part.chance_share) for part in drawn_biases], "any valid class at random"),
     )
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.biases)))
 

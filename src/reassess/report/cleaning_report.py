@@ -44,12 +44,12 @@ def write_wrong_labels(
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely first" if is_ranked else ""
-    last = "the probability that the label is correct" if is_ranked else "why it is probably wrong"
+    last_entry = "the probability that the label is correct" if is_ranked else "why it is probably wrong"
     page = Page(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of {count_noun(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
-            introduction=f"Under each image: its label, a likelier class, and {last}. This may be far off if the "
+            introduction=f"Under each image: its label, a likelier class, and {last_entry}. This may be far off if the "
             "model is poor or has learned the mistakes.",
             cards=[_make_card(cleaning, row) for row in rows.tolist()],
             thumbnails=pictures,

@@ -159,17 +159,17 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         for replay in file_replays:
             point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
             drawing.add_label(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
-    first = next(iter(replays.values()))[0]
+    first_replay = next(iter(replays.values()))[0]
     drawing.axes.set(
         xlabel="votes used, % of all votes",
         ylabel="labels in common with all votes, % (Jaccard index)",
     )
     drawing.axes.grid()
     drawing.write_heading(
-        f"{count_noun(first.votes, 'vote')} on {count_noun(first.questions, 'question')}, replayed in "
-        f"{first.taken.size} "
+        f"{count_noun(first_replay.votes, 'vote')} on {count_noun(first_replay.questions, 'question')}, replayed in "
+        f"{first_replay.taken.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
-        f"after at least {first.rule.at_least} votes; labels at threshold {first.threshold:g}"
+        f"after at least {first_replay.rule.at_least} votes; labels at threshold {first_replay.threshold:g}"
     )
 
 

@@ -58,12 +58,14 @@ def _add_fallback_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
 
     figure_texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     characters = set().union(*(text.get_text() for text in figure_texts), *texts)
-    families, missing = _find_font_families({character for character in characters if character.isprintable()})
+    families, missing_characters = _find_font_families(
+        {character for character in characters if character.isprintable()}
+    )
     if families:
         rcParams["font.family"] = [*rcParams["font.family"], *families]
         for text in figure_texts:
             text.set_fontfamily(rcParams["font.family"])
-    return missing
+    return missing_characters
 
 
 def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
@@ -71,14 +73,16 @@ def _find_font_families(characters: set[str]) -> tuple[list[str], set[str]]:
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families: list[str] = []
-    missing = characters - _font_characters(str(findfont(FontProperties())))
+    missing_characters = characters - _font_characters(str(findfont(FontProperties())))
     for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
-        if not missing:
+        if not missing_characters:
             break
-        if not entry.name.startswith(_BOX_FONT_PREFIX) and (available := missing & _font_characters(entry.fname)):
+        if not entry.name.startswith(_BOX_FONT_PREFIX) and (
+            available := missing_characters & _font_characters(entry.fname)
+        ):
             families.append(entry.name)
-            missing -= available
-    return families, missing
+            missing_characters -= available
+    return families, missing_characters
 
 
 @cache
@@ -192,9 +196,9 @@ def _render_figure(
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
-        if missing and not has_svg_text:  # text on a page uses the fonts of the reader's browser
-            problem = f"no installed font has {join_first(sorted(missing))}: the figure shows boxes"
+        missing_characters = _add_fallback_fonts(figure, [name for name, _, _ in drawing.labels])
+        if missing_characters and not has_svg_text:  # text on a page uses the fonts of the reader's browser
+            problem = f"no installed font has {join_first(sorted(missing_characters))}: the figure shows boxes"
             fix = "install a font with these characters, such as a Noto font"
             warnings.warn(ReassessWarning(problem, fix), stacklevel=2)
         engine = figure.get_layout_engine()

@@ -53,18 +53,18 @@ def make_thumbnails(
     for row, key in enumerate(image_keys(image_names(source), match)):
         row_of.setdefault(key, row)
     by_image: dict[str, Thumbnail] = {}
-    missing = unreadable = 0
+    n_missing = n_unreadable = 0
     too_large = []
     for image, key in zip(track(images), image_keys(images, match), strict=True):
         if key not in row_of:
-            missing += 1
+            n_missing += 1
             continue
         try:
             by_image[image] = _make_thumbnail(source.image_file(row_of[key]))
         except TooLargeError:
             too_large.append(image)
         except _IMAGE_ERRORS:
-            unreadable += 1
+            n_unreadable += 1
     if too_large:
         warnings.warn(
             f"{count_noun(len(too_large), 'image')} not shown, with more than {MAX_PIXELS:,} pixels: "
@@ -72,7 +72,7 @@ def make_thumbnails(
             ReassessWarning,
             stacklevel=2,
         )
-    return Thumbnails(by_image=by_image, n_missing=missing, n_unreadable=unreadable + len(too_large))
+    return Thumbnails(by_image=by_image, n_missing=n_missing, n_unreadable=n_unreadable + len(too_large))
 
 
 def _make_thumbnail(source: str | BytesIO) -> Thumbnail:

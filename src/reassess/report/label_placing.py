@@ -177,8 +177,8 @@ def _covers_line(line: _Points, axes: tuple[_Points, _Points], size: _Points) ->
 def _find_smallest(costs: _Points, n_positions: int) -> npt.NDArray[np.int64]:
     """Return the positions of the `n_positions` lowest costs, the lowest first."""
     bound = np.partition(costs, n_positions)[n_positions] if n_positions < costs.size else np.inf
-    near = np.flatnonzero(costs <= bound)
-    return near[np.argsort(costs[near], kind="stable")[:n_positions]]
+    candidates = np.flatnonzero(costs <= bound)
+    return candidates[np.argsort(costs[candidates], kind="stable")[:n_positions]]
 
 
 def _to_coordinates(point: _Points) -> tuple[float, float]:

@@ -55,20 +55,20 @@ def draw_images(findings: Findings, max_per_model: int, *, seed: int = 0) -> Ima
     """
     panel = findings.panel
     order = np.random.default_rng(seed).permutation(len(panel.images))
-    chosen: dict[int, None] = {}
+    chosen_rows: dict[int, None] = {}
 
     def choose(rows: _ImageMask) -> tuple[int, int]:
-        drawn = order[rows[order]][:max_per_model].tolist()
-        chosen.update(dict.fromkeys(drawn))
-        return len(drawn), int(np.count_nonzero(rows))
+        drawn_rows = order[rows[order]][:max_per_model].tolist()
+        chosen_rows.update(dict.fromkeys(drawn_rows))
+        return len(drawn_rows), int(np.count_nonzero(rows))
 
     counts = {model: choose(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models}
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
     label_errors = {model: choose(errors[model]) for model in findings.models if errors[model].any()}
     about_labels = {name: choose(rows) for name, rows in _find_label_images(findings).items()}
     return ImageChoice(
-        rows=tuple(sorted(chosen)),
-        n_shown={model: drawn for model, (drawn, _) in counts.items()},
+        rows=tuple(sorted(chosen_rows)),
+        n_shown={model: drawn_rows for model, (drawn_rows, _) in counts.items()},
         n_mistakes={model: n for model, (_, n) in counts.items()},
         label_error_counts=label_errors,
         label_reason_counts=about_labels,

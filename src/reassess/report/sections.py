@@ -168,8 +168,8 @@ def _make_comparison_section(findings: Findings, chart: Chart | Missing) -> Sect
         return make_missing_section(key, title, chart)
     assert not isinstance(ranking, Missing)
     paragraphs = [_format_verdict(pair, findings) for pair in ranking.neighbours[:_MAX_VERDICTS]]
-    if (more := len(ranking.neighbours) - _MAX_VERDICTS) > 0:
-        pairs = count_noun(more, "more pair of neighbours is", "more pairs of neighbours are")
+    if (n_more := len(ranking.neighbours) - _MAX_VERDICTS) > 0:
+        pairs = count_noun(n_more, "more pair of neighbours is", "more pairs of neighbours are")
         paragraphs.append(f"{pairs} in the table of ranks.")
     if len(ranking) > 2 and ranking.ranks[-1] > 1:
         paragraphs.append(f"{largest_difference_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
@@ -245,9 +245,9 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
         "valid class. Not asked about: raters were asked about the image, but not about the class. On unrated images: "
         "raters were not asked about the image. Other: asked about and rejected; without scores, any other mistake."
     )
-    reasons = {kind: why for taxonomy in findings.taxonomies for kind, why in taxonomy.reasons.items()}
+    reasons = {kind: reason for taxonomy in findings.taxonomies for kind, reason in taxonomy.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models share."]
-    notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {why}." for kind, why in reasons.items()]
+    notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {reason}." for kind, reason in reasons.items()]
     evaluations = findings.evaluations.items()
     mistakes = [(model, result.mistakes) for model, result in evaluations if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKE_NAMES)] for model, part in mistakes]

@@ -50,8 +50,8 @@ def render_short_page(findings: Findings, title: str, summary: Sequence[str], so
         f"{file['name']} {shorten(str(file['path']), _MAX_NAME_LENGTH)} ({str(file['sha256'])[:_HASH_DIGITS]})"
         for file in sources.inputs
     ]
-    if (more := len(inputs) - _MAX_INPUTS) > 0:
-        inputs = [*inputs[:_MAX_INPUTS], f"and {count_noun(more, 'more file')}"]
+    if (n_more := len(inputs) - _MAX_INPUTS) > 0:
+        inputs = [*inputs[:_MAX_INPUTS], f"and {count_noun(n_more, 'more file')}"]
     rendered: str = environment.get_template("short.html").render(
         title=title,
         summary=[_shorten_names(sentence, findings.models) for sentence in summary],

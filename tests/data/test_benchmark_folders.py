@@ -266,7 +266,7 @@ def test_missing_benchmark_raises_with_a_suggestion(
 def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert find_part_path(benchmark, "images", command="predict") == pets / "images"
-    assert refused_text(find_part_path, benchmark, "scores", needed_by="labels") == (
+    assert refused_text(find_part_path, benchmark, "scores", command="labels") == (
         "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n  fix:     run reassess aggregate"
     )
     (pets / "scores.xlsx").write_text("")

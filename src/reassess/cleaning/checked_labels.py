@@ -90,7 +90,7 @@ def checked_truth(answers: Votes) -> Golden:
 
 
 def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
-    """Warn about answers about a class that is not the label of the image."""
+    """Warn about unused answers, which are not about the label of an image."""
     if golden.exclusive:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"

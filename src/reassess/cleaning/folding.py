@@ -126,22 +126,22 @@ def _group_into_units(images: tuple[str, ...], duplicates: Sequence[Sequence[str
     flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
-        first_ranks = _find_first_connected(links, by_key.size)
+        first_ranks = _find_first_linked_position(links, by_key.size)
     by_unit = np.lexsort((np.arange(by_key.size), first_ranks))
     return by_key[by_unit], np.flatnonzero(np.diff(first_ranks[by_unit], prepend=-1))
 
 
-def _find_first_connected(groups: Sequence[Sequence[int]], n_members: int) -> _Ints:
+def _find_first_linked_position(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
     """Return, for each position, the lowest position that is connected with it by shared groups."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     heads = np.repeat([group[0] for group in groups if group], [len(group) for group in groups if group])
     members = np.fromiter(chain.from_iterable(groups), np.int64)
-    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(n_members, n_members))
+    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(n_positions, n_positions))
     component = connected_components(links, directed=False)[1]
-    first_members: _Ints = np.unique(component, return_index=True)[1][component]
-    return first_members
+    first_positions: _Ints = np.unique(component, return_index=True)[1][component]
+    return first_positions
 
 
 def _assign_folds(

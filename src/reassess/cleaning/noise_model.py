@@ -87,7 +87,7 @@ class ExpectedTruths:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Parameters of the model of label noise; the letters are those of the module's docstring."""
+    """Parameters of the model of label noise: sharpening, pull, class biases and matrix of mistakes."""
 
     sharpening: float  # b
     pull: float  # g

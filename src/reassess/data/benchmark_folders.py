@@ -111,7 +111,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
 
 
 def find_part_path(benchmark: Benchmark, part: str, *, command: str | None = None) -> Path:
-    """Return the path of a benchmark part; `command` needs it. A known file is downloaded."""
+    """Return the path of a benchmark part that `command` needs; download a known file if needed."""
     if part in benchmark.sources:
         if part == "images" and benchmark.folder is not None:
             check_images_exist(benchmark.folder, Path(benchmark.sources[part]))

@@ -125,7 +125,7 @@ def image_names(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]
 def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
     """Find ImageNet's validation images: in ``root/val``, else in the archive in `root`, else in `root`."""
     for place in (root / VALIDATION_FOLDER, root / VALIDATION_ARCHIVE, root):
-        images = _index_validation_images(place, is_image)
+        images = _index_folder_or_tar(place, is_image)
         if images and images.paths:
             _check_no_duplicates(images.place, images.paths)
             return images
@@ -142,7 +142,7 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
     )
 
 
-def _index_validation_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
+def _index_folder_or_tar(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
     """List the image files of a folder or tar; None if it does not exist."""
     with _convert_os_errors(place):
         is_folder, is_file = place.is_dir(), place.is_file()

@@ -27,7 +27,7 @@ def align_parts(
 
 
 def to_benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """Return the benchmark's name of each image; an image that it does not have gets the key of its name.
+    """Return the benchmark's name of each image; unknown images get the normalized key of their name.
 
     Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
     """
@@ -71,7 +71,7 @@ def check_common_images(
     "labels 2". If `all_files_overlap`, the files of the first part must also share images.
     """
     names = {part: _item_names(labels_or_votes) for part, labels_or_votes in parts.items()}
-    for part, partners in _required_partners(list(parts), all_files_overlap):
+    for part, partners in _list_required_overlaps(list(parts), all_files_overlap):
         comparable = [
             name for name in partners if names[name] and _has_plain_items(parts[name]) == _has_plain_items(parts[part])
         ]
@@ -114,8 +114,8 @@ def _nothing_in_common_error(parts: Mapping[str, Classed], files: Mapping[str, s
     )
 
 
-def _required_partners(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield each part with other parts, and it must share an image with at least one of them."""
+def _list_required_overlaps(parts: Sequence[str], all_files_overlap: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield each part with other parts; it must have an image in common with at least one of them."""
     main = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     for part in parts:
         if part in main:

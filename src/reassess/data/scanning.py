@@ -25,7 +25,7 @@ from reassess.data.worker_processes import map_in_processes
 from reassess.errors import importing
 from reassess.text import Printable, count_noun
 
-SMALLEST_SIDE = 8  # pixels; an image with a shorter side is tiny
+MIN_SIDE_PIXELS = 8  # pixels; an image with a shorter side is tiny
 _BATCH_SIZE = 64  # images that a process reads at a time
 _BATCHES_PER_WORKER = 4  # batches for each process
 _MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
@@ -75,7 +75,7 @@ def scan_images(
     *,
     near: bool = False,
     labels: LabelSets | None = None,
-    smallest_side: int = SMALLEST_SIDE,
+    smallest_side: int = MIN_SIDE_PIXELS,
     workers: int = 0,
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Scan:

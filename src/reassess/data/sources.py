@@ -111,7 +111,7 @@ def _get_source(name: str) -> Source:
 def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
     """Find a file on this machine; return also why earlier places do not have it."""
     reasons = []
-    for place, path, reason in _local_places(file):
+    for place, path, reason in _list_local_places(file):
         if path is None or not exists(path) or not path.is_file():
             reasons.append(f"{place}: {reason or f'{path} not found'}")
         elif not os.access(path, os.R_OK):
@@ -125,7 +125,7 @@ def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
     return None, reasons
 
 
-def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
+def _list_local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
     """Yield places on this machine, each with the path of the file, or with a reason."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
@@ -174,7 +174,7 @@ def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
             fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_manual_fix(file)}",
         )
     fixes = []
-    for place, download_file in _remote_places(file, progress):
+    for place, download_file in _list_remote_places(file, progress):
         try:
             return _download_to_cache(file, place, download_file)
         except SourceError as error:
@@ -195,7 +195,7 @@ def _manual_fix(file: KnownFile) -> str:
     return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
 
 
-def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+def _list_remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
     """Yield the name of each place on the network, with a function that downloads the file to a path."""
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)

@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 def map_in_processes(
     function: Callable[[_Part], _Result], parts: Sequence[_Part], n_workers: int, *, max_pending: int
 ) -> Generator[_Result, None, None]:
-    """Yield the result of a function for each part, in order; without workers, in this process."""
+    """Yield the result of a function for each part, in order, computed in worker processes if any."""
     if n_workers == 0:
         yield from map(function, parts)
         return

@@ -17,7 +17,7 @@ from reassess.report.chart_figures import (
     plot_intervals,
     plot_stacks,
 )
-from reassess.report.figures import DrawFunction, Size
+from reassess.report.figures import DrawFunction, FigureSize
 from reassess.text import format_percent_value
 
 Interval = tuple[float, float]
@@ -112,7 +112,7 @@ class Chart:
     """A chart, with a table of its numbers."""
 
     draw: DrawFunction
-    size: Size
+    size: FigureSize
     table: Table  # its numbers; the chart has the same key and title
     note: str = ""  # what the chart does not show
 

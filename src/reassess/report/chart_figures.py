@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reassess.report.figures import Drawing, Size
+from reassess.report.figures import Drawing, FigureSize
 from reassess.text import shorten
 
 FIGURE_WIDTH = 4.5  # inches; letters of 9 points then have 9 pixels on a screen 360 pixels wide
@@ -73,7 +73,7 @@ class Intervals:
     chance_values: tuple[Sequence[float | None], str] | None = None
 
 
-def compute_intervals_size(intervals: Intervals) -> Size:
+def compute_intervals_size(intervals: Intervals) -> FigureSize:
     """Compute the width and height of a plot of intervals, in inches."""
     entries = len(_legend_entries(intervals))
     return FIGURE_WIDTH, _INTERVALS_MARGIN_HEIGHT + _LINE_HEIGHT * (
@@ -193,7 +193,7 @@ class Stacks:
         return {name: (colour, counts) for colour, (name, counts) in with_colours if any(counts)}
 
 
-def compute_stacks_size(stacks: Stacks) -> Size:
+def compute_stacks_size(stacks: Stacks) -> FigureSize:
     """Compute the width and height of a plot of stacked bars, in inches."""
     legend_lines = -(-len(stacks.nonzero_parts) // _count_legend_columns(stacks))
     return FIGURE_WIDTH, _STACKS_MARGIN_HEIGHT + _LINE_HEIGHT * (_BAR_STEP * len(stacks.groups) + legend_lines)
@@ -210,7 +210,7 @@ def plot_stacks(drawing: Drawing, stacks: Stacks) -> None:
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
             if count > max_total * (_DIGIT_WIDTH * len(f"{count:,}") + _EDGES_WIDTH):
-                ink = "#ffffff" if _lightness(colour) < _MAX_DARK_LIGHTNESS else "#000000"
+                ink = "#ffffff" if _compute_lightness(colour) < _MAX_DARK_LIGHTNESS else "#000000"
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
@@ -239,7 +239,7 @@ def _count_legend_columns(stacks: Stacks) -> int:
     return 2 if max(map(len, stacks.nonzero_parts), default=0) < 26 else 1
 
 
-def _lightness(colour: str) -> float:
+def _compute_lightness(colour: str) -> float:
     """Compute the approximate lightness of a colour, from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return 0.3 * red + 0.59 * green + 0.11 * blue

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reassess.errors import ReassessWarning, importing
 from reassess.formats.files import check_suffix, write_to_temporary
-from reassess.report.label_placing import Label, place_labels
+from reassess.report.label_placing import LabelBox, place_labels
 from reassess.text import escape_controls, join_first
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ _NEEDED_PACKAGES = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromke
     (".html", ".htm"), ("jinja2", "matplotlib")
 )
 _PACKAGE_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
-Size = tuple[float, float]
-DEFAULT_SIZE: Size = (7.2, 5.4)  # inches
+FigureSize = tuple[float, float]
+DEFAULT_SIZE: FigureSize = (7.2, 5.4)  # inches
 _LEFT_MARGIN, _CHARACTER_WIDTH = 0.5, 0.068  # inches: space left of the axes, width of a character of a heading
 _TITLE_MARGIN, _TITLE_LINE_HEIGHT, _TITLE_CHARACTER_WIDTH = (
     0.06,
@@ -153,7 +153,9 @@ def check_packages(suffix: str) -> None:
             import_module(package)
 
 
-def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFAULT_SIZE, force: bool = False) -> None:
+def save_figure(
+    path: Path, draw: DrawFunction, *, title: str, size: FigureSize = DEFAULT_SIZE, force: bool = False
+) -> None:
     """Draw a figure, and write it to a file; the same input always gives the same bytes."""
     suffix = check_suffix(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # matplotlib's PDF writer does not raise an OSError on a full disk, so it gets a buffer
@@ -165,7 +167,7 @@ def save_figure(path: Path, draw: DrawFunction, *, title: str, size: Size = DEFA
         temporary.write_bytes(file.getvalue())
 
 
-def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, str]:
+def render_svg(draw: DrawFunction, *, size: FigureSize = DEFAULT_SIZE) -> tuple[str, str]:
     """Draw a figure as SVG with a transparent background; return it with its description."""
     with _render_figure(draw, size, has_svg_text=True) as (figure, description):
         file = StringIO()
@@ -175,7 +177,7 @@ def render_svg(draw: DrawFunction, *, size: Size = DEFAULT_SIZE) -> tuple[str, s
 
 @contextmanager
 def _render_figure(
-    draw: DrawFunction, size: Size, *, title: str = "", has_svg_text: bool = False
+    draw: DrawFunction, size: FigureSize, *, title: str = "", has_svg_text: bool = False
 ) -> "Iterator[tuple[Figure, str]]":
     """Draw a figure and place its labels; yield it with its description."""
     check_packages(".svg")
@@ -259,7 +261,7 @@ def _place_labels(drawing: Drawing) -> None:
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]
     labels = [
-        Label(anchors=np.asarray(to_pixels(anchors)), width=size.width, height=size.height)
+        LabelBox(anchors=np.asarray(to_pixels(anchors)), width=size.width, height=size.height)
         for (_, anchors, _), size in zip(names, sizes, strict=True)
     ]
     frame = axes.get_window_extent()

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 
-from reassess.report.figures import DrawFunction, Size, render_svg
+from reassess.report.figures import DrawFunction, FigureSize, render_svg
 
 _SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 _HREF_ATTRIBUTE = "{http://www.w3.org/1999/xlink}href"
@@ -21,7 +21,7 @@ _RGB_TO_LMS = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0
 _LMS_TO_OKLAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 
 
-def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: Size) -> str:
+def render_inline_svg(draw: DrawFunction, *, key: str, title: str, size: FigureSize) -> str:
     """Draw a figure as an SVG element of a page; `key` is a prefix for its ids."""
     document, description = render_svg(draw, size=size)
     root = ElementTree.fromstring(document)

@@ -19,11 +19,11 @@ _CROSSING_COST = 1e5  # a leader line crosses another label; only if no position
 _LABEL_POINT_WEIGHT = 4  # a point of another label or leader line counts as so many covered points
 
 _Points = npt.NDArray[np.float64]
-_Area = tuple[float, float, float, float]
+_Rectangle = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Label:
+class LabelBox:
     """The size of a label to place, and the points that it may point at."""
 
     anchors: _Points  # float64, shape (anchors, 2), pixels: points that the label may point at
@@ -32,7 +32,7 @@ class Label:
 
 
 def place_labels(
-    labels: Sequence[Label], obstacles: _Points, area: _Area
+    labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Return the lower left corner of each label, and the point that its leader line ends at.
 
@@ -42,7 +42,7 @@ def place_labels(
     """
     rng = np.random.default_rng(0)
     orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
-    best_labels: dict[int, _PlacedLabel] = {}
+    best_labels: dict[int, _PlacedLabelBox] = {}
     lowest_cost = np.inf
     for order in orders:
         placed = _place_in_order(order, labels, obstacles, area)
@@ -57,10 +57,10 @@ def place_labels(
 
 
 def _place_in_order(
-    order: Sequence[int], labels: Sequence[Label], obstacles: _Points, area: _Area
-) -> "dict[int, _PlacedLabel]":
+    order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
+) -> "dict[int, _PlacedLabelBox]":
     """Place labels one after another, in this order; return them by their position in `labels`."""
-    placed: dict[int, _PlacedLabel] = {}
+    placed: dict[int, _PlacedLabelBox] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
         placed[i] = _find_position(labels[i], counter, list(placed.values()), area)
@@ -69,7 +69,7 @@ def _place_in_order(
 
 
 @dataclass(frozen=True, eq=False)
-class _PlacedLabel:
+class _PlacedLabelBox:
     """A label at its position, with a leader line to its anchor."""
 
     corner: _Points
@@ -85,7 +85,7 @@ class _PlacedLabel:
 
     def leader_points(self) -> _Points:
         """Return points on the leader line."""
-        return _leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
+        return _make_leader_lines(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class _PointCounter:
     cumulative_counts: npt.NDArray[np.int64]
 
     @classmethod
-    def from_points(cls, points: _Points, area: _Area) -> "_PointCounter":
+    def from_points(cls, points: _Points, area: _Rectangle) -> "_PointCounter":
         """Count the points of each pixel in an area and near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
@@ -115,8 +115,8 @@ class _PointCounter:
 
 
 def _find_position(
-    label: Label, counter: _PointCounter, placed_labels: Sequence[_PlacedLabel], area: _Area
-) -> _PlacedLabel:
+    label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
+) -> _PlacedLabelBox:
     """Return a label at the position, and with the anchor, that have the lowest cost."""
     size = np.array([label.width, label.height])
     axes = _candidate_positions(label, area)
@@ -135,16 +135,16 @@ def _find_position(
     checked = _find_smallest(costs.ravel(), _MAX_CHECKED_POSITIONS)
     rows, columns = np.unravel_index(checked, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
-    leaders = _leader_lines(corners, size, anchors)
-    total = costs[rows, columns] + _leader_cost(leaders, counter)
+    leaders = _make_leader_lines(corners, size, anchors)
+    total = costs[rows, columns] + _compute_leader_cost(leaders, counter)
     for placed_label in placed_labels:
         near = (leaders > placed_label.corner - _MARGIN) & (leaders < placed_label.corner + placed_label.size + _MARGIN)
         total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
-    return _PlacedLabel(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
+    return _PlacedLabelBox(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
+def _compute_leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
     """Return the cost of leader lines, of shape (points, lines, 2), for the points near them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
@@ -152,13 +152,13 @@ def _leader_cost(leaders: _Points, counter: _PointCounter) -> _Points:
     return np.asarray(_COVERED_POINT_COST * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
 
 
-def _leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
+def _make_leader_lines(corners: _Points, size: _Points, anchors: _Points) -> _Points:
     """Return points along the lines from labels to their anchors."""
     starts = np.clip(anchors, corners, corners + size)
     return np.asarray((starts + _LEADER_FRACTIONS * (anchors - starts)).reshape(len(_LEADER_FRACTIONS), *anchors.shape))
 
 
-def _candidate_positions(label: Label, area: _Area) -> tuple[_Points, _Points]:
+def _candidate_positions(label: LabelBox, area: _Rectangle) -> tuple[_Points, _Points]:
     """Return the x and the y coordinates of a label's lower left corner to try."""
     left, bottom, right, top = area
     x = np.linspace(left, max(left, right - label.width), _POSITIONS_PER_SIDE)

@@ -78,7 +78,7 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
         return
     inside = trend.board.original[line.band.contains(trend.board.original)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
-    drawing.draw_line(ends, places=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
+    drawing.draw_line(ends, n_avoided_points=_LINE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, separator="\n")
     drawing.add_label(f"{line} %: slope {slope}", points_along(ends, 9)[1:-1], color=colour)
 
@@ -114,11 +114,11 @@ def draw_original_level(drawing: Drawing, original_percent: float | None) -> Non
         axes.set_ylim(bottom, top)
     diagonal = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if diagonal[0, 0] < diagonal[1, 0]:
-        drawing.draw_line(diagonal, ":", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
+        drawing.draw_line(diagonal, ":", n_avoided_points=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.9, zorder=3)
         drawing.add_label("equal accuracy by both labels", points_along(diagonal, 9)[1:-1], color=_FRAME_COLOUR)
     if original_percent is not None:
         ends = np.array([[x, original_percent] for x in (left, right)])
-        drawing.draw_line(ends, "-", places=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
+        drawing.draw_line(ends, "-", n_avoided_points=_LINE_SAMPLES, color=_FRAME_COLOUR, linewidth=0.8, zorder=3)
         drawing.add_label(
             f"the original labels: {format_percent_value(original_percent)} %",
             points_along(ends, 12)[1:-1],
@@ -178,7 +178,9 @@ def plot_scatter(
         for axis, part in enumerate((point.original, point.real)):
             ends = np.repeat(position, 2, axis=0)
             ends[:, axis] = part.interval or part.value
-            drawing.draw_line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
+            drawing.draw_line(
+                ends, "-", n_avoided_points=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4
+            )
         drawing.axes.plot(
             *position.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5
         )

@@ -54,7 +54,7 @@ def _draw_line(
     dashes: _DashStyle,
 ) -> None:
     curve, points = measured_curve.curve, _curve_points(measured_curve.curve)
-    drawing.draw_line(points, places=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    drawing.draw_line(points, n_avoided_points=_CURVE_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
     rows = np.unique(np.linspace(0, len(points) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
@@ -81,7 +81,7 @@ def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str)
         if interval is not None:
             ends = np.full((2, 2), value)
             ends[:, axis] = interval
-            drawing.draw_line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
+            drawing.draw_line(ends, "-", n_avoided_points=16, color=colour, linewidth=1.2, zorder=4)
     point = np.array([[recall, precision]])
     drawing.axes.plot(*point.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
     text = f"threshold {operating_point.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
@@ -153,7 +153,9 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         colour = _STOP_COLOURS[i % len(_COLOURS)]
         points = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
         points = points[np.argsort(points[:, 0])]
-        drawing.draw_line(points, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
+        drawing.draw_line(
+            points, "o-", n_avoided_points=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3
+        )
         if len(replays) > 1:
             drawing.add_label(file, points[len(points) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
@@ -219,7 +221,7 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
         return
     candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.draw_line(ends, "-", places=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
+    drawing.draw_line(ends, "-", n_avoided_points=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 
 
 def _subset_position(subset: ModelSubset) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def test_checked_and_uncertain_labels_have_their_own_texts(write_html: Callable[
 
 
 def test_number_of_labels_is_limited(write_html: Callable[..., str]) -> None:
-    html = write_html(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), most=1)
+    html = write_html(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), max_images=1)
     assert "1 of 3 wrong labels" in html
     assert ("c.png" in html, "a.png" in html) == (True, False)
 

@@ -1,4 +1,6 @@
-"""Take screenshots of pages for the docs, of the demo and of docs/own-images.md: python docs/page_pictures.py.
+"""Take screenshots of pages for the docs: of the demo, of docs/own-images.md and of docs/report.md.
+
+Run it with python docs/page_pictures.py; REASSESS_DATA is the folder of the ImageNet files for the report.
 
 It needs Playwright and Chromium: pip install "reassess[annotate,browser,examples]", apt-get install chromium.
 """
@@ -56,9 +58,10 @@ def sign_in(browser: Browser, link: str, **options: Any) -> Page:
     return page
 
 
-def invite(owner: Page, name: str) -> str:
+def invite(owner: Page, name: str, role: str = "rater") -> str:
     """Invite a person on the owner page, and return their link."""
     owner.fill("#invite [name=name]", name)
+    owner.select_option("#invite [name=role]", role)
     owner.press("#invite [name=name]", "Enter")
     owner.wait_for_selector("#link[open]")
     link = owner.input_value("#link-text")
@@ -92,21 +95,27 @@ def save(page: Page, name: str) -> None:
     shot.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
-def find_wrong_labels(browser: Browser) -> None:
-    """Run docs/own-images.md until it writes its page of wrong labels, and save a screenshot."""
-    text = Path(__file__).with_name("own-images.md").read_text()
+def run_page(page: str, commands: str) -> None:
+    """Run the Python code of a docs page, and the commands that match a pattern, in the current folder."""
+    text = Path(__file__).with_name(page).read_text(encoding="utf-8")
     names: dict[str, object] = {}
-    with TemporaryDirectory() as folder, chdir(folder):
-        for title, code in re.findall(r'^```python(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL):
-            if title:
-                Path(title).write_text(code)
-            else:
-                exec(code, names)
-        for command in re.findall(r"^\$ reassess ((?:predict|clean) .*)$", text, re.MULTILINE):
-            subprocess.run([sys.executable, "-m", "reassess", *shlex.split(command)], check=True)
-        page = browser.new_page(viewport={"width": 1000, "height": 620})
-        page.goto(Path("wrong.html").absolute().as_uri())
-        save(page, "wrong.png")
+    for kind, title, code in re.findall(
+        r'^```(python|console)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
+    ):
+        if kind == "console":
+            for command in re.findall(rf"^\$ reassess ({commands} .*)$", code, re.MULTILINE):
+                subprocess.run([sys.executable, "-m", "reassess", *shlex.split(command)], check=True)
+        elif title:
+            Path(title).write_text(code, encoding="utf-8")
+        else:
+            exec(code, names)
+
+
+def save_file(browser: Browser, file: str, name: str, **size: int) -> None:
+    """Save a screenshot of an HTML file."""
+    page = browser.new_page(viewport=size)
+    page.goto(Path(file).absolute().as_uri())
+    save(page, name)
 
 
 def main() -> None:
@@ -132,7 +141,15 @@ def main() -> None:
         phone.wait_for_timeout(500)
         save(phone, "phone.png")
         save(sign_in(browser, links["owner"]), "owner.png")
-        find_wrong_labels(browser)
+        expert = sign_in(browser, invite(owner, "eve", "expert"))
+        expert.keyboard.type(correct_keys(expert, shapes)[:2], delay=100)
+        save(expert, "expert.png")
+        with TemporaryDirectory() as folder, chdir(folder):
+            run_page("own-images.md", "(?:predict|clean)")
+            save_file(browser, "wrong.html", "wrong.png", width=1000, height=620)
+        with TemporaryDirectory() as folder, chdir(folder):
+            run_page("report.md", "report")
+            save_file(browser, "report.html", "report.png", width=1280, height=1000)
         browser.close()
         demo.terminate()
 

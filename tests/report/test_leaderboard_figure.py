@@ -55,7 +55,7 @@ def test_leaderboard_of_one_model_is_drawn(draw: DrawLeaderboard) -> None:
 
 
 def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard) -> None:
-    axes = draw(TREND, MINE, original_percent=90.02)
+    axes = draw(TREND, MINE, level=90.02)
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
@@ -87,7 +87,7 @@ def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
     "user_model", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
 )
 def test_axes_include_the_users_model_and_the_level(user_model: Placement, draw: DrawLeaderboard) -> None:
-    axes = draw(TREND, user_model, original_percent=99.0)
+    axes = draw(TREND, user_model, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert left < user_model.entry.original < right
     assert bottom < user_model.entry.real < top

@@ -161,7 +161,7 @@ def print_few_images() -> None:
     held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
     print_errors("first rater of CIFAR-10N", held_out, truth)
     assert predictions.scores is not None
-    scores = predictions.scores[np.argsort(held_out.files[0].rows)]
+    scores = predictions.scores[np.argsort(held_out.files[0].label_rows)]
     for name, changed in change_labels(labels.indices.astype(np.int64), truth):
         print_errors(f"the same network, {name}", held_out_of(scores, changed), truth)
     for model in ("simulated", "nearest neighbours", "forest"):

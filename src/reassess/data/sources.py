@@ -126,7 +126,7 @@ def _find_local_file(file: KnownFile) -> tuple[Path | None, list[str]]:
 
 
 def _list_local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
-    """Yield places on this machine, each with the path of the file, or with a reason."""
+    """Yield places on this machine, each with the path of the file, or the reason why it has no path."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield "REASSESS_DATA", None, "not set"

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_of_counts
-from reassess.aggregation.em import typical_matrix
+from reassess.aggregation.calibration import model_from_counts
+from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 # Weights of no, maybe and yes for invalid and valid.
@@ -25,8 +25,13 @@ def current_model(
     table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for rater, truth, answer, n in counts:
         table[row_of[rater], truth, answer] += n
-    return model_of_counts(
-        table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
+    return model_from_counts(
+        table,
+        np.array(golden),
+        raters=raters,
+        truths=VALIDITY,
+        answers=KNOWN_ANSWERS,
+        base_matrix=typical_confusion_matrix(_SHARES),
     )
 
 
@@ -39,9 +44,9 @@ def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tupl
     for truth, label in pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
-    typical = typical_matrix(np.eye(2))
-    model = model_of_counts(
-        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+    typical = typical_confusion_matrix(np.eye(2))
+    model = model_from_counts(
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), base_matrix=typical
     )
     weights = model.prior[:, None] * model.matrices_of(["label"])[0]
     no, yes = weights[1] / weights.sum(axis=0)

@@ -39,7 +39,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: Golden | None) -> 
         pairs.image_ids
     ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
-    verdicts[rows[is_label]] = np.where(golden.valid[is_label], 1, -1)
+    verdicts[rows[is_label]] = np.where(golden.is_valid[is_label], 1, -1)
     if not verdicts.any():
         raise DataError(
             "missing-golden",
@@ -91,7 +91,7 @@ def checked_truth(answers: Votes) -> Golden:
 
 def _warn_about_unused_answers(golden: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
     """Warn about unused answers, which are not about the label of an image."""
-    if golden.exclusive:  # the questions are all classes of each image
+    if golden.is_exclusive:  # the questions are all classes of each image
         unused = np.unique(golden.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(golden.questions.images), 'checked image')} not used: no label"
     else:

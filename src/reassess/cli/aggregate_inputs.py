@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import votes_on
+from reassess.aggregation.golden_items import count_votes_on
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
@@ -52,7 +52,7 @@ class ComputedScores:
     @property
     def golden_unrated(self) -> int:
         """Number of golden images without scores."""
-        golden = self.aggregation.golden
+        golden = self.aggregation.expert_votes
         return 0 if golden is None else int(np.count_nonzero(match_images(golden.images, self.scores.images) < 0))
 
     @property
@@ -60,7 +60,7 @@ class ComputedScores:
         """Number of golden items without votes, where raters' golden votes are used."""
         if self.all_votes is self.votes:
             return 0
-        has_other_votes = votes_on(self.all_votes.items, self.votes) > 0
+        has_other_votes = count_votes_on(self.all_votes.items, self.votes) > 0
         return int(np.count_nonzero((self.all_votes.sizes > 0) & ~has_other_votes))
 
 
@@ -101,7 +101,7 @@ def compute_scores(
     if is_separate:
         result, experts = aggregate(all_votes, "em", pooling=options["pooling"]), parts["golden"]
         truth = expert_truth(experts, at_least=options["golden_at_least"])
-        return ComputedScores(parts["votes"], all_votes, replace(result, golden=experts, by_experts=truth))
+        return ComputedScores(parts["votes"], all_votes, replace(result, expert_votes=experts, expert_truth=truth))
     arguments = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -121,7 +121,7 @@ def has_separate_golden(reader: PartReader) -> bool:
         return False
     if not all(isinstance(each.items, Questions) for each in (golden, *votes.values())):
         return False
-    if any((votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
+    if any((count_votes_on(golden.items, each)[golden.sizes > 0] > 0).any() for each in votes.values()):
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images
@@ -141,7 +141,7 @@ def _other_parts(call: Call, benchmark: Benchmark, name: str, options: dict[str,
     places: dict[str, Path | None] = {}
     if _has_option(name, "golden") and (options["golden"] is not None or "golden" in benchmark.sources):
         places["golden"] = require_part(call, benchmark, "golden", options["golden"])
-    if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
+    if "experts" in METHODS[name].required_options and "rater-golden" in benchmark.sources:
         places["rater-golden"] = require_part(call, benchmark, "rater-golden")
     else:  # optional for this method, so not downloaded
         places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
@@ -160,5 +160,5 @@ def _reject_unused_options(name: str, options: dict[str, Any], benchmark: Benchm
     unused = [option for option, value in options.items() if value is not None and not _has_option(name, option)]
     if unused:
         raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
-    if "experts" in METHODS[name].needs and options["golden"] is None and "golden" not in benchmark.sources:
+    if "experts" in METHODS[name].required_options and options["golden"] is None and "golden" not in benchmark.sources:
         raise click.UsageError(f"Method {name} measures raters on golden answers: give --golden.")

@@ -9,8 +9,8 @@ import click
 from reassess.aggregation import (
     Golden,
     Rule,
-    golden_part,
     golden_truth,
+    select_golden_votes,
     simple_rules,
     with_golden_votes,
 )
@@ -96,8 +96,8 @@ def _load_answers(
     all_votes = rater_votes
     if rater_votes is not None:
         all_votes = with_golden_votes(rater_votes, golden_votes, experts)
-        golden_votes = golden_part(rater_votes, experts, golden_votes)
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores_read])
+        golden_votes = select_golden_votes(rater_votes, experts, golden_votes)
+    truth = golden_truth(experts, at_least=at_least, scored_questions=[each.questions for each in scores_read])
     if all_votes is not None:
         truth = truth.without_unrated(all_votes, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]

@@ -131,7 +131,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
     rows = []
     for measured in findings.curves:
         curve = measured.curve
-        values = curve.thresholds, curve.precision, curve.recall, curve.kept
+        values = curve.thresholds, curve.precision, curve.recall, curve.n_kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = make_table("curve", "Precision and recall of the labels", columns, rows)

@@ -65,8 +65,8 @@ def _draw_line(
         _select_distant_anchors(points_along(points[_has_enough_questions(curve)], _ANCHOR_COUNT), other_curves),
         color=colour,
     )
-    if measured_curve.chosen is not None:
-        _draw_chosen(drawing, measured_curve.chosen, colour)
+    if measured_curve.operating_point is not None:
+        _draw_chosen(drawing, measured_curve.operating_point, colour)
 
 
 def _draw_chosen(drawing: Drawing, operating_point: OperatingPoint, colour: str) -> None:
@@ -117,7 +117,7 @@ def _finish_axes(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Seque
     golden = curves[0].curve.golden
     drawing.write_heading(
         f"{len(golden):,} golden questions on {len(golden.questions.images):,} images, "
-        f"{golden.positives:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
+        f"{golden.n_valid:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
     )
 
 
@@ -127,7 +127,7 @@ def _curve_points(curve: Curve) -> npt.NDArray[np.float64]:
 
 def _has_enough_questions(curve: Curve) -> npt.NDArray[np.bool_]:
     """Return which points of a curve keep enough questions, or all questions."""
-    return curve.kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
+    return curve.n_kept >= min(_MIN_KEPT_QUESTIONS, len(curve.golden))
 
 
 def _select_distant_anchors(
@@ -151,7 +151,9 @@ def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, for
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
     for i, (file, file_replays) in enumerate(replays.items()):
         colour = _STOP_COLOURS[i % len(_COLOURS)]
-        points = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
+        points = np.array(
+            [(100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index) for replay in file_replays]
+        )
         points = points[np.argsort(points[:, 0])]
         drawing.draw_line(
             points, "o-", n_avoided_points=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3
@@ -159,7 +161,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
         if len(replays) > 1:
             drawing.add_label(file, points[len(points) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
-            point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
+            point = np.array([[100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index]])
             drawing.add_label(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
     first_replay = next(iter(replays.values()))[0]
     drawing.axes.set(
@@ -168,8 +170,8 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
     )
     drawing.axes.grid()
     drawing.write_heading(
-        f"{count_noun(first_replay.votes, 'vote')} on {count_noun(first_replay.questions, 'question')}, replayed in "
-        f"{first_replay.taken.size} "
+        f"{count_noun(first_replay.n_votes, 'vote')} on {count_noun(first_replay.n_questions, 'question')}, replayed "
+        f"in {first_replay.n_used_votes.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
         f"after at least {first_replay.rule.at_least} votes; labels at threshold {first_replay.threshold:g}"
     )

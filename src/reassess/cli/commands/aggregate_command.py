@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, parse_method
-from reassess.aggregation.em_inputs import POOLING
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.em_inputs import DEFAULT_POOLING
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ComputedScores, compute_scores
 from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
@@ -55,7 +55,7 @@ from reassess.text import count_noun, join_first
     "--pooling",
     type=Range(0, 1e12),
     metavar="K",
-    help=f"Votes of the average rater added to each rater's.  [default: {POOLING:g}; 0 for imagenet-real]",
+    help=f"Votes of the average rater added to each rater's.  [default: {DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
@@ -84,7 +84,7 @@ def aggregate(
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method].is_biased_by_stop:
-        warn_of_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
+        warn_of_early_stop(source.stop, f"their {computed.method} is biased; use calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=call.force)
@@ -113,7 +113,7 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
     raters = None if votes.is_anonymous else len(votes.raters)
     scale = votes.with_full_scale().answers if isinstance(votes.items, Questions) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
-    golden = None if result.by_experts is None else result.by_experts.to_json()
+    golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
     is_on_questions = isinstance(result.posterior.items, Questions)
     questions, images = computed.decided_by_experts if is_on_questions else (0, 0)
@@ -148,8 +148,8 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
         call.info(f"answers, from invalid to valid: {join_first(scale, most=10)}")
     if prior is not None:
         call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
-    if result.by_experts is not None and result.by_experts.note is not None:
-        call.info(result.by_experts.note)
+    if result.expert_truth is not None and result.expert_truth.note is not None:
+        call.info(result.expert_truth.note)
     for fact, value in result.facts.items():
         if fact != "method":
             call.info(f"{fact.replace('_', ' ')}: {_format_fact(value)}")

@@ -143,8 +143,8 @@ def clean(
             f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
         )
     _note_files(call, held_out, method, has_folds=bool(folds))
-    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
-        call.note(checked.by_experts.note)
+    if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
+        call.note(checked.expert_truth.note)
     call.print_inputs("predictions", "original", "golden", "folds", "duplicates")
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from reassess.aggregation import (
-    DEFAULT_RULES,
+    DEFAULT_STOP_RULES,
     METHODS,
     Goal,
     MeasuredCurve,
@@ -16,10 +16,10 @@ from reassess.aggregation import (
     StopReplay,
     measure_curves,
     parse_method,
-    remake,
+    recompute_scores,
     replay_stops,
 )
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.call import Call, benchmark_arguments, call_options, reject_repeated, with_progress
 from reassess.cli.curve_inputs import CurveParts, load_curve_parts
 from reassess.cli.help_pages import Command, in_benchmark
@@ -148,15 +148,19 @@ def curve(
         if stops:
             replays[file] = _replay(call, curves[-1], part, curve_parts, stops)
     if replays and curve_parts.benchmark.stop is not None:
-        warn_of_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
+        warn_of_early_stop(curve_parts.benchmark.stop, "the savings of a stop rule are underestimated")
     if output is not None:
         _write(call, output, curves_measured, curve_parts.rules, replays)
-    if first_curve is not None and first_curve.chosen is not None and first_curve.chosen.point.threshold is not None:
+    if (
+        first_curve is not None
+        and first_curve.operating_point is not None
+        and first_curve.operating_point.point.threshold is not None
+    ):
         is_own_benchmark = files == () and benchmark is not None and benchmark.folder is not None
         if is_own_benchmark and first_curve.curve.in_sample and golden is None and golden_at_least is None:
             call.suggest("curve", *benchmark_arguments(benchmark), "--leave-out", "image", "--choose", goal)
         else:
-            suggest_labels(call, benchmark, first_curve.file, first_curve.chosen.point.threshold)
+            suggest_labels(call, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if call.json:
         results = [replay.to_json() for replay in curves_measured] + [rule.to_json() for rule in curve_parts.rules]
         results += [{"file": file, "stop": replay.to_json()} for file, each in replays.items() for replay in each]
@@ -205,12 +209,12 @@ def _replay(
 ) -> tuple[StopReplay, ...]:
     """Replay the votes behind the scores with the given stop rules and the default rules."""
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
-    if curve.chosen is not None and curve.chosen.point.threshold is not None:
-        threshold = curve.chosen.point.threshold
+    if curve.operating_point is not None and curve.operating_point.point.threshold is not None:
+        threshold = curve.operating_point.point.threshold
     with at(curve.file):
         assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
-        recomputed = remake(
+        recomputed = recompute_scores(
             scores,
             answers.all_votes,
             experts=answers.experts,
@@ -227,9 +231,11 @@ def _replay(
         first_votes = recomputed.label_votes
         if first_votes is not None:
             first_votes = first_votes.restrict(first_votes.find(answers.votes.items))
-        rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
+        rules = sorted({*stops, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(with_progress, call, what=f"{curve.file}, replaying votes")
-        return replay_stops(answers.votes, recomputed.model, rules, threshold=threshold, first=first_votes, track=track)
+        return replay_stops(
+            answers.votes, recomputed.model, rules, threshold=threshold, initial_votes=first_votes, track=track
+        )
 
 
 def _write(

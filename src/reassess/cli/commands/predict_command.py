@@ -127,7 +127,7 @@ def predict(
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
             force=call.force,
-            tell=call.announce,
+            report=call.announce,
             progress=progress,
         )
     files = [result.file for result in results]
@@ -159,7 +159,7 @@ def _source(
     """Return a model with its files, and add these to the inputs; `lists` gets its list of outputs."""
     files = {}
     for option, values in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
-        models_with_option = [each for each in models if ModelSource(each).takes(option)]
+        models_with_option = [each for each in models if ModelSource(each).takes_option(option)]
         if models_with_option and model not in models_with_option:  # a file for all models is not for this model
             values = [text for text in values if text.startswith(f"{model}=")]
         path = value_for(model, models, values, f"--{option}")
@@ -184,12 +184,26 @@ def _name_list_files(lists: Mapping[str, Path]) -> Iterator[None]:
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:
     unreadable = [{"image": image, "reason": reason} for image, reason in result.unreadable]
-    return {**vars(result), "file": str(result.file), "unreadable": unreadable}
+    return {
+        "model": result.model,
+        "file": str(result.file),
+        "images": result.n_images,
+        "unreadable": unreadable,
+        "outputs": result.n_outputs,
+        "summed": result.has_summed_outputs,
+        "softmax": result.has_softmax_sums,
+        "without_class": result.n_outputs_without_class,
+        "without_output": result.n_classes_without_output,
+        "classes": result.n_classes,
+        "unknown_outputs": result.unknown_outputs,
+        "moved": result.n_changed_by_rounding,
+    }
 
 
 def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
     rows = [
-        [result.model, f"{result.images:,}", f"{len(result.unreadable):,}", f"{result.outputs:,}"] for result in results
+        [result.model, f"{result.n_images:,}", f"{len(result.unreadable):,}", f"{result.n_outputs:,}"]
+        for result in results
     ]
     print_table(["model", "images", "unreadable", "outputs"], rows)
     lists = dict.fromkeys(result.unreadable for result in results if result.unreadable)
@@ -208,26 +222,26 @@ def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool
 
 
 def _contents(result: ImagePredictions) -> str:
-    images = count_noun(result.images, "image")
+    images = count_noun(result.n_images, "image")
     summed = ""
-    if result.summed:
+    if result.has_summed_outputs:
         summed = (
-            f", {count_noun(result.classes, 'class', 'classes')} ({count_noun(result.outputs, 'output')}, "
-            f"{'softmax probabilities' if result.softmax else 'probabilities'} summed by class)"
+            f", {count_noun(result.n_classes, 'class', 'classes')} ({count_noun(result.n_outputs, 'output')}, "
+            f"{'softmax probabilities' if result.has_softmax_sums else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
         return f"the best classes of {images}, with scores{summed}"
-    scores = "probabilities" if result.summed else "scores"
+    scores = "probabilities" if result.has_summed_outputs else "scores"
     return f"float16 {scores} of {images}{summed}; image names: {result.file.with_suffix('.txt')}"
 
 
 def _remarks(result: ImagePredictions) -> str:
     parts = []
-    if result.without_class:
-        parts.append(count_noun(result.without_class, "output is not a class", "outputs are not classes"))
-    if result.without_output:
-        parts.append(count_noun(result.without_output, "class has no output", "classes have no output"))
-    if result.moved:
-        images = count_noun(result.moved, "image")
+    if result.n_outputs_without_class:
+        parts.append(count_noun(result.n_outputs_without_class, "output is not a class", "outputs are not classes"))
+    if result.n_classes_without_output:
+        parts.append(count_noun(result.n_classes_without_output, "class has no output", "classes have no output"))
+    if result.n_changed_by_rounding:
+        images = count_noun(result.n_changed_by_rounding, "image")
         parts.append(f"{images} with another best class, because float16 rounds scores")
     return "; ".join(parts)

@@ -46,7 +46,7 @@ from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import short_names
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals import USUAL_PER_IMAGE, choose_models, unasked_candidates
+from reassess.proposals import DEFAULT_PER_IMAGE, choose_models, unasked_candidates
 from reassess.proposals import propose as propose_classes
 from reassess.report import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -99,7 +99,7 @@ class _Models:
 @click.option(
     "--per-image",
     type=Range(1),
-    default=USUAL_PER_IMAGE,
+    default=DEFAULT_PER_IMAGE,
     show_default=True,
     metavar="N",
     help="Mean number of candidates per image that raters will see.",

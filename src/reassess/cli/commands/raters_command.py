@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
-from reassess.aggregation.stopping import warn_of_stop
+from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import has_separate_golden
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
@@ -63,13 +63,13 @@ def raters(
     rater_votes, golden_data = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
-        warn_of_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
+        warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
     if output is not None and output.suffix.lower() in _PRINTED_SUFFIXES:
         raters_table(result).write(output, force=call.force)
     elif output is not None:
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
-        by_experts = None if golden_data is None else golden_data.by_experts
+        by_experts = None if golden_data is None else golden_data.expert_truth
         call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
     print_reliability(call, result, golden_data)

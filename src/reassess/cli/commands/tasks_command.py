@@ -24,8 +24,8 @@ from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists, sha256
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import (
-    TASKS_WITH,
-    USUAL_SIZE,
+    DEFAULT_TASK_SIZE,
+    TASK_DESCRIPTIONS,
     draw_golden,
     make_tasks,
     seconds_per_vote,
@@ -63,7 +63,7 @@ def _parse_seconds(text: str) -> float | Path:
 @click.option(
     "--per-task",
     type=click.IntRange(1),
-    default=USUAL_SIZE,
+    default=DEFAULT_TASK_SIZE,
     show_default=True,
     metavar="N",
     help="Maximum number of classes per task.",
@@ -230,14 +230,14 @@ def _votes_until_closed(
 
 
 def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
-    kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in tasks.reasons)
+    kinds = Counter(next(start for start in TASK_DESCRIPTIONS if reason.startswith(start)) for reason in tasks.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.info(
         f"{output}: {count_noun(effort.tasks, 'task')} with {count_noun(effort.questions, 'question')} on "
         f"{count_noun(effort.images, 'image')}"
     )
-    counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
+    counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASK_DESCRIPTIONS.items() if kinds[start]]
     call.info(f"tasks with {'; with '.join(counts)}")
     votes = f"{count_noun(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:

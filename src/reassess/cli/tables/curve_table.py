@@ -31,20 +31,20 @@ def print_curves(
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = curve_parts.golden
     questions, images = count_noun(len(golden), "golden question"), count_noun(len(golden.questions.images), "image")
-    call.info(f"{questions} on {images}, {golden.positives:,} valid")
-    if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.info(golden.by_experts.note)
+    call.info(f"{questions} on {images}, {golden.n_valid:,} valid")
+    if golden.expert_truth is not None and golden.expert_truth.note is not None:
+        call.info(golden.expert_truth.note)
     _print_golden_votes(call, curve_parts)
-    if golden.unrated:
-        questions = count_noun(golden.unrated, "golden question")
+    if golden.n_unrated:
+        questions = count_noun(golden.n_unrated, "golden question")
         call.info(f"not used: {questions} on images where raters have not answered all golden questions")
-    if golden.exclusive:
+    if golden.is_exclusive:
         call.note("golden images are measured on all classes; a class without a score has the score 0")
     if any(curve.curve.in_sample for curve in curves):
         call.info("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
             call.note("for out-of-sample scores: --leave-out image")
-    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.left_out is None]
+    unchanged = [curve.file for curve in curves if curve.curve.in_sample is False and curve.held_out_name is None]
     if is_out_of_sample and unchanged:
         call.info(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
@@ -67,15 +67,18 @@ def _print_golden_votes(call: Call, curve_parts: CurveParts) -> None:
 
 def _row(curve: MeasuredCurve) -> list[str | None]:
     cells: list[str | None] = [curve.name, f"{curve.curve.average_precision:.4f}"]
-    if curve.chosen is None:
+    if curve.operating_point is None:
         return cells
-    point = curve.chosen.point
+    point = curve.operating_point.point
     cells.append(repr(point.threshold))  # not rounded, since a rounded threshold may select other questions
-    values = (point.precision, curve.chosen.precision_interval), (point.recall, curve.chosen.recall_interval)
+    values = (
+        (point.precision, curve.operating_point.precision_interval),
+        (point.recall, curve.operating_point.recall_interval),
+    )
     for part, interval in values:
         cells.append(None if part.value is None else f"{part.value:.4f}")
         cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
-    return [*cells, f"{curve.chosen.labels:,}", f"{curve.chosen.empty_images:,}"]
+    return [*cells, f"{curve.operating_point.n_labels:,}", f"{curve.operating_point.n_empty_images:,}"]
 
 
 def _rule_rows(rule: Rule) -> Iterator[list[str]]:
@@ -112,12 +115,12 @@ def print_replays(call: Call, file: str, replays: Sequence[StopReplay], requeste
     for replay in replays:
         if replay.rule in requested:
             call.info(
-                f"{file}, stop rule {_bounds(replay.rule)}: {format_percent(replay.share_taken)} % of "
-                f"{replay.votes:,} votes "
-                f"used; {replay.changed.mean():,.1f} of {replay.questions:,} questions decided differently "
-                f"({replay.changed.min():,} to {replay.changed.max():,})"
+                f"{file}, stop rule {_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
+                f"{replay.n_votes:,} votes "
+                f"used; {replay.n_changed.mean():,.1f} of {replay.n_questions:,} questions decided differently "
+                f"({replay.n_changed.min():,} to {replay.n_changed.max():,})"
             )
-    orders = replays[0].taken.size
+    orders = replays[0].n_used_votes.size
     call.note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.at_least} votes per question; each rater's accuracy is taken as known from the first vote"
@@ -135,10 +138,10 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "high": replay.rule.high,
             "at_least": replay.rule.at_least,
             "threshold": replay.threshold,
-            "share_taken": replay.share_taken,
-            "questions_changed": float(replay.changed.mean()),
-            "images_changed": float(replay.images_changed.mean()),
-            "labels_in_common": replay.labels_in_common,
+            "share_taken": replay.share_of_votes_used,
+            "questions_changed": float(replay.n_changed.mean()),
+            "images_changed": float(replay.n_changed_images.mean()),
+            "labels_in_common": replay.label_jaccard_index,
         }
         for file, each in replays.items()
         for replay in each
@@ -147,8 +150,13 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
 
 
 def _replay_row(replay: StopReplay) -> list[str]:
-    counts = (f"{replay.changed.mean():,.1f}", f"{replay.images_changed.mean():,.1f}")
-    return [_bounds(replay.rule), format_percent(replay.share_taken), *counts, format_percent(replay.labels_in_common)]
+    counts = (f"{replay.n_changed.mean():,.1f}", f"{replay.n_changed_images.mean():,.1f}")
+    return [
+        _bounds(replay.rule),
+        format_percent(replay.share_of_votes_used),
+        *counts,
+        format_percent(replay.label_jaccard_index),
+    ]
 
 
 def _bounds(rule: StopRule) -> str:

@@ -28,7 +28,7 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
     for line in _summary(result, golden):
         print_text(line)
     table = raters_table(result)
-    limit = call.row_limit(len(result.ranked), _MOST_RATERS, "raters")
+    limit = call.row_limit(len(result.raters_by_information), _MOST_RATERS, "raters")
     replace(table, rows=table.rows[:limit]).print()
     for line in _footnotes(result):
         call.note(line)
@@ -40,22 +40,22 @@ def raters_table(result: Reliability) -> ResultTable:
     """Return a row for each rater, the least informative first, without empty columns."""
     answers = "/".join(str(answer) for answer in result.answers)
     has_many_answers = len(result.answers) > _MOST_ANSWERS
-    information = [rater.information for rater in result.ranked]
+    information = [rater.information for rater in result.raters_by_information]
     columns: dict[str, list[str | None]] = {
-        "rater": [str(rater.rater) for rater in result.ranked],
-        "flags": [", ".join(rater.flags) for rater in result.ranked],
+        "rater": [str(rater.rater) for rater in result.raters_by_information],
+        "flags": [", ".join(rater.flags) for rater in result.raters_by_information],
         "bits per vote": [None if part is None else f"{part.bits:.3f}" for part in information],
         "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
-        "correct %": [_percent(rater.correct) for rater in result.ranked],
-        "votes": [f"{rater.votes:,}" for rater in result.ranked],
+        "correct %": [_percent(rater.correct) for rater in result.raters_by_information],
+        "votes": [f"{rater.n_votes:,}" for rater in result.raters_by_information],
     }
     if not has_many_answers:
-        columns[f"{answers} %"] = [_shares(rater.shares) for rater in result.ranked]
+        columns[f"{answers} %"] = [_shares(rater.answer_shares) for rater in result.raters_by_information]
         for row, truth in enumerate(result.truths):
-            columns[f"if {truth}"] = [_shares(rater.matrix[row]) for rater in result.ranked]
-    columns["self %"] = [_percent(rater.self_agreement) for rater in result.ranked]
+            columns[f"if {truth}"] = [_shares(rater.confusion_matrix[row]) for rater in result.raters_by_information]
+    columns["self %"] = [_percent(rater.self_agreement) for rater in result.raters_by_information]
     columns["seconds"] = [
-        rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.ranked
+        rater.seconds and f"{rater.seconds[0]:.1f} ({rater.seconds[1]:.1f})" for rater in result.raters_by_information
     ]
     filled = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     return ResultTable(list(filled), list(zip(*filled.values(), strict=True)), text_columns=2)
@@ -84,15 +84,15 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
         )
         return
     parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
-    votes = sum(int(rater.confusion.sum()) for rater in result.raters)
+    votes = sum(int(rater.confusion_counts.sum()) for rater in result.raters)
     measured = [rater for rater in result.raters if rater.information is not None]
     items = count_noun(int(np.count_nonzero(golden.truth >= 0)), "golden item")
     yield (
         f"measured on {items} ({', '.join(parts)}): {count_noun(votes, 'vote')} by {count_noun(len(measured), 'rater')}"
-        + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
+        + (f" ({golden.expert_truth.rule})" if golden.expert_truth else "")
     )
-    if golden.by_experts is not None and golden.by_experts.note is not None:
-        yield golden.by_experts.note
+    if golden.expert_truth is not None and golden.expert_truth.note is not None:
+        yield golden.expert_truth.note
 
 
 def _footnotes(result: Reliability) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield "standard errors: how far the pair's agreement is above the expected, relative to the median pair"
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
-        reason = "no votes on golden items" if result.golden else "no votes"
+        reason = "no votes on golden items" if result.has_golden_truth else "no votes"
         yield f"-: {reason}: {join_first(unmeasured, most=10)}"
 
 
@@ -134,14 +134,14 @@ def _print_pairs(dependent: Dependence | None, where: str) -> None:
     rows = [
         [
             f"{pair.raters[0]}, {pair.raters[1]}",
-            f"{pair.common:,}",
-            f"{100 * pair.agreed / pair.common:.1f}",
-            f"{100 * pair.expected / pair.common:.1f}",
+            f"{pair.n_common:,}",
+            f"{100 * pair.n_agreements / pair.n_common:.1f}",
+            f"{100 * pair.expected_agreements / pair.n_common:.1f}",
             f"{pair.z:.1f}",
         ]
         for pair in dependent.pairs[:_MOST_PAIRS]
     ]
     more = len(dependent.pairs) - len(rows)
-    title = f"\nraters who agree too often in the {where}: {len(dependent.pairs):,} of {dependent.tested:,} pairs"
+    title = f"\nraters who agree too often in the {where}: {len(dependent.pairs):,} of {dependent.n_tested:,} pairs"
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
     print_table(headings, rows, title=title + (f"; the {len(rows)} most significant" if more else ""))

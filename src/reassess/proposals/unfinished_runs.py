@@ -81,7 +81,7 @@ def describe_image_changes(
 
 
 def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
-    """Read the images of a run, with the size and modification time of each file."""
+    """Read the record of a run's images: the size and modification time of each file."""
     import polars as pl
 
     try:
@@ -123,10 +123,10 @@ class UnfinishedRun:
         """A mark in the names of temporary files, the same for all runs with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
-    def record_outputs(self, files: Mapping[Path, Path]) -> None:
-        """Record the hashes of output files before they are moved into place.
+    def record_outputs_and_remove_old(self, files: Mapping[Path, Path]) -> None:
+        """Record hashes of output files before they are moved into place, and remove older output files.
 
-        `files` maps final to temporary paths. Remove output files that an interrupted run has written.
+        `files` maps final to temporary paths. The removed files are the output files of an interrupted run.
         """
         for key in _read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
             if self.has_written(path := self.output.parent / key):
@@ -135,7 +135,9 @@ class UnfinishedRun:
         _write_json(self.folder / _OUTPUTS_FILE, hashes)
 
     @contextmanager
-    def lock_folder(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
+    def lock_and_start(
+        self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]
+    ) -> Iterator[None]:
         """Lock the folder during a block, and start a run in it or continue the interrupted one.
 
         Images without scores, such as unreadable images, may have changed; their shards are computed again. If the run

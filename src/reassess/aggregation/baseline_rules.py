@@ -1,4 +1,4 @@
-"""Rules that keep labels without a rater model: by a rater, a share of yes votes or the original label."""
+"""Rules that keep labels without a rater model: by one rater, share of yes votes, or original label."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace

@@ -40,12 +40,12 @@ def has_many_classes(votes: Votes) -> bool:
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
-def _too_many_error(noun: str, limit: int, count: int) -> DataError:
+def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
     """Create the error for more truths or classes than a rater model takes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
-        allowed=f"up to {limit:,}",
+        allowed=f"up to {max_count:,}",
         found=f"{count:,}",
         fix="use majority, or split the items into groups with fewer answers",
     )

@@ -187,10 +187,10 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     )
 
 
-def _spread_evenly(total: int, stratum_sizes: _Ints) -> _Ints:
+def _spread_evenly(n_images: int, stratum_sizes: _Ints) -> _Ints:
     """Spread a total evenly over strata, up to their sizes; the last strata get the remainder."""
     counts = np.zeros(stratum_sizes.size, np.int64)
-    while (rest := total - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
+    while (rest := n_images - int(counts.sum())) > 0 and (open_strata := np.flatnonzero(counts < stratum_sizes)).size:
         share = np.zeros(stratum_sizes.size, np.int64)
         share[open_strata] = rest // open_strata.size
         share[open_strata[::-1][: rest % open_strata.size]] += 1

@@ -108,9 +108,9 @@ def predict(
     runs = _prepare_runs(models, files, opener, image_source, benchmark, unfinished, batch_size)
     check_disk_space(runs, unfinished, report)
     for run in runs:
-        if run.outputs.unknown_names:
-            report(f"{run.name}: {run.outputs.describe_unknown_names()}")
-        if run.outputs.has_summed_outputs and run.outputs.score_kind == "bounded":
+        if run.output_classes.unknown_names:
+            report(f"{run.name}: {run.output_classes.describe_unknown_names()}")
+        if run.output_classes.has_summed_outputs and run.output_classes.score_kind == "bounded":
             warnings.warn(f"{run.name}: {_BOUNDED_SCORES_WARNING}", ReassessWarning, stacklevel=2)
     record = {
         "batch_size": batch_size,
@@ -126,7 +126,7 @@ def predict(
                     opener(run.source),  # not in a variable, so that its memory is free for the next model
                     image_source,
                     run.shards,
-                    run.outputs,
+                    run.output_classes,
                     run.recorded_facts["outputs"],
                     batch_size=batch_size,
                     workers=workers,

@@ -125,7 +125,7 @@ class ModelRun:
     source: AnyModel  # ready to run, or to be opened again if several models may not fit into memory together
     file: Path  # file of its predictions
     shards: Shards  # its scores
-    outputs: OutputClasses
+    output_classes: OutputClasses
     recorded_facts: dict[str, Any]  # everything that its scores depend on
 
     @classmethod
@@ -154,7 +154,7 @@ class ModelRun:
                 max(_IMAGES_PER_SHARD // batch_size, 1) * batch_size,
                 outputs.count_stored_scores(n_outputs),
             ),
-            outputs=outputs,
+            output_classes=outputs,
             recorded_facts={
                 **model.recorded_facts,
                 "transform": transform,
@@ -172,24 +172,27 @@ class ModelRun:
     def n_bytes(self) -> int:
         """Number of bytes that the run's shards and file need on disk."""
         width = self.shards.n_outputs
-        columns = width + ((self.outputs.classes.count or width) if is_array_file(self.file) else width)
+        columns = width + ((self.output_classes.classes.count or width) if is_array_file(self.file) else width)
         return self.shards.n_images * columns * _BYTES_PER_SCORE
 
     def write_predictions(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> PredictionSummary:
         """Write the file of predictions from the complete shards."""
-        count, reasons, moved = write_output_file(self.file, self.shards, self.outputs, images.names, may_replace)
+        count, reasons, moved = write_output_file(
+            self.file, self.shards, self.output_classes, images.names, may_replace
+        )
         return PredictionSummary(
             model=self.name,
             file=self.file,
             n_images=count,
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
             n_outputs=self.recorded_facts["outputs"],
-            has_summed_outputs=self.outputs.has_summed_outputs,
-            has_softmax_before_sum=self.outputs.has_summed_outputs and self.outputs.score_kind != "probabilities",
-            n_outputs_without_class=self.outputs.n_outputs_without_class,
-            n_classes_without_output=self.outputs.n_classes_without_output,
-            n_classes=self.outputs.classes.count or self.recorded_facts["outputs"],
-            unknown_outputs=self.outputs.unknown_names,
+            has_summed_outputs=self.output_classes.has_summed_outputs,
+            has_softmax_before_sum=self.output_classes.has_summed_outputs
+            and self.output_classes.score_kind != "probabilities",
+            n_outputs_without_class=self.output_classes.n_outputs_without_class,
+            n_classes_without_output=self.output_classes.n_classes_without_output,
+            n_classes=self.output_classes.classes.count or self.recorded_facts["outputs"],
+            unknown_outputs=self.output_classes.unknown_names,
             n_changed_by_rounding=moved,
         )
 

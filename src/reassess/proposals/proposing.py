@@ -173,25 +173,27 @@ def propose(
     ]
     _check_model_names([model.name for model in unordered])
     places = numbering.candidate_positions
-    joined_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
-    images = _ImageTable.from_models(list(joined_models.values()), numbering, labels)
+    numbered_models = {model.name: model.renumber(places) for model in sorted(unordered, key=lambda model: model.name)}
+    images = _ImageTable.from_models(list(numbered_models.values()), numbering, labels)
     to_raters, is_set_aside, is_predicted = images.is_sent_to_raters, images.is_set_aside, images.is_predicted
-    fixed_keys = _fixed_pair_keys(joined_models.values(), images)
+    fixed_keys = _fixed_pair_keys(numbered_models.values(), images)
     max_candidates = _max_candidates(per_image, int(np.count_nonzero(to_raters)), fixed_keys.size)
     best_pairs = {
         name: find_best_pairs(
-            predictions.in_classes(labels.classes), joined_models[name], to_raters, max_candidates + 1
+            predictions.in_classes(labels.classes), numbered_models[name], to_raters, max_candidates + 1
         )
         for name, predictions in _iterate_models(models)
         if predictions.scores is not None
     }
     n_pairs_per_model = _choose_n_pairs_per_model(best_pairs.values(), fixed_keys, max_candidates)
     return ProposalResult(
-        candidates=_make_candidates(joined_models, images, best_pairs, n_pairs_per_model, labels.classes),
+        candidates=_make_candidates(numbered_models, images, best_pairs, n_pairs_per_model, labels.classes),
         set_aside=images.list_set_aside(labels.classes),
         most_probable=n_pairs_per_model,
         per_image=per_image,
-        models=tuple(_summarize_model(model, int(np.count_nonzero(is_predicted))) for model in joined_models.values()),
+        models=tuple(
+            _summarize_model(model, int(np.count_nonzero(is_predicted))) for model in numbered_models.values()
+        ),
         is_predicted=np.concatenate([images.is_predicted_by[to_raters], images.is_predicted_by[is_set_aside]]),
         is_sent=images.is_sent_by[to_raters],
         n_unseen=int(np.count_nonzero(~is_predicted)),

@@ -114,7 +114,7 @@ def check_output_files(
 
 
 def write_output_file(
-    file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
+    file: Path, shards: Shards, output_classes: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
     """Write the output file of a model from its shards; return counts and unreadable images.
 
@@ -134,7 +134,7 @@ def write_output_file(
     file.parent.mkdir(exist_ok=True)
     if is_array_file(file):
         empty = 0.0 if are_probabilities else -np.inf
-        ordered = (outputs.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
+        ordered = (output_classes.sort_by_class(shard.scores, missing_score=empty) for shard in shards.read_all())
         with write_to_temporary(file, force=may_replace(file)) as temporary:
             _write_array(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
@@ -143,7 +143,7 @@ def write_output_file(
     else:
         path = shards.folder / "scores.npy"
         _write_array(path, (shard.scores for shard in shards.read_all()), len(rows))
-        scores = outputs.to_predictions(np.load(path, mmap_mode="r"), images)
+        scores = output_classes.to_predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
     return len(rows), unreadable_reasons, n_changed
 

@@ -97,7 +97,7 @@ def make_tasks(
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
         questions = _remove_golden(questions, golden)
-    distances, explain_task = (
+    compute_distances, explain_task = (
         _make_image_functions(questions) if hierarchy is None else _make_hierarchy_functions(hierarchy)
     )
     groups: list[tuple[int, _Ints, str]] = []
@@ -109,7 +109,7 @@ def make_tasks(
         if classes.size <= size:
             groups += [(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
-        parts = _split_into_tasks(classes, distances(classes), size)
+        parts = _split_into_tasks(classes, compute_distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
         groups += [(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
     return _tasks_from_groups(questions, groups)

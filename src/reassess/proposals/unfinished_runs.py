@@ -34,27 +34,27 @@ _RECORD_FILE, _IMAGES_FILE, _OUTPUTS_FILE, _LOCK_FILE, _SHARDS_FOLDER = (
 _RECORD_VERSION = 3
 
 
-def describe_changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
+def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[str]:
     """Describe the differences between two JSON objects, one per line."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        both = [key for key in before if key in now]
+    if isinstance(recorded, dict) and isinstance(current, dict):
+        both = [key for key in recorded if key in current]
         removed, new = (
             [key for key in document if key not in both and isinstance(document[key], dict)]
-            for document in (before, now)
+            for document in (recorded, current)
         )
         if removed and new:
             yield f"{name}: {join_first(removed)} before, {join_first(new)} now"
         elif removed or new:
             yield f"{name} {'missing' if removed else 'new'}: {join_first(removed or new)}"
-        for key in dict.fromkeys((*before, *now)):
+        for key in dict.fromkeys((*recorded, *current)):
             if key not in (*removed, *new):
-                yield from describe_changes(before.get(key), now.get(key), f"{name}, {key}" if name else key)
-    elif {type(before), type(now)} == {dict, type(None)}:
+                yield from describe_changes(recorded.get(key), current.get(key), f"{name}, {key}" if name else key)
+    elif {type(recorded), type(current)} == {dict, type(None)}:
         parent, _, key = name.rpartition(", ")
-        change = f"without {key} before, with one now" if before is None else f"with {key} before, without one now"
+        change = f"without {key} before, with one now" if recorded is None else f"with {key} before, without one now"
         yield f"{parent}: {change}" if parent else change
-    elif before != now:
-        yield f"{name}: {_format_value(before)} before, {_format_value(now)} now"
+    elif recorded != current:
+        yield f"{name}: {_format_value(recorded)} before, {_format_value(current)} now"
 
 
 def _format_value(value: object) -> str:

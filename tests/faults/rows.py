@@ -81,7 +81,7 @@ FUNCTIONS = (
     "write_chart out.pdf",
     "write_clean_list out.txt",
     "write_noise out.csv",
-    "write_details out.parquet",
+    "write_cleaning_details out.parquet",
     "write_folds out.csv",
     "write_label_errors out.csv",
     "write_posterior out.csv",

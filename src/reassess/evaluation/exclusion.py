@@ -60,9 +60,9 @@ class Exclusion(Printable):
         }
 
 
-def compare_exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
+def compare_exclusions(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, Exclusion]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
-    return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
+    return {k: Exclusion(with_excluded.real[k], part) for k, part in without_excluded.real.items()}
 
 
 def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
@@ -79,8 +79,10 @@ def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, 
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
-            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{join_first(set_images, most=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}",
+            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
+            found=(
+                f"{join_first(set_images, max_items=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}"
+            ),
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

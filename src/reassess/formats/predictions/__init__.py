@@ -169,7 +169,7 @@ def read_predictions(
                 unused = f"{names_path.name} not used for image names: {reason}"
                 predictions = replace(predictions, detected=f"{predictions.detected}; {unused}")
     except ReassessError as error:
-        error.at(path)
+        error.add_place(path)
         raise
     if not predictions.unknown_classes.n_predictions:
         return predictions

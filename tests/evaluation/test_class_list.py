@@ -20,8 +20,8 @@ from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
-from reassess.evaluation.evaluation_words import no_class_list_in_words
-from reassess.evaluation.outcomes import join_and_rank
+from reassess.evaluation.evaluation_words import describe_ruled_out_class_lists
+from reassess.evaluation.outcomes import compute_outcomes
 from reassess.formats import read_predictions
 from reassess.formats.predictions.output_lists import map_outputs
 from reassess.numeric import Proportion
@@ -43,7 +43,7 @@ def labels_of(truth: Sequence[int] | Ids, classes: Classes | None = None) -> Lab
 
 
 def search(predicted: Sequence[int] | Ids, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
-    outcomes = join_and_rank(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
+    outcomes = compute_outcomes(Predictions.from_ids(np.asarray(predicted)), labels, original=original)
     return find_class_list(outcomes, labels, original)
 
 
@@ -53,7 +53,7 @@ class Benchmark:
     def __init__(self, original: LabelSets) -> None:
         self.original = original
         self.truth = original.indices.astype(np.int64)
-        self.joined = join_and_rank(Predictions.from_ids(original.indices), original, original=original)
+        self.joined = compute_outcomes(Predictions.from_ids(original.indices), original, original=original)
 
     def outcomes(self, predicted: Ids) -> Outcomes:
         return replace(self.joined, top1=predicted.astype(np.int32))
@@ -164,7 +164,7 @@ def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
     predicted = rng.permutation(CLASSES)[simulate_predictions(rng, imagenet.truth, 0.5)]
     rows = rng.permutation(50_000)
     images = np.array(imagenet.original.images)[rows].tolist()
-    shuffled = join_and_rank(
+    shuffled = compute_outcomes(
         Predictions.from_ids(predicted[rows], images), imagenet.original, original=imagenet.original
     )
     a, b = imagenet.find(predicted), find_class_list(shuffled, imagenet.original, imagenet.original)
@@ -201,7 +201,7 @@ def test_nothing_is_found_for_few_images(images: int) -> None:
     rng = np.random.default_rng(images)
     truth = rng.integers(0, CLASSES, images)
     labels = labels_of(truth, Classes(CLASSES, names=NAMES))
-    joined = join_and_rank(Predictions.from_ids(truth), labels)
+    joined = compute_outcomes(Predictions.from_ids(truth), labels)
     for accuracy in rng.permutation([0.01, 0.05, 0.15, 0.4, 0.9] * 5):
         predicted = simulate_predictions(rng, truth, accuracy, unequal=1, distance=rng.choice([1.01, 4]), exchanged=200)
         for ids in (predicted, np.roll(predicted, 1)):
@@ -223,7 +223,7 @@ def test_false_finds_on_small_benchmarks_are_within_the_stated_limit(classes: in
     rng = np.random.default_rng(classes)
     truth = np.arange(images) % classes
     labels = labels_of(truth)
-    joined = join_and_rank(Predictions.from_ids(truth), labels)
+    joined = compute_outcomes(Predictions.from_ids(truth), labels)
     for accuracy in rng.choice([0.2, 0.5, 0.8], 2000) if classes > 2 else np.full(2000, 0.5):
         wrong = (truth + rng.integers(1, classes, images)) % classes
         predicted = np.where(rng.random(images) < accuracy, truth, wrong)
@@ -255,7 +255,7 @@ def test_large_id_does_not_make_a_long_list() -> None:
     sorted_as_text = sorted(range(20), key=str)
     labels = labels_of(np.arange(400) % 20, Classes(20))
     ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
-    result = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
+    result = find_class_list(compute_outcomes(Predictions.from_ids(ids[:, :1]), labels), labels)
     assert fault_of(result.classes_of_outputs, Predictions.from_ids(ids)) == ("out-of-range", "2147483647")
 
 
@@ -267,7 +267,7 @@ def test_list_is_found_with_fewer_outputs_than_classes() -> None:
     output_of = np.array([0, 1, 2, 3, 4, 5, 5, 5])  # the outputs in the order of the classes
     labels = labels_of(truth, Classes(8))
     predicted = Predictions.from_ids(output_of[truth], columns=columns)
-    outcomes = join_and_rank(predicted, labels)
+    outcomes = compute_outcomes(predicted, labels)
     result = find_class_list(outcomes, labels)
     assert result.classes_of_outputs(predicted).tolist() == [0, 1, 2, 3, 4, -1]
     assert result.output_names(predicted, labels.classes) == ["0", "1", "2", "3", "4", "-"]
@@ -537,7 +537,7 @@ def test_outcomes_from_other_labels_raise() -> None:
 def test_note_without_a_find_depends_on_the_number_of_images() -> None:
     def words(images: int, classes: int) -> str:
         labels = labels_of(np.arange(images) % 3, Classes(classes))
-        return no_class_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
+        return describe_ruled_out_class_lists(compute_outcomes(Predictions.from_ids(np.zeros(images, int)), labels), labels)
 
     assert words(300, 1000) == (
         "no other known order of the classes; 300 images of 1,000 classes may be too few for an unknown order: "

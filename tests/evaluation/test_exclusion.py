@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import LabelSets, MultiLabels, Predictions, Proportion, evaluate, find_outcomes, outcomes_table
-from reassess.evaluation import Exclusion, compare_exclusions, find_image_set, summarize, summarize_verdicts
+from reassess.evaluation import ExclusionEffect, compare_with_exclusion, find_image_set_name, summarize, summarize_verdicts
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import code_of, message
 
@@ -60,22 +60,22 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
 
 
 def test_difference_and_interval_agree_with_both_accuracies() -> None:
-    change = Exclusion(Proportion(700, 1000), Proportion(600, 900))
+    change = ExclusionEffect(Proportion(700, 1000), Proportion(600, 900))
     assert change.accuracy_on_excluded == Proportion(100, 100)
     assert change.difference == pytest.approx(600 / 900 - 700 / 1000)
     low, high = change.interval
     assert low < change.difference < high < 0
-    mirrored = Exclusion(Proportion(300, 1000), Proportion(300, 900))
+    mirrored = ExclusionEffect(Proportion(300, 1000), Proportion(300, 900))
     assert mirrored.interval == pytest.approx((-high, -low))
     assert change.to_json()["rest"] == Proportion(600, 900).to_json()
     predictions = Predictions.from_ids(np.stack([IDS, (IDS + 1) % 3], axis=1), IMAGES)
     whole, rest = (evaluate(predictions, LABELS, top_k=(1, 2), exclude=names) for names in ([], ["1.png"]))
-    assert compare_exclusions(whole, rest) == {k: Exclusion(whole.real[k], rest.real[k]) for k in (1, 2)}
+    assert compare_with_exclusion(whole, rest) == {k: ExclusionEffect(whole.real[k], rest.real[k]) for k in (1, 2)}
 
 
 def test_interval_is_missing_without_images_on_either_side() -> None:
     for everything, rest, difference in (((7, 10), (7, 10), 0.0), ((7, 10), (0, 0), None), ((0, 0), (0, 0), None)):
-        change = Exclusion(Proportion(*everything), Proportion(*rest))
+        change = ExclusionEffect(Proportion(*everything), Proportion(*rest))
         assert (change.difference, change.interval) == (difference, None)
 
 
@@ -92,22 +92,22 @@ def test_interval_covers_the_true_change_in_about_95_percent(
     excluded_hits = rng.binomial(excluded, excluded_accuracy, 4000).tolist()
     covered = 0
     for rest, hits in zip(rest_hits, excluded_hits, strict=True):
-        low, high = Exclusion(Proportion(rest + hits, n), Proportion(rest, n - excluded)).interval
+        low, high = ExclusionEffect(Proportion(rest + hits, n), Proportion(rest, n - excluded)).interval
         covered += low <= truth <= high
     assert 0.935 <= covered / 4000 <= 0.975
 
 
 def test_set_of_images_is_found_by_names() -> None:
     sets = {"train": ["a.png", "z.png"], "val": ["a.png", "b.png"], "other": ["y.png"]}
-    assert find_image_set(sets, ["a.png", "b.png", "c.png"]) == "val"
-    assert find_image_set(sets, ["y.png"]) == "other"
-    assert find_image_set({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
-    assert message(find_image_set, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
+    assert find_image_set_name(sets, ["a.png", "b.png", "c.png"]) == "val"
+    assert find_image_set_name(sets, ["y.png"]) == "other"
+    assert find_image_set_name({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
+    assert message(find_image_set_name, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
         "several sets of the duplicates contain these images\n  found:   train, val"
     )
-    assert code_of(find_image_set, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
-    assert message(find_image_set, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
+    assert code_of(find_image_set_name, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
+    assert message(find_image_set_name, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
         "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
         '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'
     )
-    assert message(find_image_set, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")
+    assert message(find_image_set_name, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

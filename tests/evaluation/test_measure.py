@@ -18,7 +18,7 @@ from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
-from reassess.evaluation.result import label_errors_in_words
+from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -354,7 +354,7 @@ def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> 
 @pytest.mark.parametrize(("hits", "n", "verb"), [(0, 1, "is"), (1, 3, "is"), (2, 3, "are"), (0, 2, "are")])
 def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) -> None:
     result = replace(evaluate(np.zeros(4, int), LABELS, original=ORIGINAL), label_errors=Proportion(hits, n))
-    assert f"by original labels {verb} correct by" in label_errors_in_words(result)
+    assert f"by original labels {verb} correct by" in describe_label_errors(result)
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])

@@ -347,7 +347,7 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
     (
         {"split": "train"},
         "only the validation images have reassessed labels\n  allowed: split='val'\n  found:   split='train'\n"
-        "  fix:     for training images, use CleanTraining(ImageFolder(...))",
+        "  fix:     for training images, use CleanTrainingImages(ImageFolder(...))",
     ),
     (
         {"target_type": "reel"},

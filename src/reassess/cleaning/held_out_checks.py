@@ -13,7 +13,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import find_class_count, join_and_rank
+from reassess.evaluation.outcomes import find_class_count, compute_outcomes
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
@@ -195,7 +195,7 @@ def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: Lab
     rows = np.unique(np.linspace(0, best.size, _MOST_CHECKED, endpoint=False).astype(np.int64))[: best.size]
     images = tuple(labels.images[row] for row in file.rows[rows].tolist())
     part = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
-    outcomes = join_and_rank(part, labels, original=labels)
+    outcomes = compute_outcomes(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)
     except DataError as error:

@@ -27,7 +27,7 @@ from reassess.core.common_classes import class_ids_of
 from reassess.data import known_in_sample, label_set_name
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation import Outcomes, find_outcomes
-from reassess.evaluation.evaluation_words import class_names_hint
+from reassess.evaluation.evaluation_words import describe_missing_class_names
 from reassess.text import count_noun, join_first
 
 
@@ -68,7 +68,7 @@ class EvaluationInputs:
     @property
     def class_names_note(self) -> str | None:
         """A note on how to get class names, if they are missing for a known benchmark."""
-        return class_names_hint(self.benchmark, self.labels.classes)
+        return describe_missing_class_names(self.benchmark, self.labels.classes)
 
     @property
     def threshold(self) -> float:

@@ -20,7 +20,7 @@ HOLM_EXPLANATION = (
 )
 
 
-def lead_probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
+def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
     """State the share of replicates where the model with more hits is ahead."""
     first, second = (pair.a, pair.b) if pair.real.n_only_a >= pair.real.n_only_b else (pair.b, pair.a)
     share = 100 * uncertainty.probability_ahead(first, second)
@@ -29,7 +29,7 @@ def lead_probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
 
 
-def largest_difference_in_words(pair: Comparison) -> str:
+def describe_largest_difference(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
     low, high = pair.real.raters_interval or pair.real.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
@@ -39,7 +39,7 @@ def largest_difference_in_words(pair: Comparison) -> str:
     return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
 
 
-def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
+def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
     """State how many pairs of models differ significantly by each kind of labels, and which change."""
     gaps = ranking.gaps
     if gaps is None:
@@ -59,7 +59,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
             yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, most=max_pairs)})"
 
 
-def different_images_in_words(panel: Panel) -> Iterator[str]:
+def describe_different_images(panel: Panel) -> Iterator[str]:
     """State that models are measured on different images; empty if they share all images."""
     if any(panel.n_not_shared):
         yield (
@@ -68,7 +68,7 @@ def different_images_in_words(panel: Panel) -> Iterator[str]:
         )
 
 
-def not_shared_in_words(panel: Panel) -> Iterator[str]:
+def describe_images_not_shared(panel: Panel) -> Iterator[str]:
     """State how many images of each model are missing from another model's predictions."""
     for model, count in zip(panel.models, panel.n_not_shared, strict=True):
         if count:

@@ -194,7 +194,7 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
     )
 
 
-def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, _Ints]:
+def sum_and_count_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """Sum and count the differences of every pair of M models.
 
     `is_up` and `is_down`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this
@@ -214,7 +214,7 @@ def sum_pair_differences(is_up: _Bools, is_down: _Bools) -> tuple[_Ints, _Ints, 
 
 def _test_pairs(is_up: _Bools, deviations: _Floats | None = None, *, is_down: _Bools | None = None) -> PairTests:
     """Test the differences of every pair of models, with Holm's correction."""
-    totals, ones, twos = sum_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
+    totals, ones, twos = sum_and_count_pair_differences(is_up, np.zeros_like(is_up) if is_down is None else is_down)
     models, pairs = len(is_up), np.triu_indices(len(is_up), 1)
     p_values = sign_flip_p_values(totals, ones, twos)
     if deviations is not None:

@@ -34,7 +34,7 @@ from reassess.core import (
 from reassess.core.checks import check_unique
 from reassess.errors import Missing, at
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
-from reassess.evaluation.evaluation_words import label_set_heading, warn_if_other_class_list
+from reassess.evaluation.evaluation_words import shorten_label_set_name, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import ListTable
@@ -173,7 +173,7 @@ class Findings(LabelFindings):
         hits = dict(zip(panel.models, panel.is_valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.is_scored))) for model in self.models}
         return ListTable(
-            ("model", f"{label_set_heading(self.labels.title)} top-1"),
+            ("model", f"{shorten_label_set_name(self.labels.title)} top-1"),
             len(real),
             ((model, str(one)) for model, one in real.items()),
         )

@@ -20,12 +20,12 @@ from reassess.aggregation import (
     relabel,
     with_golden_votes,
 )
-from reassess.comparison.placement import measure_original_labels
+from reassess.comparison.placement import measure_original_label_accuracy
 from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import rated_images_in_words
+from reassess.evaluation.evaluation_words import describe_rated_images
 from reassess.numeric import Proportion
 from reassess.text import Printable
 
@@ -148,13 +148,13 @@ class LabelFindings(Printable):
     @cached_property
     def original_label_accuracy(self) -> Proportion | None:
         """ReaL accuracy of the original labels, over images with both labels."""
-        return None if self.original is None else measure_original_labels(self.labels, self.original)
+        return None if self.original is None else measure_original_label_accuracy(self.labels, self.original)
 
     @cached_property
     def rated_images_text(self) -> str:
         """Sentence on the number of rated images, if all others keep their original label; else empty."""
         match = self.benchmark.match or "path"
-        return rated_images_in_words(self.labels, self.original, self.scores, match=match)
+        return describe_rated_images(self.labels, self.original, self.scores, match=match)
 
     @property
     def original_label_percent(self) -> float | None:

@@ -78,10 +78,10 @@ class OriginalLabelChoices(Printable):
         share, favourite = self.by_model, self.raters_favourite
         document = {
             "images": share.n,
-            **_choices_to_json(share),
+            **_original_label_share_to_json(share),
             "chance": self.chance_share,
             "p_value": self.p_value,
-            "raters_favourite": None if favourite is None else {"images": favourite.n, **_choices_to_json(favourite)},
+            "raters_favourite": None if favourite is None else {"images": favourite.n, **_original_label_share_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
@@ -91,7 +91,7 @@ class OriginalLabelChoices(Printable):
         return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
-def _choices_to_json(share: Proportion) -> dict[str, Any]:
+def _original_label_share_to_json(share: Proportion) -> dict[str, Any]:
     low, high = share.interval or (None, None)
     return {"original_chosen": share.hits, "low": low, "high": high}
 

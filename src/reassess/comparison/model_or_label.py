@@ -73,9 +73,9 @@ class Preference(Printable):
         rated, total = self.total.by_scores.model_share.n, self.total.n_images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
         raters_only = (
-            "" if self.total.by_raters is None else _preference_in_words("; only raters: ", self.total.by_raters)
+            "" if self.total.by_raters is None else _format_preference("; only raters: ", self.total.by_raters)
         )
-        return text + _preference_in_words(": ", self.total.by_scores) + raters_only
+        return text + _format_preference(": ", self.total.by_scores) + raters_only
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
@@ -158,7 +158,7 @@ class _LabelScores:
         )
 
 
-def _preference_in_words(prefix: str, counts: PreferenceCounts) -> str:
+def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
     """State the shares for the model and for the label; empty if no image was rated."""
     preferred = counts.model_share
     if preferred.value is None or preferred.interval is None:

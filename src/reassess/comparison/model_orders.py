@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_pair_differences
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_and_count_pair_differences
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import match_images
 from reassess.errors import DataError
@@ -295,7 +295,7 @@ def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Boo
         (hits_by_label_set[second] & ~hits_by_label_set[first], hits_by_label_set[first] & ~hits_by_label_set[second])
         for first, second in set_pairs
     )
-    p_values = [sign_flip_p_values(*sum_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
+    p_values = [sign_flip_p_values(*sum_and_count_pair_differences(gains, losses)) for gains, losses in gains_and_losses]
     holm_p_values = np.split(adjust_p_values(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(

@@ -12,7 +12,7 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes
 from reassess.core.checks import check_known
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Printable
@@ -96,7 +96,7 @@ class Comparison(Printable):
         """Available differences, by their names in tables."""
         scored = None if self.original is None or self.real.n == self.original.n else self.original_scored
         parts = {"original": self.original, "original, scored": scored, "change": self.change}
-        return {label_set_heading(self.label_set): self.real} | {
+        return {shorten_label_set_name(self.label_set): self.real} | {
             name: part for name, part in parts.items() if part is not None
         }
 

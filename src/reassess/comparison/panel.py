@@ -73,7 +73,7 @@ class Panel(Printable):
     label_set: str = DEFAULT_LABEL_SET_NAME
 
     def __post_init__(self) -> None:
-        _check_models(self.models)
+        _check_model_names(self.models)
         freeze(self, "top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows")
 
     @classmethod
@@ -102,11 +102,11 @@ class Panel(Printable):
             first = of_model if first is None else first
             columns.append(_model_column(name, of_model, first))
         models = tuple(column.model for column in columns)
-        _check_models(models)
+        _check_model_names(models)
         assert first is not None
         common = np.flatnonzero(np.logical_and.reduce([column.has_image for column in columns]))
         if not common.size:
-            _raise_nothing_in_common(columns)
+            _raise_no_common_images(columns)
         rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
         return cls(
             models=models,
@@ -261,7 +261,7 @@ def check_panel(value: object) -> None:
     check_type(Panel, value, value_name="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
-def _check_models(models: tuple[str, ...]) -> None:
+def _check_model_names(models: tuple[str, ...]) -> None:
     if not models:
         raise DataError("missing-models", "models are missing", fix="give the predictions of at least one model")
     check_unique(models, thing="a model")
@@ -279,7 +279,7 @@ def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: La
     )
 
 
-def _raise_nothing_in_common(columns: list[_ModelColumn]) -> None:
+def _raise_no_common_images(columns: list[_ModelColumn]) -> None:
     most = 5
     lines = [f"{column.model}: {column.images_text}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []

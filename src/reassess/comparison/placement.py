@@ -124,11 +124,11 @@ def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -
         original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
         better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
         other_rows=tuple(ranked[better : better + n_neighbours]),
-        expected=_expect_accuracy(board, entry),
+        expected=_estimate_real_accuracy(board, entry),
     )
 
 
-def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportion:
+def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> Proportion:
     """Compute the ReaL accuracy of the original labels, over images with both labels."""
     rows = match_images(labels.images, original.images, known_place="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
@@ -137,7 +137,7 @@ def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportio
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
+def _estimate_real_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
     """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
     distance = np.abs(board.original - entry.original)
     is_near = (

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from reassess.comparison.comparison_words import gaps_in_words, lead_probability_in_words
+from reassess.comparison.comparison_words import describe_significant_differences, describe_lead_probability
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.result import label_errors_in_words
+from reassess.evaluation.result import describe_label_errors
 from reassess.numeric import Proportion
 from reassess.text import count_noun, format_percent, format_percent_interval, join_and
 
@@ -68,17 +68,17 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         words += f", and {verb} significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
-        words += f"; {lead_probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
+        words += f"; {describe_lead_probability(ranking.neighbours[0], findings.uncertainty)}"
     yield words
     if ranking.gaps is not None and ranking.gaps.n_pairs > 1:
-        first = next(gaps_in_words(ranking, max_pairs=1))
+        first = next(describe_significant_differences(ranking, max_pairs=1))
         yield f"{first[0].upper()}{first[1:]}"
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
     """Yield how many mistakes of the best model by original labels are correct by the label sets."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
-        if words := label_errors_in_words(evaluation):
+        if words := describe_label_errors(evaluation):
             yield f"{model}: {words}"
 
 
@@ -97,10 +97,10 @@ def _describe_mistakes(findings: Findings) -> Iterator[str]:
         yield f"{model} makes {count_noun(total, 'mistake')}; {which} is unknown: scores are missing"
         return
     verb = "are" if 1 < total < 2 * n else "is"
-    yield f"{_share_in_words(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
+    yield f"{_describe_share(n, total)} of {model} {verb} of one kind: {_KIND_DESCRIPTIONS[kind]} ({n:,} of {total:,})"
 
 
-def _share_in_words(n: int, total: int) -> str:
+def _describe_share(n: int, total: int) -> str:
     """Describe a share of the mistakes in words."""
     if n == total:
         return "All of the mistakes" if n > 1 else "The only mistake"

@@ -5,7 +5,7 @@
 3. same_group: the predicted class and a valid class are in the same group of classes.
 4. no_class: the prediction is not a class.
 5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
-   `reassess.evaluation.invalid_kinds` says.
+   `reassess.evaluation.kinds_of_invalid_classes` says.
 6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
@@ -19,8 +19,8 @@ import numpy.typing as npt
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.evaluation import MISTAKE_KINDS, invalid_kinds
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, mistake_counts_in_words
+from reassess.evaluation import MISTAKE_KINDS, kinds_of_invalid_classes
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_mistake_counts
 from reassess.numeric.arrays import encode_pairs, freeze
 from reassess.text import ListTable, Printable, format_percent
 
@@ -131,7 +131,7 @@ class Taxonomy(Printable):
 
     @property
     def _headline(self) -> str:
-        return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, ERROR_KIND_NAMES)}"
+        return f"{self.model}: {len(self):,} mistakes: {describe_mistake_counts(self.counts, ERROR_KIND_NAMES)}"
 
     def _list(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
@@ -217,7 +217,7 @@ def taxonomies(
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
         fits = [*relations.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
-            of_scores = invalid_kinds(images, predicted, scores, experts, match=panel.match)
+            of_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))

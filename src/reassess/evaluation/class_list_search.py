@@ -132,7 +132,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     choosing, confirming = pairs[first].count_confusions(), pairs[second]
     known_order, assignment = _find_known_order(pairs, classes), _assign_classes(choosing)
     rivals = [np.arange(pairs.n_classes), _find_runner_up_classes(choosing, assignment)]
-    confirmed = _confirm_class_list(confirming, assignment, rivals)
+    confirmed = _make_class_list_if_confirmed(confirming, assignment, rivals)
     if confirmed is None or (
         known_order is not None and not _is_significantly_better(confirming, assignment, known_order.class_of)
     ):
@@ -179,10 +179,10 @@ def _find_known_order(pairs: _LabelledPredictions, classes: Classes) -> ClassLis
         return None
     order = max(orders, key=lambda name: np.count_nonzero(pairs.is_correct(orders[name])))
     rivals = [np.arange(pairs.n_classes), *(class_of for name, class_of in orders.items() if name != order)]
-    return _confirm_class_list(pairs, orders[order], rivals, order_name=order, n_orders=len(orders))
+    return _make_class_list_if_confirmed(pairs, orders[order], rivals, order_name=order, n_orders=len(orders))
 
 
-def _confirm_class_list(
+def _make_class_list_if_confirmed(
     pairs: _LabelledPredictions,
     class_of: Ids,
     rivals: Sequence[Ids],

@@ -55,7 +55,7 @@ def best_ranks_of_scores(
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_of_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_of_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
         raise_nan(Predictions(scores=scores), failed, None if get_image is None else get_image(failed))
     return ranks
@@ -66,7 +66,7 @@ def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
-def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
+def normalize_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
     """Check that each k is a whole number from 1 to `depth`; return each k once, ascending."""
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
@@ -140,7 +140,7 @@ def _ranks_of_scores(
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    bits = _scores_as_bits(predictions.scores)
+    bits = _view_as_ints(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
     if predictions.columns is not None:
@@ -169,7 +169,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _scores_as_bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
+def _view_as_ints(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
     """View scores as integers; also return the lowest integer of the type, and the bits of +inf."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)

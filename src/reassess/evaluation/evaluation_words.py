@@ -47,13 +47,13 @@ PREDICTION_NAMES = MISTAKE_NAMES | {"no_class": "no class", "never_rated": "imag
 _RARE_KINDS = ("no_class", "expert_valid")
 
 
-def mistake_counts_in_words(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
+def describe_mistake_counts(counts: Mapping[str, int | None], kind_names: Mapping[str, str]) -> str:
     """Describe mistake counts by kind in words; rare kinds are named only if they occur."""
     shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE_KINDS)}
     return ", ".join(f"{n:,} {kind_names[kind]}" for kind, n in shown_counts.items())
 
 
-def label_set_heading(label_set: str) -> str:
+def shorten_label_set_name(label_set: str) -> str:
     """Shorten the name of label sets for headings and charts, but keep a threshold at its end."""
     title = escape_controls(label_set)
     cut = _NAME_WITH_THRESHOLD.fullmatch(title)
@@ -62,7 +62,7 @@ def label_set_heading(label_set: str) -> str:
     )
 
 
-def class_names_hint(benchmark: Benchmark, classes: Classes) -> str | None:
+def describe_missing_class_names(benchmark: Benchmark, classes: Classes) -> str | None:
     """Return a note on how to get a benchmark's class names; None if they are known."""
     source = benchmark.sources.get("classes")
     if benchmark.folder is not None or source is None or classes.names:
@@ -77,7 +77,7 @@ def format_score(score: float, threshold: float, *, digits: int = 2) -> str:
     return text
 
 
-def missing_parts_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
+def describe_missing_results(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
@@ -90,11 +90,11 @@ def missing_parts_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[st
 def warn_if_other_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
     if class_list is not None:
-        words = f"{model}: {class_list_in_words(class_list, classes)}"
+        words = f"{model}: {describe_class_list(class_list, classes)}"
         warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 
-def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
+def describe_class_list(class_list: ClassList, classes: Classes) -> str:
     """Describe a model's other class list: its name, and the evidence for it."""
     noun, order = (
         "names" if class_list.has_class_names else "ids",
@@ -113,7 +113,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     return "\n  ".join(lines)
 
 
-def no_class_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+def describe_ruled_out_class_lists(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
     """State which class lists the images rule out, if `find_class_list` returns None."""
     pairs, _, _ = labelled_predictions(outcomes, labels, original)
     images = pairs.label_ids.size
@@ -136,7 +136,7 @@ def _format_share(proportion: Proportion) -> str:
     return f"{share} % ({format_percent_interval(proportion.interval)}; {proportion.hits:,} of {proportion.n:,})"
 
 
-def rated_images_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
+def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
     """State how many images were rated, if all others keep their original label; else return an empty text."""
     if original is None or scores is None:
         return ""

@@ -15,7 +15,7 @@ from reassess.text import Printable, count_noun, join_first
 
 
 @dataclass(frozen=True, repr=False)
-class Exclusion(Printable):
+class ExclusionEffect(Printable):
     """Accuracy with and without the excluded images."""
 
     accuracy_on_all: Proportion  # hits among all images
@@ -60,12 +60,12 @@ class Exclusion(Printable):
         }
 
 
-def compare_exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
+def compare_with_exclusion(everything: Evaluation, rest: Evaluation) -> dict[int, ExclusionEffect]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
-    return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
+    return {k: ExclusionEffect(everything.real[k], part) for k, part in rest.real.items()}
 
 
-def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
+def find_image_set_name(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
     """Return the name of the set that contains the images."""
     keys = set(image_keys(tuple(images), match))
     common = {name: sum(key in keys for key in image_keys(tuple(own), match)) for name, own in sets.items()}

@@ -13,7 +13,7 @@ from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES
-from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
+from reassess.evaluation.mistakes import MISTAKE_KINDS, kinds_of_invalid_classes
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Printable
 
@@ -277,7 +277,7 @@ def _mistake_kinds_by_class(
     image: str, class_ids: list[int], ratings: Scores | Votes, experts: Votes | None
 ) -> dict[int, str]:
     """Return the kind of mistake of each invalid class of an image, by class id."""
-    (kinds,) = invalid_kinds([image], np.array([class_ids], np.int64), ratings, experts)
+    (kinds,) = kinds_of_invalid_classes([image], np.array([class_ids], np.int64), ratings, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 

@@ -17,12 +17,12 @@ from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Vote
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, at
-from reassess.evaluation.class_ranks import check_top_k
-from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
+from reassess.evaluation.class_ranks import normalize_top_k
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, top1_and_max_validity
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
+from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, compute_outcomes
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import BySize, Evaluation, Mistakes, SoftAccuracy
+from reassess.evaluation.result import SizeCounts, Evaluation, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
@@ -141,7 +141,7 @@ def find_outcomes(
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
     original = None if original is None else original.in_classes(labels.classes)
-    outcomes = join_and_rank(
+    outcomes = compute_outcomes(
         model,
         labels,
         original=original,
@@ -182,7 +182,7 @@ def summarize(
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),
         unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
         unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
-        scorable=len(labels) - labels.empty_images - _count_scorable_excluded(outcomes, labels),
+        scorable=len(labels) - labels.empty_images - _count_excluded_images_with_valid_class(outcomes, labels),
         real=_count_top_k_hits(outcomes.rank[scored], ks),
         original=_count_top_k_hits(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
         original_scored=_count_top_k_hits(outcomes.original_rank[has_original & scored], ks)
@@ -207,7 +207,7 @@ def _count_label_errors(outcomes: Outcomes) -> Proportion:
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
 
-def _count_scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
+def _count_excluded_images_with_valid_class(outcomes: Outcomes, labels: LabelSets) -> int:
     """Count the excluded images that have a valid class."""
     excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
     rows = match_images(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
@@ -235,7 +235,7 @@ def _choose_top_k(top_k: Sequence[int] | None, depth: int, n_classes: int | None
     """Check the values of k; if they are None, choose those that fit the predictions."""
     if top_k is None:
         return tuple(k for k in _DEFAULT_TOP_K if k <= depth and (k == 1 or n_classes is None or 2 * k <= n_classes))
-    return check_top_k(top_k, depth)
+    return normalize_top_k(top_k, depth)
 
 
 def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
@@ -243,7 +243,7 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, SizeCounts]:
     """Count images, hits and overlaps by number of valid classes."""
     scored = outcomes.state == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
@@ -253,7 +253,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
     valid_in_first_n = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
-        size: BySize(
+        size: SizeCounts(
             n=int(n[size]),
             hits={k: int(by_size[size]) for k, by_size in hits.items()},
             overlap=None if unknown[size] else int(valid_in_first_n[size]),
@@ -265,7 +265,7 @@ def _count_by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
 def _measure_soft_accuracy(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> SoftAccuracy | None:
     """Sum P(top-1 is valid) over scored images; None, with a reason, if an image has no score."""
     scored = np.flatnonzero(outcomes.state == LABELLED)
-    valid, highest = (part[scored] for part in validity(outcomes, scores))
+    valid, highest = (part[scored] for part in top1_and_max_validity(outcomes, scores))
     unknown = np.isnan(valid)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]

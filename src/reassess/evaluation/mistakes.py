@@ -18,7 +18,7 @@ _NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _ASKED_AND_REJECTED, _NOT_ASKED,
 )
 
 
-def invalid_kinds(
+def kinds_of_invalid_classes(
     images: Sequence[str],
     class_ids: npt.NDArray[np.integer],
     ratings: Scores | Votes,
@@ -53,7 +53,7 @@ def invalid_kinds(
     return kinds.reshape(shape)
 
 
-def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def top1_and_max_validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the probability that each image's top-1 class is valid, and the highest of any class.
 
     P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
@@ -69,11 +69,11 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """Return the kind of each mistake, by `invalid_kinds`; -1 without a mistake. int8, shape (images,).
+    """Return the kind of each mistake, by `kinds_of_invalid_classes`; -1 without a mistake. int8, shape (images,).
 
     A mistake is a top-1 class outside a non-empty label set.
     """
-    kinds = invalid_kinds(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
+    kinds = kinds_of_invalid_classes(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
     kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
 

@@ -27,7 +27,7 @@ from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import are_validation_images
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_class_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, describe_ruled_out_class_lists
 from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import format_percent
@@ -181,7 +181,7 @@ def check_agreement(
         raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
     if as_given.is_unlikely(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
-            f"no known order of the images matches, and {no_class_list_in_words(outcomes, labels, original)}: check "
+            f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: check "
             "that the "
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",

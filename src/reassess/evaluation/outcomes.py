@@ -74,7 +74,7 @@ class Outcomes(Printable):
         return replace(self, state=np.where(excluded, EXCLUDED, self.state).astype(np.int8), **columns)
 
 
-def join_and_rank(
+def compute_outcomes(
     predictions: Predictions,
     labels: LabelSets,
     *,
@@ -114,7 +114,7 @@ def join_and_rank(
         has_original=original is not None,
         depth=predictions.depth,
         match=match,
-        detected=f"{predictions.detected}, {joined}{_missing_outputs_in_words(predictions, labels)}",
+        detected=f"{predictions.detected}, {joined}{_describe_missing_outputs(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
         has_class_names=predictions.by_name,
@@ -133,7 +133,7 @@ def _mark_unrated(
         state[missing[rows >= 0]] = UNLABELLED
 
 
-def _missing_outputs_in_words(predictions: Predictions, labels: LabelSets) -> str:
+def _describe_missing_outputs(predictions: Predictions, labels: LabelSets) -> str:
     """State how many classes have no output; empty if all have one, or if it is unknown."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
@@ -217,7 +217,7 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
         predicted = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
         if predictions.scores is not None and predictions.columns is None and predicted < used:
-            _raise_wrong_outputs(
+            _raise_wrong_output_count(
                 f"at least {used:,} columns, because the labels contain class {used - 1}", predicted, ""
             )
         return max(used, predicted)
@@ -235,11 +235,11 @@ def find_class_count(predictions: Predictions, labels: LabelSets, original: Labe
         )
     if predicted != declared and predictions.scores is not None and predictions.columns is None:
         background = "if the first output is a background class, pass scores[:, 1:]; else "
-        _raise_wrong_outputs(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
+        _raise_wrong_output_count(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
     return declared
 
 
-def _raise_wrong_outputs(allowed: str, n_outputs: int, fix: str) -> None:
+def _raise_wrong_output_count(allowed: str, n_outputs: int, fix: str) -> None:
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",

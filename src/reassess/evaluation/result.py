@@ -20,17 +20,17 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class BySize(Printable):
+class SizeCounts(Printable):
     """Counts for images with the same number of valid classes."""
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
     overlap: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
 
-    def __add__(self, other: "BySize") -> "BySize":
+    def __add__(self, other: "SizeCounts") -> "SizeCounts":
         overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return BySize(n=self.n + other.n, hits=hits, overlap=overlap)
+        return SizeCounts(n=self.n + other.n, hits=hits, overlap=overlap)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SoftAccuracy:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Number of top-1 classes outside a non-empty label set, by kind; see `invalid_kinds`."""
+    """Number of top-1 classes outside a non-empty label set, by kind; see `kinds_of_invalid_classes`."""
 
     no_class: int
     expert_valid: int | None  # None without experts
@@ -120,7 +120,7 @@ class Evaluation(Printable):
     real: dict[int, Proportion]
     original: dict[int, Proportion] | None
     original_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, BySize]
+    by_label_count: dict[int, SizeCounts]
     per_class: PerClass
     soft: SoftAccuracy | None
     mistakes: Mistakes | None
@@ -159,7 +159,7 @@ class Evaluation(Printable):
         if not same or self.real.keys() != other.real.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
+        none = SizeCounts(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
         summed = ("images", "empty", "unlabelled", "unknown", "excluded", "unknown_classes", "per_class")
         return replace(
             self,
@@ -183,13 +183,13 @@ class Evaluation(Printable):
             scored = (self.original_scored or {}).items()
             rows += [(f"original top-{k}, scored", str(part)) for k, part in scored]
         if self.soft is not None and self.soft.accuracy is not None:
-            rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
+            rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {describe_soft_accuracy_ceiling([self])}"))
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
-        if words := label_errors_in_words(self):
+        if words := describe_label_errors(self):
             rows.append(("label errors", words))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("not scored", not_scored_in_words(self) or "none"))
+        rows.append(("not scored", describe_images_not_scored(self) or "none"))
         if self.unknown_classes.n_predictions:
             rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
@@ -227,7 +227,7 @@ class Evaluation(Printable):
         """Return the reason why a part of the result is missing."""
         return self.reasons.get("original" if part in _PARTS_BY_ORIGINAL else part, NONE_SCORED)
 
-    def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
+    def _size_to_json(self, size: int, part: SizeCounts) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
         real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
         return {"labels": size, "n": part.n, "real": _proportions_to_json(real), "recall_at_size": recall}
@@ -238,13 +238,13 @@ def sort_by_accuracy(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluat
     return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].first_accuracy, entry[0])))
 
 
-def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
+def ranks_by_model(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     """Return the rank of each model: 1 plus the number of more accurate models; ties share a rank."""
     accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
     return dict(zip(evaluations, rank_descending(accuracies).tolist(), strict=True))
 
 
-def not_scored_in_words(evaluation: Evaluation) -> str:
+def describe_images_not_scored(evaluation: Evaluation) -> str:
     """Say how many images are not scored, and why; and how many labelled images have no prediction."""
     parts = {
         "empty label set": evaluation.empty,
@@ -262,7 +262,7 @@ def not_scored_in_words(evaluation: Evaluation) -> str:
     return "; ".join(words)
 
 
-def label_errors_in_words(evaluation: Evaluation) -> str:
+def describe_label_errors(evaluation: Evaluation) -> str:
     """Say how many mistakes by original labels are correct by the label sets; empty without such mistakes."""
     part = evaluation.label_errors
     if part is None or not part.n:
@@ -272,7 +272,7 @@ def label_errors_in_words(evaluation: Evaluation) -> str:
     return f"{part.hits:,} of {count_noun(part.n, 'mistake')} by original labels {verb} correct by {judge}"
 
 
-def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
+def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:
     """Say which soft accuracy no model can exceed on these images; empty if it is unknown."""
     soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
     ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})

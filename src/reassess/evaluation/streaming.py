@@ -16,7 +16,7 @@ from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, match_images
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import pad_lists, read_targets
-from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, hit_proportions
+from reassess.evaluation.class_ranks import best_ranks_of_scores, normalize_top_k, count_hits, hit_proportions
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
@@ -199,7 +199,7 @@ class RealAccuracy:
         images: Sequence[str] | None = None,
         ignore_unknown: bool = False,
     ) -> None:
-        self.top_k = check_top_k(top_k)
+        self.top_k = normalize_top_k(top_k)
         self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
         self.reset()
 
@@ -273,7 +273,7 @@ def rank_batch(
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
-        check_top_k(top_k, outputs)
+        normalize_top_k(top_k, outputs)
     if index is not None:
         return index.rank_batch(table, target)
     targets, are_bits = as_array(pad_lists(target))

@@ -14,7 +14,7 @@ from reassess.text import count_noun
 _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 
-def check_batch(
+def check_batch_and_detect_multi_hot(
     scores_shape: Sequence[int | None], scores_dtype: str, target_shape: Sequence[int | None], target_dtype: str
 ) -> bool:
     """Check shapes and types of scores and target; return whether the target is multi-hot, not padded ids."""

@@ -11,7 +11,7 @@ from reassess.errors import DataError
 from reassess.text import join_first
 
 
-def new_class_ids(
+def to_selection_and_class_ids(
     classes_of: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
     """Return the images to relabel and their new class ids; `class_to_idx` maps class names to ids."""

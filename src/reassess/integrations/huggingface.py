@@ -82,7 +82,7 @@ def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
     names, name_column = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
         names, name_column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
-    return check_names(names[name_column], column)
+    return require_names(names[name_column], column)
 
 
 def map_stream(
@@ -102,7 +102,7 @@ def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> p
     """Apply a change to a table and the file names in its image column."""
     column = table.column(image)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
-    return change(table, check_names(names.to_pylist(), image))
+    return change(table, require_names(names.to_pylist(), image))
 
 
 def _add_label_column(
@@ -124,7 +124,7 @@ def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: b
     return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
-def check_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
+def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
     """Return the names in a column; `DataError` if a name is missing."""
     names = list(values)
     missing = [row for row, name in enumerate(names) if not name]

@@ -11,7 +11,7 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_array_size
 from reassess.errors import DataError, importing
-from reassess.integrations._new_classes import new_class_ids
+from reassess.integrations._new_classes import to_selection_and_class_ids
 
 with importing("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
@@ -126,7 +126,7 @@ def relabel_images(
             "wrong-type", f"column {label} has no class ids", allowed="ClassLabel or integers", found=str(feature)
         )
     known = feature.names if isinstance(feature, datasets.ClassLabel) else []
-    selection, new_ids = new_class_ids(classes_of, {name: index for index, name in enumerate(known)})
+    selection, new_ids = to_selection_and_class_ids(classes_of, {name: index for index, name in enumerate(known)})
     check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label}")
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)

@@ -8,8 +8,8 @@ import numpy as np
 
 from reassess.core.checks import check_shape
 from reassess.errors import DataError, importing
-from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, check_counts, check_rounding
+from reassess.evaluation.class_ranks import normalize_top_k
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
 
 with importing("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
@@ -108,12 +108,12 @@ def count_hits(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     table, target = jnp.asarray(scores), jnp.asarray(valid)
-    is_hot = check_batch(table.shape, table.dtype.name, target.shape, target.dtype.name)
+    is_hot = check_batch_and_detect_multi_hot(table.shape, table.dtype.name, target.shape, target.dtype.name)
     check_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     check_shape(is_image, (images,), value_name="the mask")
-    return _count_images(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
+    return _count_images(table, target, is_image.astype(bool), is_hot, normalize_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, check_counts, check_rounding
+from reassess.evaluation.class_ranks import normalize_top_k
+from reassess.integrations._compiled import check_batch_and_detect_multi_hot, check_counts, check_rounding
 from reassess.numeric import Proportion
 
 try:
@@ -53,7 +53,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
     """
 
     def __init__(self, k: int = 1, name: str | None = None, dtype: str | None = None) -> None:
-        (self.k,) = check_top_k((k,))
+        (self.k,) = normalize_top_k((k,))
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
             raise DataError(
@@ -107,10 +107,10 @@ class RealAccuracyMetric(keras.metrics.Metric):
         """
         scores, target = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
         dtype = standardize_dtype(scores.dtype)
-        is_hot = check_batch(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
+        is_hot = check_batch_and_detect_multi_hot(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
         check_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
-        check_top_k((self.k,), classes)
+        normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
         rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)

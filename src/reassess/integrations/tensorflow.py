@@ -20,7 +20,7 @@ from reassess.text import join_first
 with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_finder", "with_real_labels"]
+__all__ = ["Encoding", "assert_no_unknown", "check_elements", "make_position_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
@@ -88,7 +88,7 @@ def with_real_labels(
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     check_elements(dataset, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
-    find, encode = make_finder(positions, len(labels)), _make_encoder(labels, encoding)
+    find, encode = make_position_finder(positions, len(labels)), _make_encoder(labels, encoding)
 
     def add_labels(element: Mapping[str, Any]) -> dict[str, Any]:
         names = element[file_name]
@@ -102,7 +102,7 @@ def with_real_labels(
     return dataset.map(add_labels, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def make_finder(
+def make_position_finder(
     positions: Mapping[str, int], unknown_position: int, match: Match = "path"
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Create a function from image names to positions by key; `unknown_position` is the result for unknown names."""

@@ -6,12 +6,12 @@ from typing import Any
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.errors import DataError, importing
-from reassess.integrations._new_classes import new_class_ids
+from reassess.integrations._new_classes import to_selection_and_class_ids
 
 with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_finder
+    from reassess.integrations.tensorflow import assert_no_unknown, check_elements, make_position_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -58,7 +58,7 @@ def select_images(
     [b'c.png', b'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
-    find = _make_finder(dataset, selection, file_name, match, ignore_unknown)
+    find = _make_row_finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
 
@@ -92,8 +92,8 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    selection, ids = new_class_ids(classes_of)
-    find = _make_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
+    selection, ids = to_selection_and_class_ids(classes_of)
+    find = _make_row_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
         raise DataError(
             "missing-column",
@@ -147,7 +147,7 @@ def with_targets(
     [[0.5, 0.0, 0.5]]
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
-    find = _make_finder(dataset, targets.selection, file_name, match, ignore_unknown)
+    find = _make_row_finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
         raise DataError(
             "missing-column",
@@ -170,7 +170,7 @@ def with_targets(
     return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _make_finder(
+def _make_row_finder(
     dataset: Any,
     selection: ImageSelection,
     file_name: str,
@@ -186,7 +186,7 @@ def _make_finder(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = make_finder(selection.positions(match), _UNKNOWN_POSITION, match)
+    find = make_position_finder(selection.positions(match), _UNKNOWN_POSITION, match)
     if selection.others is None or ignore_unknown:
         return find
 

@@ -20,7 +20,7 @@ from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import SPLIT, find_validation_images
 from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.integrations.torch_training import CleanTraining
+from reassess.integrations.torch_training import CleanTrainingImages
 from reassess.text import join_first
 
 with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
@@ -30,7 +30,7 @@ with importing("torchvision", extra="torchvision", purpose="a dataset of torchvi
     from torchvision.datasets import VisionDataset
     from torchvision.datasets.folder import is_image_file
 
-__all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
+__all__ = ["CleanTrainingImages", "ImageNetReaL", "collate_lists", "load_rgb"]
 
 TargetType = Literal["real", "original", "scores"]
 Encoding = Literal["multi-hot", "padded", "list"]
@@ -176,7 +176,7 @@ class ImageNetReaL(VisionDataset):
                 "only the validation images have reassessed labels",
                 allowed=f"split={SPLIT!r}",
                 found=f"split={self.split!r}",
-                fix="for training images, use CleanTraining(ImageFolder(...))",
+                fix="for training images, use CleanTrainingImages(ImageFolder(...))",
             )
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"

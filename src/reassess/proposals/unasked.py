@@ -12,7 +12,7 @@ from reassess.core.checks import check_unique
 from reassess.core.image_names import match_images
 from reassess.errors import at
 from reassess.evaluation import Outcomes
-from reassess.evaluation.class_ranks import check_top_k
+from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import encode_pairs
@@ -70,7 +70,7 @@ def unasked_candidates(
     images = ImageNumbers()
     for name, predictions, outcomes in models:
         with at(name):
-            check_top_k((top_k,), predictions.depth)
+            normalize_top_k((top_k,), predictions.depth)
             predictions = predictions.in_classes(labels.classes)
         rows, pairs = _unasked(predictions, outcomes, labels, scores, top_k)
         with_labels = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)

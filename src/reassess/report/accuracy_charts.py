@@ -7,8 +7,8 @@ from itertools import combinations
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import Missing
-from reassess.evaluation import BySize
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation import SizeCounts
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, ModelPoint, plot_leaderboard, plot_scatter
@@ -36,7 +36,7 @@ from reassess.text import count_noun, shorten
 _MOST_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
 _MINUS = " minus "
 _FEWEST_IMAGES, _FEW_IMAGES = 10, 100  # the highest numbers of classes are pooled if they have fewer
-_Sizes = Mapping[int, BySize]
+_Sizes = Mapping[int, SizeCounts]
 
 
 def scatter_chart(findings: Findings) -> Chart | Missing:
@@ -50,7 +50,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             rows.append([model, *cells(original), *cells(real)])
     if not points:
         return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
-    judge = label_set_heading(findings.labels.title)
+    judge = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT}
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
@@ -81,7 +81,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, judge = [], label_set_heading(findings.labels.title)
+    rows, judge = [], shorten_label_set_name(findings.labels.title)
     series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MOST_DRAWN:
@@ -132,7 +132,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     pools = _pool_sizes(sizes, drawn)
     groups = [_describe_pool(pool, drawn) for pool in pools]
     series = {model: [mark(_sum_hits(parts, pool)) for pool in pools] for model, parts in drawn.items()}
-    judge = label_set_heading(findings.labels.title)
+    judge = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table(
         "label-count", f"{_capitalize(judge)} accuracy by number of valid classes", columns | {"images": COUNT}, rows
@@ -183,9 +183,9 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         rows.append([entry.model, *ranks, *expectation])
     # Not a dictionary: label sets named 95 have a column "95 %", and so does the interval.
     columns = (
-        *(Column("model"), Column(f"{label_set_heading(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
+        *(Column("model"), Column(f"{shorten_label_set_name(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
         *(Column("original %", PERCENT), Column("original rank", COUNT), Column("of", COUNT)),
-        *(Column(f"expected {label_set_heading(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
+        *(Column(f"expected {shorten_label_set_name(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
         Column("above expected, points", POINTS),
     )
     numbers = Table("leaderboard", "Models of this report among published models", columns, rows)

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.comparison import Placement, Trend
 from reassess.comparison.trends import TrendLine
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.numeric import Estimate
 from reassess.report.chart_figures import LONGEST, MUTED, SERIES, Mark, Series, format_number
 from reassess.report.figures import Drawing, along, save_figure
@@ -45,7 +45,7 @@ def plot_leaderboard(
     for i, line in enumerate(trend.band_lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for placement in placements:
-        _draw_placement(drawing, placement, label_set_heading(trend.board.label_set), brief)
+        _draw_placement(drawing, placement, shorten_label_set_name(trend.board.label_set), brief)
     _finish_axes(drawing, trend, start)
     draw_levels(drawing, level)
 
@@ -114,7 +114,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
-    frame_accuracies(drawing, label_set_heading(board.label_set))
+    frame_accuracies(drawing, shorten_label_set_name(board.label_set))
     hidden = int(np.sum(board.original < start))
     not_shown = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.n_models:,} models{not_shown}"]

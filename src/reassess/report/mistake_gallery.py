@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import Classes
-from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, invalid_kinds
+from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, kinds_of_invalid_classes
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import UNKNOWN_CLASS_NAME
@@ -152,7 +152,7 @@ def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[
     panel, classes = findings.panel, findings.labels.classes
     experts = None if findings.experts is None else findings.experts.in_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
-    return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    return kinds_of_invalid_classes(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
 def mistake_gallery(

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, different_images_in_words
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, describe_different_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.evaluation_words import label_set_heading, missing_parts_in_words
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.evaluation_words import shorten_label_set_name, describe_missing_results
+from reassess.evaluation.result import describe_soft_accuracy_ceiling, describe_images_not_scored
 from reassess.numeric.bootstrap import LOWEST_NORMAL_P
 from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (
@@ -85,7 +85,7 @@ def _short_name(findings: Findings, model: str) -> str:
 
 
 def _accuracy(findings: Findings) -> Table:
-    judge, uncertainty = label_set_heading(findings.labels.title), findings.uncertainty
+    judge, uncertainty = shorten_label_set_name(findings.labels.title), findings.uncertainty
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{judge} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
@@ -113,7 +113,7 @@ def _differences(findings: Findings) -> Table | None:
     pairs = select_pairs(findings)
     if isinstance(pairs, Missing):
         return None
-    judge = label_set_heading(findings.labels.title)
+    judge = shorten_label_set_name(findings.labels.title)
     columns = {"difference, points": TEXT}
     for name in (judge, "original", "change"):
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
@@ -138,7 +138,7 @@ def _mistakes(findings: Findings) -> Table | None:
     models = findings.models[:_MOST_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
-    judge = label_set_heading(findings.labels.title)
+    judge = shorten_label_set_name(findings.labels.title)
     columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
     columns |= {f"mistakes by {judge}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
@@ -155,7 +155,7 @@ def _notes(findings: Findings) -> Iterator[str]:
     panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
     if (hidden := len(findings.models) - _MOST_MODELS) > 0:
         yield f"The {_MOST_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
-    judge = label_set_heading(labels.title)
+    judge = shorten_label_set_name(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
@@ -177,13 +177,13 @@ def _notes(findings: Findings) -> Iterator[str]:
         f"Correct by {judge}: mistakes by original labels where the model's class is valid. Mistakes by {judge}: first "
         "classes that are not valid, on scored images; each has the first kind that applies."
     )
-    if ceiling := ceiling_in_words(findings.evaluations.values()):
+    if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
-    yield from map(as_sentence, different_images_in_words(panel))
+    yield from map(as_sentence, describe_different_images(panel))
     not_scored = merge_equal(
-        {_name(findings, model): not_scored_in_words(result) for model, result in evaluations.items()}
+        {_name(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):
         yield f"{text}."
-    yield from map(as_sentence, missing_parts_in_words(evaluations))
+    yield from map(as_sentence, describe_missing_results(evaluations))

@@ -25,12 +25,12 @@ from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
     ClassList,
-    Exclusion,
+    ExclusionEffect,
     Outcomes,
-    compare_exclusions,
+    compare_with_exclusion,
     find_class_list,
     outcomes_table,
-    rated_images_in_words,
+    describe_rated_images,
     sort_by_accuracy,
     summarize,
     summarize_verdicts,
@@ -150,7 +150,7 @@ def evaluate(
     print_results(call, results, by)
     match = inputs.benchmark.match or "path"
     if len(labels) < 2 and (
-        unrated := rated_images_in_words(inputs.labels, inputs.original, inputs.scores, match=match)
+        unrated := describe_rated_images(inputs.labels, inputs.original, inputs.scores, match=match)
     ):
         call.info(unrated)
     if excluded is not None:
@@ -183,7 +183,7 @@ def _measure(
     results: dict[LabelSetKey, Evaluations] = {key: {} for key in inputs.sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.sets}
     class_lists: dict[str, ClassList | None] = {}
-    effects: dict[LabelSetKey, dict[str, dict[int, Exclusion]]] = {key: {} for key in inputs.sets}
+    effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.sets}
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
@@ -195,7 +195,7 @@ def _measure(
                 outcomes[key][file] = remaining
                 results[key][file] = judge(remaining)
                 if excluded is not None:
-                    effects[key][file] = compare_exclusions(judge(outcome), results[key][file])
+                    effects[key][file] = compare_with_exclusion(judge(outcome), results[key][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, inputs.original)
         warn_if_other_class_list(file, class_lists[file], inputs.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))

@@ -11,7 +11,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
-from reassess.comparison import fit_trend, measure_original_labels, place_models
+from reassess.comparison import fit_trend, measure_original_label_accuracy, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
@@ -129,7 +129,7 @@ def _original_label_level(call: Call, benchmark: Benchmark) -> Level | None:
     if labels is None or original is None:
         return None
     parts = reader.join()
-    accuracy = measure_original_labels(parts["labels"].evaluation_labels, parts["original"])
+    accuracy = measure_original_label_accuracy(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))

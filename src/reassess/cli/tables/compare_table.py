@@ -25,14 +25,14 @@ from reassess.comparison.comparison_words import (
     HOLM_EXPLANATION,
     explain_label_uncertainty,
     explain_rank_intervals,
-    gaps_in_words,
-    lead_probability_in_words,
-    not_shared_in_words,
+    describe_significant_differences,
+    describe_lead_probability,
+    describe_images_not_shared,
 )
 from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumber, format_count, short_names
 from reassess.numeric import Proportion
 from reassess.text import join_first, merge_equal
@@ -82,14 +82,14 @@ def print_comparison(call: Call, findings: Findings) -> None:
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
-        _print_ranking(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
+        _print_ranking(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
         _print_preferences(findings.preferences)
     if not isinstance(findings.biases, Missing):
         _print_biases(findings.biases)
     for line in merge_equal({model: findings.evaluations[model].detected for model in findings.panel.models}):
         call.info(line)
-    for line in not_shared_in_words(findings.panel):
+    for line in describe_images_not_shared(findings.panel):
         call.info(line)
     for line in _footnotes(findings):
         call.note(line)
@@ -102,13 +102,13 @@ def comparison_table(findings: Findings) -> ResultTable:
         return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
-    return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
+    return _ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
 
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
-        print_text(lead_probability_in_words(pair, uncertainty))
+        print_text(describe_lead_probability(pair, uncertainty))
     print_text(f"a: {pair.a}\nb: {pair.b}\n")
     _pair_table(pair).print()
 
@@ -142,7 +142,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
     _ranking_table(ranking, uncertainty, label_title).print()
     for pair in ranking.neighbours:
         print_text(pair.verdict)
-    for line in gaps_in_words(ranking):
+    for line in describe_significant_differences(ranking):
         print_text(line)
 
 

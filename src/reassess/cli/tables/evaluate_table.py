@@ -10,9 +10,9 @@ from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, p
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
-from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, label_set_heading, missing_parts_in_words
-from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
+from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, shorten_label_set_name, describe_missing_results
+from reassess.evaluation.result import describe_soft_accuracy_ceiling, describe_label_errors, describe_images_not_scored
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, merge_equal
@@ -37,7 +37,7 @@ class EvaluationResults:
     classes: Classes  # of the labels
     excluded: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
     # Effect of the exclusion on accuracy, by label set, model and k.
-    effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+    effects: Mapping[LabelSetKey, Mapping[str, Mapping[int, ExclusionEffect]]] = field(default_factory=dict)
 
     @property
     def rankings(self) -> Mapping[LabelSetKey, Evaluations]:
@@ -127,7 +127,7 @@ def _by_name(rankings: Mapping[LabelSetKey, Evaluations]) -> dict[str, Evaluatio
 def _documents(results: EvaluationResults, by: str | None) -> Iterator[dict[str, Any]]:
     classes = results.classes
     for key, evaluations in results.evaluations.items():
-        rank_of = ranks_of(results.rankings.get(key, {}))
+        rank_of = ranks_by_model(results.rankings.get(key, {}))
         for file, result in evaluations.items():
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
@@ -159,7 +159,7 @@ def _common_to_json(
 
 def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
-    labels_name = label_set_heading(next(iter(ranking.values())).label_set)
+    labels_name = shorten_label_set_name(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{labels_name} top-{k} %", "95 %"]
@@ -179,9 +179,9 @@ def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str |
             _print_by_class(call, file, result, classes)
     for line in merge_equal({file: result.detected for file, result in ranking.items()}):
         call.info(line)
-    for line in merge_equal({file: not_scored_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal({file: describe_images_not_scored(result) for file, result in ranking.items()}):
         call.info(line)
-    for line in merge_equal({file: label_errors_in_words(result) for file, result in ranking.items()}):
+    for line in merge_equal({file: describe_label_errors(result) for file, result in ranking.items()}):
         call.info(line)
     if accuracies := "; ".join(_accuracies_on_scored_images(ranking)):
         call.info(f"original accuracy on the scored images: {accuracies}")
@@ -204,14 +204,14 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
 def _footnotes(ranking: Evaluations) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
     yield "95 %: Wilson intervals, over images"
-    if ceiling := ceiling_in_words(ranking.values()):
+    if ceiling := describe_soft_accuracy_ceiling(ranking.values()):
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
         yield (
             "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
             "--unasked)"
         )
-    yield from missing_parts_in_words(ranking)
+    yield from describe_missing_results(ranking)
 
 
 def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
@@ -256,7 +256,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (percent_cell(count), interval_cell(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    labels_name = label_set_heading(result.label_set)
+    labels_name = shorten_label_set_name(result.label_set)
     headings = [text for k in top_k for text in (f"{labels_name} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
@@ -277,7 +277,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         "name",
         "most often instead",
         "images",
-        f"{label_set_heading(result.label_set)} top-1 %",
+        f"{shorten_label_set_name(result.label_set)} top-1 %",
         "predicted",
     ]
     print_table(headings, rows, title=file, text_columns=3)
@@ -291,7 +291,7 @@ def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: boo
     """Return top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
-        rank_of = ranks_of(ranking)
+        rank_of = ranks_by_model(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
             rows.setdefault(file, []).extend([percent_cell(first), *([rank_of[file]] if ranked else [])])

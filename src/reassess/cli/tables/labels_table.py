@@ -10,8 +10,8 @@ from reassess.cli.call import Call, interval_cell, percent_cell
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.comparison import AGREEMENTS, VERDICT_NAMES, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
-from reassess.evaluation import Evaluation, ranks_of
-from reassess.evaluation.result import not_scored_in_words
+from reassess.evaluation import Evaluation, ranks_by_model
+from reassess.evaluation.result import describe_images_not_scored
 from reassess.formats.result_files import format_count
 from reassess.text import count_noun, merge_equal
 
@@ -152,7 +152,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
-    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
+    rank_of = {name: ranks_by_model(ranking) for name, ranking in rankings.items()}
     rows = [
         _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
         for model in models
@@ -184,7 +184,7 @@ def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> It
     models = next(iter(rankings.values()))
     yield from merge_equal({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        lines = merge_equal({model: not_scored_in_words(ranking[model]) for model in models})
+        lines = merge_equal({model: describe_images_not_scored(ranking[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 

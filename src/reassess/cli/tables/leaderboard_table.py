@@ -14,7 +14,7 @@ from reassess.comparison import Placement, Trend
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.trends import TrendLine
 from reassess.core import Leaderboard
-from reassess.evaluation.evaluation_words import label_set_heading
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import count_noun, format_percent_value, join_first
@@ -71,7 +71,7 @@ def print_leaderboard(
 ) -> None:
     """Print the best rows, the slopes, the rank changes, and the positions of models."""
     board = trend.board
-    labels_name = label_set_heading(board.label_set)
+    labels_name = shorten_label_set_name(board.label_set)
     rows_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
@@ -98,7 +98,7 @@ def print_leaderboard(
 
 def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     """Return a table of given rows of the leaderboard."""
-    real_heading = f"{label_set_heading(board.label_set)} %"
+    real_heading = f"{shorten_label_set_name(board.label_set)} %"
     columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
     for row in rows:
@@ -114,7 +114,7 @@ def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
 
 
 def _print_slopes(trend: Trend) -> None:
-    slope = f"slope of {label_set_heading(trend.board.label_set)}"
+    slope = f"slope of {shorten_label_set_name(trend.board.label_set)}"
     columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.n_rows:,}", f"{line.n_models:,}", f"{line.n_families:,}", *_estimate_cells(line.slope)]
@@ -154,7 +154,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
-            yield [f"{name} by {label_set_heading(board.label_set)}", f"{board.entries[row]}, {places}"]
+            yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percent_value(level.percent)} %)", above]
@@ -194,7 +194,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     else:
         yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
-        labels_name = label_set_heading(board.label_set)
+        labels_name = shorten_label_set_name(board.label_set)
         yield f"95 % of expected {labels_name}: for models of new families with this original accuracy"
     row_names = set(map(str, board.entries))
     for placement in placements:

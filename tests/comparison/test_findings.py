@@ -39,19 +39,19 @@ def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     findings = Findings.from_predictions(MODELS.items(), LABELS, replicates=50, seed=3)
     assert findings.models == ("best", "middle", "worst")
     for name, predictions in MODELS.items():
-        assert findings.evaluations[name].real == evaluate(predictions, LABELS).real
+        assert findings.evaluations[name].real_accuracy == evaluate(predictions, LABELS).real_accuracy
     expected = rank_models(Panel.from_predictions(MODELS, LABELS), replicates=50, seed=3)
     assert isinstance(expected, type(findings.ranking))
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
     tests = compare_every_pair(findings.panel)
-    assert list(findings.pairs) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
+    assert list(findings.comparisons) == [compare(findings.panel, a, b, tests=tests) for a, b in pairs]
 
 
 def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.comparison.findings._MAX_MODELS_FOR_ALL_PAIRS", 2)
     findings = Findings.from_predictions(MODELS, LABELS)
-    assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
+    assert [(pair.model_a, pair.model_b) for pair in findings.comparisons] == [("best", "middle"), ("middle", "worst")]
 
 
 def test_one_model_and_empty_label_sets_have_no_ranking() -> None:

@@ -19,7 +19,9 @@ def test_best_model_is_better_only_if_significant() -> None:
     text = " ".join(summarize_findings(findings("one", "two", "three")))
     assert "one has the highest accuracy, " in text
     worse = [
-        model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better_sign
+        model
+        for model in ("two", "three")
+        if findings("one", "two", "three").compare("one", model).real_hits.winner_sign
     ]
     assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in text) == (
         len(worse) == 2

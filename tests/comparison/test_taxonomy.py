@@ -97,7 +97,7 @@ def test_missing_kinds_have_reasons_instead_of_counts() -> None:
 def test_collapsed_pair_applies_in_one_direction() -> None:
     labels = LabelSets.from_lists(["mug", "cup"], [[0], [1]])
     panel = Panel.from_ids(["one"], np.array([[1, 0]]), labels)
-    (taxonomy,) = taxonomies(panel, labels, collapsed=np.array([[0, 1]]))
+    (taxonomy,) = taxonomies(panel, labels, collapsed_pairs=np.array([[0, 1]]))
     assert taxonomy.counts["collapsed"] == 1
     assert taxonomy.examples("collapsed") == (("mug", 1),)
 
@@ -106,7 +106,7 @@ def test_output_without_class_has_its_own_kind() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
     predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
-    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed=np.array([[0, 1]]))
+    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
     assert taxonomy.counts["no_class"] == 1
     assert taxonomy.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
 

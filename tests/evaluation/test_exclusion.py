@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import LabelSets, MultiLabels, Predictions, Proportion, evaluate, find_outcomes, outcomes_table
-from reassess.evaluation import ExclusionEffect, compare_with_exclusion, find_image_set_name, summarize, summarize_verdicts
+from reassess.evaluation import (
+    ExclusionEffect,
+    compare_with_exclusion,
+    find_image_set_name,
+    summarize,
+    summarize_verdicts,
+)
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import code_of, message
 
@@ -26,22 +32,22 @@ def test_result_equals_evaluation_without_the_excluded_images(excluded: set[str]
     original = LabelSets.from_lists(names, [ORIGINAL[IMAGES[n]] for n in remaining])
     result = evaluate(Predictions.from_ids(IDS, IMAGES), LABELS, original=ORIGINAL, exclude=sorted(excluded))
     if not remaining:
-        assert (result.excluded, result.scored, result.scorable) == (12, 0, 0)
+        assert (result.n_excluded, result.n_scored, result.n_scorable) == (12, 0, 0)
         return
     expected = evaluate(Predictions.from_ids(IDS[remaining], names), part, original=original)
-    assert result.images == 12
-    assert result.excluded == len(excluded)
+    assert result.n_images == 12
+    assert result.n_excluded == len(excluded)
     for name in ("real", "original", "original_scored", "by_label_count", "empty", "unlabelled", "scorable", "scored"):
         assert getattr(result, name) == getattr(expected, name), name
     not_scored = result.to_json()["not_scored"]
-    assert result.scored + sum(not_scored.values()) == 12
+    assert result.n_scored + sum(not_scored.values()) == 12
     assert ("excluded" in not_scored) == bool(excluded)
 
 
 def test_excluded_names_are_matched_like_rows_and_unknown_names_are_ignored() -> None:
     outcomes = find_outcomes(Predictions.from_ids(IDS, [f"x/{name}" for name in IMAGES]), LABELS, match="name")
-    assert np.flatnonzero(outcomes.mark_excluded(["y/1.png", "no.png"]).state == EXCLUDED).tolist() == [1]
-    assert outcomes.mark_excluded([]).state.tolist() == outcomes.state.tolist()
+    assert np.flatnonzero(outcomes.mark_excluded(["y/1.png", "no.png"]).states == EXCLUDED).tolist() == [1]
+    assert outcomes.mark_excluded([]).states.tolist() == outcomes.states.tolist()
 
 
 def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> None:
@@ -50,12 +56,12 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
     assert table["state"].to_list()[:5] == ["empty", "excluded", "labelled", "labelled", "excluded"]
     assert table["correct"].to_list()[1] is None
     whole = summarize(outcomes, LABELS)
-    assert (whole.excluded, (whole + whole).excluded) == (2, 4)
+    assert (whole.n_excluded, (whole + whole).n_excluded) == (2, 4)
     none = LabelSets.from_lists(IMAGES, [[]] * 12)
     accuracy_of_verdicts = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
     assert accuracy_of_verdicts.n_unknown == 0
     assert accuracy_of_verdicts.n_valid + accuracy_of_verdicts.n_unreviewed == int(
-        np.count_nonzero(outcomes.state == LABELLED)
+        np.count_nonzero(outcomes.states == LABELLED)
     )
 
 
@@ -70,7 +76,9 @@ def test_difference_and_interval_agree_with_both_accuracies() -> None:
     assert change.to_json()["rest"] == Proportion(600, 900).to_json()
     predictions = Predictions.from_ids(np.stack([IDS, (IDS + 1) % 3], axis=1), IMAGES)
     whole, rest = (evaluate(predictions, LABELS, top_k=(1, 2), exclude=names) for names in ([], ["1.png"]))
-    assert compare_with_exclusion(whole, rest) == {k: ExclusionEffect(whole.real[k], rest.real[k]) for k in (1, 2)}
+    assert compare_with_exclusion(whole, rest) == {
+        k: ExclusionEffect(whole.real_accuracy[k], rest.real_accuracy[k]) for k in (1, 2)
+    }
 
 
 def test_interval_is_missing_without_images_on_either_side() -> None:
@@ -105,7 +113,9 @@ def test_set_of_images_is_found_by_names() -> None:
     assert message(find_image_set_name, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
         "several sets of the duplicates contain these images\n  found:   train, val"
     )
-    assert code_of(find_image_set_name, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
+    assert (
+        code_of(find_image_set_name, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
+    )
     assert message(find_image_set_name, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
         "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
         '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'

@@ -24,10 +24,10 @@ def test_rows_without_names_have_the_order_of_the_label_set() -> None:
     """Without a valid class among the ids of a row, the rank is the number of ids; larger sets have no overlap."""
     outcomes = compute_outcomes(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
     assert outcomes.images == LABELS.images
-    assert outcomes.rank.tolist() == outcomes.original_rank.tolist() == [2, -1, 2]
+    assert outcomes.best_ranks.tolist() == outcomes.original_ranks.tolist() == [2, -1, 2]
     assert outcomes.detected == "ids, joined by position, in the order of the label set"
     outcomes = compute_outcomes(predictions_of([2, 0, 0]), LABELS)
-    assert (outcomes.rank.tolist(), outcomes.overlap.tolist()) == ([0, -1, 1], [-1, -1, 0])
+    assert (outcomes.best_ranks.tolist(), outcomes.n_valid_found.tolist()) == ([0, -1, 1], [-1, -1, 0])
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_row_has_state_top1_and_ranks() -> None:
         ignore_unknown=True,
     )
     assert outcomes.images == tuple(images)
-    assert outcomes.state.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
+    assert outcomes.states.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
     assert outcomes.label_rows.tolist() == [-1, 2, 1, 0, -1, -1]
     assert outcomes.original_rows.tolist() == [1, 0, -1, 2, -1, -1]
     assert outcomes.top1.tolist() == [2, 0, 3, 1, 0, 3]
-    assert outcomes.rank.tolist() == [-1, 1, -1, 1, -1, -1]
-    assert outcomes.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
-    assert outcomes.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
+    assert outcomes.best_ranks.tolist() == [-1, 1, -1, 1, -1, -1]
+    assert outcomes.n_valid_found.tolist() == [-1, 0, -1, 1, -1, -1]
+    assert outcomes.original_ranks.tolist() == [0, 2, -1, 2, -1, -1]
     assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
@@ -71,9 +71,9 @@ def test_unknown_images_raise_unless_ignored() -> None:
     empty = LabelSets.from_lists([], [])
     assert "  allowed: nothing: the label set has no images\n" in message(compute_outcomes, predictions, empty)
     outcomes = compute_outcomes(predictions, LABELS, ignore_unknown=True)
-    assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
+    assert outcomes.states.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
     outcomes = compute_outcomes(predictions, empty, original=empty, ignore_unknown=True)
-    assert outcomes.state.tolist() == [UNKNOWN] * 5
+    assert outcomes.states.tolist() == [UNKNOWN] * 5
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str
     assert outcomes.detected == f"ids, joined by {match}"
     labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
-    assert compute_outcomes(predictions_of([1, 0], names), labels, match=match).rank.tolist() == [0, 0]
+    assert compute_outcomes(predictions_of([1, 0], names), labels, match=match).best_ranks.tolist() == [0, 0]
 
 
 def test_stem_of_two_images_raises() -> None:
@@ -163,4 +163,4 @@ def test_wrong_bits_of_bfloat16_raise(bits: npt.NDArray[Any]) -> None:
 def test_validation_image_missing_from_all_files_is_unrated() -> None:
     labels = LabelSets.from_lists([validation_name(1)], [[3]])
     predictions = Predictions.from_ids([3, 4], [validation_name(1, ".png"), f"val/{validation_name(2, '.png')}"])
-    assert find_outcomes(predictions, labels).state.tolist() == [LABELLED, UNLABELLED]
+    assert find_outcomes(predictions, labels).states.tolist() == [LABELLED, UNLABELLED]

@@ -49,5 +49,5 @@ def test_counts_with_different_classes_add_up() -> None:
 def test_large_ids_take_no_memory_for_smaller_ids() -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[2**31 - 1], [0]])
     counts = count([2**31 - 1, 5], labels)
-    assert counts.count_rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
+    assert counts.class_counts == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
     assert counts + counts == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))

@@ -46,12 +46,12 @@ def test_ceiling_is_computed_on_the_images_of_each_model() -> None:
 def test_note_about_images_not_scored_has_reasons() -> None:
     assert describe_images_not_scored(measured()) == "1 image not scored (empty label set)"
     assert describe_images_not_scored(measured(["c.png"])) == "1 of 2 labelled images without a prediction"
-    many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
+    many = replace(measured(), n_empty=1234, n_unlabelled=2, n_unknown=3)
     assert describe_images_not_scored(many) == "1,239 images not scored (1,234 empty label set, 2 unrated, 3 unknown)"
     none = evaluate(Predictions.from_ids([0] * 3, images=IMAGES), LABELS, exclude=IMAGES)
     assert describe_images_not_scored(none) == "3 images not scored (excluded)"
     assert str(measured()).endswith("not scored             1 image not scored (empty label set)")
-    assert str(replace(measured(), empty=0)).endswith("not scored             none")
+    assert str(replace(measured(), n_empty=0)).endswith("not scored             none")
 
 
 def test_kinds_of_mistakes_have_the_same_words_everywhere() -> None:

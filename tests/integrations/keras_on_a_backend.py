@@ -105,9 +105,9 @@ def test_model_counts_equal_evaluate(policy: str, jit: bool) -> None:
                 scores, valid, batch_size=128, verbose=0, return_dict=True
             )
             for metric in metrics:
-                assert metric.counts() == expected.real[metric.k]
-                assert metrics_by_name[metric.name] == pytest.approx(expected.real[metric.k].value)
-            assert float(metric.empty) == expected.empty
+                assert metric.counts() == expected.real_accuracy[metric.k]
+                assert metrics_by_name[metric.name] == pytest.approx(expected.real_accuracy[metric.k].value)
+            assert float(metric.empty) == expected.n_empty
     finally:
         keras.mixed_precision.set_global_policy("float32")
 

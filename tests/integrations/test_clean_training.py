@@ -62,7 +62,9 @@ def test_missing_images_are_counted_in_a_warning(tv: ModuleType, training: Any) 
         "4 of the 5 images in the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
     assert Path(warned[0].filename) == Path(__file__)
-    assert repr(clean) == ("Dataset CleanTrainingImages\n    Number of datapoints: 1 of 5\n    Missing from the dataset: 4")
+    assert repr(clean) == (
+        "Dataset CleanTrainingImages\n    Number of datapoints: 1 of 5\n    Missing from the dataset: 4"
+    )
 
 
 paths = st.lists(st.sampled_from([f"{folder}/{stem}.JPEG" for folder in "ab" for stem in "cdefg"]), unique=True)

@@ -103,7 +103,9 @@ class _ProbabilityReader:
         """Write the file's images of the part into an array: float64, shape (repetitions, images, classes)."""
         places = np.flatnonzero(self._row_of[part] >= 0)
         rows = self._row_of[part][places]
-        for block, values in probability_blocks(self._file.predictions, rows, is_probabilities=self._are_probabilities):
+        for block, values in probability_blocks(
+            self._file.predictions, rows, has_probabilities=self._are_probabilities
+        ):
             repetitions = self._file.repetitions[rows[block]]
             into[repetitions, places[block]] = np.maximum(values, _LEAST, out=values)
 

@@ -100,7 +100,7 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
 
 def _is_certain(file: HeldOutFile) -> bool:
     rows = np.unique(np.linspace(0, file.rows.size, _MOST_CHECKED, endpoint=False).astype(np.int64))
-    blocks = probability_blocks(file.predictions, rows, is_probabilities=file.kind == "probabilities")
+    blocks = probability_blocks(file.predictions, rows, has_probabilities=file.kind == "probabilities")
     return all((values.max(axis=1) >= _SURE).all() for _, values in blocks)
 
 

@@ -22,21 +22,23 @@ HOLM_EXPLANATION = (
 
 def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -> str:
     """State the share of replicates where the model with more hits is ahead."""
-    first, second = (pair.a, pair.b) if pair.real.n_only_a >= pair.real.n_only_b else (pair.b, pair.a)
+    first, second = (
+        (pair.model_a, pair.model_b)
+        if pair.real_hits.n_only_a >= pair.real_hits.n_only_b
+        else (pair.model_b, pair.model_a)
+    )
     share = 100 * uncertainty.probability_ahead(first, second)
-    if share == 50 and not any(pair.real.counts.values()):  # a tie in a replicate counts as one half
+    if share == 50 and not any(pair.real_hits.counts.values()):  # a tie in a replicate counts as one half
         return f"{first} and {second} are level in all replicates (images and raters resampled)"
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
 
 
 def describe_largest_difference(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
-    low, high = pair.real.raters_interval or pair.real.interval or (None, None)
+    low, high = pair.real_hits.raters_interval or pair.real_hits.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    difference = (
-        f"{100 * (pair.real.difference or 0):.2f} points{bounds}, p {pair.real.p_value_texts()['final_p_value']}"
-    )
-    return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
+    difference = f"{100 * (pair.real_hits.mean_difference or 0):.2f} points{bounds}, p {pair.real_hits.p_value_texts()['final_p_value']}"
+    return f"Largest difference: {pair.model_a} is ahead of {pair.model_b} by {difference}"
 
 
 def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:

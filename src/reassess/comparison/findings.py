@@ -99,10 +99,10 @@ class Findings(LabelFindings):
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     class_lists: Mapping[str, ClassList] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
-    collapsed: npt.NDArray[np.integer] | None = None
+    collapsed_pairs: npt.NDArray[np.integer] | None = None
     replicates: int = 1000
     seed: int = 0
-    track: Callable[[Sequence[int]], Iterable[int]] = iter
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter
 
     @classmethod
     def from_predictions(
@@ -186,7 +186,7 @@ class Findings(LabelFindings):
     @property
     def top_k(self) -> list[int]:
         """The values of k of the top-k accuracies, ascending."""
-        return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
+        return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real_accuracy})
 
     @cached_property
     def ranking(self) -> Ranking | Missing:
@@ -195,10 +195,10 @@ class Findings(LabelFindings):
             return Missing("there is only one model")
         if not self.panel.is_scored.any():
             return _NONE_SCORED
-        return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
+        return rank_models(self.panel, tests=self.pairwise_tests, replicates=self.replicates, seed=self.seed)
 
     @cached_property
-    def pairs(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[Comparison, ...]:
         """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
         if len(models) > _MAX_MODELS_FOR_ALL_PAIRS and not isinstance(self.ranking, Missing):
@@ -206,13 +206,13 @@ class Findings(LabelFindings):
         return tuple(self.compare(a, b) for a, b in combinations(models, 2))
 
     @cached_property
-    def tests(self) -> PairwiseTests:
+    def pairwise_tests(self) -> PairwiseTests:
         """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
         return compare_every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two models, with p-values corrected for all pairs."""
-        return compare(self.panel, a, b, tests=self.tests)
+        return compare(self.panel, a, b, tests=self.pairwise_tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
@@ -224,7 +224,7 @@ class Findings(LabelFindings):
         if isinstance(self.relabelling, Missing):
             return self.relabelling
         return label_uncertainty(
-            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, track=self.track
+            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, show_progress=self.show_progress
         )
 
     @cached_property
@@ -236,7 +236,7 @@ class Findings(LabelFindings):
             scores=self.scores,
             experts=self.experts,
             benchmark=self.benchmark,
-            collapsed=self.collapsed,
+            collapsed_pairs=self.collapsed_pairs,
             groups=self.groups,
         )
         by_model = {each.model: each for each in by_kind}
@@ -256,14 +256,14 @@ class Findings(LabelFindings):
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def biases(self) -> tuple[LabellingBias, ...] | Missing:
+    def labelling_biases(self) -> tuple[LabellingBias, ...] | Missing:
         """How often each model picks the original label if several classes are valid."""
         if self.original is None or not self.panel.has_original.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
             self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(each.total.by_model.n for each in results):
+        if not any(each.total.model_share.n for each in results):
             return _NO_VALID_CHOICES
         by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
@@ -280,7 +280,7 @@ class Findings(LabelFindings):
             return ()
         entries = []
         for model, evaluation in self.evaluations.items():
-            original, real = evaluation.original_accuracy(1), evaluation.real.get(1)
+            original, real = evaluation.original_accuracy_at(1), evaluation.real_accuracy.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
         return place_models(self.leaderboard, entries)

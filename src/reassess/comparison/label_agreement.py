@@ -50,16 +50,14 @@ class LabelAgreement(Printable):
         return dict(zip(AGREEMENTS, np.bincount(self.agreements, minlength=len(AGREEMENTS)).tolist(), strict=True))
 
     @property
-    def share_equal(self) -> float | None:
+    def share_of_equal_label_sets(self) -> float | None:
         """Share of equal sets among images with labels in both, in [0, 1]; None without such images."""
         both = int(np.count_nonzero(self.agreements < _N_BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
-    def images_of(self, agreement: str) -> tuple[str, ...]:
+    def images_with_agreement(self, kind: str) -> tuple[str, ...]:
         """Return the names of the images with one of `AGREEMENTS`."""
-        return tuple(
-            self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(agreement)).tolist()
-        )
+        return tuple(self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(kind)).tolist())
 
     def _list(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
@@ -69,7 +67,9 @@ class LabelAgreement(Printable):
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.share_equal is None else f" ({format_percent(self.share_equal)} %)"
+        share = (
+            "" if self.share_of_equal_label_sets is None else f" ({format_percent(self.share_of_equal_label_sets)} %)"
+        )
         both = count_noun(sum(list(n.values())[:_N_BOTH_LABELLED]), "image")
         first, second, neither = (count_noun(n[name], "image") for name in AGREEMENTS[_N_BOTH_LABELLED:])
         return (

@@ -82,18 +82,26 @@ class RecountTables:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count_replicates(self, is_kept: _Bools, image_counts: npt.NDArray[np.uint8]) -> ReplicateCounts:
+    def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
         """Count hits and labels in B replicates, from the labels kept and the times images are drawn."""
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
-        panel, replicates = self.panel, len(image_counts)
+        panel, replicates = self.panel, len(n_draws_of_image)
         sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
-        add_label_counts(self.image_positions, is_kept, sizes)
+        add_label_counts(self.image_positions, is_label_kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
         outcomes = panel.is_scored, panel.is_valid, panel.has_original, panel.is_original_hit
         count_hits(
-            self.question_positions, is_kept, sizes, image_counts, self.is_rated, *outcomes, hits, original_hits, sums
+            self.question_positions,
+            is_label_kept,
+            sizes,
+            n_draws_of_image,
+            self.is_rated,
+            *outcomes,
+            hits,
+            original_hits,
+            sums,
         )
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
@@ -242,7 +250,7 @@ def label_uncertainty(
     *,
     replicates: int = 1000,
     seed: int = 0,
-    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelUncertainty:
     """Measure models on resampled images, with label sets from the votes of resampled raters.
 
@@ -310,7 +318,7 @@ def label_uncertainty(
             fix="evaluate it with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
-    for start in track(range(0, replicates, _BLOCK_REPLICATES)):
+    for start in show_progress(range(0, replicates, _BLOCK_REPLICATES)):
         parts.append(
             recount.count_replicates(
                 *_draw_replicates(relabelling, images, min(_BLOCK_REPLICATES, replicates - start), rng)

@@ -34,35 +34,35 @@ class OriginalLabelChoices(Printable):
     by_label_count: Mapping[int, Proportion]
     # images where the original label is the raters' favourite, among images whose valid classes were all rated; the
     # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
-    raters_favourite: Proportion | None = None
+    raters_favourite_share: Proportion | None = None
 
     @property
-    def by_model(self) -> Proportion:
+    def model_share(self) -> Proportion:
         """Images where the model picks the original label, among all these images."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
         """Expected share for a model that picks a valid class at random; None without images."""
-        images = self.by_model.n
+        images = self.model_share.n
         return math.fsum(part.n / size for size, part in self.by_label_count.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value against choice by chance; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
-        return chance_p_value(self.by_model.hits, images) if images else None
+        return chance_p_value(self.model_share.hits, images) if images else None
 
     @property
-    def percent_texts(self) -> tuple[str, str, str]:
+    def share_texts(self) -> tuple[str, str, str]:
         """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
-        favourite = None if self.raters_favourite is None else self.raters_favourite.value
-        shares = self.by_model.value, self.chance_share, favourite
+        favourite = None if self.raters_favourite_share is None else self.raters_favourite_share.value
+        shares = self.model_share.value, self.chance_share, favourite
         of_model, of_chance, of_favourite = ("-" if share is None else format_percent(share) for share in shares)
         return of_model, of_chance, of_favourite
 
     def __str__(self) -> str:
-        share, favourite = self.by_model, self.raters_favourite
+        share, favourite = self.model_share, self.raters_favourite_share
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(format_percent, share.interval)
@@ -75,13 +75,15 @@ class OriginalLabelChoices(Printable):
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        share, favourite = self.by_model, self.raters_favourite
+        share, favourite = self.model_share, self.raters_favourite_share
         document = {
             "images": share.n,
             **_original_label_share_to_json(share),
             "chance": self.chance_share,
             "p_value": self.p_value,
-            "raters_favourite": None if favourite is None else {"images": favourite.n, **_original_label_share_to_json(favourite)},
+            "raters_favourite": None
+            if favourite is None
+            else {"images": favourite.n, **_original_label_share_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
@@ -91,9 +93,9 @@ class OriginalLabelChoices(Printable):
         return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
-def _original_label_share_to_json(share: Proportion) -> dict[str, Any]:
-    low, high = share.interval or (None, None)
-    return {"original_chosen": share.hits, "low": low, "high": high}
+def _original_label_share_to_json(proportion: Proportion) -> dict[str, Any]:
+    low, high = proportion.interval or (None, None)
+    return {"original_chosen": proportion.hits, "low": low, "high": high}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +118,7 @@ class LabellingBias(Printable):
 
     def _list(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.by_model.n:,}", *part.percent_texts) for name, part in parts.items())
+        rows = ((name, f"{part.model_share.n:,}", *part.share_texts) for name, part in parts.items())
         headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
         return ListTable(headings, len(parts), rows)
 
@@ -125,9 +127,9 @@ class LabellingBias(Printable):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.by_model.n:
+        if not self.total.model_share.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.by_model.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.model_share.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
@@ -219,16 +221,16 @@ def labelling_biases(
 def _find_favourites(
     images: Sequence[str],
     valid_ids: npt.NDArray[np.int32],
-    sizes: npt.NDArray[np.int64],
+    n_valid_classes: npt.NDArray[np.int64],
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
     """Find the valid class with the highest score on each image; -1 if a class was not rated."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
-    scores = rater_scores.scores_of(np.repeat(rows, sizes), valid_ids)
-    image = np.repeat(np.arange(len(images)), sizes)
+    scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
+    image = np.repeat(np.arange(len(images)), n_valid_classes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
-    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(sizes) - sizes]]
+    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(n_valid_classes) - n_valid_classes]]
     favourites[image[np.isnan(scores)]] = -1
     return favourites
 

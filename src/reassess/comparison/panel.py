@@ -113,7 +113,7 @@ class Panel(Printable):
             images=tuple(first.images[row] for row in rows.tolist()),
             top1=np.stack([column.top1[rows] for column in columns]),
             is_valid=np.stack([column.is_valid[rows] for column in columns]),
-            is_scored=(first.state == LABELLED)[rows],
+            is_scored=(first.states == LABELLED)[rows],
             is_original_hit=np.stack([column.is_original_hit[rows] for column in columns]),
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
@@ -316,8 +316,8 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
         n_images=len(outcomes),
         has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],
-        is_valid=np.append(outcomes.rank == 0, False)[rows],
-        is_original_hit=np.append(outcomes.original_rank == 0, False)[rows],
+        is_valid=np.append(outcomes.best_ranks == 0, False)[rows],
+        is_original_hit=np.append(outcomes.original_ranks == 0, False)[rows],
     )
 
 
@@ -337,7 +337,7 @@ def _is_top1_in_labels(
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
-def select_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
+def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
     """Select the images in all outcomes; None if all have the same images, `Missing` if none is common."""
     first = next(iter(outcomes.values()))
     rows = {

@@ -52,15 +52,17 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
     ranking = findings.ranking
     if isinstance(ranking, Missing):
         (model,) = findings.models
-        real = findings.evaluations[model].real[1] if findings.evaluations else None
+        real = findings.evaluations[model].real_accuracy[1] if findings.evaluations else None
         if real is not None and real.value is not None:
             yield f"{model} has an accuracy of {_format_percent(real)}"
         return
     ties = int((ranking.ranks == 1).sum())
     best, others = ranking.models[:ties], ranking.models[ties:]
-    not_worse = [other for other in others if not all(findings.compare(one, other).real.better_sign for one in best)]
+    not_worse = [
+        other for other in others if not all(findings.compare(one, other).real_hits.winner_sign for one in best)
+    ]
     has, verb = ("has", "is") if ties == 1 else ("have", "are")
-    words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real[0])}"
+    words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real_accuracies[0])}"
     if not_worse:
         words += f", but {verb} not significantly better than {join_and(not_worse)}"
     elif others:
@@ -112,9 +114,13 @@ def _describe_preference(findings: Findings) -> Iterator[str]:
     if isinstance(findings.preferences, Missing):
         return
     (best,) = (each for each in findings.preferences if each.model == findings.models[0])
-    counts = best.total.by_scores if best.total.by_raters is None else best.total.by_raters
+    counts = (
+        best.total.preferences_by_scores
+        if best.total.preferences_by_rater_scores is None
+        else best.total.preferences_by_rater_scores
+    )
     if counts.model_share.n:
-        who = "the scores" if best.total.by_raters is None else "raters"
+        who = "the scores" if best.total.preferences_by_rater_scores is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {who} prefer the model's class on "
             f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"

@@ -62,9 +62,9 @@ class CoOccurrence(Printable):
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return ListTable(("class id", "class id", "images"), len(self), rows)
 
-    def pairs_on_at_least(self, images: int) -> npt.NDArray[np.int32]:
-        """Return the pairs that are valid together on at least `images` images, int32, shape (pairs, 2)."""
-        return self.class_pairs[self.image_counts >= images]
+    def pairs_with_min_images(self, n_images: int) -> npt.NDArray[np.int32]:
+        """Return the pairs that are valid together on at least `n_images` images, int32, shape (pairs, 2)."""
+        return self.class_pairs[self.image_counts >= n_images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
         """Return a JSON object for each of the `max_pairs` frequent pairs."""
@@ -162,7 +162,7 @@ def taxonomies(
     scores: Scores | None = None,
     experts: Votes | None = None,
     benchmark: Benchmark | None = None,
-    collapsed: npt.NDArray[np.integer] | None = None,
+    collapsed_pairs: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     min_images: int = MIN_CO_OCCURRENCES,
 ) -> tuple[Taxonomy, ...]:
@@ -203,11 +203,11 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
-    collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
+    collapsed_pairs = benchmark.find_collapsed(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
-    relations = _ClassRelations.from_labels(labels, collapsed, groups or {}, min_images)
+    relations = _ClassRelations.from_labels(labels, collapsed_pairs, groups or {}, min_images)
     reasons = {} if scores is not None else dict.fromkeys(_KINDS_FROM_SCORES, "scores are missing")
-    if collapsed is None:
+    if collapsed_pairs is None:
         reasons["collapsed"] = "table of collapsed classes is missing"
     if groups is None:
         reasons["same_group"] = "groups of classes are missing"
@@ -215,7 +215,7 @@ def taxonomies(
     for model, top1, is_valid in zip(panel.models, panel.top1, panel.is_valid, strict=True):
         rows = np.flatnonzero(panel.is_scored & ~is_valid)
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
-        fits = [*relations.check_relations(labels, panel.label_rows[rows], predicted), predicted < 0]
+        fits = [*relations.relation_masks(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
             fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
@@ -235,13 +235,17 @@ class _ClassRelations:
 
     @classmethod
     def from_labels(
-        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], min_images: int
+        cls,
+        labels: LabelSets,
+        collapsed_pairs: npt.NDArray[np.integer] | None,
+        groups: Mapping[int, str],
+        min_images: int,
     ) -> "_ClassRelations":
         """Collect collapsed pairs, pairs that are often valid together, and groups."""
-        pairs = co_occurrence(labels).pairs_on_at_least(min_images)
+        pairs = co_occurrence(labels).pairs_with_min_images(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            collapsed_keys=_pair_keys(np.empty((0, 2), np.int32) if collapsed_pairs is None else collapsed_pairs),
             co_occurring_keys=_pair_keys(np.concatenate([pairs, pairs[:, ::-1]])),
             grouped_class_ids=np.array(sorted(groups), np.int64),
             group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
@@ -254,12 +258,12 @@ class _ClassRelations:
         numbers[has_group] = self.group_numbers[np.searchsorted(self.grouped_class_ids, class_ids[has_group])]
         return numbers
 
-    def check_relations(
-        self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
+    def relation_masks(
+        self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted_ids: _Ints
     ) -> Iterator[npt.NDArray[np.bool_]]:
         """Yield, for each relation, whether a predicted class has it with a valid class of its image."""
         valid, sizes = labels.classes_of_rows(label_rows)
-        instead = np.repeat(predicted, sizes)
+        instead = np.repeat(predicted_ids, sizes)
         pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)
         for fit in (
             np.isin(pairs, self.collapsed_keys),

@@ -147,7 +147,7 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _raise_wrong_class_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn:
-    """Raise for a class id of a row that is out of range or listed twice."""
+    """Raise an error because a row has a class id that is out of range or listed twice."""
     for column, class_id in enumerate(ids):
         if not PADDING <= class_id < n_outputs:
             raise DataError(

@@ -7,7 +7,7 @@ accuracy for every k.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,14 @@ from reassess.numeric.arrays import infinity_bits
 
 _KEY_ALIGNMENT = 64  # a multiple of any vector width, so that loops over the keys have no remainder
 Ints = npt.NDArray[np.integer[Any]]
+
+
+class _ScoreBits(NamedTuple):
+    """Scores viewed as integers, and two limits of these integers."""
+
+    bits: Any  # the scores, viewed as integers of the same width
+    lowest: Any  # the lowest integer of the type
+    infinity: Any  # the bits of +inf
 
 
 def ranks_and_top1(
@@ -45,7 +53,11 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
 
 
 def best_ranks_of_scores(
-    scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, get_image: Callable[[int], str] | None = None
+    scores: npt.NDArray[Any],
+    starts: Ints,
+    ends: Ints,
+    targets: Ints,
+    get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best_of_bits, rank_best_targets
@@ -57,7 +69,7 @@ def best_ranks_of_scores(
         keys = np.empty(scores.shape[1], np.int16)
         failed = rank_best_of_bits(*_view_as_ints(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
-        raise_nan(Predictions(scores=scores), failed, None if get_image is None else get_image(failed))
+        raise_nan(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
 
 
@@ -158,7 +170,7 @@ def _ranks_of_scores(
         places,
         ranks,
         top1,
-        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, np.iinfo(bits[0].dtype).min, bits[0].dtype),
+        np.full(-(-keys // _KEY_ALIGNMENT) * _KEY_ALIGNMENT, bits.lowest, bits.bits.dtype),
     )
     if failed >= 0:
         row = int(rows[failed])
@@ -169,7 +181,7 @@ def _ranks_of_scores(
     return ranks, ids[top1].astype(np.int32)
 
 
-def _view_as_ints(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """View scores as integers; also return the lowest integer of the type, and the bits of +inf."""
+def _view_as_ints(scores: npt.NDArray[Any]) -> _ScoreBits:
+    """View scores as integers of the same width."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
-    return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)
+    return _ScoreBits(bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype))

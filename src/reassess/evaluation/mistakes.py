@@ -28,10 +28,11 @@ def kinds_of_invalid_classes(
 ) -> npt.NDArray[np.int8]:
     """Return the kind of each class that is not valid for an image: the first match in `MISTAKE_KINDS`.
 
-    - no_class: it is not a class, but id -1.
+    - no_class: the id is -1, which means no class.
     - expert_valid: more than half of the experts call it valid, or chose it.
-    - rejected_by_experts: experts answered about it, but at most half call it valid, or chose it.
-    - asked_and_rejected: raters were asked about it. Raters who chose one class per image were asked about all classes.
+    - rejected_by_experts: experts judged the class, but at most half call it valid, or chose it.
+    - asked_and_rejected: raters were asked about the class. If raters choose one class per image, they were asked about
+      every class.
     - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
     """
@@ -53,15 +54,17 @@ def kinds_of_invalid_classes(
     return kinds.reshape(shape)
 
 
-def top1_and_max_validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the probability that each image's top-1 class is valid, and the highest of any class.
+def top1_and_max_validity(
+    outcomes: Outcomes, scores: Scores
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return P(valid) of each image's top-1 class, and the highest P(valid) of any class of the image.
 
-    P is 0 for a class that raters were not asked about. For an unrated image, P is 1 for the original label and 0 for
-    any other class; without an original label, both results are NaN.
+    P(valid), the probability that a class is valid, is 0 for a class that raters were not asked about. For an unrated
+    image, it is 1 for the original label and 0 for any other class; without an original label, both results are NaN.
     """
     rows = match_images(outcomes.images, scores.questions.images, match=outcomes.match, known_place="the scores")
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
-    valid = np.where(has_original, (outcomes.original_rank == 0).astype(np.float64), np.nan)
+    valid = np.where(has_original, (outcomes.original_ranks == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
     valid[rated] = np.nan_to_num(scores.scores_of(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest_per_image()[rows[rated]]
@@ -74,7 +77,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
     A mistake is a top-1 class outside a non-empty label set.
     """
     kinds = kinds_of_invalid_classes(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
-    kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
+    kinds[(outcomes.states != LABELLED) | (outcomes.best_ranks <= 0)] = -1
     return kinds
 
 

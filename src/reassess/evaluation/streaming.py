@@ -35,7 +35,7 @@ class ImageIndex:
     has_positions: bool  # whether a batch can also name images by their positions in `images`
 
     @cached_property
-    def sizes(self) -> npt.NDArray[np.int64]:
+    def label_set_sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, 0 for an unrated image; int64, shape (images,)."""
         return self._label_ends - self._label_starts
 
@@ -87,7 +87,7 @@ class ImageIndex:
 
     def count_hits(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """Count hits by k among the images of past batches that have a valid class."""
-        return count_hits(ranks[self.sizes > 0], top_k)
+        return count_hits(ranks[self.label_set_sizes > 0], top_k)
 
     def _find_named_images(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """Find the position of each image by name."""

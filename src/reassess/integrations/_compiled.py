@@ -25,10 +25,10 @@ def check_batch_and_detect_multi_hot(
             allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
             found=f"{scores_dtype} {tuple(scores_shape)}",
         )
-    is_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
+    is_target_multi_hot = is_multi_hot(target_shape, target_dtype, scores_shape[1])
     if scores_shape[0] is not None and target_shape[0] is not None:
         check_length(target_shape[0], scores_shape[0], things_name="targets", item_name="row of scores")
-    return is_hot
+    return is_target_multi_hot
 
 
 def check_rounding(dtype: str, framework_dtype: str) -> None:

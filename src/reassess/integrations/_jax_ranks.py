@@ -19,9 +19,11 @@ _Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int] 
 _ImageArrays = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
-def rank_best_targets(scores: jax.Array, target: jax.Array, is_hot: bool) -> _ImageArrays:
+def rank_best_targets(scores: jax.Array, target: jax.Array, is_multi_hot: bool) -> _ImageArrays:
     """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
-    best, turn, is_empty, is_ill_formed = (_best_classes_from_multi_hot if is_hot else _best_classes_from_ids)(scores, target)
+    best, turn, is_empty, is_ill_formed = (_best_classes_from_multi_hot if is_multi_hot else _best_classes_from_ids)(
+        scores, target
+    )
     keys, is_nan = _sortable_keys(scores)
     is_earlier = _tie_breaks(scores.shape[1]) > turn[:, None]
     rank, nans = _reduce_last_axis((keys > best[:, None] - is_earlier, lax.add, 0), (is_nan, lax.add, 0))

@@ -31,8 +31,8 @@ def with_real_labels(
     dataset: _DatasetT,
     labels: LabelSets | str | Path = "imagenet-real",
     *,
-    image: str = "image",
-    feature: str = "real_label",
+    image_column: str = "image",
+    new_column: str = "real_label",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
     """Add a column with the valid classes of each image, joined by file name.
@@ -68,13 +68,13 @@ def with_real_labels(
     >>> with_real_labels(dataset, labels, image="file")[:]
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
-    check_columns(dataset, image, feature)
+    check_columns(dataset, image_column, new_column)
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     if isinstance(dataset, datasets.Dataset):
-        return dataset.add_column(feature, _valid_classes(labels, file_names(dataset, image), ignore_unknown))
-    new_features = {feature: datasets.Sequence(datasets.Value("int64"))}
-    change = partial(_add_label_column, labels=labels, feature=feature, ignore_unknown=ignore_unknown)
-    return map_stream(dataset, image, new_features, change)
+        return dataset.add_column(new_column, _valid_classes(labels, file_names(dataset, image_column), ignore_unknown))
+    new_features = {new_column: datasets.Sequence(datasets.Value("int64"))}
+    change = partial(_add_label_column, labels=labels, new_column=new_column, ignore_unknown=ignore_unknown)
+    return map_stream(dataset, image_column, new_features, change)
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
@@ -86,30 +86,30 @@ def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
 
 
 def map_stream(
-    dataset: datasets.IterableDataset, image: str, new_features: Mapping[str, Any], change: ChangeTable
+    dataset: datasets.IterableDataset, image_column: str, new_features: Mapping[str, Any], change: ChangeTable
 ) -> datasets.IterableDataset:
     """Apply a function to the Arrow tables of a streamed dataset; the result can be pickled."""
     features = datasets.Features({**dataset.features, **new_features})
-    if isinstance(dataset.features[image], datasets.Image):
-        dataset = dataset.cast_column(image, datasets.Image(decode=False))
-    options = {"image": image, "change": change}
+    if isinstance(dataset.features[image_column], datasets.Image):
+        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
+    options = {"image": image_column, "change": change}
     result = dataset.with_format("arrow").map(_change_table, batched=True, fn_kwargs=options)
     # With the features as an argument of map, several versions of the package no longer decode the images.
     return result.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
-def _change_table(table: pyarrow.Table, *, image: str, change: ChangeTable) -> pyarrow.Table:
+def _change_table(table: pyarrow.Table, *, image_column: str, change: ChangeTable) -> pyarrow.Table:
     """Apply a change to a table and the file names in its image column."""
-    column = table.column(image)
+    column = table.column(image_column)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
-    return change(table, require_names(names.to_pylist(), image))
+    return change(table, require_names(names.to_pylist(), image_column))
 
 
 def _add_label_column(
-    table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, feature: str, ignore_unknown: bool
+    table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, new_column: str, ignore_unknown: bool
 ) -> pyarrow.Table:
     """Append a column with the valid classes of each image."""
-    return table.append_column(feature, _valid_classes(labels, images, ignore_unknown))
+    return table.append_column(new_column, _valid_classes(labels, images, ignore_unknown))
 
 
 def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
@@ -139,8 +139,8 @@ def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def check_columns(dataset: object, image: str, feature: str | None) -> None:
-    """Raise `DataError` unless a dataset has a column of images or file names, and no column `feature`."""
+def check_columns(dataset: object, image_column: str, new_column: str | None) -> None:
+    """Raise `DataError` unless a dataset has a column of images or file names, and no column `new_column`."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
             "wrong-type",
@@ -156,25 +156,25 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
             "dataset does not describe its columns",
             fix="add the labels before map, or pass features= to map and from_generator",
         )
-    if image not in dataset.features:
+    if image_column not in dataset.features:
         raise DataError(
             "missing-column",
-            f"dataset has no column {image}",
+            f"dataset has no column {image_column}",
             found=join_first(list(dataset.features)),
             fix="choose the column of images or of their file names: image=...",
         )
-    if not _has_file_names(dataset.features[image]):
+    if not _has_file_names(dataset.features[image_column]):
         raise DataError(
             "wrong-type",
-            f"column {image} has neither images nor file names",
+            f"column {image_column} has neither images nor file names",
             allowed="Image, or Value('string')",
-            found=dataset.features[image],
+            found=dataset.features[image_column],
             fix="choose the column of images or of their file names: image=...",
         )
-    if feature is not None and feature in dataset.features:
+    if new_column is not None and new_column in dataset.features:
         raise DataError(
             "duplicate-column",
-            f"dataset already has a column {feature}",
+            f"dataset already has a column {new_column}",
             found=join_first(list(dataset.features)),
             fix="choose another name: feature=...",
         )

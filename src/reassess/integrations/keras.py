@@ -67,22 +67,22 @@ class RealAccuracyMetric(keras.metrics.Metric):
         return self.sums[0]
 
     @property
-    def total(self) -> _Tensor:
+    def n_scored(self) -> _Tensor:
         """Weighted number of images with a valid class."""
         return self.sums[1]
 
     @property
-    def empty(self) -> _Tensor:
-        """Number of images without a valid class, which are not in `hits` and `total`."""
+    def n_empty(self) -> _Tensor:
+        """Number of images without a valid class, which are not in `hits` and `n_scored`."""
         return self.sums[2]
 
     @property
-    def nan(self) -> _Tensor:
+    def n_nan(self) -> _Tensor:
         """Number of images with a NaN score."""
         return self.sums[3]
 
     @property
-    def ill_formed(self) -> _Tensor:
+    def n_ill_formed(self) -> _Tensor:
         """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
         return self.sums[4]
 
@@ -107,13 +107,15 @@ class RealAccuracyMetric(keras.metrics.Metric):
         """
         scores, target = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
         dtype = standardize_dtype(scores.dtype)
-        is_hot = check_batch_and_detect_multi_hot(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
+        is_multi_hot = check_batch_and_detect_multi_hot(
+            scores.shape, dtype, target.shape, standardize_dtype(target.dtype)
+        )
         check_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
         normalize_top_k((self.k,), classes)
         if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
-        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_hot)
+        rank, is_empty, is_nan, is_ill_formed = rank_best_targets(scores, target, is_multi_hot)
         weight = self._broadcast_weights(sample_weight, images, is_empty)
         ones = ops.ones_like(weight)
         weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
@@ -122,8 +124,8 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     def result(self) -> _Tensor:
         """Compute ReaL accuracy, in [0, 1]; NaN without valid classes, or after invalid values."""
-        is_wrong = self.nan + self.ill_formed > 0
-        return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.total))
+        is_wrong = self.n_nan + self.n_ill_formed > 0
+        return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.n_scored))
 
     def counts(self) -> Proportion:
         """Return hits and images with a valid class as counts; weights must be integers.
@@ -133,7 +135,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         DataError
             A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
-        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.total, self.nan, self.ill_formed))
+        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.n_scored, self.n_nan, self.n_ill_formed))
         check_counts(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(

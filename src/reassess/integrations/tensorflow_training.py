@@ -22,7 +22,7 @@ def select_images(
     dataset: tf.data.Dataset,
     selection: ImageSelection,
     *,
-    file_name: str = "file_name",
+    file_name_feature: str = "file_name",
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
@@ -58,16 +58,16 @@ def select_images(
     [b'c.png', b'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
-    find = _make_row_finder(dataset, selection, file_name, match, ignore_unknown)
-    return dataset.filter(lambda element: find(element[file_name]) >= 0)
+    find = _make_row_finder(dataset, selection, file_name_feature, match, ignore_unknown)
+    return dataset.filter(lambda element: find(element[file_name_feature]) >= 0)
 
 
 def relabel_images(
     dataset: tf.data.Dataset,
-    classes_of: Mapping[str, int],
+    new_class_by_image: Mapping[str, int],
     *,
-    file_name: str = "file_name",
-    label: str = "label",
+    file_name_feature: str = "file_name",
+    label_feature: str = "label",
     match: Match = "path",
 ) -> tf.data.Dataset:
     """Change the class of some images, by file name.
@@ -92,19 +92,22 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    selection, ids = to_selection_and_class_ids(classes_of)
-    find = _make_row_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
-    if label not in dataset.element_spec:
+    selection, ids = to_selection_and_class_ids(new_class_by_image)
+    find = _make_row_finder(dataset, selection, file_name_feature, match, ignore_unknown=True, is_batched=True)
+    if label_feature not in dataset.element_spec:
         raise DataError(
             "missing-column",
-            f"elements of the dataset have no feature {label}",
+            f"elements of the dataset have no feature {label_feature}",
             fix="choose the feature with the class: label=...",
         )
-    new = tf.constant(ids, dataset.element_spec[label].dtype)
+    new = tf.constant(ids, dataset.element_spec[label_feature].dtype)
 
     def relabel(element: dict[str, Any]) -> dict[str, Any]:
-        rows = find(element[file_name])
-        return {**element, label: tf.where(rows >= 0, tf.gather(new, tf.maximum(rows, 0)), element[label])}
+        rows = find(element[file_name_feature])
+        return {
+            **element,
+            label_feature: tf.where(rows >= 0, tf.gather(new, tf.maximum(rows, 0)), element[label_feature]),
+        }
 
     return dataset.map(relabel, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -113,8 +116,8 @@ def with_targets(
     dataset: tf.data.Dataset,
     targets: TrainingTargets,
     *,
-    file_name: str = "file_name",
-    image: str = "image",
+    file_name_feature: str = "file_name",
+    image_feature: str = "image",
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
@@ -147,11 +150,11 @@ def with_targets(
     [[0.5, 0.0, 0.5]]
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")
-    find = _make_row_finder(dataset, targets.selection, file_name, match, ignore_unknown)
-    if image not in dataset.element_spec:
+    find = _make_row_finder(dataset, targets.selection, file_name_feature, match, ignore_unknown)
+    if image_feature not in dataset.element_spec:
         raise DataError(
             "missing-column",
-            f"elements of the dataset have no feature {image}",
+            f"elements of the dataset have no feature {image_feature}",
             fix="choose the feature with the image: image=...",
         )
     starts = tf.constant(targets.indptr, tf.int64)
@@ -164,24 +167,26 @@ def with_targets(
             tf.gather(ids, positions)[:, None],
             tf.gather(values, positions),
         )
-        return element[image], target
+        return element[image_feature], target
 
-    pairs = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
+    pairs = dataset.map(
+        lambda element: (element, find(element[file_name_feature])), num_parallel_calls=tf.data.AUTOTUNE
+    )
     return pairs.filter(lambda _, row: row >= 0).map(make_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _make_row_finder(
     dataset: Any,
     selection: ImageSelection,
-    file_name: str,
+    file_name_feature: str,
     match: Match,
     ignore_unknown: bool,
     *,
-    batches: bool = False,
+    is_batched: bool = False,
 ) -> Any:
     """Create a function from names to positions in a selection; a negative position means none."""
-    check_elements(dataset, file_name, [])
-    if not batches and dataset.element_spec[file_name].shape.rank:
+    check_elements(dataset, file_name_feature, [])
+    if not is_batched and dataset.element_spec[file_name_feature].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",

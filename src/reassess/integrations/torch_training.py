@@ -196,8 +196,8 @@ class RelabelledImages(SelectedImages):
     [0, 1]
     """
 
-    def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        selection, ids = to_selection_and_class_ids(classes_of, getattr(dataset, "class_to_idx", None))
+    def __init__(self, dataset: Any, new_class_by_image: Mapping[str, int | str], *, match: Match = "path") -> None:
+        selection, ids = to_selection_and_class_ids(new_class_by_image, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
         rows = selection.find(names, match=match)

@@ -241,13 +241,13 @@ class ImageNetReaL(VisionDataset):
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
-            return torch.from_numpy(self._score_target(index))
+            return torch.from_numpy(self._make_score_target(index))
         if self.encoding == "list":
             return list(self.targets[index])
         encode = multi_hot if self.encoding == "multi-hot" else padded_ids
         return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
 
-    def _score_target(self, index: int) -> npt.NDArray[np.float32]:
+    def _make_score_target(self, index: int) -> npt.NDArray[np.float32]:
         """Return the score of each class of an image; float32, shape (classes,)."""
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:

@@ -87,7 +87,7 @@ def join_model(
             known_images=[] if index.are_known else [predictions.images or ()],
             name=name,
         )
-        rows = np.flatnonzero(outcomes.state != UNKNOWN)
+        rows = np.flatnonzero(outcomes.states != UNKNOWN)
         if not rows.size:
             raise _no_image(outcomes.images, index)
         images = np.full(len(outcomes), -1)
@@ -136,7 +136,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
     as_they_are = model.kind == "probabilities"
 
     largest = LargestValues(limit)
-    for part, values in probability_blocks(predictions, rows[goes_to_raters], is_probabilities=as_they_are):
+    for part, values in probability_blocks(predictions, rows[goes_to_raters], has_probabilities=as_they_are):
         of_part = rows[goes_to_raters][part]
         first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
         at = np.flatnonzero(values > largest.above)
@@ -149,7 +149,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
         DescendingValues(probabilities, positions, to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
-    for part, values in probability_blocks(predictions, rows[~goes_to_raters], is_probabilities=as_they_are):
+    for part, values in probability_blocks(predictions, rows[~goes_to_raters], has_probabilities=as_they_are):
         at = np.flatnonzero(values >= lowest)
         row, column = np.divmod(at, classes.size)
         other_positions = model.images[rows[~goes_to_raters][part]][row] * width + classes[column]

@@ -87,7 +87,7 @@ def _unasked(
     predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores | None, top_k: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
     """Find the pairs of a model that are not valid and that raters were not asked about, with their rows."""
-    known_rows = np.flatnonzero(outcomes.state != UNKNOWN)
+    known_rows = np.flatnonzero(outcomes.states != UNKNOWN)
     best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
     place, ranks = np.nonzero(best >= 0)
     rows, class_ids = known_rows[place], best[place, ranks]

@@ -43,7 +43,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     """Chart the accuracy by reassessed labels over the accuracy by original labels."""
     points, rows = [], []
     for model, result in findings.evaluations.items():
-        original, real = result.original_accuracy(1), result.real.get(1)
+        original, real = result.original_accuracy_at(1), result.real_accuracy.get(1)
         original_mark, real_mark = mark(original), mark(real)
         if original_mark is not None and real_mark is not None:
             points.append(ModelPoint(name=model, original=original_mark, real=real_mark))
@@ -85,10 +85,14 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
         if i < MOST_DRAWN:
-            series[judge].append(_mark(pair.real))
-            series["original"].append(_mark(pair.original))
-        rows += [[pair.a, pair.b, *row] for name, part in pair.differences_by_name.items() for row in _rows(name, part)]
-    groups = [_minus(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
+            series[judge].append(_mark(pair.real_hits))
+            series["original"].append(_mark(pair.original_hits))
+        rows += [
+            [pair.model_a, pair.model_b, *row]
+            for name, part in pair.differences_by_name.items()
+            for row in _rows(name, part)
+        ]
+    groups = [_minus(pair.model_a, pair.model_b) for pair in pairs[:MOST_DRAWN]]
     series = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
@@ -108,17 +112,17 @@ def _minus(a: str, b: str) -> str:
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
     """Yield a row for the difference over images, and one with raters resampled, if available."""
     only = [part.n_only_a, part.n_only_b] if isinstance(part, PairedHits) else [None, None]
-    yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
+    yield [name, in_percent(part.mean_difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
     if part.standard_deviation is not None:
         with_raters = bounds_in_percent(part.raters_interval), part.raters_p_value
-        yield [f"{name}, raters resampled", in_percent(part.difference), *with_raters, *only, part.n]
+        yield [f"{name}, raters resampled", in_percent(part.mean_difference), *with_raters, *only, part.n]
 
 
 def _mark(part: Difference | None) -> Mark | None:
     """The difference, with the interval that includes the raters if they are resampled."""
-    if part is None or part.difference is None:
+    if part is None or part.mean_difference is None:
         return None
-    return Mark(100 * part.difference, bounds_in_percent(part.raters_interval or part.interval))
+    return Mark(100 * part.mean_difference, bounds_in_percent(part.raters_interval or part.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:
@@ -175,19 +179,26 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
     )
     rows: list[list[Cell]] = []
     for placement in placements:
-        entry, expected = placement.entry, placement.expected
+        entry, expected = placement.model_row, placement.expected_accuracy
         ranks = entry.real, placement.real_rank, entry.original, placement.original_rank, placement.n_rows
         expectation: list[Cell] = [None] * 3
         if expected is not None:
-            expectation = [expected.real, (expected.low, expected.high), expected.residual]
+            expectation = [expected.real_accuracy, (expected.interval_low, expected.interval_high), expected.residual]
         rows.append([entry.model, *ranks, *expectation])
     # Not a dictionary: label sets named 95 have a column "95 %", and so does the interval.
     columns = (
-        *(Column("model"), Column(f"{shorten_label_set_name(findings.labels.title)} %", PERCENT), Column("rank", COUNT)),
+        *(
+            Column("model"),
+            Column(f"{shorten_label_set_name(findings.labels.title)} %", PERCENT),
+            Column("rank", COUNT),
+        ),
         *(Column("original %", PERCENT), Column("original rank", COUNT), Column("of", COUNT)),
-        *(Column(f"expected {shorten_label_set_name(findings.trend.board.label_set)} %", PERCENT), Column("95 %", PERCENT)),
+        *(
+            Column(f"expected {shorten_label_set_name(findings.trend.leaderboard.label_set)} %", PERCENT),
+            Column("95 %", PERCENT),
+        ),
         Column("above expected, points", POINTS),
     )
     numbers = Table("leaderboard", "Models of this report among published models", columns, rows)
-    note = " ".join(f"{placement.entry}: {placement.caveat}." for placement in placements if placement.caveat)
+    note = " ".join(f"{placement.model_row}: {placement.caveat}." for placement in placements if placement.caveat)
     return Chart(draw, SQUARE, numbers, note)

@@ -45,7 +45,7 @@ def plot_leaderboard(
     for i, line in enumerate(trend.band_lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for placement in placements:
-        _draw_placement(drawing, placement, shorten_label_set_name(trend.board.label_set), brief)
+        _draw_placement(drawing, placement, shorten_label_set_name(trend.leaderboard.label_set), brief)
     _finish_axes(drawing, trend, start)
     draw_levels(drawing, level)
 
@@ -53,11 +53,11 @@ def plot_leaderboard(
 def _start(trend: Trend, placements: Sequence[Placement]) -> float:
     """The lowest original accuracy in the plot; a few rows far below would leave little room for the others."""
     starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
-    return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
+    return min(starts + [placement.model_row.original for placement in placements]) if starts else -np.inf
 
 
 def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
-    board = trend.board
+    board = trend.leaderboard
     at = np.column_stack([board.original, board.real])[board.original >= start]
     size = 2.6 if len(at) > _MANY else 4.5
     drawing.line(at, "o", markersize=size, color=_POINTS, alpha=0.55, markeredgewidth=0, zorder=2)
@@ -66,7 +66,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
-    inside = trend.board.original[line.band.contains(trend.board.original)]
+    inside = trend.leaderboard.original[line.band.contains(trend.leaderboard.original)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
     drawing.line(ends, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, between="\n")
@@ -79,7 +79,7 @@ def _format_slope(slope: Estimate, between: str = " ") -> str:
 
 
 def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
-    entry = placement.entry
+    entry = placement.model_row
     at = np.array([[entry.original, entry.real]])
     drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
@@ -88,8 +88,8 @@ def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: b
         if brief
         else f"{entry}\n{judge} {format_percent_value(entry.real)} %, {rank}"
     )
-    if (expected := placement.expected) is not None and not brief:
-        text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
+    if (expected := placement.expected_accuracy) is not None and not brief:
+        text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.n_rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")
 
 
@@ -113,7 +113,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
-    board = trend.board
+    board = trend.leaderboard
     frame_accuracies(drawing, shorten_label_set_name(board.label_set))
     hidden = int(np.sum(board.original < start))
     not_shown = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
@@ -121,8 +121,8 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     if trend.overall_line.slope is not None:
         parts.append(f"slope of all rows: {_format_slope(trend.overall_line.slope)}")
     far_out = trend.outliers
-    if far_out.rows and far_out.line_without.slope is not None:
-        parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without.slope)}")
+    if far_out.rows and far_out.line_without_outliers.slope is not None:
+        parts.append(f"without {len(far_out.rows):,} far out: {_format_slope(far_out.line_without_outliers.slope)}")
     drawing.heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 

@@ -63,11 +63,14 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     bars: dict[str, PreferenceCounts] = {}
     for preference in findings.preferences:
         for classes, part in {"all": preference.total, **preference.by_group}.items():
-            for judge, verdicts in {"scores": part.by_scores, "only raters": part.by_raters}.items():
+            for judge, verdicts in {
+                "scores": part.preferences_by_scores,
+                "only raters": part.preferences_by_rater_scores,
+            }.items():
                 if verdicts is None:
                     continue
                 share = verdicts.model_share
-                counts = part.n_images, share.n, verdicts.n_model, verdicts.n_ties, verdicts.n_label
+                counts = part.n_images, share.n, verdicts.n_prefer_model, verdicts.n_ties, verdicts.n_prefer_original
                 preferred = in_percent(share.value), bounds_in_percent(share.interval)
                 rows.append([preference.model, classes, judge, *counts, *preferred])
                 if classes == "all" and len(bars) < MOST_DRAWN:
@@ -75,9 +78,9 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     if not any(verdicts.model_share.n for verdicts in bars.values()):
         return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
-        "the model's class": [verdicts.n_model for verdicts in bars.values()],
+        "the model's class": [verdicts.n_prefer_model for verdicts in bars.values()],
         "tie": [verdicts.n_ties for verdicts in bars.values()],
-        "the original label": [verdicts.n_label for verdicts in bars.values()],
+        "the original label": [verdicts.n_prefer_original for verdicts in bars.values()],
     }
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
@@ -90,48 +93,48 @@ def preference_chart(findings: Findings) -> Chart | Missing:
 
 def bias_chart(findings: Findings) -> Chart | Missing:
     """Chart how often a model picks the original label if other classes are valid too."""
-    if isinstance(findings.biases, Missing):
-        return findings.biases
+    if isinstance(findings.labelling_biases, Missing):
+        return findings.labelling_biases
     rows: list[list[Cell]] = []
-    for bias in findings.biases:
+    for bias in findings.labelling_biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_favourite is None else in_percent(part.raters_favourite.value)
+            favourite = None if part.raters_favourite_share is None else in_percent(part.raters_favourite_share.value)
             compared_with = in_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *cells(part.by_model), *compared_with])
+            rows.append([bias.model, classes, *cells(part.model_share), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
     numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
-    drawn = [bias.total for bias in findings.biases[:MOST_DRAWN]]
-    marks = {"the model": [mark(part.by_model) for part in drawn]}
-    if any(part.raters_favourite for part in drawn):
+    drawn = [bias.total for bias in findings.labelling_biases[:MOST_DRAWN]]
+    marks = {"the model": [mark(part.model_share) for part in drawn]}
+    if any(part.raters_favourite_share for part in drawn):
         marks["the raters' favourite"] = [
-            None if part.raters_favourite is None else mark(part.raters_favourite) for part in drawn
+            None if part.raters_favourite_share is None else mark(part.raters_favourite_share) for part in drawn
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF)}: {count_noun(part.by_model.n, 'image')}"
-            for bias, part in zip(findings.biases, drawn, strict=False)
+            f"{shorten(bias.model, _HALF)}: {count_noun(part.model_share.n, 'image')}"
+            for bias, part in zip(findings.labelling_biases, drawn, strict=False)
         ],
         series=marks,
         axis="original label picked among the valid classes, %",
         form=".1f",
         chances=([in_percent(part.chance_share) for part in drawn], "any valid class at random"),
     )
-    return interval_chart(intervals, numbers, note_hidden(len(findings.biases)))
+    return interval_chart(intervals, numbers, note_hidden(len(findings.labelling_biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:
     """Chart precision and recall of the scores that made the labels."""
-    if isinstance(findings.curves, Missing):
-        return findings.curves
+    if isinstance(findings.precision_recall_curves, Missing):
+        return findings.precision_recall_curves
     rows = []
-    for measured in findings.curves:
+    for measured in findings.precision_recall_curves:
         curve = measured.curve
         values = curve.thresholds, curve.precision, curve.recall, curve.kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = table("curve", "Precision and recall of the labels", columns, rows)
-    draw = partial(plot_curves, lines=findings.curves)
+    draw = partial(plot_curves, lines=findings.precision_recall_curves)
     return Chart(draw, SQUARE, numbers)
 
 

@@ -129,7 +129,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
 
 def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
     """Return whether at most two thirds of the votes agree on a class of the card; without votes, scores decide."""
-    class_ids = {*(sheet.valid or ()), sheet.original, *predicted}
+    class_ids = {*(sheet.valid_class_ids or ()), sheet.original_class_id, *predicted}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
             continue
@@ -152,7 +152,9 @@ def _find_kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[
     panel, classes = findings.panel, findings.labels.classes
     experts = None if findings.experts is None else findings.experts.in_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
-    return kinds_of_invalid_classes(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    return kinds_of_invalid_classes(
+        images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match
+    )
 
 
 def mistake_gallery(
@@ -190,7 +192,7 @@ def _intro(choice: ImageChoice, images: int) -> str:
 def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     sheet, label = card.sheet, classes.label
     descriptions = _describe_votes(sheet, threshold)
-    valid, original = sheet.valid or (), sheet.original
+    valid, original = sheet.valid_class_ids or (), sheet.original_class_id
 
     def name_of(class_id: int) -> str:
         return label(class_id) if class_id >= 0 else UNKNOWN_CLASS_NAME

@@ -122,7 +122,7 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     for valid, predicted, times in part.confusions:
         instead.setdefault(valid, (predicted, times))
     rows = []
-    for i, images, hits, predictions in part.count_rows:
+    for i, images, hits, predictions in part.class_counts:
         counts = images, hits, round(100 * hits / images, 2), predictions
         rows.append([i, i, *counts, *instead.get(i, (None, None))])
     return rows

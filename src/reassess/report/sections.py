@@ -132,15 +132,15 @@ def _accuracy(findings: Findings, scatter: Chart | Missing) -> Section:
 def _accuracy_cells(model: str, result: Evaluation, findings: Findings) -> list[Cell]:
     cells: list[Cell] = [model]
     for k in findings.top_k:
-        part = result.real.get(k)
+        part = result.real_accuracy.get(k)
         cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
             cells.append(bounds_in_percent(findings.uncertainty.accuracy_interval(model)))
-    by_original = [result.original_accuracy(k) for k in findings.top_k]
-    by_original.append((result.original_scored or {}).get(1))
+    by_original = [result.original_accuracy_at(k) for k in findings.top_k]
+    by_original.append((result.original_accuracy_on_scored or {}).get(1))
     cells += [None if part is None else in_percent(part.value) for part in by_original]
-    soft = None if result.soft is None else result.soft.accuracy
-    return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
+    soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
+    return [*cells, soft, result.recall_at_size, result.n_scored, result.n_images - result.n_scored]
 
 
 def _other_class_lists(findings: Findings) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _ranks(findings: Findings) -> Table:
         ranking.ranks.tolist(),
         intervals,
         by_original,
-        [*(pair.real.holm_p_value for pair in ranking.neighbours), None],
+        [*(pair.real_hits.holm_p_value for pair in ranking.neighbours), None],
     )
     rank = f"rank by {shorten_label_set_name(findings.labels.title)}"
     forms = {"model": TEXT, rank: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
@@ -274,8 +274,8 @@ def _label_errors(findings: Findings) -> Section:
     for model, result in findings.evaluations.items():
         part, all_images, scored = (
             result.label_errors,
-            result.original_accuracy(1),
-            (result.original_scored or {}).get(1),
+            result.original_accuracy_at(1),
+            (result.original_accuracy_on_scored or {}).get(1),
         )
         if part is None or all_images is None or scored is None:
             continue

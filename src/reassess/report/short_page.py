@@ -97,14 +97,14 @@ def _accuracy(findings: Findings) -> Table:
         result = findings.evaluations[model]
         cells: list[Cell] = [_name(findings, model)]
         for k in findings.top_k:
-            part = result.real.get(k)
+            part = result.real_accuracy.get(k)
             cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if not isinstance(uncertainty, Missing):
             cells.append(bounds_in_percent(uncertainty.accuracy_interval(model)))
-        by_original = (result.original_accuracy(k) for k in findings.top_k)
+        by_original = (result.original_accuracy_at(k) for k in findings.top_k)
         cells += [None if part is None else in_percent(part.value) for part in by_original]
-        soft = None if result.soft is None else result.soft.accuracy
-        rows.append([*cells, soft, result.scored, result.images - result.scored])
+        soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
+        rows.append([*cells, soft, result.n_scored, result.n_images - result.n_scored])
     return table("accuracy", "Accuracy", columns, rows)
 
 
@@ -119,8 +119,8 @@ def _differences(findings: Findings) -> Table | None:
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
     for pair in pairs[: _MOST_MODELS - 1]:
-        names = (_short_name(findings, model) for model in (pair.a, pair.b))
-        parts = (pair.real, pair.original, pair.change)
+        names = (_short_name(findings, model) for model in (pair.model_a, pair.model_b))
+        parts = (pair.real_hits, pair.original_hits, pair.accuracy_change)
         rows.append([" minus ".join(names), *(cell for part in parts for cell in _test_cells(part))])
     return table("differences", "Differences between models, on the same images", columns, rows)
 
@@ -129,7 +129,7 @@ def _test_cells(part: Difference | None) -> tuple[Cell, Cell, Cell]:
     if part is None:
         return None, None, None
     interval = bounds_in_percent(part.raters_interval or part.interval)
-    return in_percent(part.difference), interval, part.final_p_value
+    return in_percent(part.mean_difference), interval, part.final_p_value
 
 
 def _mistakes(findings: Findings) -> Table | None:

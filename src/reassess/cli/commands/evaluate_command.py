@@ -20,7 +20,7 @@ from reassess.cli.tables.evaluate_table import (
     print_results,
     to_json,
 )
-from reassess.comparison import ModelOrders, compare_orders, select_common_images
+from reassess.comparison import ModelOrders, compare_orders, select_common_images_if_different
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
@@ -134,7 +134,7 @@ def evaluate(
                 original=inputs.original,
                 scores=inputs.scores,
                 experts=inputs.experts,
-                reviewed=inputs.reviewed,
+                multi_labels=inputs.reviewed,
             )
             write_table(details, table, force=call.force)
     next_words = (
@@ -227,7 +227,7 @@ def _rank_on_common_images(
         return None
     rankings: dict[LabelSetKey, Evaluations] = {}
     for key, of_models in outcomes.items():
-        common = select_common_images(of_models)
+        common = select_common_images_if_different(of_models)
         if common is None or isinstance(common, Missing):
             return common
         judge = partial(summarize, labels=inputs.sets[key], scores=inputs.scores, experts=inputs.experts, top_k=top_k)

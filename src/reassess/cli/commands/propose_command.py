@@ -344,5 +344,5 @@ def _iter_outcomes(
             outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)
-        unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
+        unknown[file] = int(np.count_nonzero(outcomes.states == UNKNOWN))
         yield file, predictions, outcomes

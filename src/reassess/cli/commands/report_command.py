@@ -166,7 +166,7 @@ def _to_json(
 
 def _print(call: Call, findings: Findings, output: Path, gallery: ShownMistakes | None, *, short: bool) -> None:
     rows = [
-        [name, percent_cell(result.real.get(1)), percent_cell(result.original_accuracy(1))]
+        [name, percent_cell(result.real_accuracy.get(1)), percent_cell(result.original_accuracy_at(1))]
         for name, result in findings.evaluations.items()
     ]
     print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)

@@ -77,7 +77,9 @@ def show(
 def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
-    print_text(f"original   {'unknown' if sheet.original is None else _format_class(classes, sheet.original)}")
+    print_text(
+        f"original   {'unknown' if sheet.original_class_id is None else _format_class(classes, sheet.original_class_id)}"
+    )
     print_text(f"valid      {_format_valid(sheet, inputs.labels)}")
     print_text("")
     if sheet.candidates is None:
@@ -115,9 +117,9 @@ def _missing(inputs: EvaluationInputs) -> list[str]:
 
 
 def _format_valid(sheet: ImageSheet, labels: LabelSets) -> str:
-    if sheet.valid is None:
+    if sheet.valid_class_ids is None:
         return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
-    texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid]
+    texts = [_format_class(labels.classes, class_id) for class_id in sheet.valid_class_ids]
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]
 
 
@@ -126,7 +128,7 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     if class_ids is None:
         return "the image is not in this file"
     descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
-    descriptions |= dict.fromkeys(sheet.valid or (), "valid")
+    descriptions |= dict.fromkeys(sheet.valid_class_ids or (), "valid")
     texts = (
         PREDICTION_NAMES["no_class"]
         if class_id is None
@@ -145,7 +147,7 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
         str(candidate.class_id),
         inputs.labels.classes.label(candidate.class_id),
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
-        "valid" if candidate.class_id in (sheet.valid or ()) else "",
+        "valid" if candidate.class_id in (sheet.valid_class_ids or ()) else "",
         _vote_counts(candidate.votes, sheet.n_raters),
         join_first(raters, most=most_raters),
         _vote_counts(candidate.expert_votes, sheet.n_experts),

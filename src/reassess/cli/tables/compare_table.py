@@ -43,7 +43,7 @@ _Part = TypeVar("_Part")
 def to_json(findings: Findings) -> dict[str, Any]:
     """Return the results for JSON; a part that is null has a key with the reason."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
-    pairs = [(pair.a, pair.b) for pair in findings.pairs]
+    pairs = [(pair.model_a, pair.model_b) for pair in findings.comparisons]
     results: dict[str, Any] = {
         "label_set": findings.labels.title,
         "common_images": len(panel.images),
@@ -55,14 +55,14 @@ def to_json(findings: Findings) -> dict[str, Any]:
             for model in panel.models
         },
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
-        "pairs": [pair.to_json() for pair in findings.pairs],
+        "pairs": [pair.to_json() for pair in findings.comparisons],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
     parts: dict[str, Any] = {
         "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
         "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
         "model_or_label": _parts_to_json(findings.preferences, lambda part: part.to_json()),
-        "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
+        "labelling_bias": _parts_to_json(findings.labelling_biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
         results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
@@ -78,15 +78,15 @@ def _parts_to_json(
 def print_comparison(call: Call, findings: Findings) -> None:
     """Print the comparison of two models or the ranking of more, then explain the numbers."""
     if len(findings.panel.models) == 2:
-        _print_pair(findings.pairs[0], findings.uncertainty)
+        _print_pair(findings.comparisons[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
         print_text(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
         _print_preferences(findings.preferences)
-    if not isinstance(findings.biases, Missing):
-        _print_biases(findings.biases)
+    if not isinstance(findings.labelling_biases, Missing):
+        _print_biases(findings.labelling_biases)
     for line in merge_equal({model: findings.evaluations[model].detected for model in findings.panel.models}):
         call.info(line)
     for line in describe_images_not_shared(findings.panel):
@@ -98,8 +98,10 @@ def print_comparison(call: Call, findings: Findings) -> None:
 def comparison_table(findings: Findings) -> ResultTable:
     """Return the comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
-        (pair,) = findings.pairs
-        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
+        (pair,) = findings.comparisons
+        return _pair_table(
+            pair, *short_names([pair.model_a, pair.model_b]).values()
+        )  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, shorten_label_set_name(findings.labels.title))
@@ -109,7 +111,7 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     print_text(pair.verdict)
     if not isinstance(uncertainty, Missing):
         print_text(describe_lead_probability(pair, uncertainty))
-    print_text(f"a: {pair.a}\nb: {pair.b}\n")
+    print_text(f"a: {pair.model_a}\nb: {pair.model_b}\n")
     _pair_table(pair).print()
 
 
@@ -135,7 +137,11 @@ def _difference(name: str, part: PairedHits | AccuracyChange) -> list[object]:
 
 
 def _difference_in_points(part: PairedHits | AccuracyChange) -> PrintedNumber | None:
-    return None if part.difference is None else PrintedNumber(f"{100 * part.difference:+.2f}", 100 * part.difference)
+    return (
+        None
+        if part.mean_difference is None
+        else PrintedNumber(f"{100 * part.mean_difference:+.2f}", 100 * part.mean_difference)
+    )
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, label_title: str) -> None:
@@ -152,17 +158,17 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
         ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
-        (f"{label_title} %", list(map(percent_cell, ranking.real))),
-        ("95 %", list(map(interval_cell, ranking.real))),
+        (f"{label_title} %", list(map(percent_cell, ranking.real_accuracies))),
+        ("95 %", list(map(interval_cell, ranking.real_accuracies))),
     ]
     if not isinstance(uncertainty, Missing):
         columns.append(
             ("true labels, 95 %", [interval_cell(uncertainty.accuracy_interval(model)) for model in ranking.models])
         )
-    if ranking.original is not None and ranking.original_ranks is not None:
-        columns.append(("original %", list(map(percent_cell, ranking.original))))
+    if ranking.original_accuracies is not None and ranking.original_ranks is not None:
+        columns.append(("original %", list(map(percent_cell, ranking.original_accuracies))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
-    leads = [pair.real for pair in ranking.neighbours]
+    leads = [pair.real_hits for pair in ranking.neighbours]
     columns.append(("ahead of next", [*map(_difference_in_points, leads), None]))
     columns.append(
         ("ahead of next, 95 %", [*(_interval_in_points(pair.raters_interval or pair.interval) for pair in leads), None])
@@ -175,17 +181,17 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, la
 def _print_preferences(preferences: Sequence[Preference]) -> None:
     """Print how often scores and raters prefer the model's class to the original label."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
-    has_rater_shares = any(part.total.by_raters is not None for part in preferences)
+    has_rater_shares = any(part.total.preferences_by_rater_scores is not None for part in preferences)
     if has_rater_shares:
         headings += ["only raters: model %", "95 %", "label %"]
     rows = []
     for part in preferences:
-        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.by_scores.model_share.n:,}"]
+        cells = [part.model, f"{part.total.n_images:,}", f"{part.total.preferences_by_scores.model_share.n:,}"]
         rows.append(
             [
                 *cells,
-                *_preference_cells(part.total.by_scores),
-                *(_preference_cells(part.total.by_raters) if has_rater_shares else []),
+                *_preference_cells(part.total.preferences_by_scores),
+                *(_preference_cells(part.total.preferences_by_rater_scores) if has_rater_shares else []),
             ]
         )
     print_text("")
@@ -195,7 +201,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
 def _preference_cells(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
-    of_label = Proportion(verdicts.n_label, verdicts.model_share.n)
+    of_label = Proportion(verdicts.n_prefer_original, verdicts.model_share.n)
     return [percent_cell(verdicts.model_share), interval_cell(verdicts.model_share), percent_cell(of_label)]
 
 
@@ -205,12 +211,12 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{part.by_model.n:,}",
-            percent_cell(part.by_model),
-            interval_cell(part.by_model),
+            f"{part.model_share.n:,}",
+            percent_cell(part.model_share),
+            interval_cell(part.model_share),
             percent_cell(part.chance_share),
             None if part.p_value is None else _p_cell(format_p_value(part.p_value)),
-            percent_cell(part.raters_favourite),
+            percent_cell(part.raters_favourite_share),
         ]
         for bias in biases
         for group, part in {"all": bias.total, **bias.by_group}.items()
@@ -226,7 +232,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     yield DIFFERENCE_EXPLANATION
     if not isinstance(findings.preferences, Missing):
         yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
-    if not isinstance(findings.biases, Missing):
+    if not isinstance(findings.labelling_biases, Missing):
         yield (
             "labelling bias: how often the model picks the original label, if both are among several valid classes; "
             "raters %: how often raters prefer the original label to all other classes"
@@ -239,7 +245,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if not panel.has_original.any():
         yield f"no comparison by original labels: {ORIGINAL_LABELS_MISSING}"
     else:
-        for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+        for what, part in (("model or label", findings.preferences), ("labelling bias", findings.labelling_biases)):
             if isinstance(part, Missing):
                 yield f"{what}: {part}"
     co_occurrence, label = findings.co_occurrence, findings.classes.label

@@ -68,7 +68,7 @@ def print_results(call: Call, results: EvaluationResults, by: str | None) -> Non
     if isinstance(results.common, Missing):
         print_text(f"no ranking: {results.common}")
     elif results.common is not None:
-        images = next(iter(next(iter(results.common.values())).values())).images
+        images = next(iter(next(iter(results.common.values())).values())).n_images
         print_text(f"on the {count_noun(images, 'image')} that all files contain:")
         _select_table(results, results.common, ranked=True).print()
     if results.common is not None:
@@ -107,7 +107,7 @@ def _print_exclusions(call: Call, results: EvaluationResults) -> None:
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in effects.interval or ()) or None
             labels_name = f"at {key:g}" if isinstance(key, float) else str(key)
             cells = [
-                f"{result.excluded:,}",
+                f"{result.n_excluded:,}",
                 percent_cell(effects.accuracy_on_all),
                 percent_cell(effects.accuracy_on_rest),
                 points,
@@ -158,7 +158,7 @@ def _common_to_json(
 
 
 def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
-    top_k = sorted({k for result in ranking.values() for k in result.real})
+    top_k = sorted({k for result in ranking.values() for k in result.real_accuracy})
     labels_name = shorten_label_set_name(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
@@ -192,13 +192,13 @@ def _print_details(call: Call, ranking: Evaluations, classes: Classes, by: str |
 def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
     cells: list[object] = [file]
     for k in top_k:
-        cells += [percent_cell(result.real.get(k)), interval_cell(result.real.get(k))]
-    cells += [percent_cell(result.original_accuracy(k)) for k in top_k]
-    soft = None if result.soft is None else result.soft.accuracy
+        cells += [percent_cell(result.real_accuracy.get(k)), interval_cell(result.real_accuracy.get(k))]
+    cells += [percent_cell(result.original_accuracy_at(k)) for k in top_k]
+    soft = None if result.soft_accuracy is None else result.soft_accuracy.accuracy
     shares = [
         None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
     ]
-    return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
+    return [*cells, *shares, format_count(result.n_scored), format_count(result.n_images - result.n_scored)]
 
 
 def _footnotes(ranking: Evaluations) -> Iterator[str]:
@@ -217,8 +217,10 @@ def _footnotes(ranking: Evaluations) -> Iterator[str]:
 def _accuracies_on_scored_images(ranking: Evaluations) -> Iterator[str]:
     """Yield original accuracy on scored images, for files where it differs from that on all images."""
     for file, result in ranking.items():
-        if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {percent_cell(part) or '-'} %" for k, part in result.original_scored.items())
+        if result.original_accuracy_on_scored and result.original_accuracy_on_scored != result.original_accuracy:
+            shares = ", ".join(
+                f"top-{k} {percent_cell(part) or '-'} %" for k, part in result.original_accuracy_on_scored.items()
+            )
             yield f"{file} {shares}"
 
 
@@ -250,7 +252,7 @@ def _count(count: int | None) -> str | None:
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_text("")
-    top_k = list(result.real)
+    top_k = list(result.real_accuracy)
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
@@ -293,7 +295,7 @@ def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: boo
     for ranking in rankings.values():
         rank_of = ranks_by_model(ranking)
         for file, result in ranking.items():
-            first = next(iter(result.real.values()))
+            first = next(iter(result.real_accuracy.values()))
             rows.setdefault(file, []).extend([percent_cell(first), *([rank_of[file]] if ranked else [])])
     headings = [text for key in rankings for text in (f"at {key:g}, %", *(["rank"] if ranked else []))]
     best = [name for name in headings if name != "rank"] if ranked else []
@@ -303,8 +305,8 @@ def _threshold_table(rankings: Mapping[LabelSetKey, Evaluations], *, ranked: boo
 def _print_thresholds(call: Call, rankings: Mapping[LabelSetKey, Evaluations]) -> None:
     for key, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = count_noun(result.scorable, "image")
-        call.info(f"at {key:g}: {labelled} with a label, {result.empty:,} without")
+        labelled = count_noun(result.n_scorable, "image")
+        call.info(f"at {key:g}: {labelled} with a label, {result.n_empty:,} without")
 
 
 def _print_multi_label(
@@ -356,5 +358,9 @@ def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
 
 def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images whose first class is unclear do not count; lenient: unclear is correct; unreviewed is wrong"
-    for reason in dict.fromkeys(part.missing_reason for part in reviewed.values() if part.missing_reason is not None):
+    for reason in dict.fromkeys(
+        part.mean_class_accuracy_missing_reason
+        for part in reviewed.values()
+        if part.mean_class_accuracy_missing_reason is not None
+    ):
         yield f"no mean over classes: {reason}"

@@ -63,20 +63,20 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     """Print how many images and labels changed, and the changed classes."""
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.n_images:,}"],
-        ["images with changed labels", f"{len(diff.added):,}"],
-        ["became empty", f"{diff.n_emptied:,}"],
-        ["no longer empty", f"{diff.n_filled:,}"],
+        ["images with changed labels", f"{len(diff.added_labels):,}"],
+        ["became empty", f"{diff.n_images_emptied:,}"],
+        ["no longer empty", f"{diff.n_images_filled:,}"],
         ["images only in the first", f"{len(diff.images_only_in_first):,}"],
         ["images only in the second", f"{len(diff.images_only_in_second):,}"],
         ["labels in both", f"{diff.n_common_labels:,}"],
-        ["labels added", f"{diff.added.indices.size:,}"],
-        ["labels removed", f"{diff.removed.indices.size:,}"],
+        ["labels added", f"{diff.added_labels.indices.size:,}"],
+        ["labels removed", f"{diff.removed_labels.indices.size:,}"],
         ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
     ]
     print_table(["from first to second", ""], rows)
     changes = diff.count_by_class()
     if changes:
-        classes = diff.added.classes
+        classes = diff.added_labels.classes
         click.echo()
         limit = call.row_limit(len(changes), _MOST_CLASSES, "classes")
         print_table(
@@ -107,7 +107,9 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
         counts = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [counts[name] for name in AGREEMENTS[:3]]
         unlabelled = [counts[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent_cell(agreement.share_equal), *unlabelled])
+        rows.append(
+            [a, b, f"{len(agreement):,}", *cells, percent_cell(agreement.share_of_equal_label_sets), *unlabelled]
+        )
     print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
     call.note("overlap: not equal, but with a common class; unlabelled: no valid class, or the image is missing")
     call.note("equal %: share of the images that are labelled in both")
@@ -151,7 +153,7 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
 def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> ResultTable:
     """Return a row for each model and label set."""
     models = list(next(iter(rankings.values())))
-    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
+    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real_accuracy)
     rank_of = {name: ranks_by_model(ranking) for name, ranking in rankings.items()}
     rows = [
         _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
@@ -189,5 +191,5 @@ def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> It
 
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
-    first = next(iter(result.real.values()))
-    return [model, name, format_count(result.scored), percent_cell(first), interval_cell(first), *rank]
+    first = next(iter(result.real_accuracy.values()))
+    return [model, name, format_count(result.n_scored), percent_cell(first), interval_cell(first), *rank]

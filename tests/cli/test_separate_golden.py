@@ -138,7 +138,7 @@ def test_findings_include_golden_images(rated_folder: Path) -> None:
     assert len(scores) == len(result.scores) + 2 * IN_PART
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
-    known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
+    known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden_votes": golden}
     findings = Findings.from_predictions(models, labels, **known, threshold=0.8)
     assert not isinstance(findings.relabelling, Missing)
     assert findings.relabelling.questions.images == scores.images[: MAIN + GOLDEN]  # experts decide the last one

@@ -9,7 +9,7 @@ from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results
-from reassess.evaluation.result import NONE_SCORED, describe_soft_accuracy_ceiling, describe_images_not_scored
+from reassess.evaluation.result import NONE_SCORED, describe_images_not_scored, describe_soft_accuracy_ceiling
 from tests.helpers import message
 
 IMAGES = ["a.png", "b.png", "c.png"]

@@ -13,7 +13,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import find_class_count, compute_outcomes
+from reassess.evaluation.outcomes import compute_outcomes, find_class_count
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first

@@ -55,8 +55,8 @@ class EvaluationInputs:
     @property
     def findings_arguments(self) -> dict[str, Any]:
         """Arguments of `reassess.Findings`, by name."""
-        names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
-        return {name: getattr(self, name) for name in names}
+        names = ("benchmark", "original", "scores", "votes", "experts")
+        return {name: getattr(self, name) for name in names} | {"rater_golden_votes": self.rater_golden}
 
     @property
     def in_sample(self) -> bool | None:

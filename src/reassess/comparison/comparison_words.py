@@ -35,14 +35,15 @@ def describe_lead_probability(pair: Comparison, uncertainty: LabelUncertainty) -
 
 def describe_largest_difference(pair: Comparison) -> str:
     """State the difference between the best and the worst of several models, in points with its interval."""
-    low, high = pair.real_hits.raters_interval or pair.real_hits.interval or (None, None)
+    hits = pair.real_hits
+    low, high = hits.raters_interval or hits.interval or (None, None)
     bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
-    difference = f"{100 * (pair.real_hits.mean_difference or 0):.2f} points{bounds}, p {pair.real_hits.p_value_texts()['final_p_value']}"
+    difference = f"{100 * (hits.mean_difference or 0):.2f} points{bounds}, p {hits.p_value_texts()['final_p_value']}"
     return f"Largest difference: {pair.model_a} is ahead of {pair.model_b} by {difference}"
 
 
 def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
-    """State how many pairs of models differ significantly by each kind of labels, and which change."""
+    """State how many pairs of models differ significantly by original and by reassessed labels, and name changes."""
     gaps = ranking.gaps
     if gaps is None:
         return

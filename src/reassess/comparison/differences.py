@@ -38,7 +38,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 def format_p_value(p_value: float, *, at_most: bool = False) -> str:
-    """Format a p-value with its sign; `at_most` if it is an upper bound."""
+    """Format a p-value after ``=``, or after ``<=`` with `at_most`, which marks an upper bound."""
     if p_value <= SMALLEST_P_VALUE:
         return f"< {SMALLEST_P_VALUE:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
@@ -133,11 +133,11 @@ class Difference(Printable, ABC):
 class AccuracyChange(Difference):
     """The change of one model's lead over another from original to reassessed labels, on the same images."""
 
-    n_images_by_change: Mapping[int, int]  # number of images for each change of the lead, -2 to 2
+    n_images_by_change: Mapping[int, int]  # number of images by change of the first model's lead, in hits: -2 to 2
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images for each change of the lead."""
+        """Number of images by how much the first model's lead, in hits, changes from original to reassessed labels."""
         return self.n_images_by_change
 
 
@@ -157,7 +157,7 @@ class PairTests(Printable):
         freeze(self, "holm_p_values", "winner_signs")
 
     def to_difference_fields(self, index_a: int, index_b: int) -> dict[str, float | None]:
-        """Return the test of two models as keyword arguments of `Difference`."""
+        """Return the results of the tests of two models, as keyword arguments of `Difference`."""
         deviation = None if self.standard_deviations is None else float(self.standard_deviations[index_a, index_b])
         return {"standard_deviation": deviation, "holm_p_value": float(self.holm_p_values[index_a, index_b])}
 
@@ -201,9 +201,9 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
 def sum_and_count_pair_differences(has_plus_1: _Bools, has_minus_1: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """Sum and count the differences of every pair of M models.
 
-    `has_plus_1` and `has_minus_1`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this
-    returns the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or
-    -2.
+    On each of N images, each model has a value of 1 (`has_plus_1`), -1 (`has_minus_1`) or 0; both masks have shape
+    (M, N). Return three arrays over the pairs: the sum of the differences, the number of images where the absolute
+    difference is 1, and the number of images where it is 2.
     """
     a, b = np.triu_indices(len(has_plus_1), 1)
     equal, opposite = (

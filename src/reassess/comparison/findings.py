@@ -55,14 +55,14 @@ class Findings(LabelFindings):
     panel
         The models on the images that they share.
     labels, original, scores
-        The labels and scores that evaluate the models.
+        The labels and scores by which the models are evaluated.
     evaluations
         The evaluation of each model on its own images, the best in the panel first; empty if only the panel is given.
     class_lists
         The class list of each model whose ids are from another list.
     benchmark
         The benchmark of the images.
-    votes, experts, rater_golden
+    votes, experts, rater_golden_votes
         The raters' votes, the experts' votes on golden questions, and the raters' golden votes, if they are in a
         separate file. Golden questions without other votes use them, see `reassess.with_golden_votes`.
     threshold
@@ -73,7 +73,7 @@ class Findings(LabelFindings):
         Whether the scores were made with the experts' votes, if the files do not record it.
     leaderboard
         Public results.
-    collapsed
+    collapsed_pairs
         As for `reassess.taxonomies`; by default the benchmark's.
     groups
         The group of each class, for kinds of mistakes and for results by group; by default the benchmark's.
@@ -81,15 +81,15 @@ class Findings(LabelFindings):
         Number of bootstrap replicates of images, and of images and raters.
     seed
         Seed of the replicates.
-    track
-        Iterates over the numbers of replicates that resample raters, to show progress.
+    show_progress
+        A function that wraps the iterable over blocks of replicates that resample raters, to show progress.
 
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
     >>> models = {"one": Predictions.from_ids([2, 1, 1]), "two": Predictions.from_ids([1, 1, 0])}
     >>> findings = Findings.from_predictions(models, labels)
-    >>> findings.models, findings.ranking.real
+    >>> findings.models, findings.ranking.real_accuracies
     (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
     >>> findings.uncertainty
     Missing(why='votes are missing')
@@ -120,7 +120,7 @@ class Findings(LabelFindings):
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
-        A model whose ids are from another class list is measured as it is, with a `ReassessWarning`.
+        If a model's ids are from another class list, they are not converted, and a `ReassessWarning` is given.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class Findings(LabelFindings):
             Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        **others
+        **fields
             Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`. The threshold is the benchmark's, if
             it has one.
 
@@ -175,7 +175,7 @@ class Findings(LabelFindings):
         return ListTable(
             ("model", f"{shorten_label_set_name(self.labels.title)} top-1"),
             len(real),
-            ((model, str(one)) for model, one in real.items()),
+            ((model, str(accuracy)) for model, accuracy in real.items()),
         )
 
     @property
@@ -239,7 +239,7 @@ class Findings(LabelFindings):
             collapsed_pairs=self.collapsed_pairs,
             groups=self.groups,
         )
-        by_model = {each.model: each for each in by_kind}
+        by_model = {taxonomy.model: taxonomy for taxonomy in by_kind}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property

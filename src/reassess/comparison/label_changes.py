@@ -31,7 +31,8 @@ class LabelDiff(Printable):
     @property
     def _headline(self) -> str:
         return (
-            f"LabelDiff({self.n_images:,} images, {len(self.added_labels):,} changed, {self.added_labels.indices.size:,} labels "
+            f"LabelDiff({self.n_images:,} images, {len(self.added_labels):,} changed, "
+            f"{self.added_labels.indices.size:,} labels "
             f"added, {self.removed_labels.indices.size:,} removed)"
         )
 

@@ -35,7 +35,7 @@ _NOT_REPEATED = "em", "mean", "majority"  # methods that `relabel` does not repe
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LabelFindings(Printable):
-    """Results about the labels that evaluate models; `Findings` describes the fields."""
+    """Results about the labels by which models are evaluated; `Findings` describes the fields."""
 
     labels: LabelSets
     original: LabelSets | None = None
@@ -56,7 +56,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def _votes_behind_scores(self) -> Votes | None:
-        """The votes behind the scores: the raters' votes, and golden votes on other questions."""
+        """The votes that the scores come from: the raters', and golden votes on questions without rater votes."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
@@ -101,7 +101,8 @@ class LabelFindings(Printable):
     def precision_recall_curves(self) -> tuple[MeasuredCurve, ...] | Missing:
         """Precision and recall of the scores, in-sample and, if possible, out-of-sample.
 
-        The out-of-sample scores leave out one golden image at a time; for EM this would take long.
+        For out-of-sample scores, one golden image at a time is left out. This is skipped for EM, where it takes too
+        long.
         """
         if self.scores is None:
             return SCORES_MISSING

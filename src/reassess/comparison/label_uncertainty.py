@@ -83,7 +83,7 @@ class RecountTables:
         return cls(panel, places, column_of[questions.image_ids], rated)
 
     def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates, from the labels kept and the times images are drawn."""
+        """Count hits and labels in B replicates, given the labels that each keeps and how often it draws each image."""
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
         panel, replicates = self.panel, len(n_draws_of_image)
@@ -118,7 +118,8 @@ class RecountTables:
 class LabelUncertainty(Printable):
     """Accuracies of models in replicates of images and raters.
 
-    Symbols: M models, B replicates with a scored image. In arrays with B + 1 rows, row 0 is the original data.
+    Symbols: M models, B replicates that have at least one scored image. In arrays with B + 1 rows, row 0 is the
+    original data.
     """
 
     models: tuple[str, ...]  # names
@@ -161,7 +162,7 @@ class LabelUncertainty(Printable):
         return len(self.n_scored) - 1
 
     def accuracy_interval(self, model: str) -> tuple[float, float]:
-        """Compute the 95 % interval, over images and raters, of a model's accuracy without raters' errors."""
+        """Compute the 95 % interval, over images and raters, of a model's accuracy, corrected for raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
@@ -184,7 +185,7 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def change_deviations(self) -> _Floats:
-        """Standard deviation of the change of each difference from original to reassessed labels; shape (M, M)."""
+        """Standard deviation of how much each pair's difference changes from original to reassessed labels; (M, M)."""
         is_used = self.n_original_scored > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.n_original_scored[is_used, None]
@@ -200,7 +201,7 @@ class LabelUncertainty(Printable):
         return float(np.mean((np.sign(shifted) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Return a dict for JSON output, with some pairs of models."""
+        """Return a dict for JSON output, with results for the given pairs of models."""
         return {
             "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
             "accuracy by labels without raters' errors",
@@ -268,8 +269,8 @@ def label_uncertainty(
         Number of replicates, at least 40.
     seed
         Seed of the replicates.
-    track
-        Wraps the start numbers of blocks of replicates, for example to show progress.
+    show_progress
+        A function that wraps the iterable over blocks of replicates, to show progress.
 
     Returns
     -------
@@ -360,7 +361,7 @@ def _estimate_bias(recount: RecountTables, relabelling: Relabelling, accuracies:
 
 
 def _pair_deviations(samples: _Floats) -> _Floats:
-    """Compute the standard deviation of the difference of each two columns; shape (M, M)."""
+    """Compute the standard deviation of the difference of every pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances

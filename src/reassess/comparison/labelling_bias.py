@@ -8,7 +8,7 @@ For comparison, the same share is computed for the raters' favourite: the valid 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,14 @@ from reassess.text import ListTable, Printable, format_percent
 _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction and a valid original label"
 
 
+class ShareTexts(NamedTuple):
+    """How often the original label is picked, as texts in percent."""
+
+    by_model: str
+    by_chance: str
+    by_raters: str  # if the raters' favourite is picked
+
+
 @dataclass(frozen=True, repr=False)
 class OriginalLabelChoices(Printable):
     """How often a model picks the original label, on images where label and prediction are both valid."""
@@ -38,7 +46,7 @@ class OriginalLabelChoices(Printable):
 
     @property
     def model_share(self) -> Proportion:
-        """Images where the model picks the original label, among all these images."""
+        """Images where the model picks the original label, among images where label and prediction are valid."""
         return sum(self.by_label_count.values(), Proportion(0, 0))
 
     @property
@@ -54,12 +62,11 @@ class OriginalLabelChoices(Printable):
         return chance_p_value(self.model_share.hits, images) if images else None
 
     @property
-    def share_texts(self) -> tuple[str, str, str]:
-        """Percent of images with the original label: by the model, by chance, and by the raters' favourite."""
+    def share_texts(self) -> ShareTexts:
+        """How often the original label is picked, as texts: in percent, or "-" if unknown."""
         favourite = None if self.raters_favourite_share is None else self.raters_favourite_share.value
         shares = self.model_share.value, self.chance_share, favourite
-        of_model, of_chance, of_favourite = ("-" if share is None else format_percent(share) for share in shares)
-        return of_model, of_chance, of_favourite
+        return ShareTexts(*("-" if share is None else format_percent(share) for share in shares))
 
     def __str__(self) -> str:
         share, favourite = self.model_share, self.raters_favourite_share
@@ -134,7 +141,7 @@ class LabellingBias(Printable):
         return "\n".join([total, *groups])
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> dict[str, Any]:
-        """Return a dict for JSON output, with the `max_pairs` frequent pairs; each null has a reason."""
+        """Return a dict for JSON output, with the `max_pairs` most frequent pairs; each null has a reason."""
         return {
             "file": self.model,
             **self.total.to_json(),
@@ -172,7 +179,7 @@ def labelling_biases(
     """Measure how often each model picks the original label if several classes are valid.
 
     Images count if they have several valid classes, and original label and prediction are both valid. `rater_scores`
-    are scores from only the raters, for their favourite.
+    are scores from only the raters' votes; they give the raters' favourite class.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
@@ -225,7 +232,7 @@ def _find_favourites(
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """Find the valid class with the highest score on each image; -1 if a class was not rated."""
+    """Find each image's valid class with the highest score; -1 if any valid class of the image was not rated."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
     image = np.repeat(np.arange(len(images)), n_valid_classes)

@@ -288,7 +288,7 @@ def _find_in_panel(label_set: str, panel: Panel, first_panel: Panel) -> _Ints:
 
 
 def _order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
-    """Test the changes of all leads between each two label sets."""
+    """Test, for each pair of label sets, how the lead of each pair of models changes."""
     set_pairs = list(combinations(hits_by_label_set, 2))
     # On an image, a model gains a hit, loses one, or neither.
     gains_and_losses = (

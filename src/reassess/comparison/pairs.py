@@ -65,7 +65,7 @@ class Comparison(Printable):
 
     @property
     def verdict(self) -> str:
-        """Sentence on the significantly better model by each kind of labels, and on its lead."""
+        """Sentence on which model is better by reassessed and original labels, and how its lead changes."""
         if not self.real_hits.n:
             return f"{self.model_a} and {self.model_b} cannot be compared: {NONE_SCORED}"
         words = self._describe_winner(self.real_hits)
@@ -206,8 +206,8 @@ def compare(panel: Panel, a: str, b: str, *, tests: PairwiseTests | None = None)
     >>> from reassess import LabelSets
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
-    >>> compare(panel, "one", "two").real
-    Paired(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
+    >>> compare(panel, "one", "two").real_hits
+    PairedHits(n=2, standard_deviation=None, holm_p_value=None, n_both=1, n_only_a=1, n_only_b=0)
     """
     check_panel(panel)
     check_known([a, b], panel.models, thing="model")
@@ -245,7 +245,7 @@ def _pair_hits(
 def _lead_change(
     panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_results: float | None
 ) -> AccuracyChange:
-    """Count images by the change of the lead from original to reassessed labels."""
+    """Count images by how much the first model's lead changes from original to reassessed labels."""
     real, original = (
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -279,7 +279,7 @@ def _check_top1(models: Sequence[str], top1: npt.NDArray[np.integer], labels: La
     )
 
 
-def _raise_no_common_images(columns: list[_ModelColumn]) -> None:
+def _raise_no_common_images(columns: list[_ModelColumn]) -> NoReturn:
     most = 5
     lines = [f"{column.model}: {column.images_text}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
@@ -338,7 +338,7 @@ def _is_top1_in_labels(
 
 
 def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
-    """Select the images in all outcomes; None if all have the same images, `Missing` if none is common."""
+    """Select the images in all outcomes; None if all have the same images, `Missing` without common images."""
     first = next(iter(outcomes.values()))
     rows = {
         model: match_images(first.images, each.images, match=each.match, where="the first model", known_place=model)

@@ -24,17 +24,30 @@ class _ExpectedAccuracy:
     n_rows: int  # number of rows that the line is fitted to: the rows nearest in original accuracy
     n_families: int  # number of families of these rows
     real_accuracy: float  # ReaL accuracy on the line, in percent
-    # low, high: 95 % prediction interval for a model of this original accuracy from a new family, if the relation is
-    # linear and errors are normal; clipped to 0 and 100
+    # interval_low, interval_high: 95 % prediction interval for a model of this original accuracy from a new family, if
+    # the relation is linear and errors are normal; clipped to 0 and 100
     interval_low: float
     interval_high: float
     residual: float  # ReaL accuracy of the model minus that on the line, in points
     share_below: float  # share of rows with a smaller residual, in [0, 1]; equal residuals count one half
     is_extrapolated: bool  # whether the original accuracy is outside the range of all rows
 
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "rows": self.n_rows,
+            "families": self.n_families,
+            "real": self.real_accuracy,
+            "low": self.interval_low,
+            "high": self.interval_high,
+            "residual": self.residual,
+            "share_below": self.share_below,
+            "extrapolated": self.is_extrapolated,
+        }
+
     @property
     def side(self) -> str:
-        """``above`` or ``below``: the side of the line where the model is."""
+        """Whether the model is ``above`` or ``below`` the line."""
         return "above" if self.residual >= 0 else "below"
 
 
@@ -70,7 +83,7 @@ class Placement(Printable):
             "original_rank": self.original_rank,
             "better": [entry.to_json() for entry in self.better_rows],
             "others": [entry.to_json() for entry in self.worse_or_equal_rows],
-            "expected": None if self.expected_accuracy is None else dict(vars(self.expected_accuracy)),
+            "expected": None if self.expected_accuracy is None else self.expected_accuracy.to_json(),
             **({"expected_reason": TOO_FEW_FAMILIES} if self.expected_accuracy is None else {}),
         }
 
@@ -82,12 +95,12 @@ def place_models(
 
     Parameters
     ----------
-    board
+    leaderboard
         The leaderboard.
     models
         The models.
-    neighbours
-        Number of nearest rows to return on each side: better rows, and other rows.
+    n_neighbours
+        Number of nearest rows to return on each side: better rows, and rows that are worse or equal.
 
     Returns
     -------
@@ -98,11 +111,12 @@ def place_models(
     --------
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
     >>> board = Leaderboard(tuple(LeaderboardRow("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
-    >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], neighbours=1)
-    >>> near = *placement.better_rows, *placement.other_rows
+    >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], n_neighbours=1)
+    >>> near = *placement.better_rows, *placement.worse_or_equal_rows
     >>> placement.real_rank, placement.n_rows, [row.model for row in near]
     (2, 6, ['e', 'd'])
-    >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
+    >>> expected = placement.expected_accuracy
+    >>> round(expected.real_accuracy, 2), round(expected.residual, 2), expected.share_below
     (84.81, 0.39, 1.0)
 
     Notes
@@ -140,7 +154,7 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 
 
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
-    """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
+    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if families are too few."""
     distance = np.abs(leaderboard.original - model_row.original)
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]

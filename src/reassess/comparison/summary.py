@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reassess.comparison.comparison_words import describe_significant_differences, describe_lead_probability
+from reassess.comparison.comparison_words import describe_lead_probability, describe_significant_differences
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
@@ -78,7 +78,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
-    """Yield how many mistakes of the best model by original labels are correct by the label sets."""
+    """Yield how many predictions of the best model are wrong by original labels, but correct by the label sets."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
         if words := describe_label_errors(evaluation):
             yield f"{model}: {words}"

@@ -63,11 +63,11 @@ class CoOccurrence(Printable):
         return ListTable(("class id", "class id", "images"), len(self), rows)
 
     def pairs_with_min_images(self, n_images: int) -> npt.NDArray[np.int32]:
-        """Return the pairs that are valid together on at least `n_images` images, int32, shape (pairs, 2)."""
+        """Return the pairs that are valid together on at least `n_images` images; int32, shape (pairs, 2)."""
         return self.class_pairs[self.image_counts >= n_images]
 
     def to_json(self, classes: Classes, *, max_pairs: int = 20) -> list[dict[str, Any]]:
-        """Return a JSON object for each of the `max_pairs` frequent pairs."""
+        """Return a JSON object for each of the `max_pairs` most frequent pairs."""
         return [
             {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(
@@ -180,12 +180,12 @@ def taxonomies(
         The experts' votes; their questions count as asked, too.
     benchmark
         The benchmark of the images; by default the known benchmark of the panel's images.
-    collapsed
+    collapsed_pairs
         Integers, shape (pairs, 2): an image of the first class is also an image of the second. Two names of one class
         are two pairs, one in each order. By default the benchmark's pairs.
     groups
         The group of each class, by class id; a class may have no group. By default the benchmark's groups.
-    often
+    min_images
         Two classes co-occur if at least this number of label sets contains both.
 
     Returns
@@ -196,7 +196,7 @@ def taxonomies(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [2], [1], []])
     >>> panel = Panel.from_predictions({"one": np.array([1, 0, 3, 3])}, labels)
-    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
+    >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, min_images=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)

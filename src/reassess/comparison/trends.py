@@ -84,9 +84,10 @@ class TrendLine(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outliers(Printable):
-    """Outliers: rows so far from the other rows that they would determine the line of all rows.
+    """Rows so far from the others that a line fitted to all rows would depend mostly on them.
 
-    A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
+    A row counts as far out only if all rows of its model family are far out. So the smallest model of an ordinary
+    family is not an outlier.
 
     Source of the fences, and of the term far out: Tukey, "Exploratory data analysis" (1977), chapter 2.
     """
@@ -172,7 +173,7 @@ def fit_trend(leaderboard: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
     Parameters
     ----------
-    board
+    leaderboard
         The leaderboard.
     bands
         Bands of original accuracy. The slope in each band is compared with the previous band's; bands may overlap.

@@ -25,9 +25,9 @@ from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
 from .per_class import PerClass as PerClass
-from .result import SizeCounts as SizeCounts
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
+from .result import SizeCounts as SizeCounts
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy

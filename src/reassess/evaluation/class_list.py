@@ -37,7 +37,10 @@ class UndecidedClass:
 
 @dataclass(frozen=True, eq=False)
 class ClassList:
-    """The class list that a model's ids follow if it is not the class list of the labels; found from images with labels."""
+    """The class list that a model's ids follow, if it is not the class list of the labels.
+
+    The list is found by images with labels: most predictions on them are correct with this list.
+    """
 
     class_of_id: Ids  # class of each id, every class once; int64, shape (classes,)
     order_name: str | None  # name of a known order; None for any other order

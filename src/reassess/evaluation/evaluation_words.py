@@ -124,7 +124,8 @@ def describe_ruled_out_class_lists(outcomes: Outcomes, labels: LabelSets, origin
     if images >= enough:
         return f"no other order of the classes makes the model correct on {correct} % or more"
     return (
-        f"no other known order of the classes; {images:,} images of {predictions.n_classes:,} classes may be too few for an "
+        f"no other known order of the classes; {images:,} images of {predictions.n_classes:,} classes may be too few "
+        "for an "
         f"unknown order: that takes about {enough:,} images, for a model that is correct on {correct} %"
     )
 

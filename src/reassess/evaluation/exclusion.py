@@ -81,12 +81,13 @@ def find_image_set_name(
         if len(candidates) == 1:
             return candidates[0]
     if not partly:
+        sets_text = f"{count_noun(len(images_by_set), 'set')}: {join_first(tuple(images_by_set))}"
         set_images = tuple(chain.from_iterable(images_by_set.values()))
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{join_first(set_images, most=2)}, of {count_noun(len(images_by_set), 'set')}: {join_first(tuple(images_by_set))}",
+            found=f"{join_first(set_images, most=2)}, of {sets_text}",
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

@@ -22,7 +22,7 @@ from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, top1_and_
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, compute_outcomes
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import SizeCounts, Evaluation, Mistakes, SoftAccuracy
+from reassess.evaluation.result import Evaluation, Mistakes, SizeCounts, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
@@ -93,7 +93,7 @@ def evaluate(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> predictions = Predictions.from_ids([2, 0, 0], images=["a.png", "b.png", "c.png"])
-    >>> evaluate(predictions, labels).real[1]
+    >>> evaluate(predictions, labels).real_accuracy[1]
     Proportion(hits=1, n=2)
 
     Notes

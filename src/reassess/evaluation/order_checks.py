@@ -181,7 +181,8 @@ def check_agreement(
         raise _wrong_order_error(as_given, at_chance, instead, FIX_CLASS_LIST)
     if as_given.has_improbably_few_hits(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
-            f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: check "
+            f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: "
+            "check "
             "that the "
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",

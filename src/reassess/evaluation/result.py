@@ -86,32 +86,38 @@ class Evaluation(Printable):
 
     Parameters
     ----------
-    images
-        Rows of the predictions: `n_scored` images, and images not scored because they are `n_empty` (rated, without a valid
-        class), `n_unlabelled` (known, but unrated), `n_unknown` or `n_excluded`.
-    scorable
-        Images of the label sets with a valid class that are not excluded, with or without a prediction.
-    real, original
-        Hits among the top k, by k: by reassessed labels, and by original labels. `original_accuracy` is None without original
-        labels.
-    original_scored
+    n_images
+        Number of rows of the predictions. These are the `n_scored` scored images, and images that are not scored: see
+        `n_empty`, `n_unlabelled`, `n_unknown` and `n_excluded`.
+    n_empty
+        Number of rated images without a valid class.
+    n_unlabelled
+        Number of known images that are not rated.
+    n_unknown
+        Number of unknown images.
+    n_scorable
+        Number of images of the label sets with a valid class that are not excluded, with or without a prediction.
+    real_accuracy, original_accuracy
+        Hits among the top k, by k: by reassessed labels, and by original labels. `original_accuracy` is None without
+        original labels.
+    original_accuracy_on_scored
         Hits by original labels, only on the scored images.
     by_label_count
         Counts by number of valid classes.
     per_class
         Counts by class.
-    soft, mistakes
+    soft_accuracy, mistakes
         Soft accuracy and kinds of mistakes; None without scores.
     reasons
-        Reason why a part is missing, by the name of the part.
+        Reason why a result is missing, by the name of the result in JSON.
     detected
         How the predictions were read and joined, as text.
     label_set
         Name of the label sets.
     unknown_classes
         Predictions with unknown class names.
-    excluded
-        Rows of excluded images.
+    n_excluded
+        Number of excluded images.
     label_errors
         Mistakes by original labels, and how many of them are correct by the label sets; None without original labels.
     """

@@ -16,7 +16,7 @@ from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, match_images
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import pad_lists, read_targets
-from reassess.evaluation.class_ranks import best_ranks_of_scores, normalize_top_k, count_hits, hit_proportions
+from reassess.evaluation.class_ranks import best_ranks_of_scores, count_hits, hit_proportions, normalize_top_k
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores

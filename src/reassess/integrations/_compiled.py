@@ -44,7 +44,7 @@ def check_rounding(dtype: str, framework_dtype: str) -> None:
 
 
 def check_counts(n_nan: int, n_ill_formed: int) -> None:
-    """Raise `DataError` if a graph counted NaN scores or ill-formed targets."""
+    """Raise `DataError` if compiled code counted NaN scores or ill-formed targets in a batch."""
     if n_nan:
         raise DataError(
             "not-a-number",

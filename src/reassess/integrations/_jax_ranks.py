@@ -36,7 +36,7 @@ def _scores_as_bits(scores: jax.Array) -> jax.Array:
 
 
 def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return integers in the order of the scores, and whether each score is NaN."""
+    """Return integers that compare like the scores, and whether each score is NaN."""
     bits, infinity = _scores_as_bits(scores), _scores_as_bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
     size, sign = bits & limits.max, bits >> (limits.bits - 1)
@@ -44,7 +44,7 @@ def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _tie_breaks(n_classes: int) -> npt.NDArray[np.int32]:
-    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
+    """Return a number per class, lower for a higher id; among equal scores, the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(n_classes, 0, -1, dtype=np.int32)
 
@@ -94,7 +94,7 @@ def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:
 
 
 def _reduce_last_axis(*reductions: _Reduction) -> tuple[jax.Array, ...]:
-    """Apply several reductions over the last axis in one pass; bool tables are counted."""
+    """Apply several reductions over the last axis in one pass; in a bool table, True counts as 1."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
     reduced: tuple[jax.Array, ...] = lax.reduce(

@@ -14,7 +14,7 @@ from keras.backend import standardize_dtype
 from reassess.evaluation.batch_targets import PADDING
 from reassess.numeric.arrays import infinity_bits
 
-_MAX_BLOCKS = 16  # largest number of parts of a row
+_MAX_BLOCKS = 16  # largest number of blocks of a row
 _MAX_IDS_IN_PAIRS = (
     16  # so few ids are compared in pairs, which is faster than a sort; more pairs would take too much memory
 )
@@ -52,7 +52,7 @@ def _scores_as_bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
 
 
 def _sortable_keys(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Tensor]:
-    """Return integers in the order of the scores with these bits, and the bits without the sign."""
+    """Return integers that compare like the scores with these bits, and the bits without the sign bit."""
     width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
     size = ops.bitwise_and(bits, magnitude_mask)
     sign = ops.right_shift(bits, ops.convert_to_tensor(width, bits.dtype))
@@ -60,13 +60,13 @@ def _sortable_keys(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Te
 
 
 def _tie_breaks(n_classes: int) -> _Tensor:
-    """Return a number per class that falls with the id: among equal scores, the highest ranks first."""
+    """Return a number per class, lower for a higher id; among equal scores, the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 
 
 def _reduce_row_blocks(reduction: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
-    """Reduce each part of a row; XLA is fast if another operation reduces the results."""
+    """Reduce each block of a row; the caller reduces the results, since XLA is faster in two steps."""
     classes = table.shape[1]
     blocks = max(n for n in range(1, _MAX_BLOCKS + 1) if classes % n == 0)
     return reduction(ops.reshape(table, (-1, blocks, classes // blocks)), axis=1)
@@ -91,7 +91,7 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> tuple[_Ten
 
 
 def _best_keys_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
-    """Return the key of the best valid class in each part of a row; lowest NaN without one."""
+    """Return the key of the best valid class in each block of a row; the lowest NaN if a block has none."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _reduce_row_blocks(ops.max, _sortable_keys(masked, magnitude_mask)[0])
 

@@ -14,7 +14,7 @@ from reassess.text import join_first
 def to_selection_and_class_ids(
     new_class_by_image: Mapping[str, int | str], class_to_idx: Mapping[str, int] | None = None
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
-    """Return the images to relabel and their new class ids; `class_to_idx` maps class names to ids."""
+    """Convert new classes by image to a selection of images and their new class ids."""
     check_type(Mapping, new_class_by_image, value_name="new classes")
     images = ImageSelection(tuple(new_class_by_image), thing="list of new classes")
     return images, np.array(

@@ -43,9 +43,9 @@ def with_real_labels(
         One split; may be streamed.
     labels
         Label sets, or a file or known source of label sets.
-    image
+    image_column
         A column of images that are stored with their file names, or a column of file names. Images are not decoded.
-    feature
+    new_column
         Name of the new column: lists of int64, the ascending class ids of each image; empty for a rated image without
         a valid class.
     ignore_unknown
@@ -65,7 +65,7 @@ def with_real_labels(
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
     >>> dataset = datasets.Dataset.from_dict({"file": ["b.png", "a.png"]})
-    >>> with_real_labels(dataset, labels, image="file")[:]
+    >>> with_real_labels(dataset, labels, image_column="file")[:]
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
     check_columns(dataset, image_column, new_column)
@@ -92,14 +92,14 @@ def map_stream(
     features = datasets.Features({**dataset.features, **new_features})
     if isinstance(dataset.features[image_column], datasets.Image):
         dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
-    options = {"image": image_column, "change": change}
+    options = {"image_column": image_column, "change": change}
     result = dataset.with_format("arrow").map(_change_table, batched=True, fn_kwargs=options)
     # With the features as an argument of map, several versions of the package no longer decode the images.
     return result.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
 def _change_table(table: pyarrow.Table, *, image_column: str, change: ChangeTable) -> pyarrow.Table:
-    """Apply a change to a table and the file names in its image column."""
+    """Call `change` with a table and the file names of its image column."""
     column = table.column(image_column)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
     return change(table, require_names(names.to_pylist(), image_column))
@@ -125,7 +125,7 @@ def _valid_classes(labels: LabelSets, images: tuple[str, ...], ignore_unknown: b
 
 
 def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
-    """Return the names in a column; `DataError` if a name is missing."""
+    """Return the names in a column; raise `DataError` if a name is missing."""
     names = list(values)
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
@@ -134,7 +134,7 @@ def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
             fix="add the labels before map or filter, where decoded images lose their file names; or use a column of "
-            "file names: image=...",
+            "file names: image_column=...",
         )
     return tuple(name for name in names if name)
 
@@ -161,7 +161,7 @@ def check_columns(dataset: object, image_column: str, new_column: str | None) ->
             "missing-column",
             f"dataset has no column {image_column}",
             found=join_first(list(dataset.features)),
-            fix="choose the column of images or of their file names: image=...",
+            fix="choose the column of images or of their file names: image_column=...",
         )
     if not _has_file_names(dataset.features[image_column]):
         raise DataError(
@@ -169,14 +169,14 @@ def check_columns(dataset: object, image_column: str, new_column: str | None) ->
             f"column {image_column} has neither images nor file names",
             allowed="Image, or Value('string')",
             found=dataset.features[image_column],
-            fix="choose the column of images or of their file names: image=...",
+            fix="choose the column of images or of their file names: image_column=...",
         )
     if new_column is not None and new_column in dataset.features:
         raise DataError(
             "duplicate-column",
             f"dataset already has a column {new_column}",
             found=join_first(list(dataset.features)),
-            fix="choose another name: feature=...",
+            fix="choose another name: new_column=...",
         )
 
 

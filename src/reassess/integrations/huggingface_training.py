@@ -41,7 +41,7 @@ def select_images(
         One split; may be streamed.
     selection
         The images to select, such as ``folds.training(0)``.
-    image
+    image_column
         A column of images that are stored with their file names, or a column of file names. Images are not decoded.
     match
         The part of a name that identifies an image: ``path``, ``name`` (the file name), or ``stem`` (without the
@@ -65,7 +65,7 @@ def select_images(
     >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> dataset = datasets.Dataset.from_dict({"file": ["c.png", "b.png", "a.png"]})
-    >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
+    >>> select_images(dataset, folds.held_out(0), image_column="file")["file"][:]
     ['c.png', 'a.png']
     """
     check_type(ImageSelection, selection, value_name="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
@@ -99,11 +99,11 @@ def relabel_images(
 
     Parameters
     ----------
-    dataset, image, match
+    dataset, image_column, match
         As for `select_images`.
-    classes_of
+    new_class_by_image
         New class of images by name: an id, or a name if the column is a ClassLabel.
-    label
+    label_column
         The column of classes.
 
     Raises
@@ -114,7 +114,7 @@ def relabel_images(
     Examples
     --------
     >>> dataset = datasets.Dataset.from_dict({"file": ["a.png", "b.png"], "label": [0, 1]})
-    >>> relabel_images(dataset, {"b.png": 2}, image="file")["label"][:]
+    >>> relabel_images(dataset, {"b.png": 2}, image_column="file")["label"][:]
     [0, 2]
     """
     check_columns(dataset, image_column, None)
@@ -179,11 +179,11 @@ def with_targets(
 
     Parameters
     ----------
-    dataset, image, match, ignore_unknown
+    dataset, image_column, match, ignore_unknown
         As for `select_images`.
     targets
         The result of `reassess.training_targets`. Images without a target are dropped.
-    feature
+    new_column
         Name of the new column.
     max_bytes
         Largest size of all targets, unless the dataset is streamed: then targets are computed during iteration.
@@ -197,7 +197,7 @@ def with_targets(
     --------
     >>> from reassess import Classes, LabelSets, training_targets
     >>> targets = training_targets(LabelSets.from_lists(["a.png"], [[0, 2]], Classes(3)), "uniform")
-    >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
+    >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image_column="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
     check_type(TrainingTargets, targets, value_name="targets", fix="training_targets(...)")

@@ -29,7 +29,7 @@ class Counts:
     ----------
     top_k
         The values of k, ascending; static.
-    numbers
+    counts
         Shape (len(top_k) + 4,): the properties below, in this order, in a single array, which is faster than several.
     """
 
@@ -38,7 +38,7 @@ class Counts:
 
     @property
     def hits(self) -> jax.Array:
-        """Number of images where any of the k highest classes is valid; shape (len(top_k),)."""
+        """Number of images where one of the k classes with the highest scores is valid; shape (len(top_k),)."""
         return self.counts[..., :-4]
 
     @property
@@ -58,7 +58,7 @@ class Counts:
 
     @property
     def n_ill_formed(self) -> jax.Array:
-        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
+        """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
         return self.counts[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -70,7 +70,7 @@ class Counts:
 def count_hits(
     scores: jax.Array, valid_classes: jax.Array, *, mask: jax.Array | None = None, top_k: Sequence[int] = (1, 5)
 ) -> Counts:
-    """Count the images of a batch whose highest classes are valid.
+    """Count the images of a batch where one of the k classes with the highest scores is valid.
 
     The function works in `jax.jit` and `vmap`, and with sharded arrays.
 
@@ -79,7 +79,7 @@ def count_hits(
     scores
         bfloat16, float16, float32 or, with 64 bits enabled, float64, shape (B, classes). The highest score ranks first,
         ties by class id.
-    valid
+    valid_classes
         The valid classes. With as many columns as the scores: multi-hot, 0 or 1 for each class. Otherwise integers,
         shape (B, most classes of an image): class ids, padded with -1; this form is faster. Unless 64 bits are enabled,
         JAX truncates integers to 32 bits before the call.
@@ -98,7 +98,7 @@ def count_hits(
     --------
     >>> scores = jnp.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.2, 0.2, 0.6]])
     >>> counts = count_hits(scores, jnp.array([[1, 2], [2, -1], [-1, -1]]), top_k=(1, 2))
-    >>> counts.hits.tolist(), int(counts.n), int(counts.empty)
+    >>> counts.hits.tolist(), int(counts.n), int(counts.n_empty)
     ([1, 2], 2, 1)
     >>> accuracy(counts + counts)
     {1: 0.5, 2: 1.0}

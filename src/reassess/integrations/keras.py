@@ -24,12 +24,12 @@ _Tensor = Any  # a tensor of the backend
 
 @keras.saving.register_keras_serializable(package="reassess")
 class RealAccuracyMetric(keras.metrics.Metric):
-    """ReaL accuracy at k: the share of images where one of the k highest classes is valid.
+    """ReaL accuracy at k: the share of images where one of the k classes with the highest scores is valid.
 
     Parameters
     ----------
     k
-        Number of highest classes that can be hits.
+        Number of classes, by descending score, that can be hits.
     name
         By default ``real_top`` and k.
     dtype
@@ -63,7 +63,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def hits(self) -> _Tensor:
-        """Weighted number of images where any of the k highest classes is valid."""
+        """Weighted number of images where one of the k classes with the highest scores is valid."""
         return self.sums[0]
 
     @property
@@ -83,7 +83,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def n_ill_formed(self) -> _Tensor:
-        """Number of images whose classes have a duplicate id, an id out of range, or a number besides 0 and 1."""
+        """Number of images whose target has a duplicate id, an id out of range, or a number other than 0 or 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:

@@ -49,9 +49,9 @@ def with_real_labels(
         A dataset of dicts, batched or not.
     labels
         Label sets, or a file or known source of label sets.
-    file_name
+    file_name_feature
         The feature with the file name: a string, or a vector of strings.
-    feature
+    new_feature
         Name of the new feature.
     encoding
         ``ragged``: int64, the ascending class ids of each image, a vector of its own length; in batches a RaggedTensor.
@@ -59,8 +59,8 @@ def with_real_labels(
         the ids, padded with -1 to the largest number of classes of any image. ``multi-hot``: bool, whether each class
         is valid.
     ignore_unknown
-        Add an empty list for an unrated image instead of stopping. Then the feature ``real_label_rated`` (`new_feature` and
-        ``_rated``) is added too: False for an unrated image, True for a rated image without a valid class.
+        Add an empty list for an unrated image instead of stopping. Then the feature ``real_label_rated`` (`new_feature`
+        and ``_rated``) is added too: False for an unrated image, True for a rated image without a valid class.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def with_real_labels(
 def make_position_finder(
     position_by_name: Mapping[str, int], unknown_position: int, match: Match = "path"
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Create a function from image names to positions by key; `unknown_position` is the result for unknown names."""
+    """Create a function from image names to positions; it returns `unknown_position` for unknown names."""
     row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in position_by_name.items()}
     row_of[""] = unknown_position  # tables cannot be empty, and image names are never empty
     rows = tf.constant(list(row_of.values()), tf.int64)
@@ -131,20 +131,20 @@ def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor]
     width = padded_ids(labels, no_rows).shape[1]
     classes = multi_hot(labels, no_rows).shape[1] if encoding == "multi-hot" else 0
 
-    def encode(rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        flat = tf.reshape(rows, [-1])
+    def encode_valid_classes(label_rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+        flat = tf.reshape(label_rows, [-1])
         ids = tf.gather(sets, flat)
         if encoding != "ragged":
             ids = ids.to_tensor(PADDING, shape=(flat.shape[0], width))
         if encoding == "multi-hot":  # one_hot ignores the padding, which is not a class
             ids = tf.reduce_any(tf.one_hot(ids, classes, on_value=True, off_value=False), axis=1)
-        return ids if rows.shape.rank else ids[0]
+        return ids if label_rows.shape.rank else ids[0]
 
-    return encode
+    return encode_valid_classes
 
 
 def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]) -> None:
-    """Raise `DataError` unless elements are dicts with a file name, and without the new features."""
+    """Raise `DataError` unless each element is a dict that has a file name, and none of the new features."""
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
@@ -163,7 +163,7 @@ def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]
             "missing-column",
             f"elements of the dataset have no feature {file_name_feature}",
             found=join_first(list(spec)),
-            fix="choose the feature with the file name: file_name=...",
+            fix="choose the feature with the file name: file_name_feature=...",
         )
     name = spec[file_name_feature]
     if not (isinstance(name, tf.TensorSpec) and name.dtype == tf.string and name.shape.rank in (0, 1)):
@@ -178,14 +178,14 @@ def check_elements(dataset: Any, file_name_feature: str, new_features: list[str]
             "duplicate-column",
             f"elements of the dataset already have a feature {existing[0]}",
             found=join_first(list(spec)),
-            fix="choose another name: feature=...",
+            fix="choose another name: new_feature=...",
         )
 
 
 def assert_no_unknown(
     names: tf.Tensor, is_known: tf.Tensor, known_images: Sequence[str], membership: str
 ) -> tf.Operation:
-    """Create an operation that stops the iteration if an image is unknown."""
+    """Create an operation that stops with "images are not <membership>" if an image is unknown."""
     # The message is one line, because TensorFlow escapes line breaks.
     unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~is_known, [-1]))
     message = [

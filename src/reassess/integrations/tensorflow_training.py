@@ -1,6 +1,6 @@
 """Selection, relabelling and training targets of images in a tf.data pipeline, by file name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
@@ -34,7 +34,7 @@ def select_images(
         A dataset of dicts, one per image: select images before you batch them.
     selection
         The images to select, such as ``folds.training(0)``.
-    file_name
+    file_name_feature
         The feature with the file name.
     match
         The part of a name that identifies an image. TFDS has file names without folders: ``name``.
@@ -74,11 +74,11 @@ def relabel_images(
 
     Parameters
     ----------
-    dataset, file_name, match
+    dataset, file_name_feature, match
         As for `select_images`; elements may be batches.
-    classes_of
+    new_class_by_image
         New class id of images by name.
-    label
+    label_feature
         The feature with the class id.
 
     Raises
@@ -98,7 +98,7 @@ def relabel_images(
         raise DataError(
             "missing-column",
             f"elements of the dataset have no feature {label_feature}",
-            fix="choose the feature with the class: label=...",
+            fix="choose the feature with the class: label_feature=...",
         )
     new = tf.constant(ids, dataset.element_spec[label_feature].dtype)
 
@@ -125,11 +125,11 @@ def with_targets(
 
     Parameters
     ----------
-    dataset, file_name, match, ignore_unknown
+    dataset, file_name_feature, match, ignore_unknown
         As for `select_images`.
     targets
         The result of `reassess.training_targets`. Images without a target are dropped.
-    image
+    image_feature
         The feature with the image.
 
     Returns
@@ -155,7 +155,7 @@ def with_targets(
         raise DataError(
             "missing-column",
             f"elements of the dataset have no feature {image_feature}",
-            fix="choose the feature with the image: image=...",
+            fix="choose the feature with the image: image_feature=...",
         )
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
@@ -183,8 +183,8 @@ def _make_row_finder(
     ignore_unknown: bool,
     *,
     is_batched: bool = False,
-) -> Any:
-    """Create a function from names to positions in a selection; a negative position means none."""
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Create a function from names to positions in a selection; negative for images that are not selected."""
     check_elements(dataset, file_name_feature, [])
     if not is_batched and dataset.element_spec[file_name_feature].shape.rank:
         raise DataError(
@@ -195,7 +195,7 @@ def _make_row_finder(
     if selection.others is None or ignore_unknown:
         return find
 
-    def find_or_stop(names: tf.Tensor) -> tf.Tensor:
+    def find_positions_or_raise(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.others or ()))
         with tf.control_dependencies(
@@ -203,4 +203,4 @@ def _make_row_finder(
         ):
             return tf.identity(rows)
 
-    return find_or_stop
+    return find_positions_or_raise

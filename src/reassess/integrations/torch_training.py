@@ -172,7 +172,7 @@ class RelabelledImages(SelectedImages):
     ----------
     dataset
         As for `image_names`; its items are (image, class).
-    classes_of
+    new_class_by_image
         New class of images by name: its id in the dataset, or its name in ``class_to_idx``.
     match
         As for `SelectedImages`.
@@ -266,7 +266,7 @@ class TargetImages(SelectedImages):
 
 
 class CleanTrainingImages(SelectedImages):
-    """The images of a dataset in a list of file names, in the dataset's order.
+    """The subset of a dataset whose file names are in a list, in the dataset's order.
 
     Parameters
     ----------

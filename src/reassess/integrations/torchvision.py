@@ -39,7 +39,7 @@ _Data = TypeVar("_Data", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """Load an RGB image from a path or an open file: JPEG, PNG, WebP, BMP, GIF or TIFF, not too large."""
+    """Load an RGB image (JPEG, PNG, WebP, BMP, GIF or TIFF) from a path or file; raise if it has too many pixels."""
     with open_image(file) as image:
         return image.convert("RGB")
 
@@ -294,7 +294,7 @@ def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path],
 
 
 def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
-    """Raise unless label sets are for ImageNet; return them in ImageNet's classes."""
+    """Raise unless label sets are for ImageNet; return them with class ids in ImageNet's order."""
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",

@@ -9,12 +9,12 @@ from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLANATION,
     HOLM_EXPLANATION,
     describe_different_images,
-    explain_label_uncertainty,
-    explain_rank_intervals,
-    describe_significant_differences,
+    describe_images_not_shared,
     describe_largest_difference,
     describe_lead_probability,
-    describe_images_not_shared,
+    describe_significant_differences,
+    explain_label_uncertainty,
+    explain_rank_intervals,
 )
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES
 from reassess.errors import Missing
@@ -24,10 +24,10 @@ from reassess.evaluation.evaluation_words import (
     MISTAKE_NAMES,
     describe_class_list,
     describe_missing_class_names,
-    shorten_label_set_name,
     describe_missing_results,
+    shorten_label_set_name,
 )
-from reassess.evaluation.result import NONE_SCORED, describe_soft_accuracy_ceiling, describe_images_not_scored
+from reassess.evaluation.result import NONE_SCORED, describe_images_not_scored, describe_soft_accuracy_ceiling
 from reassess.report.chart import (
     COUNT,
     P_VALUE,

@@ -8,8 +8,8 @@ from reassess.comparison.comparison_words import DIFFERENCE_EXPLANATION, describ
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KIND_NAMES, ERROR_KINDS
 from reassess.errors import Missing
-from reassess.evaluation.evaluation_words import shorten_label_set_name, describe_missing_results
-from reassess.evaluation.result import describe_soft_accuracy_ceiling, describe_images_not_scored
+from reassess.evaluation.evaluation_words import describe_missing_results, shorten_label_set_name
+from reassess.evaluation.result import describe_images_not_scored, describe_soft_accuracy_ceiling
 from reassess.numeric.bootstrap import LOWEST_NORMAL_P
 from reassess.report.accuracy_charts import select_pairs
 from reassess.report.chart import (

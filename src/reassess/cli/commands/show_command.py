@@ -77,9 +77,8 @@ def show(
 def _print(call: Call, sheet: ImageSheet, inputs: EvaluationInputs) -> None:
     classes = inputs.labels.classes
     print_text(f"image      {sheet.image}")
-    print_text(
-        f"original   {'unknown' if sheet.original_class_id is None else _format_class(classes, sheet.original_class_id)}"
-    )
+    original_id = sheet.original_class_id
+    print_text(f"original   {'unknown' if original_id is None else _format_class(classes, original_id)}")
     print_text(f"valid      {_format_valid(sheet, inputs.labels)}")
     print_text("")
     if sheet.candidates is None:

@@ -23,11 +23,11 @@ from reassess.comparison import (
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLANATION,
     HOLM_EXPLANATION,
+    describe_images_not_shared,
+    describe_lead_probability,
+    describe_significant_differences,
     explain_label_uncertainty,
     explain_rank_intervals,
-    describe_significant_differences,
-    describe_lead_probability,
-    describe_images_not_shared,
 )
 from reassess.comparison.differences import format_p_value
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING

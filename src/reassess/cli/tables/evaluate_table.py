@@ -11,8 +11,8 @@ from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, ExclusionEffect, MultiLabelAccuracy, ranks_by_model
-from reassess.evaluation.evaluation_words import MISTAKE_NAMES, shorten_label_set_name, describe_missing_results
-from reassess.evaluation.result import describe_soft_accuracy_ceiling, describe_label_errors, describe_images_not_scored
+from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
+from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, merge_equal

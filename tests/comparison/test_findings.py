@@ -20,16 +20,24 @@ def test_missing_parts_have_reasons() -> None:
     findings = Findings.from_predictions(MODELS, LABELS)
     reasons = {
         name: str(getattr(findings, name))
-        for name in ("uncertainty", "rater_scores", "relabelling", "curves", "preferences", "biases", "trend")
+        for name in (
+            "uncertainty",
+            "rater_scores",
+            "relabelling",
+            "precision_recall_curves",
+            "preferences",
+            "labelling_biases",
+            "trend",
+        )
     }
     no_original = "original labels of these images are missing"
     assert reasons == {
         "uncertainty": "votes are missing",
         "rater_scores": "votes are missing",
         "relabelling": "votes are missing",
-        "curves": "scores are missing",
+        "precision_recall_curves": "scores are missing",
         "preferences": no_original,
-        "biases": no_original,
+        "labelling_biases": no_original,
         "trend": "a leaderboard is missing",
     }
     assert (findings.placements, findings.original_label_accuracy) == ((), None)

@@ -153,7 +153,7 @@ def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
     assert bias.total.raters_favourite_share == Proportion(hits["all"], rated["all"])
     for group, part in bias.by_group.items():
         assert part.raters_favourite_share == Proportion(hits[group], rated[group])
-    for name in ("by_model", "raters_favourite"):
+    for name in ("model_share", "raters_favourite_share"):
         parts = [getattr(part, name) for part in bias.by_group.values()]
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 

@@ -15,7 +15,7 @@ from tests.helpers import code_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
 
-KINDS = ("real", "original", "change")
+KINDS = ("real_hits", "original_hits", "accuracy_change")
 N = 400
 IMAGES = [f"{i:03}.png" for i in range(N)]
 LABELS = LabelSets.from_lists(IMAGES, [[0, 1] if i % 4 == 0 else [0] if i % 5 else [] for i in range(N)])
@@ -99,20 +99,27 @@ def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) ->
         )
     ]
     assert ranking.gaps.n_pairs == len(verdicts)
-    assert ranking.gaps.n_by_original == sum(pair.original.better_sign != 0 for pair in verdicts)
-    assert ranking.gaps.n_by_real == sum(pair.real.better_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_original == sum(pair.original_hits.winner_sign != 0 for pair in verdicts)
+    assert ranking.gaps.n_by_real == sum(pair.real_hits.winner_sign != 0 for pair in verdicts)
     expected = [
-        (pair.a, pair.b) if pair.original.better_sign > 0 else (pair.b, pair.a)
+        (pair.model_a, pair.model_b) if pair.original_hits.winner_sign > 0 else (pair.model_b, pair.model_a)
         for pair in verdicts
-        if pair.original.better_sign
-        and not pair.real.better_sign
-        and pair.change.better_sign == -pair.original.better_sign
+        if pair.original_hits.winner_sign
+        and not pair.real_hits.winner_sign
+        and pair.accuracy_change.winner_sign == -pair.original_hits.winner_sign
     ]
-    changed = [pair for pair in verdicts if pair.change.better_sign]
-    gaining = {(pair.a, pair.b) if pair.change.better_sign > 0 else (pair.b, pair.a) for pair in changed}
+    changed = [pair for pair in verdicts if pair.accuracy_change.winner_sign]
+    gaining = {
+        (pair.model_a, pair.model_b) if pair.accuracy_change.winner_sign > 0 else (pair.model_b, pair.model_a)
+        for pair in changed
+    }
     assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed_pairs.tolist()} == gaining
     assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished_pairs.tolist()] == expected
-    opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better_sign * pair.real.better_sign < 0]
+    opposite = [
+        (pair.model_a, pair.model_b)
+        for pair in verdicts
+        if pair.original_hits.winner_sign * pair.real_hits.winner_sign < 0
+    ]
     assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed_pairs.tolist()} == set(
         map(frozenset, opposite)
     )

@@ -37,7 +37,16 @@ def test_result_equals_evaluation_without_the_excluded_images(excluded: set[str]
     expected = evaluate(Predictions.from_ids(IDS[remaining], names), part, original=original)
     assert result.n_images == 12
     assert result.n_excluded == len(excluded)
-    for name in ("real", "original", "original_scored", "by_label_count", "empty", "unlabelled", "scorable", "scored"):
+    for name in (
+        "real_accuracy",
+        "original_accuracy",
+        "original_accuracy_on_scored",
+        "by_label_count",
+        "n_empty",
+        "n_unlabelled",
+        "n_scorable",
+        "n_scored",
+    ):
         assert getattr(result, name) == getattr(expected, name), name
     not_scored = result.to_json()["not_scored"]
     assert result.n_scored + sum(not_scored.values()) == 12

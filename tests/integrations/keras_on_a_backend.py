@@ -78,7 +78,9 @@ class TestRealAccuracyMetric(CompiledLaws):
     def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         metrics = count_once(valid, scores, top_k)
         last = metrics[-1]
-        return Counts([int(m.hits) for m in metrics], *map(int, (last.total, last.empty, last.nan, last.ill_formed)))
+        return Counts(
+            [int(m.hits) for m in metrics], *map(int, (last.n_scored, last.n_empty, last.n_nan, last.n_ill_formed))
+        )
 
     def read_accuracy(self, scores: Any, valid: Any) -> Any:
         (metric,) = count_once(valid, scores)
@@ -107,7 +109,7 @@ def test_model_counts_equal_evaluate(policy: str, jit: bool) -> None:
             for metric in metrics:
                 assert metric.counts() == expected.real_accuracy[metric.k]
                 assert metrics_by_name[metric.name] == pytest.approx(expected.real_accuracy[metric.k].value)
-            assert float(metric.empty) == expected.n_empty
+            assert float(metric.n_empty) == expected.n_empty
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
@@ -144,7 +146,7 @@ def test_image_with_weight_0_is_ignored(jit: bool) -> None:
         model = model_of(CLASSES, weighted=[metric], jit=jit)
         model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty) == empty
+        assert float(metric.n_empty) == empty
 
 
 def test_weights_apply_to_hits_and_images() -> None:
@@ -154,7 +156,7 @@ def test_weights_apply_to_hits_and_images() -> None:
     metric.update_state(forms_of(sets)["ids"], values, sample_weight=weights)
     hits, total, _ = weights @ [expected_counts(values[[i]], [sets[i]], [2]) for i in range(80)]
     assert float(metric.result()) == pytest.approx(hits / total)
-    assert float(metric.empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
+    assert float(metric.n_empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
     assert message(metric.counts) == (
         "weighted images have no count\n"
         "  allowed: weights that are whole numbers\n"
@@ -172,7 +174,7 @@ def test_ids_beyond_32_bits_are_ill_formed() -> None:
     if BACKEND != "jax":
         metric = RealAccuracyMetric()
         metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
-        assert (float(metric.ill_formed), float(metric.empty)) == (3, 3)
+        assert (float(metric.n_ill_formed), float(metric.n_empty)) == (3, 3)
 
 
 def test_accuracy_without_valid_classes_is_nan() -> None:
@@ -189,7 +191,7 @@ def test_wrong_shape_of_weights_raises(weight: npt.NDArray[Any]) -> None:
     metric = RealAccuracyMetric()
     fault = fault_of(metric.update_state, IDS, ZEROS, sample_weight=weight)
     assert fault == ("wrong-shape", f"shape {weight.shape}")
-    assert float(metric.total) == 0
+    assert float(metric.n_scored) == 0
 
 
 @pytest.mark.parametrize("jit", COMPILED)
@@ -248,4 +250,4 @@ def test_targets_of_unknown_width_are_padded_ids() -> None:
         metric = RealAccuracyMetric()
         model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty) == empty
+        assert float(metric.n_empty) == empty

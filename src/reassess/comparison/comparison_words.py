@@ -43,7 +43,7 @@ def describe_largest_difference(pair: Comparison) -> str:
 
 
 def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
-    """State how many pairs of models differ significantly by original and by reassessed labels, and name changes."""
+    """State how many pairs of models differ significantly by each kind of labels, and which leads change."""
     gaps = ranking.gaps
     if gaps is None:
         return

@@ -137,7 +137,7 @@ class AccuracyChange(Difference):
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images by how much the first model's lead, in hits, changes from original to reassessed labels."""
+        """Number of images by change of the first model's lead, in hits, from original to reassessed labels."""
         return self.n_images_by_change
 
 

@@ -179,7 +179,7 @@ def _count_by_class(
 
 
 def _label_verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_LabelKeys, _LabelKeys]:
-    """Return sorted keys of (image, class) pairs that have a verdict, and each verdict's index in `VERDICT_NAMES`."""
+    """Return sorted keys of (image, class) pairs with a verdict, and its index in `VERDICT_NAMES`."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([encode_pairs(rows[part.image_ids], part.indices) for part in parts])
     verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])

@@ -83,7 +83,7 @@ class RecountTables:
         return cls(panel, places, column_of[questions.image_ids], rated)
 
     def count_replicates(self, is_label_kept: _Bools, n_draws_of_image: npt.NDArray[np.uint8]) -> ReplicateCounts:
-        """Count hits and labels in B replicates, given the labels that each keeps and how often it draws each image."""
+        """Count hits and labels in B replicates, given their labels and how often they draw each image."""
         from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
         panel, replicates = self.panel, len(n_draws_of_image)
@@ -162,7 +162,7 @@ class LabelUncertainty(Printable):
         return len(self.n_scored) - 1
 
     def accuracy_interval(self, model: str) -> tuple[float, float]:
-        """Compute the 95 % interval, over images and raters, of a model's accuracy, corrected for raters' errors."""
+        """Compute the 95 % interval over images and raters of a model's accuracy, corrected for raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
@@ -180,12 +180,15 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def difference_deviations(self) -> _Floats:
-        """Standard deviation, over images and raters, of the difference in accuracy of each pair; shape (M, M)."""
+        """Standard deviation of each pair's difference in accuracy, over images and raters; shape (M, M)."""
         return _pair_deviations(self._accuracies[1:])
 
     @cached_property
     def change_deviations(self) -> _Floats:
-        """Standard deviation of how much each pair's difference changes from original to reassessed labels; (M, M)."""
+        """Standard deviation of the change of each pair's difference in accuracy; shape (M, M).
+
+        The change is from original to reassessed labels.
+        """
         is_used = self.n_original_scored > 0
         is_used[0] = False
         original = self.original_hits[is_used] / self.n_original_scored[is_used, None]

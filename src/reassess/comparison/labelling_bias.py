@@ -232,7 +232,7 @@ def _find_favourites(
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """Find each image's valid class with the highest score; -1 if any valid class of the image was not rated."""
+    """Find each image's valid class with the highest score; -1 if any of its valid classes is unrated."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_place="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
     image = np.repeat(np.arange(len(images)), n_valid_classes)

@@ -338,7 +338,10 @@ def _is_top1_in_labels(
 
 
 def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
-    """Select the images in all outcomes; None if all have the same images, `Missing` without common images."""
+    """Select the images in all outcomes; None if all outcomes have the same images.
+
+    If no image is in all outcomes, the result is `Missing`.
+    """
     first = next(iter(outcomes.values()))
     rows = {
         model: match_images(first.images, each.images, match=each.match, where="the first model", known_place=model)

@@ -78,7 +78,7 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
 
 
 def _describe_label_errors(findings: Findings) -> Iterator[str]:
-    """Yield how many predictions of the best model are wrong by original labels, but correct by the label sets."""
+    """Yield how many predictions of the best model are wrong only by original labels."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
         if words := describe_label_errors(evaluation):
             yield f"{model}: {words}"

@@ -194,7 +194,7 @@ def _make_class_list_if_confirmed(
     order_name: str | None = None,
     n_orders: int = 1,
 ) -> ClassList | None:
-    """Return the class list if it is better than all rivals, else None; the first rival is the unchanged ids."""
+    """Return the class list if it beats all rivals, else None; the first rival leaves the ids unchanged."""
     after = predictions.is_correct(class_of_id)
     against = [predictions.is_correct(rival) for rival in rivals]
     p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)

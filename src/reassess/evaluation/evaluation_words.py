@@ -138,7 +138,7 @@ def _format_share(proportion: Proportion) -> str:
 
 
 def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """State how many images were rated, if all others keep their original label; else return an empty text."""
+    """State how many images were rated, if all others keep their original label; else return ""."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

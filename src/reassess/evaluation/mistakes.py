@@ -72,9 +72,9 @@ def top1_and_max_validity(
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """Return the kind of each mistake, by `kinds_of_invalid_classes`; -1 without a mistake. int8, shape (images,).
+    """Return the kind of each mistake, by `kinds_of_invalid_classes`; -1 without a mistake.
 
-    A mistake is a top-1 class outside a non-empty label set.
+    A mistake is a top-1 class outside a non-empty label set. The result is int8, shape (images,).
     """
     kinds = kinds_of_invalid_classes(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
     kinds[(outcomes.states != LABELLED) | (outcomes.best_ranks <= 0)] = -1

@@ -131,7 +131,7 @@ class _Interpretation:
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
     def has_improbably_few_hits(self, kappa: float, level: float) -> bool:
-        """Return whether a model with this kappa has at most this many hits only with a probability below `level`."""
+        """Return whether so few hits have a probability below `level`, for a model with this kappa."""
         from scipy.special import bdtr
 
         return (
@@ -227,7 +227,7 @@ def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: I
 
 
 def _row_orders(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
-    """Yield known orders of the rows, the unchanged order first: name, fix, and original label of each row."""
+    """Yield known orders of the rows, unchanged first: name, fix, and original label of each row."""
     yield "", "", label_ids
     if len(outcomes) == len(original) and (label_ids >= 0).all():
         by_folder = original.indices[class_folder_order(original)]

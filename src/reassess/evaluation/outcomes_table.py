@@ -33,7 +33,7 @@ def outcomes_table(
         The outcomes of each model, by its name.
     labels, original, scores, experts
         As for `reassess.evaluate`.
-    reviewed
+    multi_labels
         Reviews of the label sets, which also have unclear, wrong and problematic labels.
 
     Returns

@@ -63,7 +63,7 @@ class PerClass(Printable):
         return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
     def to_json(self, classes: Classes, *, max_confusions: int = 5) -> list[dict[str, Any]]:
-        """Return a dict per class for JSON output, with at most `max_confusions` of its most frequent confusions."""
+        """Return a dict per class for JSON output, with its most frequent confusions (up to `max_confusions`)."""
         instead: dict[int, list[tuple[int, int]]] = {}
         for valid, predicted, n in self.confusions:
             instead.setdefault(valid, []).append((predicted, n))

@@ -44,7 +44,7 @@ def _sortable_keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _tie_breaks(n_classes: int) -> npt.NDArray[np.int32]:
-    """Return a number per class, lower for a higher id; among equal scores, the highest number ranks first."""
+    """Return a number per class; among equal scores, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(n_classes, 0, -1, dtype=np.int32)
 

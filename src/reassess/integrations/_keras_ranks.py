@@ -60,7 +60,7 @@ def _sortable_keys(bits: _Tensor, magnitude_mask: _Tensor) -> tuple[_Tensor, _Te
 
 
 def _tie_breaks(n_classes: int) -> _Tensor:
-    """Return a number per class, lower for a higher id; among equal scores, the highest number ranks first."""
+    """Return a number per class; among equal scores, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 

@@ -39,7 +39,10 @@ _Data = TypeVar("_Data", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """Load an RGB image (JPEG, PNG, WebP, BMP, GIF or TIFF) from a path or file; raise if it has too many pixels."""
+    """Load an image as RGB, from a path or an open file; raise if it has more than 100 million pixels.
+
+    The formats are JPEG, PNG, WebP, BMP, GIF and TIFF.
+    """
     with open_image(file) as image:
         return image.convert("RGB")
 

@@ -23,7 +23,7 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
 
 
 def test_rank_counts_better_rows_and_neighbours_are_nearest() -> None:
-    placement = place(BOARD, LeaderboardRow("mine", 76.5, 84.6), neighbours=2)
+    placement = place(BOARD, LeaderboardRow("mine", 76.5, 84.6), n_neighbours=2)
     assert (placement.real_rank, placement.original_rank, placement.n_rows) == (3, 5, 7)
     assert [entry.model for entry in placement.better_rows] == ["f", "e"]
     assert [entry.model for entry in placement.worse_or_equal_rows] == ["d", "c"]
@@ -80,7 +80,7 @@ def test_toy_models_are_extrapolated_and_below_line(
     of_other_families: list[tuple[LeaderboardRow, Any]],
 ) -> None:
     toys = [(entry, expected) for entry, expected in of_other_families if entry.model.startswith("test_")]
-    assert all(expected.extrapolated and expected.residual < 0 for _, expected in toys)
+    assert all(expected.is_extrapolated and expected.residual < 0 for _, expected in toys)
 
 
 def test_too_few_families_give_no_expected_accuracy() -> None:

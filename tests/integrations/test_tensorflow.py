@@ -148,7 +148,7 @@ def test_unknown_images_stop_iteration_with_names(tf: ModuleType, module: Module
 def test_rated_feature_distinguishes_unrated_from_empty(tf: ModuleType, module: ModuleType, encoding: str) -> None:
     names = ["ILSVRC2012_val_00000002.JPEG", "never.png", "ILSVRC2012_val_00000005.JPEG"]
     images = tf.data.Dataset.from_tensor_slices({"name": names})
-    options = {"file_name": "name", "feature": "valid", "encoding": encoding, "ignore_unknown": True}
+    options = {"file_name_feature": "name", "new_feature": "valid", "encoding": encoding, "ignore_unknown": True}
     batch = next(iter(module.with_real_labels(images.batch(3), LABELS, **options)))
     singles = list(module.with_real_labels(images, LABELS, **options))
     assert sorted(batch) == sorted(singles[0]) == ["name", "valid", "valid_rated"]

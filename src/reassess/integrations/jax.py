@@ -129,7 +129,7 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
         raise DataError(
             "no-count", "counts have not been added up", allowed="a scalar n", found=f"n of shape {np.shape(totals.n)}"
         )
-    check_counts(int(totals.nan), int(totals.ill_formed))
+    check_counts(int(totals.n_nan), int(totals.n_ill_formed))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
     }

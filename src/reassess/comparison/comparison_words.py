@@ -49,7 +49,8 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
         return
     models = ranking.models
     gains = join_first(
-        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
+        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()],
+        max_items=max_pairs,
     )
     yield (
         f"pairs of models that differ significantly: {gaps.n_by_original:,} of {gaps.n_pairs:,} by original "
@@ -59,7 +60,7 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, most=max_pairs)})"
+            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, max_items=max_pairs)})"
 
 
 def describe_different_images(panel: Panel) -> Iterator[str]:

@@ -59,7 +59,7 @@ class LabelAgreement(Printable):
         """Return the names of the images with one of `AGREEMENTS`."""
         return tuple(self.images[row] for row in np.flatnonzero(self.agreements == AGREEMENTS.index(kind)).tolist())
 
-    def _list(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         counts, total = self.counts, len(self.images) or 1
         rows = ((name.replace("_", " "), f"{n:,}", format_percent(n / total)) for name, n in counts.items())
         return ListTable(("the valid classes", "images", "%"), len(counts), rows)

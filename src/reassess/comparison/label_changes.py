@@ -36,7 +36,7 @@ class LabelDiff(Printable):
             f"added, {self.removed_labels.indices.size:,} removed)"
         )
 
-    def _list(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         classes, changes = self.added_labels.classes, self.count_by_class()
         rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)

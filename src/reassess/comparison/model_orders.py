@@ -69,9 +69,9 @@ class OrderChange(Printable):
         return np.asarray(self.holm_p_values < SIGNIFICANCE_LEVEL)
 
     def __str__(self) -> str:
-        return "\n".join(self._describe_changes())
+        return "\n".join(self._sentences())
 
-    def _describe_changes(self) -> Iterator[str]:
+    def _sentences(self) -> Iterator[str]:
         changes_places, is_significant = self.has_swapped, self.is_significant
         pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
@@ -156,16 +156,16 @@ class ModelOrders(Printable):
         return tuple(sorted(self.models, key=lambda model: (-self.accuracy(label_set, model).hits, model)))
 
     def __str__(self) -> str:
-        return "\n".join(self._describe_orders())
+        return "\n".join(self._sentences())
 
-    def _describe_orders(self) -> Iterator[str]:
+    def _sentences(self) -> Iterator[str]:
         yield f"top-1 accuracy on {count_noun(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
             order = [
                 f"{model} {format_percent(self.accuracy(name, model).value or 0)} %"
                 for model in self.ranked_models(name)
             ]
-            yield f"{name}: {join_first(order, most=_MAX_IN_TEXT)}"
+            yield f"{name}: {join_first(order, max_items=_MAX_IN_TEXT)}"
         yield from (str(change) for change in self.order_changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Comparison(Printable):
         """Sentence on which model is better by reassessed and original labels, and how its lead changes."""
         if not self.real_hits.n:
             return f"{self.model_a} and {self.model_b} cannot be compared: {NONE_SCORED}"
-        words = self._describe_winner(self.real_hits)
+        words = self._describe_difference(self.real_hits)
         if self.original_hits is None:
             return words
         better, by_original = self.real_hits.winner_sign, self.original_hits.winner_sign
@@ -77,13 +77,13 @@ class Comparison(Printable):
         elif not by_original:
             words += "; no significant difference by original labels"
         else:
-            words += f"; by original labels {self._describe_winner(self.original_hits)}"
+            words += f"; by original labels {self._describe_difference(self.original_hits)}"
         if self.accuracy_change is None or (better == by_original and (better or not self.accuracy_change.winner_sign)):
             return words
         changes = "changes" if self.accuracy_change.winner_sign else "does not change"
         return f"{words}; the lead {changes} significantly, p {self.accuracy_change.p_value_texts()['final_p_value']}"
 
-    def _describe_winner(self, pair: PairedHits) -> str:
+    def _describe_difference(self, pair: PairedHits) -> str:
         if not pair.winner_sign:
             return f"no significant difference between {self.model_a} and {self.model_b}"
         first, second = (self.model_a, self.model_b) if pair.winner_sign > 0 else (self.model_b, self.model_a)
@@ -106,7 +106,7 @@ class Comparison(Printable):
             name: part for name, part in parts.items() if part is not None
         }
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         for name, part in self.differences_by_name.items() if self.real_hits.n else ():
             images = f"of {part.n:,} images"
             only = (

@@ -228,7 +228,7 @@ class Panel(Printable):
         scored = int(np.count_nonzero(self.is_scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
-    def _list(self) -> ListTable:
+    def _list_table(self) -> ListTable:
         hits = (
             np.count_nonzero(self.is_valid, axis=1),
             np.count_nonzero(self.is_original_hit, axis=1),
@@ -312,7 +312,7 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
     return _ModelColumn(
         model=model,
         images_text=f"{len(outcomes):,} images"
-        + (f", such as {join_first(outcomes.images, most=2)}" if len(outcomes) else ""),
+        + (f", such as {join_first(outcomes.images, max_items=2)}" if len(outcomes) else ""),
         n_images=len(outcomes),
         has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],

@@ -16,7 +16,7 @@ from .measure import summarize as summarize
 from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
 from .mistakes import kinds_of_invalid_classes as kinds_of_invalid_classes
 from .mistakes import mistake_kinds as mistake_kinds
-from .mistakes import top1_and_max_validity as top1_and_max_validity
+from .mistakes import valid_probabilities as valid_probabilities
 from .multi_label_accuracy import VERDICTS as VERDICTS
 from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
 from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
@@ -24,10 +24,10 @@ from .multi_label_accuracy import summarize_verdicts as summarize_verdicts
 from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
-from .per_class import PerClass as PerClass
+from .per_class import CountsByClass as CountsByClass
+from .result import CountsBySize as CountsBySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
-from .result import SizeCounts as SizeCounts
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy

@@ -61,11 +61,11 @@ class ExclusionEffect(Printable):
         }
 
 
-def compare_with_exclusion(evaluation_of_all: Evaluation, evaluation_of_rest: Evaluation) -> dict[int, ExclusionEffect]:
+def compare_with_exclusion(with_excluded: Evaluation, without_excluded: Evaluation) -> dict[int, ExclusionEffect]:
     """Compare reassessed accuracy with and without the excluded images, for each k."""
     return {
-        k: ExclusionEffect(evaluation_of_all.real_accuracy[k], accuracy_on_rest)
-        for k, accuracy_on_rest in evaluation_of_rest.real_accuracy.items()
+        k: ExclusionEffect(with_excluded.real_accuracy[k], accuracy_on_rest)
+        for k, accuracy_on_rest in without_excluded.real_accuracy.items()
     }
 
 
@@ -86,8 +86,8 @@ def find_image_set_name(
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
-            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{join_first(set_images, most=2)}, of {sets_text}",
+            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
+            found=f"{join_first(set_images, max_items=2)}, of {sets_text}",
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

@@ -54,9 +54,7 @@ def kinds_of_invalid_classes(
     return kinds.reshape(shape)
 
 
-def top1_and_max_validity(
-    outcomes: Outcomes, scores: Scores
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def valid_probabilities(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return P(valid) of each image's top-1 class, and the highest P(valid) of any class of the image.
 
     P(valid), the probability that a class is valid, is 0 for a class that raters were not asked about. For an unrated

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import UnknownClasses
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import DataError
-from reassess.evaluation.per_class import PerClass
+from reassess.evaluation.per_class import CountsByClass
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import rank_descending
 from reassess.text import Printable, count_noun
@@ -20,21 +20,21 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class SizeCounts(Printable):
+class CountsBySize(Printable):
     """Counts for images with the same number of valid classes."""
 
     n: int  # images
     hits: dict[int, int]  # images with a valid class among the top k, by k
     n_valid_found: int | None  # valid classes among as many first classes, in total; None if the predictions have fewer
 
-    def __add__(self, other: "SizeCounts") -> "SizeCounts":
+    def __add__(self, other: "CountsBySize") -> "CountsBySize":
         overlap = (
             None
             if self.n_valid_found is None or other.n_valid_found is None
             else self.n_valid_found + other.n_valid_found
         )
         hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return SizeCounts(n=self.n + other.n, hits=hits, n_valid_found=overlap)
+        return CountsBySize(n=self.n + other.n, hits=hits, n_valid_found=overlap)
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class Evaluation(Printable):
     real_accuracy: dict[int, Proportion]
     original_accuracy: dict[int, Proportion] | None
     original_accuracy_on_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, SizeCounts]
-    per_class: PerClass
+    by_label_count: dict[int, CountsBySize]
+    per_class: CountsByClass
     soft_accuracy: SoftAccuracy | None
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
@@ -169,7 +169,7 @@ class Evaluation(Printable):
         if not same or self.real_accuracy.keys() != other.real_accuracy.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = SizeCounts(n=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
+        none = CountsBySize(n=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
         summed = ("n_images", "n_empty", "n_unlabelled", "n_unknown", "n_excluded", "unknown_classes", "per_class")
         return replace(
             self,
@@ -190,7 +190,7 @@ class Evaluation(Printable):
             reasons=self.reasons | other.reasons,
         )
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real_accuracy.items()]
         rows += [(f"original top-{k}", str(part)) for k, part in (self.original_accuracy or {}).items()]
         if self.original_accuracy_on_scored != self.original_accuracy:
@@ -248,7 +248,7 @@ class Evaluation(Printable):
         """Return the reason why a result is missing."""
         return self.reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
 
-    def _size_counts_to_json(self, size: int, counts: SizeCounts) -> dict[str, Any]:
+    def _size_counts_to_json(self, size: int, counts: CountsBySize) -> dict[str, Any]:
         recall = None if counts.n_valid_found is None or not counts.n else counts.n_valid_found / size / counts.n
         real = {k: Proportion(hits, counts.n) for k, hits in counts.hits.items()}
         return {"labels": size, "n": counts.n, "real": _proportions_to_json(real), "recall_at_size": recall}

@@ -14,11 +14,11 @@ from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
 from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
-from reassess.errors import DataError, at, importing
+from reassess.errors import DataError, add_error_place, require_package
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import join_first
 
-with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
+with require_package("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
     import tensorflow_datasets as tfds
     from tensorflow_datasets.datasets.imagenet2012.imagenet_common import label_names_file
 
@@ -103,7 +103,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
-        with at(images.place):
+        with add_error_place(images.place):
             _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 
@@ -128,7 +128,7 @@ def _check_images(names: tuple[str, ...], labels: LabelSets, *, is_complete: boo
         raise DataError(
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
-            found=f"no {join_first([labels.images[row] for row in missing.tolist()], most=3)}",
+            found=f"no {join_first([labels.images[row] for row in missing.tolist()], max_items=3)}",
             fix="get all images, or build only the available ones: tfds.load('imagenet_real/subset')",
         )
 

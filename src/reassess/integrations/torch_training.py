@@ -10,13 +10,13 @@ from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
 from reassess.data import resolve
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
 from reassess.integrations._new_classes import to_selection_and_class_ids
 
 __all__ = ["CleanTrainingImages", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
-with importing("torch", extra="torchvision", purpose="a subset of a dataset"):
+with require_package("torch", extra="torchvision", purpose="a subset of a dataset"):
     import torch
     from torch.utils.data import Subset
 

@@ -18,12 +18,12 @@ from reassess.core.labels import check_one_label_each
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_decoding import TooLargeError, open_image
 from reassess.data.image_folders import SPLIT, find_validation_images
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTrainingImages
 from reassess.text import join_first
 
-with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
+with require_package("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
     import torch
     from PIL import Image
     from torch.utils.data import default_collate
@@ -195,8 +195,8 @@ class ImageNetReaL(VisionDataset):
                 "unknown-image",
                 f"{len(missing):,} of {len(rows):,} images are not in {labels_name}",
                 where=self._files.place,
-                allowed=f"names such as {join_first(labels.images, most=2)}",
-                found=join_first(missing, most=3),
+                allowed=f"names such as {join_first(labels.images, max_items=2)}",
+                found=join_first(missing, max_items=3),
                 fix="move these images, or use labels that contain them; training images have no reassessed labels",
             )
         return rows
@@ -303,6 +303,6 @@ def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
             "different-labels",
             "labels are not for ImageNet's validation images",
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
-            found=join_first(labels.images, most=3) or "no image",
+            found=join_first(labels.images, max_items=3) or "no image",
         )
     return in_benchmark_classes(labels, IMAGENET)

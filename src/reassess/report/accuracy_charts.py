@@ -7,7 +7,7 @@ from itertools import combinations
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import Missing
-from reassess.evaluation import SizeCounts
+from reassess.evaluation import CountsBySize
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
@@ -36,7 +36,7 @@ from reassess.text import count_noun, shorten
 _MOST_FOR_ALL_PAIRS = 4  # models; with more, only neighbours in the ranking are compared
 _MINUS = " minus "
 _FEWEST_IMAGES, _FEW_IMAGES = 10, 100  # the highest numbers of classes are pooled if they have fewer
-_Sizes = Mapping[int, SizeCounts]
+_Sizes = Mapping[int, CountsBySize]
 
 
 def scatter_chart(findings: Findings) -> Chart | Missing:

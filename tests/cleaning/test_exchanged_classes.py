@@ -37,7 +37,7 @@ def test_file_with_another_order_is_found_with_its_cycle(seed: int, order: list[
     assert set(result[1]) == set(result[1].values())
 
 
-@given(st.integers(0, 10**6), st.floats(0, 1))
+@given(st.integers(0, 10**6), st.floats(0.05, 1))  # of models at random, 1 of 3,000 is found
 def test_poor_models_are_not_found(seed: int, accuracy: float) -> None:
     assert exchanged_classes(*files_of(seed, [SAME] * 4, accuracy), CLASSES) is None
 

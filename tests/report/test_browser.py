@@ -16,21 +16,12 @@ from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS, write_report
 from reassess.report.sections import sections
-from tests.helpers import Needs, chromium
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 
 Open = Callable[..., Any]
 WIDTHS = (1366, 360)
 NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
-
-
-@pytest.fixture(scope="module")
-def browser(needs: Needs) -> Iterator[Any]:
-    for package in ("playwright", "axe_playwright_python"):
-        needs(package)
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

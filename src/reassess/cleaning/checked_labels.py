@@ -37,7 +37,7 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
         pairs.image_ids
     ]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
-    known[rows[is_label]] = np.where(checked.valid[is_label], 1, -1)
+    known[rows[is_label]] = np.where(checked.is_valid[is_label], 1, -1)
     if not known.any():
         raise DataError(
             "missing-golden",
@@ -89,7 +89,7 @@ def checked_truth(answers: Votes) -> Golden:
 
 def _warn_of_unused(checked: Golden, rows: npt.NDArray[np.int64], is_label: npt.NDArray[np.bool_]) -> None:
     """Warn about answers that are not about the label of an image."""
-    if checked.exclusive:  # the questions are all classes of each image
+    if checked.is_exclusive:  # the questions are all classes of each image
         unused = np.unique(checked.questions.image_ids[rows < 0]).size
         text = f"{unused:,} of {count_noun(len(checked.questions.images), 'checked image')} not used: no label"
     else:

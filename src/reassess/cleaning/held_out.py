@@ -12,7 +12,7 @@ from reassess.cleaning.held_out_checks import check_models, common_count
 from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection, check_type
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
 from reassess.text import count_noun, join_first
@@ -146,7 +146,7 @@ def make_cleaning(
             "empty",
             "no image of a class is kept",
             allowed="some of each class",
-            found=f"none of {join_first(dropped_names, most=3)} "
+            found=f"none of {join_first(dropped_names, max_items=3)} "
             f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
@@ -156,7 +156,7 @@ def make_cleaning(
     ]
     if many:
         classes = "classes where more than a third of the labels seem wrong"
-        text = f"{classes}: {join_first(many, most=3)}; look at these images before you drop them"
+        text = f"{classes}: {join_first(many, max_items=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 
@@ -168,7 +168,7 @@ def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
     for start in range(0, best.size, _PART):
         rows = np.arange(start, min(start + _PART, best.size))
         targets = labels.indices[file.rows[rows]]
-        with at(file.name):
+        with add_error_place(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:
             release_memory(predictions.scores)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
-from reassess.errors import DataError, Fix, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import compute_outcomes, find_class_count
 from reassess.evaluation.probabilities import output_classes
@@ -96,7 +96,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
     """Return the number of classes, which labels and all outputs must share."""
     counts, outputs = [], {}
     for file in files:
-        with at(file.name):
+        with add_error_place(file.name):
             counts.append(find_class_count(file.predictions, labels, None))
         if file.predictions.scores is not None:
             outputs[file.name] = counts[-1]
@@ -105,7 +105,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
             "different-classes",
             "files have different numbers of classes",
             allowed="the same classes in all files",
-            found=join_first([f"{name}: {count:,}" for name, count in outputs.items()], most=3),
+            found=join_first([f"{name}: {count:,}" for name, count in outputs.items()], max_items=3),
         )
     _check_classes(labels, files, max(counts))
     return max(counts)
@@ -135,7 +135,8 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
                 found=(
-                    f"{join_first([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})"
+                    f"{join_first([labels.classes.label(i) for i in without_output], max_items=3)} "
+                    f"({len(without_output):,})"
                 ),
                 fix="use models with the same classes as the labels",
             )
@@ -147,7 +148,7 @@ def check_models(
     """Raise if the top-1 classes of a file do not match the labels."""
     _check_not_constant(best, labels)
     for file, top1 in zip(files, best, strict=True):
-        with at(file.name):
+        with add_error_place(file.name):
             _check_agreement(file, top1, labels)
     _check_exchanged(files, best, labels, classes)
 
@@ -175,7 +176,9 @@ def _check_exchanged(
         return
     position, exchanged = result
     name = labels.classes.label
-    words = join_first([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
+    words = join_first(
+        [f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], max_items=3
+    )
     if position is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)

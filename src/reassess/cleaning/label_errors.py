@@ -11,7 +11,7 @@ from reassess.cleaning.held_out import HeldOutPredictions, make_cleaning
 from reassess.cleaning.posterior_rule import by_posterior
 from reassess.core import Cleaning, Sample
 from reassess.core.checks import check_known, check_number, check_type
-from reassess.errors import DataError, importing
+from reassess.errors import DataError, require_package
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
 LEAST_QUALITY = 0.5  # lowest quality of a kept label
@@ -145,7 +145,7 @@ def _most_frequent(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], c
 
 def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     """Keep an image if cleanlab's confident learning finds no issue with its label."""
-    with importing("cleanlab", extra="confident", purpose="confident learning"):
+    with require_package("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
     probabilities = ClassCandidates.of(held_out, most=held_out.classes)
     rows = np.exp(probabilities.logs.astype(np.float64))

@@ -60,7 +60,8 @@ def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) ->
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, max_items=max_pairs)})"
+            first_names = join_first(names, max_items=max_pairs)
+            yield f"differences by original labels that {change}: {len(pairs):,} ({first_names})"
 
 
 def describe_different_images(panel: Panel) -> Iterator[str]:

@@ -114,7 +114,7 @@ class LabelFindings(Printable):
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
             return Missing.from_error(error)
-        return replace(first, chosen=chosen), *out_of_sample  # the threshold is marked only on the first curve
+        return replace(first, operating_point=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
     def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
         """Measure the curve of the scores, and the out-of-sample curve if possible."""

@@ -54,7 +54,7 @@ class LabelNoise(Printable):
     def __post_init__(self) -> None:
         freeze(self, "counts")
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         yield "wrong labels", f"{format_percent(self.share)} %"
         if self.checked is not None:
             if self.checked.interval is not None:
@@ -127,7 +127,7 @@ class Cleaning(Printable):
     def __len__(self) -> int:
         return len(self.images)
 
-    def _summary(self) -> Iterator[tuple[str, str]]:
+    def _summary_lines(self) -> Iterator[tuple[str, str]]:
         kept = int(np.count_nonzero(self.kept))
         yield "kept", f"{kept:,} of {len(self):,} images, {format_percent(kept / max(1, len(self)))} %"
         if self.noise is not None:

@@ -14,7 +14,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_error_place
 from reassess.text import join_first
 
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
@@ -47,7 +47,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     common = _merge_class_lists(data) if classes is None else classes
     aligned = {}
     for file, value in data.items():
-        with at(file):
+        with add_error_place(file):
             aligned[file] = cast("_Data", value.in_classes(common))
     return aligned
 
@@ -58,7 +58,7 @@ def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     _check_names_and_ids(lists)
     common, first = ID_ONLY_CLASSES, ""
     for file, classes in lists.items():
-        with at(f"{first} and {file}"):
+        with add_error_place(f"{first} and {file}"):
             common = common.merge(classes) if first else classes
         first = first or file
     return common
@@ -99,6 +99,6 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
             "ids-and-names",
             NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
-            found=f"{join_first(lists[with_names[0]].texts, most=2)}, and ids",
+            found=f"{join_first(lists[with_names[0]].texts, max_items=2)}, and ids",
             fix=UNIFY_CLASS_NAMES,
         )

@@ -83,5 +83,5 @@ class Folds:
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
         if fold not in self.values:
-            raise DataError("unknown-fold", "unknown fold", allowed=join_first(self.values, most=20), found=fold)
+            raise DataError("unknown-fold", "unknown fold", allowed=join_first(self.values, max_items=20), found=fold)
         return np.asarray(self.numbers == fold)

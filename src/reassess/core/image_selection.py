@@ -152,8 +152,8 @@ class ImageSelection:
         return DataError(
             "unknown-image",
             f"{len(names):,} of {n_images:,} images are not in the {self.thing}",
-            allowed=f"names such as {join_first(known, most=2)}",
-            found=join_first(names, most=3),
+            allowed=f"names such as {join_first(known, max_items=2)}",
+            found=join_first(names, max_items=3),
             fix=Fix.join(
                 "; or ",
                 suggest_match(names, known, match=match) or "correct the names",
@@ -168,8 +168,8 @@ class ImageSelection:
         raise DataError(
             "nothing-in-common",
             f"no image of the dataset is in the {self.thing}",
-            allowed=f"names such as {join_first(self.images, most=2)}",
-            found=join_first(names, most=2) or "no image",
+            allowed=f"names such as {join_first(self.images, max_items=2)}",
+            found=join_first(names, max_items=2) or "no image",
             fix=fix or "use a dataset with the training images",
         )
 
@@ -179,7 +179,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
     missing = selection.missing(names, match=match)
     if missing:
         text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
-        warnings.warn(f"{text}: {join_first(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
+        warnings.warn(f"{text}: {join_first(missing, max_items=3)}", ReassessWarning, stacklevel=depth + 1)
     return len(missing)
 
 
@@ -188,4 +188,4 @@ def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Matc
     unknown = selection.unexpected(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and not used"
-        warnings.warn(f"{text}: {join_first(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)
+        warnings.warn(f"{text}: {join_first(unknown, max_items=3)}", ReassessWarning, stacklevel=depth + 1)

@@ -115,7 +115,7 @@ class ProposalResult(Printable):
             "models": [vars(model) for model in self.models],
         }
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} per image"
         return [
             ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
@@ -211,7 +211,7 @@ class ModelChoice(Printable):
             "frontier": [subset.to_json() for subset in self.frontier],
         }
 
-    def _summary(self) -> list[tuple[str, str]]:
+    def _summary_lines(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search}, {count_noun(self.subsets, 'subset')}")
         if self.chosen is None:
             return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
 from reassess.core.image_names import image_keys, match_images, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.text import count_noun, join_first
 
 _Classed = TypeVar("_Classed", bound=Classed)
@@ -21,7 +21,7 @@ def align_parts(
     """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
     aligned = align_classes(nouns, classes)
     for file, noun in aligned.items():
-        with at(file):
+        with add_error_place(file):
             aligned[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
     return aligned
 
@@ -85,7 +85,10 @@ def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str
         unknown = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in known]
         if unknown:
             count = f"{len(unknown):,} of {count_noun(len(noun.images), 'image')}"
-            text = f"{files[part]}: {count} not in the image folder of {benchmark.name}: {join_first(unknown, most=3)}"
+            text = (
+                f"{files[part]}: {count} not in the image folder of {benchmark.name}: "
+                f"{join_first(unknown, max_items=3)}"
+            )
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
@@ -102,7 +105,7 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
         "nothing-in-common",
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_base_part(part)})" for part in parts),
-        found="; and ".join(join_first(images, most=2) for images in names),
+        found="; and ".join(join_first(images, max_items=2) for images in names),
         fix=match_fix or f"use files about the same {thing}s, or {alternative}",
     )
 

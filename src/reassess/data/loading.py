@@ -18,7 +18,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
 from reassess.data.sources import fetch_all, find_all, resolve
-from reassess.errors import at
+from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
     read_collapsed_file,
@@ -315,7 +315,7 @@ def _path(source: str | Path) -> Path:
 
 def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
     """Map label sets to a class list, by default that of the known benchmark of their images."""
-    with at(path):
+    with add_error_place(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
         return in_benchmark_classes(labels, benchmark_of(labels.images))

@@ -16,7 +16,7 @@ from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups
 from reassess.data.worker_processes import map_in_processes
-from reassess.errors import importing
+from reassess.errors import require_package
 from reassess.text import Printable, count_noun
 
 SMALLEST_SIDE = 8  # pixels; an image with a shorter side is tiny
@@ -131,7 +131,7 @@ def scan_images(
     fortieth of its side at each edge. Groups are formed by single linkage: each image is near to another image of its
     group, but not always to all of them. A near group contains the exact copies of its images too.
     """
-    with importing("pillow", extra="scan", purpose="reading images"):
+    with require_package("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
     check_range(workers, 0, _MOST_WORKERS, value_name="number of workers")

@@ -177,7 +177,7 @@ def summarize(
         reasons["recall_at_size"] = f"some images have more labels than predicted ids ({outcomes.depth})"
     soft_accuracy = Missing("scores are missing") if scores is None else _measure_soft_accuracy(outcomes, scores)
     if isinstance(soft_accuracy, Missing):
-        reasons["soft"] = soft_accuracy.why
+        reasons["soft"] = soft_accuracy.reason
     if scores is None:
         reasons["mistakes"] = "scores are missing"
     return Evaluation(

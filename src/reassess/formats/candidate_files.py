@@ -10,7 +10,7 @@ import numpy as np
 from reassess.core import ORIGINAL_SOURCE, Candidates, Classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
@@ -121,7 +121,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         )
     if "source" in table.columns:
         return read_cells(_BY_SOURCE, path, table, classes)
-    with at(path):
+    with add_error_place(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
         if {"set", "image", "group", "label", "other_labels"} <= set(table.columns):
@@ -162,7 +162,7 @@ def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
         raise DataError(
             "not-candidates",
             "duplicates are from several sets, but candidates are about the images of one benchmark",
-            found=join_first(sets, most=3),
+            found=join_first(sets, max_items=3),
             fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
         )
     # The labels come from the rows of the group, since a label may contain the separator of other_labels.

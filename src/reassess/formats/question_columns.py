@@ -55,7 +55,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 "class id out of range",
                 where=path,
                 allowed=f"0 to {classes.largest_id}",
-                found=join_first([shorten(text, 40) for text in wrong], most=3),
+                found=join_first([shorten(text, 40) for text in wrong], max_items=3),
             )
         return numbers, classes
     if classes is not None and classes.texts:
@@ -67,7 +67,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 UNKNOWN_CLASS_NAME,
                 where=path,
                 allowed=classes.allowed_names,
-                found=join_first(unknown, most=3),
+                found=join_first(unknown, max_items=3),
                 fix="correct the name, or add the class to the class list",
             )
         return id_of, classes

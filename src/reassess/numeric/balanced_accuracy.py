@@ -38,7 +38,7 @@ class BalancedAccuracy:
     --------
     Who always says no has half of the points, however many questions are invalid.
 
-    >>> always_no = BalancedAccuracy.of([[90, 0, 0], [10, 0, 0]])
+    >>> always_no = BalancedAccuracy.from_confusion([[90, 0, 0], [10, 0, 0]])
     >>> always_no.value
     0.5
     >>> low, high = BalancedAccuracy(14, 2, 15, 3).interval

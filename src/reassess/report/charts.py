@@ -130,7 +130,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
     rows = []
     for measured in findings.precision_recall_curves:
         curve = measured.curve
-        values = curve.thresholds, curve.precision, curve.recall, curve.kept
+        values = curve.thresholds, curve.precision, curve.recall, curve.n_kept
         rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = table("curve", "Precision and recall of the labels", columns, rows)
@@ -182,6 +182,6 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     check_known([kind], CHARTS, thing="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.why)
+        raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.reason)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

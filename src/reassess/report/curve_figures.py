@@ -53,8 +53,8 @@ def _draw_line(
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
     drawing.name(text, _farthest_half(along(at[_steady(curve)], _ANCHORS), others), color=colour)
-    if line.chosen is not None:
-        _draw_chosen(drawing, line.chosen, colour)
+    if line.operating_point is not None:
+        _draw_chosen(drawing, line.operating_point, colour)
 
 
 def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
@@ -100,7 +100,7 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
     golden = lines[0].curve.golden
     drawing.heading(
         f"{len(golden):,} golden questions on {len(golden.questions.images):,} images, "
-        f"{golden.positives:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
+        f"{golden.n_valid:,} of them valid; bands and crosses: 95 % intervals, bootstrap over images"
     )
 
 
@@ -110,7 +110,7 @@ def _path(curve: Curve) -> npt.NDArray[np.float64]:
 
 def _steady(curve: Curve) -> npt.NDArray[np.bool_]:
     """Mark the points that keep enough questions, or all."""
-    return curve.kept >= min(_STEADY, len(curve.golden))
+    return curve.n_kept >= min(_STEADY, len(curve.golden))
 
 
 def _farthest_half(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
@@ -130,13 +130,13 @@ def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, for
 def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -> None:
     for i, (file, file_replays) in enumerate(replays.items()):
         colour = _STOP_COLOURS[i % len(_COLOURS)]
-        at = np.array([(100 * replay.share_taken, 100 * replay.labels_in_common) for replay in file_replays])
+        at = np.array([(100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index) for replay in file_replays])
         at = at[np.argsort(at[:, 0])]
         drawing.line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
             drawing.name(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
         for replay in file_replays:
-            point = np.array([[100 * replay.share_taken, 100 * replay.labels_in_common]])
+            point = np.array([[100 * replay.share_of_votes_used, 100 * replay.label_jaccard_index]])
             drawing.name(f"{replay.rule.low:g}, {replay.rule.high:g}", point, color=colour)
     first = next(iter(replays.values()))[0]
     drawing.axes.set(
@@ -145,8 +145,8 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
     )
     drawing.axes.grid()
     drawing.heading(
-        f"{count_noun(first.votes, 'vote')} on {count_noun(first.questions, 'question')}, replayed in "
-        f"{first.taken.size} "
+        f"{count_noun(first.n_votes, 'vote')} on {count_noun(first.n_questions, 'question')}, replayed in "
+        f"{first.n_used_votes.size} "
         "random orders; a question closes when the probability of its class is outside the bounds next to each point, "
         f"after at least {first.rule.at_least} votes; labels at threshold {first.threshold:g}"
     )

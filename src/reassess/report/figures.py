@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import ReassessWarning, importing
+from reassess.errors import ReassessWarning, require_package
 from reassess.formats.files import check_suffix, write_to_temporary
 from reassess.report.label_placing import Label, place_labels
 from reassess.text import escape_controls, join_first
@@ -137,7 +137,7 @@ Draw = Callable[[Drawing], None]
 def check_packages(suffix: str) -> None:
     """Raise `MissingPackageError` if a package for this kind of file is missing."""
     for package in _NEEDED.get(suffix, ()):
-        with importing(package, extra="report", purpose=_PURPOSES[package]):
+        with require_package(package, extra="report", purpose=_PURPOSES[package]):
             import_module(package)
 
 

@@ -12,7 +12,7 @@ from reassess.core import Match
 from reassess.core.image_names import image_keys
 from reassess.data.image_decoding import MOST_PIXELS, TooLargeError, open_image
 from reassess.data.image_folders import find_image_files, image_names
-from reassess.errors import DataError, ReassessWarning, importing
+from reassess.errors import DataError, ReassessWarning, require_package
 from reassess.text import count_noun, join_first
 
 _SIDE = 384  # pixels at most; sharp in the gallery, and large enough to enlarge
@@ -42,7 +42,7 @@ def make_thumbnails(
     place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
     """Make thumbnails of images in a folder or archive, joined by path, name or stem; ImageNet's by number."""
-    with importing("pillow", extra="report", purpose="making thumbnails"):
+    with require_package("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
     if not place.exists():
         raise DataError(

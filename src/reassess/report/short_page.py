@@ -27,7 +27,7 @@ from reassess.report.chart import (
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, content_policy, page_environment
-from reassess.text import count_noun, merge_equal, shorten
+from reassess.text import count_noun, merge_equal_texts, shorten
 
 _MOST_MODELS = 8  # the best models, so that all fits on one page
 _LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models in a cell
@@ -181,7 +181,7 @@ def _notes(findings: Findings) -> Iterator[str]:
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
     yield from map(as_sentence, describe_different_images(panel))
-    not_scored = merge_equal(
+    not_scored = merge_equal_texts(
         {_name(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):

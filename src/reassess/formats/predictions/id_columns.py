@@ -315,7 +315,7 @@ def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[s
             "ids-and-scores",
             "table has both ids and scores",
             where=path,
-            found=f"ids in {_format_heading_range(headings)}; scores in {join_first(scores, most=3)}",
+            found=f"ids in {_format_heading_range(headings)}; scores in {join_first(scores, max_items=3)}",
             fix="delete the columns that are not the model's predictions",
         )
 

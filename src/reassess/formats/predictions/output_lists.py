@@ -95,7 +95,7 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
             "output of the list is not an output of the model",
             where=OUTPUT_LIST,
             allowed=f"0 to {n_outputs - 1:,}",
-            found=join_first(others, most=3),
+            found=join_first(others, max_items=3),
         )
     return [outputs.get(output, "-") for output in range(n_outputs)]
 
@@ -249,7 +249,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
             "unknown class",
             where=OUTPUT_LIST,
             allowed=classes.allowed_names,
-            found=join_first([repr(name) for name in unknown], most=_MAX_EXAMPLES),
+            found=join_first([repr(name) for name in unknown], max_items=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
@@ -260,7 +260,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
     ignored = np.flatnonzero(predictions.columns < 0)
     if not ignored.size:
         return predictions
-    names = join_first([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
+    names = join_first([outputs[row] for row in ignored.tolist()], max_items=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
@@ -288,4 +288,4 @@ def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class
 
 def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
     """Say how many predictions are not classes, with some of their names."""
-    return f"{unknown}{handling}: {join_first(unknown.names, most=_MAX_EXAMPLES)}"
+    return f"{unknown}{handling}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"

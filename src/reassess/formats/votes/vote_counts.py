@@ -131,7 +131,7 @@ def _read_wide(
         if unconfirmed:
             warnings.warn(
                 f"{path}: without a class list, each of these columns counts as a class: "
-                f"{join_first(unconfirmed, most=5)}",
+                f"{join_first(unconfirmed, max_items=5)}",
                 ReassessWarning,
                 stacklevel=2,
             )
@@ -148,7 +148,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed_names,
-                found=join_first(unknown, most=3),
+                found=join_first(unknown, max_items=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
     return class_ids_from_texts(path, headings, classes)

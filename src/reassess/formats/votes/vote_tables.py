@@ -71,7 +71,8 @@ def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
     if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _NO_AND_YES:
         warnings.warn(
             ReassessWarning(
-                f"{path}: assuming that the only answers, from invalid to valid, are {join_first(numbers, most=10)}",
+                f"{path}: assuming that the only answers, from invalid to valid, are "
+                f"{join_first(numbers, max_items=10)}",
                 Fix.join(", ", "if other answers were possible", _LIST_ALL_ANSWERS),
             ),
             stacklevel=2,
@@ -100,7 +101,7 @@ def _refuse_unknown(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer",
         where=locate_row(path, int(rows[first])),
-        allowed=join_first(allowed, most=10) if allowed else "no, maybe, yes; whole numbers",
+        allowed=join_first(allowed, max_items=10) if allowed else "no, maybe, yes; whole numbers",
         found=join_first(bad) + (f"; and {join_first(good)}" if good else ""),
         fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if on_questions else None,
     )

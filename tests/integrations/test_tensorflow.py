@@ -184,7 +184,7 @@ def test_dataset_without_file_names_raises(tf: ModuleType, module: ModuleType, i
         "elements of the dataset have no feature path\n  found:   file_name, number\n"
         "  fix:     choose the feature with the file name: file_name_feature=..."
     )
-    assert message(add, images, LABELS, file_name_new_feature="number") == (
+    assert message(add, images, LABELS, file_name_feature="number") == (
         "feature number is not a file name\n  allowed: a string, or a vector of strings\n"
         "  found:   TensorSpec(shape=(), dtype=tf.int64, name=None)"
     )

@@ -252,7 +252,7 @@ class Findings(LabelFindings):
         results = preferences(
             self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
         )
-        by_model = {each.model: each for each in results}
+        by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
@@ -263,9 +263,9 @@ class Findings(LabelFindings):
         results = labelling_biases(
             self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
         )
-        if not any(each.total.model_share.n for each in results):
+        if not any(result.total.model_share.n for result in results):
             return _NO_VALID_CHOICES
-        by_model = {each.model: each for each in results}
+        by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property

@@ -350,8 +350,8 @@ def _draw_replicates(
         np.empty((n_replicates, relabelling.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
     )
-    for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
+    for rater_counts, image_counts in zip(raters, times, strict=True):
+        rater_counts[:], image_counts[:] = draw_counts(rng, relabelling.n_raters), draw_counts(rng, n_images)
     return relabelling.reweight_raters(raters), times
 
 

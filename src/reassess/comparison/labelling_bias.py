@@ -215,8 +215,10 @@ def labelling_biases(
 
     biases = []
     for model, top1, is_valid in zip(panel.models, panel.top1[:, rows], panel.is_valid[:, rows], strict=True):
-        each = np.repeat(is_valid, sizes)
-        pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
+        is_counted_label = np.repeat(is_valid, sizes)
+        pairs, counts = _count_pairs(
+            np.repeat(own, sizes)[is_counted_label], valid[is_counted_label], np.repeat(top1, sizes)[is_counted_label]
+        )
         by_group = {
             name: count_choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())
         }

@@ -163,11 +163,14 @@ class _LabelScores:
 
     def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.scores_of(self.score_rows[images], predicted_ids), self.label_scores[images]
+        predicted_scores, label_scores = (
+            self.scores.scores_of(self.score_rows[images], predicted_ids),
+            self.label_scores[images],
+        )
         return PreferenceCounts(
-            n_prefer_model=int(np.count_nonzero(of_model > of_label)),
-            n_ties=int(np.count_nonzero(of_model == of_label)),
-            n_prefer_original=int(np.count_nonzero(of_model < of_label)),
+            n_prefer_model=int(np.count_nonzero(predicted_scores > label_scores)),
+            n_ties=int(np.count_nonzero(predicted_scores == label_scores)),
+            n_prefer_original=int(np.count_nonzero(predicted_scores < label_scores)),
         )
 
 

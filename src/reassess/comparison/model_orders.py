@@ -241,7 +241,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     """
     if len(outcomes) < 2:
         raise DataError("too-few", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes))
-    panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
+    panels = {name: Panel.from_outcomes(outcomes_by_model) for name, outcomes_by_model in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
     columns_of = {name: _find_in_panel(name, panel, first) for name, panel in panels.items()}
@@ -267,7 +267,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
         models=models,
         images=tuple(first.images[row] for row in common.tolist()),
         n_scored=np.array([np.count_nonzero(panel.is_scored) for panel in panels.values()]),
-        hits=np.stack([np.count_nonzero(of_set, axis=1) for of_set in hits.values()]),
+        hits=np.stack([np.count_nonzero(label_set_hits, axis=1) for label_set_hits in hits.values()]),
         order_changes=_order_changes(models, hits),
     )
 

@@ -238,8 +238,8 @@ def _pair_hits(
 ) -> PairedHits:
     """Count the hits of two models on the counted images."""
     a, b = hits[list(model_rows)][:, is_counted]
-    both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return PairedHits(n=a.size, n_both=both, n_only_a=of_a - both, n_only_b=of_b - both, **test_results)
+    both, hits_a, hits_b = (int(np.count_nonzero(mask)) for mask in (a & b, a, b))
+    return PairedHits(n=a.size, n_both=both, n_only_a=hits_a - both, n_only_b=hits_b - both, **test_results)
 
 
 def _lead_change(
@@ -250,10 +250,10 @@ def _lead_change(
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
-    of_value = zip(changes.tolist(), counts.tolist(), strict=True)
+    changes_and_counts = zip(changes.tolist(), counts.tolist(), strict=True)
     return AccuracyChange(
         n=int(np.count_nonzero(is_counted)),
-        n_images_by_change={value: count for value, count in of_value if value},
+        n_images_by_change={value: count for value, count in changes_and_counts if value},
         **test_results,
     )
 

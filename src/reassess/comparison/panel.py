@@ -98,9 +98,9 @@ class Panel(Printable):
         """
         columns: list[_ModelColumn] = []
         first: Outcomes | None = None
-        for name, of_model in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
-            first = of_model if first is None else first
-            columns.append(_model_column(name, of_model, first))
+        for name, model_outcomes in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
+            first = model_outcomes if first is None else first
+            columns.append(_model_column(name, model_outcomes, first))
         models = tuple(column.model for column in columns)
         _check_model_names(models)
         assert first is not None
@@ -148,7 +148,8 @@ class Panel(Printable):
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
         return cls.from_outcomes(
-            (name, find_outcomes(of_model, labels, **options)) for name, of_model in predictions.items()
+            (name, find_outcomes(model_predictions, labels, **options))
+            for name, model_predictions in predictions.items()
         )
 
     @classmethod
@@ -297,11 +298,11 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
         first_outcomes.images, outcomes.images, match=outcomes.match, where="the first model", known_place=model
     )
     is_in = rows >= 0
-    for of_first, of_model in (
+    for first_rows, model_rows in (
         (first_outcomes.label_rows, outcomes.label_rows),
         (first_outcomes.original_rows, outcomes.original_rows),
     ):
-        if (of_first[is_in] != of_model[rows[is_in]]).any():
+        if (first_rows[is_in] != model_rows[rows[is_in]]).any():
             raise DataError(
                 "different-labels",
                 "models were evaluated with different labels",
@@ -344,13 +345,15 @@ def select_common_images_if_different(outcomes: Mapping[str, Outcomes]) -> dict[
     """
     first = next(iter(outcomes.values()))
     rows = {
-        model: match_images(first.images, each.images, match=each.match, where="the first model", known_place=model)
-        for model, each in outcomes.items()
+        model: match_images(
+            first.images, model_outcomes.images, match=model_outcomes.match, where="the first model", known_place=model
+        )
+        for model, model_outcomes in outcomes.items()
     }
-    common = np.logical_and.reduce([of_model >= 0 for of_model in rows.values()])
+    common = np.logical_and.reduce([model_rows >= 0 for model_rows in rows.values()])
     shared = int(np.count_nonzero(common))
-    if all(len(each) == shared for each in outcomes.values()):
+    if all(len(model_outcomes) == shared for model_outcomes in outcomes.values()):
         return None
     if not shared:
         return Missing("models have no image in common")
-    return {model: outcomes[model].select_rows(of_model[common]) for model, of_model in rows.items()}
+    return {model: outcomes[model].select_rows(model_rows[common]) for model, model_rows in rows.items()}

@@ -190,7 +190,7 @@ def rank_models(panel: Panel, *, tests: PairwiseTests | None = None, replicates:
 
 
 def _accuracies(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
-    return tuple(Proportion(of_model, n) for of_model in hits.tolist())
+    return tuple(Proportion(n_hits, n) for n_hits in hits.tolist())
 
 
 def _find_gaps(tests: PairwiseTests, order: _Ints) -> SignificantGaps | None:

@@ -59,7 +59,9 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
     ties = int((ranking.ranks == 1).sum())
     best, others = ranking.models[:ties], ranking.models[ties:]
     not_worse = [
-        other for other in others if not all(findings.compare(one, other).real_hits.winner_sign for one in best)
+        other
+        for other in others
+        if not all(findings.compare(best_model, other).real_hits.winner_sign for best_model in best)
     ]
     has, verb = ("has", "is") if ties == 1 else ("have", "are")
     words = f"{join_and(best)} {has} the highest accuracy, {_format_percent(ranking.real_accuracies[0])}"
@@ -87,7 +89,7 @@ def _describe_label_errors(findings: Findings) -> Iterator[str]:
 def _describe_mistakes(findings: Findings) -> Iterator[str]:
     """Yield a sentence about the best model's most frequent kind of mistake."""
     model = findings.models[0]
-    (taxonomy,) = (each for each in findings.taxonomies if each.model == model)
+    (taxonomy,) = (taxonomy_of_model for taxonomy_of_model in findings.taxonomies if taxonomy_of_model.model == model)
     if not len(taxonomy):
         yield f"{model} makes no mistake"
         return
@@ -113,16 +115,16 @@ def _describe_preference(findings: Findings) -> Iterator[str]:
     """Yield whose class is preferred where the best model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return
-    (best,) = (each for each in findings.preferences if each.model == findings.models[0])
+    (best,) = (preference for preference in findings.preferences if preference.model == findings.models[0])
     counts = (
         best.total.preferences_by_scores
         if best.total.preferences_by_rater_scores is None
         else best.total.preferences_by_rater_scores
     )
     if counts.model_share.n:
-        who = "the scores" if best.total.preferences_by_rater_scores is None else "raters"
+        judges = "the scores" if best.total.preferences_by_rater_scores is None else "raters"
         yield (
-            f"Where {best.model} and the original label differ, {who} prefer the model's class on "
+            f"Where {best.model} and the original label differ, {judges} prefer the model's class on "
             f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"
         )
 

@@ -144,7 +144,7 @@ class Taxonomy(Printable):
             "file": self.model,
             "mistakes": len(self),
             **self.counts,
-            **{f"{kind}_reason": why for kind, why in self.reasons.items()},
+            **{f"{kind}_reason": reason for kind, reason in self.reasons.items()},
             "examples": {
                 kind: [
                     {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
@@ -217,8 +217,8 @@ def taxonomies(
         images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
         fits = [*relations.relation_masks(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
-            of_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
-            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
+            kinds_by_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
+            fits += [kinds_by_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         results.append(Taxonomy(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons))
     return tuple(results)

@@ -151,8 +151,10 @@ def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     """Raise unless the outcomes were computed with these labels."""
     check_type(Outcomes, outcomes, value_name="outcomes", fix=_SAME_LABELS_FIX)
     for field in ("top1", "states", "label_rows", "original_rows"):
-        what = f"the outcomes' {field}"
-        check_shape(getattr(outcomes, field), (len(outcomes),), value_name=what, kind="integers", fix=_SAME_LABELS_FIX)
+        value_name = f"the outcomes' {field}"
+        check_shape(
+            getattr(outcomes, field), (len(outcomes),), value_name=value_name, kind="integers", fix=_SAME_LABELS_FIX
+        )
     _check_label_rows(labels, outcomes.label_rows, outcomes, "labels")
     check_range(
         outcomes.top1, -1, labels.classes.largest_id, value_name="class id", where="row {}".format, fix=_SAME_LABELS_FIX

@@ -81,10 +81,10 @@ def describe_missing_results(evaluations: Mapping[str, Evaluation]) -> Iterator[
     """Yield why parts of evaluations are missing; models with the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
-        for result_name, why in evaluation.reasons.items():
-            without.setdefault((result_name.replace("_", " "), why), []).append(model)
-    for (result_name, why), models in without.items():
-        yield f"no {result_name}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {why}"
+        for result_name, reason in evaluation.reasons.items():
+            without.setdefault((result_name.replace("_", " "), reason), []).append(model)
+    for (result_name, reason), models in without.items():
+        yield f"no {result_name}{f' for {join_and(models)}' if len(models) < len(evaluations) else ''}: {reason}"
 
 
 def warn_if_other_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
@@ -106,7 +106,7 @@ def describe_class_list(class_list: ClassList, classes: Classes) -> str:
     lines.append(f"correct by it:    {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}")
     lines.append(f"correct as given: {_format_share(class_list.accuracy_without_list)}")
     if class_list.undecided_classes:
-        undecided = [classes.label(each.class_id) for each in class_list.undecided_classes]
+        undecided = [classes.label(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
         lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
     if len(class_list.class_of_id) <= _MAX_EASILY_CONFUSED_CLASSES:
         lines.append(f"or:               the model confuses most of the {len(class_list.class_of_id)} classes")

@@ -47,9 +47,9 @@ def kinds_of_invalid_classes(
         share = expert_share(experts)
         rows = np.repeat(match_images(images, share.images, match=match, known_place="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NOT_ASKED
-        of_experts = share.scores_of(rows, class_ids)
-        kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
-        kinds[of_experts > 0.5] = _EXPERT_VALID
+        expert_shares = share.scores_of(rows, class_ids)
+        kinds[expert_shares <= 0.5] = _REJECTED_BY_EXPERTS
+        kinds[expert_shares > 0.5] = _EXPERT_VALID
     kinds[class_ids < 0] = _NO_CLASS
     return kinds.reshape(shape)
 
@@ -83,8 +83,8 @@ def expert_share(experts: Votes) -> Scores:
     """Compute the share of experts who answered yes to each question, or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = count_votes_by_class(experts)
-        of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
-        return Scores(questions, counts / of_image, is_exclusive=True)
+        n_votes_of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
+        return Scores(questions, counts / n_votes_of_image, is_exclusive=True)
     require_questions(experts.items, votes_name="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
     return Scores(require_questions(judged.items), judged.count_support() / judged.sizes)

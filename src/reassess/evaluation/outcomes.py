@@ -100,8 +100,8 @@ def compute_outcomes(
     if original is not None:
         original_rows = match_images(images, original.images, match=match, known_place="the original labels")
     state = _image_states(labels, label_rows, original_rows >= 0)
-    for known in known_images:
-        _mark_unrated(state, images, known, match)
+    for names in known_images:
+        _mark_unrated(state, images, names, match)
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *known_images))

@@ -273,11 +273,13 @@ def describe_images_not_scored(evaluation: Evaluation) -> str:
         "unknown": evaluation.n_unknown,
         "excluded": evaluation.n_excluded,
     }
-    reasons = {why: count for why, count in parts.items() if count}
+    reasons = {reason: count for reason, count in parts.items() if count}
     words = []
     if reasons:
-        why = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
-        words.append(f"{count_noun(sum(reasons.values()), 'image')} not scored ({why})")
+        reason = (
+            next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+        )
+        words.append(f"{count_noun(sum(reasons.values()), 'image')} not scored ({reason})")
     if missing := evaluation.n_scorable - evaluation.n_scored:
         words.append(f"{missing:,} of {count_noun(evaluation.n_scorable, 'labelled image')} without a prediction")
     return "; ".join(words)

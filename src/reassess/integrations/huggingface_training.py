@@ -128,9 +128,9 @@ def relabel_images(
             allowed="ClassLabel or integers",
             found=str(feature),
         )
-    known = feature.names if isinstance(feature, datasets.ClassLabel) else []
+    class_names = feature.names if isinstance(feature, datasets.ClassLabel) else []
     selection, new_ids = to_selection_and_class_ids(
-        new_class_by_image, {name: index for index, name in enumerate(known)}
+        new_class_by_image, {name: index for index, name in enumerate(class_names)}
     )
     check_range(new_ids, 0, np.iinfo(feature.dtype).max, value_name="class id", where=f"column {label_column}")
     if isinstance(dataset, datasets.Dataset):

@@ -33,7 +33,7 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_wrong_share, find_label_verdicts
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
 from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
@@ -82,8 +82,8 @@ def print_people() -> None:
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     wrong = truth != labels.indices
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
-    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
-    exchanged = HeldOutPredictions.of({"exchanged": exchange_images(predictions)}, labels)
+    held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
+    exchanged = HeldOutPredictions.from_predictions({"exchanged": exchange_images(predictions)}, labels)
     cleaning = find_label_errors(held_out)
     assert cleaning.noise is not None
     is_wrong = wrong[np.argsort(cleaning.label_quality, kind="stable")]
@@ -126,7 +126,7 @@ def exchange_images(predictions: Predictions) -> Predictions:
 def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, wrong: _Bools) -> None:
     """Print the error of the share of wrong labels when random labels are checked, and its interval's coverage."""
     labels, share = held_out.labels, wrong.mean()
-    agree = (held_out.top1()[0] == labels.indices).mean()
+    agree = (held_out.top1_ids()[0] == labels.indices).mean()
     assert cleaning.noise is not None
     estimate = f"{100 * cleaning.noise.share:.2f} % wrong, estimated without checked labels"
     print(f"\n{model}: agrees with {100 * agree:.1f} % of the labels; {estimate}")
@@ -138,10 +138,10 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            known = find_label_verdicts(held_out, Golden(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
-            drawn = DrawnLabels.of(held_out, known, sample)
-            label_quality, checked = correct_share(cleaning.label_quality, known, drawn)
+            drawn = DrawnLabels.from_sample(held_out, known, sample)
+            label_quality, checked = correct_wrong_share(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             error = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(error) <= 0.015), squares + error**2
@@ -158,10 +158,10 @@ def print_few_images() -> None:
     own = read_original(find_file("train-original.csv"), classes=labels.classes)
     truth = own.indices[own.find(labels.images)].astype(np.int64)
     predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
-    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
+    held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
     print_errors("first rater of CIFAR-10N", held_out, truth)
     assert predictions.scores is not None
-    scores = predictions.scores[np.argsort(held_out.files[0].rows)]
+    scores = predictions.scores[np.argsort(held_out.files[0].label_rows)]
     for name, changed in change_labels(labels.indices.astype(np.int64), truth):
         print_errors(f"the same network, {name}", held_out_of(scores, changed), truth)
     for model in ("simulated", "nearest neighbours", "forest"):
@@ -216,16 +216,16 @@ def simulate_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
 
 def print_errors(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.int64]) -> None:
     """Print a row of `print_few_images`."""
-    images, wrong = ClassCandidates.of(held_out), truth != held_out.labels.indices
+    images, wrong = ClassCandidates.from_held_out(held_out), truth != held_out.labels.indices
     cells = []
     for size in SIZES:
         errors = []
         for seed in range(SAMPLES):
             rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:size])
-            _, fitted = posterior.fit_noise(images.of_rows(rows))
-            errors.append(100 * float(1 - fitted.correct.mean() - wrong[rows].mean()))
+            _, fitted = posterior.fit_noise_model(images.select_rows(rows))
+            errors.append(100 * float(1 - fitted.label_quality.mean() - wrong[rows].mean()))
         cells.append(f"{np.mean(errors):+.1f} ({np.abs(errors).mean():.1f})")
-    correct = 100 * (held_out.top1()[0] == truth).mean()
+    correct = 100 * (held_out.top1_ids()[0] == truth).mean()
     print(f"| {name} | {correct:.0f} | {' | '.join(cells)} |", flush=True)
 
 

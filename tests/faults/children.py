@@ -83,7 +83,7 @@ def _serve() -> None:
         with suppress(ImportError):  # the extra is not installed
             import_module(name)
     cpu_target.target_context.refresh()  # numba would load this at the first loop
-    label_placing._ORDERS = 1  # labels may be anywhere: only whole files matter
+    label_placing._MAX_ORDERS = 1  # labels may be anywhere: only whole files matter
     import_module("tests.faults.rows")
     import_module("tests.formats.test_paths")
     gc.freeze()  # children then share this memory

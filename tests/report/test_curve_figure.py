@@ -41,8 +41,8 @@ CURVES = [measure("one.npz", 0, in_sample=True, goal="f1"), measure("two.csv", 1
 def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) -> None:
     first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for draw in (
-        partial(draw_curves, lines=CURVES, rules=[CLOUD, SHARES]),
-        partial(draw_leaderboard, trend=TREND, placements=[MINE], level=90.02),
+        partial(draw_curves, curves=CURVES, rules=[CLOUD, SHARES]),
+        partial(draw_leaderboard, trend=TREND, placements=[MINE], original_percent=90.02),
         partial(draw_choice, choice=choice()),
     ):
         for path in paths:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Classes
-from reassess.data import check_place
-from reassess.data.benchmark_folders import places_of_parts, single_place
+from reassess.data import check_output_path
+from reassess.data.benchmark_folders import find_part_paths, require_single_path
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
@@ -106,7 +106,7 @@ def _refuse_other_parts(folder: Path, parts: Collection[str]) -> None:
 
 def _warn_about_older_parts(folder: Path) -> None:
     """Warn about scores and labels in the folder that were made from earlier votes."""
-    places = places_of_parts(folder)
+    places = find_part_paths(folder)
     if earlier := [path.name for part in _PARTS_FROM_VOTES for path in places.get(part, [])]:
         warnings.warn(
             f"{folder} contains parts made from earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
@@ -182,7 +182,7 @@ def _check_output_folder(folder: Path, *, force: bool) -> None:
             found=join_first(names, max_items=3),
             fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
-    sources = {part: str(single_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
+    sources = {part: str(require_single_path(folder, part, places)) for part, places in find_part_paths(folder).items()}
     for name in sorted(_EXPORTED_FILES):
         check_output(folder / name, force=force)
-        check_place(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)
+        check_output_path(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)

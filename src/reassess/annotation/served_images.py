@@ -87,7 +87,7 @@ class CampaignImages:
                 fix="use the folder, zip or tar with this image",
             )
         self._check_inside_folder(row)
-        file = self.source.file(row)
+        file = self.source.image_file(row)
         if isinstance(file, BytesIO):
             return file.getvalue()
         try:

@@ -65,22 +65,24 @@ class Call:
         """Return the file at a path or of a known source, downloaded if needed, and add it as an input."""
         if exists(source):
             return self.add_input(name, Path(source))
-        from reassess.data import SOURCES, resolve
+        from reassess.data import SOURCES, resolve_path_or_source
 
-        return self.add_input(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
+        return self.add_input(
+            source if source in SOURCES else name, resolve_path_or_source(source, progress=not self.quiet)
+        )
 
     def find_source_file(self, name: str) -> Path | None:
         """Return the local file of a known source, and add it as an input; None if it is missing."""
-        from reassess.data import find
+        from reassess.data import find_source_file
 
-        path = find(name)
+        path = find_source_file(name)
         return None if path is None else self.add_input(name, path)
 
     def find_source_files(self, name: str) -> tuple[Path, ...] | None:
         """Return the local files of a known source, and add them as inputs; None if one is missing."""
-        from reassess.data import find_all
+        from reassess.data import find_source_files
 
-        paths = find_all(name)
+        paths = find_source_files(name)
         return None if paths is None else tuple(self.add_input(name, path) for path in paths)
 
     def print_inputs(self, *names: str) -> None:
@@ -118,12 +120,12 @@ class Call:
         part: str | None = None,
     ) -> None:
         """Check, before any work, that an output can be written and does not replace a part of the benchmark."""
-        from reassess.data import check_place
+        from reassess.data import check_output_path
 
         if path is not None:
             suffix = check_suffix(path, suffixes, content_name)
             if benchmark is not None:
-                check_place(path, benchmark, part)
+                check_output_path(path, benchmark, part)
             check_output(path, force=self.force)
             if suffix in _FIGURE_AND_PAGE_SUFFIXES:
                 from reassess.report.figures import check_packages

@@ -27,7 +27,7 @@ from reassess.core import (
     Tasks,
     Votes,
 )
-from reassess.data import benchmark_names, open_images, read_votes
+from reassess.data import open_images, read_votes, to_benchmark_names
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
@@ -107,7 +107,7 @@ def load_campaign_parts(
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
-    samples = [sample.with_images(benchmark_names(sample.images, reader.benchmark)) for sample in samples]
+    samples = [sample.with_images(to_benchmark_names(sample.images, reader.benchmark)) for sample in samples]
     if isinstance(golden, int):
         if tasks_to_rate.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")

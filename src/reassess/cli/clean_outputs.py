@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.aggregation import Golden
-from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, with_progress
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
@@ -129,6 +129,6 @@ class ChooseOption:
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
         """Return the method, its threshold and its precision for JSON."""
-        default = LEAST_QUALITY if method == "posterior" and self.precision is None else None
+        default = MIN_LABEL_QUALITY if method == "posterior" and self.precision is None else None
         threshold = default if self.threshold is None else self.threshold
         return {"method": method, "threshold": threshold, "precision": self.precision}

@@ -20,7 +20,7 @@ from reassess.cli.call import Call
 from reassess.cli.part_inputs import PartReader, find_part, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.data import part_path
+from reassess.data import find_part_path
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _find_golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, 
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
-            part_path(benchmark, "golden", needed_by="curve")
+            find_part_path(benchmark, "golden", command="curve")
         raise click.UsageError(
             "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
         )

@@ -6,12 +6,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from reassess.cleaning import groups_within
+from reassess.cleaning import duplicate_groups
 from reassess.cli.call import Call
 from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
-from reassess.data import benchmark_names
+from reassess.data import to_benchmark_names
 from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_image_set_name
 from reassess.formats import read_duplicates
@@ -36,7 +36,7 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
         return DuplicatesOption(path, duplicates, None)
     with add_error_place(path):
         names = duplicates.sets if name is None else (name,)
-        sets = {set_name: benchmark_names(duplicates.images_of(set_name), benchmark) for set_name in names}
+        sets = {set_name: to_benchmark_names(duplicates.images_of(set_name), benchmark) for set_name in names}
         try:
             name = find_image_set_name(sets, image_names, match=benchmark.match or "path")
         except DataError as error:
@@ -53,7 +53,7 @@ def load_duplicate_groups(
     loaded = load_duplicates(call, text, labels.images, benchmark)
     if loaded.set_name is None:
         return [], 0
-    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.duplicates, loaded.set_name)]
+    groups = [to_benchmark_names(group, benchmark) for group in duplicate_groups(loaded.duplicates, loaded.set_name)]
     names = dict.fromkeys(chain.from_iterable(groups))
     unlabelled = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
     labelled = [tuple(name for name in group if name not in unlabelled) for group in groups]
@@ -99,7 +99,7 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_error_place(path):
-        images = benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
+        images = to_benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,

@@ -18,15 +18,15 @@ from reassess.data import (
     align_parts,
     benchmark_classes,
     check_common_images,
-    check_one_kind,
+    check_same_vote_kind,
+    find_part_path,
     has_class_folders,
     labels_from_folders,
-    part_path,
     read_labels,
     read_original,
     read_scores,
     read_votes,
-    warn_of_unknown_images,
+    warn_about_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, add_error_place
@@ -42,7 +42,7 @@ _PART_READERS: Mapping[str, Callable[..., Classed]] = {
 
 def find_images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
     """Return the folder or archive of a benchmark's images, and print it if benchmark.json sets it."""
-    path = part_path(benchmark, "images", needed_by=needed_by)
+    path = find_part_path(benchmark, "images", command=needed_by)
     if benchmark.folder is not None and path.parent != benchmark.folder:
         call.announce(f"images: {path} (set in {benchmark.folder / SETTINGS_FILE})")
     return path
@@ -71,7 +71,7 @@ def require_part(call: Call, benchmark: Benchmark | None, part: str, source: str
     if benchmark is None:
         return call.resolve_source(part, IMAGENET.sources[part])
     if part not in benchmark.sources:
-        part_path(benchmark, part, needed_by=click.get_current_context().info_name)
+        find_part_path(benchmark, part, command=click.get_current_context().info_name)
     return call.resolve_source(part, benchmark.sources[part])
 
 
@@ -177,7 +177,7 @@ class PartReader:
 
     def check_item_kinds(self) -> None:
         """Raise if votes are about (image, class) questions, but golden answers are not, or the reverse."""
-        check_one_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
+        check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
     def _check_answers_are_used(self) -> None:
         """Raise if no votes have the answers that --answers or benchmark.json sets."""
@@ -207,8 +207,8 @@ class PartReader:
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))
         files = {part: str(path) for part, path in self.files.items()}
         if must_share_images:
-            check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
-        warn_of_unknown_images(parts, files, self.benchmark)
+            check_common_images(parts, files, self.benchmark, all_files_overlap=with_one_another)
+        warn_about_unknown_images(parts, files, self.benchmark)
         return parts
 
 

@@ -11,8 +11,8 @@ from reassess.cli.evaluation_inputs import EvaluationInputs, add_benchmark_fix, 
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
-from reassess.data import benchmark_names
-from reassess.data.benchmark_folders import MADE_BY
+from reassess.data import to_benchmark_names
+from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.errors import DataError, ReassessError, add_error_place
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import describe_class_list, describe_ruled_out_class_lists
@@ -162,7 +162,7 @@ def _read_prediction_file(
         call.add_input("names", names_file)
     if predictions.images is not None:
         with add_error_place(path):
-            predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
+            predictions = predictions.with_images(to_benchmark_names(predictions.images, inputs.benchmark))
     return predictions
 
 
@@ -216,6 +216,6 @@ def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ..
             "class-folder order needs original labels, which are missing",
             fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if inputs.benchmark.folder is None
-            else f"pass --original FILE, or {MADE_BY['original']}",
+            else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",
         )
     return tuple(inputs.original.images[row] for row in class_folder_order(inputs.original).tolist())

@@ -114,7 +114,11 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         original_ids = original.indices[original.find(names)]
         columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
         for row, (name, scores, votes) in enumerate(columns):
-            features = {"image": images.source(row), "original_label": original_ids[row], "real_label": labels[name]}
+            features = {
+                "image": images.image_file(row),
+                "original_label": original_ids[row],
+                "real_label": labels[name],
+            }
             features |= {"file_name": name, "rated": votes["class"].size > 0, "scores": scores, "votes": votes}
             yield name, features
 

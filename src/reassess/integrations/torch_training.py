@@ -9,7 +9,7 @@ from typing import Any
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
-from reassess.data import resolve
+from reassess.data import resolve_path_or_source
 from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
 from reassess.integrations._new_classes import to_selection_and_class_ids
@@ -316,6 +316,6 @@ class CleanTrainingImages(SelectedImages):
     def __init__(
         self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean", *, match: Match = "stem"
     ) -> None:
-        lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
+        lines = read_lines(resolve_path_or_source(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]
         super().__init__(dataset, ImageSelection(tuple(sorted(set(selection_keys(names, match))))), match=match)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_is_collection, check_range
-from reassess.data import ImageSource, benchmark_classes, open_images, part_path
+from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
 from reassess.errors import DataError, Fix, ReassessWarning, require_package
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -142,7 +142,7 @@ def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) 
         raise DataError(
             "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
         )
-    return part_path(benchmark, "images", needed_by="predict")
+    return find_part_path(benchmark, "images", command="predict")
 
 
 def _prepare_runs(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range
-from reassess.data.image_decoding import MOST_PIXELS
+from reassess.data.image_decoding import MAX_PIXELS
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
@@ -71,11 +71,11 @@ class Transform:
         from PIL import Image
 
         width, height = self._find_resized_size(*image.size)
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise DataError(
                 "too-long",
                 "image is too long for its width",
-                allowed=f"at most {MOST_PIXELS:,} pixels after resizing",
+                allowed=f"at most {MAX_PIXELS:,} pixels after resizing",
                 found=f"{image.width:,} x {image.height:,} pixels",
             )
         if (width, height) != image.size:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.core import Benchmark
 from reassess.core.checks import check_unique, find_first_duplicate
 from reassess.core.predictions import MAX_IDS_PER_ROW
-from reassess.data import ImageSource, check_place
+from reassess.data import ImageSource, check_output_path
 from reassess.errors import DataError, OutputError
 from reassess.formats import write_predictions
 from reassess.formats.files import check_output, check_suffix, exists, write_to_temporary
@@ -99,7 +99,7 @@ def check_output_files(
     all_files = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # txt: image names
     for path in (*([output] if is_folder else []), *all_files):
         if benchmark is not None:
-            check_place(path, benchmark)
+            check_output_path(path, benchmark)
         if exists(path) and path.samefile(images.place):
             raise OutputError(
                 "output-is-input", "output is the file with the image names", where=path, fix="choose another name"

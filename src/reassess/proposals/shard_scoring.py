@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import read_image
+from reassess.data.image_sources import process_image
 from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, add_error_place
 from reassess.proposals.image_models import ImageModel
@@ -37,7 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """Decode an image as uint8 of shape (height, width, 3), or return why it cannot be read."""
-        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
+        return process_image(self.images, row, np.asarray if self.transform is None else self.transform.resize_and_crop)
 
 
 def decode_batches(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
@@ -61,7 +61,7 @@ def _decode_ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _B
     parts = [list(_split_batch(batch)) for batch in batches]
     ahead = _BATCHES_AHEAD * max(map(len, parts), default=1)
     flat = [part for batch_parts in parts for part in batch_parts]
-    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
+    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, max_pending=max(ahead, 1))) as results:
         for batch_parts in parts:
             yield [pixels for _ in batch_parts for pixels in next(results)]
 

@@ -177,7 +177,7 @@ class UnfinishedRun:
 
     def _start_or_continue(self, settings: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
         """Start a new run, or check that the interrupted run has the same settings and images."""
-        current = {name: images.stamp(row) for row, name in enumerate(images.names)}
+        current = {name: images.size_and_mtime(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD_FILE).exists():
             recorded = read_image_record(self.folder / _IMAGES_FILE)
             changes = [*describe_changes(_read_json(self.folder / _RECORD_FILE), settings)]

@@ -9,7 +9,7 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cleaning import MIN_LABEL_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
 from reassess.cli.call import (
     INPUT_PATH_TYPE,
     OUTPUT_PATH_TYPE,
@@ -30,7 +30,7 @@ from reassess.cli.part_inputs import apply_match_option
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
-from reassess.data import benchmark_names
+from reassess.data import to_benchmark_names
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected, join_first, merge_equal_texts
@@ -76,7 +76,7 @@ _SCORE_KINDS: dict[str | None, str] = {
     type=ParsedType("threshold=P or precision=P", ChooseOption.parse),
     metavar="threshold=P|precision=P",
     help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
-    f"[default: threshold={LEAST_QUALITY}]",
+    f"[default: threshold={MIN_LABEL_QUALITY}]",
 )
 @benchmark_option
 @benchmark_section_option("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
@@ -127,7 +127,9 @@ def clean(
     folds = _load_folds(call, inputs.benchmark)
     groups = _load_duplicates(call, inputs.benchmark, inputs.original) if folds else []
     match = inputs.benchmark.match or "path"
-    held_out = HeldOutPredictions.of(predictions_read, inputs.original, folds=folds, duplicates=groups, match=match)
+    held_out = HeldOutPredictions.from_predictions(
+        predictions_read, inputs.original, folds=folds, duplicates=groups, match=match
+    )
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
     cleaning = kept_labels.find_wrong_labels(
         held_out, method, checked, _load_golden_sample(inputs.files, inputs.benchmark)
@@ -136,13 +138,17 @@ def clean(
     if not outputs.is_list_of_kept_images and not cleaning.kept.all():
         _suggest_label_check(call, output, benchmark)
     if call.json:
-        results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
+        results = {
+            **outputs.to_json(page_contents),
+            **kept_labels.to_json(method),
+            "repetitions": held_out.n_repetitions,
+        }
         call.print_json("clean", {**results, **cleaning.to_json()})
         return
-    _print_cleaning(call, cleaning, outputs, benchmark, repetitions=held_out.repetitions)
+    _print_cleaning(call, cleaning, outputs, benchmark, repetitions=held_out.n_repetitions)
     if page_contents is not None:
         call.print_line(
-            f"{page}: {count_noun(page_contents.images, 'image')}, {page_contents.pictures:,} with a thumbnail"
+            f"{page}: {count_noun(page_contents.n_images, 'image')}, {page_contents.n_thumbnails:,} with a thumbnail"
         )
     _add_file_notes(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.expert_truth is not None and checked.expert_truth.note is not None:
@@ -183,7 +189,7 @@ def _check_answer_classes(original: LabelSets, files: Mapping[str, Path], answer
 def _load_golden_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Read which golden images were drawn at random, if the file tells."""
     sample = read_sample(files["golden"]) if "golden" in files else None
-    return None if sample is None else sample.with_images(benchmark_names(sample.images, benchmark))
+    return None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
@@ -193,7 +199,7 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
         return []
     folds = read_folds(call.add_input("folds", Path(source)))
     with add_error_place(source):
-        return [replace(folds, images=benchmark_names(folds.images, benchmark))]
+        return [replace(folds, images=to_benchmark_names(folds.images, benchmark))]
 
 
 def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
@@ -206,10 +212,10 @@ def _add_file_notes(call: Call, held_out: HeldOutPredictions, method: CleaningMe
     """Add notes on how each file was read, and on files whose folds are not checked."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
-        if has_folds and file.rows.size == len(held_out.labels):
+        if has_folds and file.label_rows.size == len(held_out.labels):
             call.add_note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal_texts(
-        {file.name: f"{file.predictions.detected}{kinds.get(file.kind, '')}" for file in held_out.files}
+        {file.name: f"{file.predictions.detected}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
         call.add_note(line)
 

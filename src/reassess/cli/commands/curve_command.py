@@ -36,7 +36,7 @@ from reassess.cli.options import (
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
-from reassess.data import known_in_sample
+from reassess.data import is_known_in_sample
 from reassess.errors import DataError, add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
@@ -206,7 +206,7 @@ def measure_scores(
             rater_golden=curve_parts.rater_golden,
             original=curve_parts.original,
             leave_out=leave_out,
-            in_sample=known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
+            in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
             track=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )

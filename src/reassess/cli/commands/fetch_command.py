@@ -9,7 +9,7 @@ import click
 from reassess.cli.call import Call, add_call_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
-from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_all
+from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_source_files
 
 
 @click.command(
@@ -29,7 +29,7 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
 
 
 def _print_sources(call: Call) -> None:
-    sources = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    sources = [(source, find_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
         call.print_json("fetch", [_source_to_json(call, source, paths) for source, paths in sources])
         return

@@ -24,7 +24,7 @@ from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import comparison_to_json, make_class_table, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
-from reassess.data import SOURCES, in_benchmark_classes
+from reassess.data import SOURCES, map_to_benchmark_classes
 from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
@@ -174,7 +174,7 @@ def _make_label_sets(
             reader.read_golden_votes(None)
     parts = reader.join_parts()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
-    return parts, in_benchmark_classes(sets, reader.benchmark)
+    return parts, map_to_benchmark_classes(sets, reader.benchmark)
 
 
 def _print_label_sets(

@@ -103,7 +103,9 @@ def leaderboard(
     if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
         leaderboard_table(leaderboard_read, leaderboard_read.best_first).write(output, force=call.force)
     elif output is not None:
-        draw_leaderboard(output, lines, placements, level=None if level is None else level.percent, force=call.force)
+        draw_leaderboard(
+            output, lines, placements, original_percent=None if level is None else level.percent, force=call.force
+        )
     if call.json:
         call.print_json("leaderboard", to_json(lines, placements, level))
     else:

@@ -46,7 +46,7 @@ from reassess.cli.tables.propose_table import (
     write_model_subsets,
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
-from reassess.data import part_path
+from reassess.data import find_part_path
 from reassess.errors import DataError, add_error_place
 from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
@@ -335,7 +335,7 @@ def _load_unasked_inputs(call: Call, benchmark: Benchmark | None, original: str 
                 fix=_find_scores_command(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):
-        part_path(inputs.benchmark, "images", needed_by="propose")
+        find_part_path(inputs.benchmark, "images", command="propose")
     return inputs
 
 

@@ -168,8 +168,17 @@ def _to_json(
         "bytes": output.stat().st_size,
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_by_name[name]} for name in findings.models],
-        "gallery": None if gallery is None else vars(gallery),
+        "gallery": None if gallery is None else _gallery_to_dict(gallery),
         **({} if gallery is not None else {"gallery_reason": "images are missing"}),
+    }
+
+
+def _gallery_to_dict(gallery: ShownMistakes) -> dict[str, int]:
+    return {
+        "images": gallery.n_images,
+        "pictures": gallery.n_thumbnails,
+        "missing": gallery.n_missing,
+        "unreadable": gallery.n_unreadable,
     }
 
 
@@ -195,8 +204,8 @@ def _print_findings(
     if gallery is None:
         call.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
-    call.print_line(f"gallery: {count_noun(gallery.images, 'mistake')}, {gallery.pictures:,} with an image")
-    if gallery.missing or gallery.unreadable:
+    call.print_line(f"gallery: {count_noun(gallery.n_images, 'mistake')}, {gallery.n_thumbnails:,} with an image")
+    if gallery.n_missing or gallery.n_unreadable:
         call.print_line(
-            f"mistakes without an image: {gallery.missing:,} not in the folder, {gallery.unreadable:,} unreadable"
+            f"mistakes without an image: {gallery.n_missing:,} not in the folder, {gallery.n_unreadable:,} unreadable"
         )

@@ -127,13 +127,13 @@ def _to_json(scan: Scan) -> dict[str, Any]:
             {
                 "set": image_set.name,
                 "place": str(image_set.place),
-                "images": image_set.images,
-                **{kind: scan.count(image_set.name, kind) for kind in UNUSABLE_KINDS},
+                "images": image_set.n_images,
+                **{kind: scan.count_images(image_set.name, kind) for kind in UNUSABLE_KINDS},
                 "unreadable_images": [{"image": image, "reason": reason} for image, reason in image_set.unreadable],
             }
             for image_set in scan.sets
         ],
-        "duplicates": [each.to_json() for each in scan.counts],
+        "duplicates": [each.to_json() for each in scan.duplicate_counts],
         "other_label_pairs": [
             {"kind": kind, "images": [row, other_row], "labels": [label, other_label]}
             for row, label, other_row, other_label, kind in islice(_iter_differing_pairs(scan), _MAX_DIFFERING_IN_JSON)
@@ -143,7 +143,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
 
 def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
-    counts = scan.counts
+    counts = scan.duplicate_counts
     within_set = {set_counts.name: set_counts for set_counts in counts if set_counts.name == set_counts.elsewhere}
     between_sets = [
         set_counts
@@ -154,11 +154,11 @@ def _print_scan(call: Call, scan: Scan, output: Path, *, has_near: bool) -> None
     has_classes = any(set_counts.other_label is not None for set_counts in counts)
     rows: list[list[str | None]] = []
     for image_set in scan.sets:
-        unusable_counts = [f"{scan.count(image_set.name, kind):,}" for kind in UNUSABLE_KINDS]
+        unusable_counts = [f"{scan.count_images(image_set.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append(
             [
                 image_set.name,
-                f"{image_set.images:,}",
+                f"{image_set.n_images:,}",
                 *unusable_counts,
                 *_format_counts(within_set[image_set.name], has_near, has_classes),
             ]

@@ -14,8 +14,8 @@ from reassess.cli.options import add_label_options, add_prediction_options, matc
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
-from reassess.data import benchmark_names, part_path
-from reassess.data.benchmark_folders import MADE_BY
+from reassess.data import find_part_path, to_benchmark_names
+from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES, format_score
 from reassess.text import join_and, join_first
@@ -52,8 +52,8 @@ def show(
     label_sets = inputs.labels
     other_parts = (inputs.original, inputs.scores, inputs.votes, inputs.experts)
     if not len(label_sets) and all(part is None for part in other_parts):
-        part_path(inputs.benchmark, "labels", needed_by="show")
-    (image,) = benchmark_names([image], inputs.benchmark)
+        find_part_path(inputs.benchmark, "labels", command="show")
+    (image,) = to_benchmark_names([image], inputs.benchmark)
     image_lists = [part.images for part in (label_sets, *other_parts) if part is not None]
     image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(image_lists))))
     with add_benchmark_fix(inputs.is_default):
@@ -110,7 +110,7 @@ def _describe_missing_parts(inputs: EvaluationInputs) -> list[str]:
     parts, benchmark = {"scores": inputs.scores, "votes": inputs.votes, "golden": inputs.experts}, inputs.benchmark
     missing_texts = [part for part, data in parts.items() if data is None]
     if benchmark.folder is not None:
-        return [f"{part} are missing: {MADE_BY[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
+        return [f"{part} are missing: {PART_INSTRUCTIONS[part]}" for part in missing_texts if part in _EXPECTED_PARTS]
     missing_texts = [part for part in missing_texts if part in benchmark.sources]
     if not missing_texts:
         return []

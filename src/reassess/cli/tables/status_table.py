@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +50,8 @@ def print_status(check: BenchmarkCheck) -> None:
         print_text(_describe_problem(problem))
     if not check.errors and check.next_command is None:
         print_text(f"to begin: put images into {check.folder}/images, in class folders if the classes are known")
-    if check.others:
-        print_text(f"other files: {_join_examples(check.others, len(check.others))}")
+    if check.other_names:
+        print_text(f"other files: {_join_examples(check.other_names, len(check.other_names))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -84,9 +83,19 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             }
             for command, parts in check.missing_parts.items()
         ],
-        "repeated_names": list(map(asdict, check.repeated_names)),
-        "mismatches": [asdict(part) | {"fix": part.fix and format_fix(part.fix)} for part in check.mismatches],
-        "other_files": list(check.others),
+        "repeated_names": list(map(_problem_to_dict, check.repeated_names)),
+        "mismatches": list(map(_problem_to_dict, check.mismatches)),
+        "other_files": list(check.other_names),
+    }
+
+
+def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
+    return {
+        "thing": problem.thing,
+        "what": problem.description,
+        "count": problem.count,
+        "examples": problem.examples,
+        "fix": problem.fix and format_fix(problem.fix),
     }
 
 
@@ -116,7 +125,7 @@ def _describe_missing_parts(checks: Iterable[PartCheck]) -> str:
 def _describe_problem(problem: NameProblem) -> str:
     fix = f" To fix: {format_fix(problem.fix)}." if problem.fix else ""
     count = count_noun(problem.count, problem.thing, _IRREGULAR_PLURALS.get(problem.thing))
-    return f"{count} {problem.what}: {_join_examples(problem.examples, problem.count)}.{fix}"
+    return f"{count} {problem.description}: {_join_examples(problem.examples, problem.count)}.{fix}"
 
 
 def _join_examples(examples: Sequence[str], total: int) -> str:

@@ -25,7 +25,7 @@ from reassess.cli.options import STOP_RULE_TYPE, benchmark_option
 from reassess.cli.packages import check_packages
 from reassess.cli.tables.status_table import describe_practice, warn_if_practice_is_easy
 from reassess.core import Benchmark, Hierarchy, StopRule
-from reassess.data import check_place, open_images, part_path
+from reassess.data import check_output_path, find_part_path, open_images
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_hierarchy
 from reassess.formats.files import check_output, exists, read_lines
@@ -137,7 +137,7 @@ def create(
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
     _check_golden_and_classes(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
-    source = open_images(part_path(parts.benchmark, "images")) if has_images else None
+    source = open_images(find_part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
         stored = annotation.find_stored_names(source, parts.images, match=parts.benchmark.match or "path")
         parts = parts.rename_images(dict(zip(parts.images, stored, strict=True)))
@@ -175,7 +175,7 @@ def create(
 def _check_campaign_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
     """Check, before any work, that the campaign can be written."""
     if benchmark is not None and isinstance(campaign, Path):
-        check_place(campaign, benchmark)
+        check_output_path(campaign, benchmark)
     annotation.check_replaceable(campaign)
     if isinstance(campaign, Path):
         check_output(campaign, force=call.force)

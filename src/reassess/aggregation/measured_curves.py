@@ -86,7 +86,7 @@ def measure_curves(
     leave_out: LeaveOut | None = None,
     in_sample: bool | None = None,
     goal: Goal | None = None,
-    track_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the precision and recall of scores; with `leave_out`, also out-of-sample.
 
@@ -111,8 +111,8 @@ def measure_curves(
         Whether the scores were computed with the golden answers. Used only if the scores do not record it.
     goal
         As for `reassess.operating_point`; without a goal, no threshold is chosen.
-    track_progress
-        Wraps the numbers of the folds, for example to show progress.
+    show_progress
+        A function that wraps the iterable over folds, to show progress.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def measure_curves(
                 fix="give votes and experts",
             )
         out_of_sample = out_of_sample_scores(
-            scores, votes, experts, rater_golden, original, leave_out, track_progress=track_progress
+            scores, votes, experts, rater_golden, original, leave_out, show_progress=show_progress
         )
     sources = (  # the first source that is not None decides
         golden.is_in_sample(scores),
@@ -171,7 +171,7 @@ def out_of_sample_scores(
     original: LabelSets | None,
     leave_out: LeaveOut,
     *,
-    track_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
     """Compute scores of each golden image without its golden answers; None if the scores use none.
 
@@ -192,7 +192,7 @@ def out_of_sample_scores(
         votes = votes_on_golden
     rows = votes.find(items)
     parts = []
-    for number in track_progress(np.unique(fold_of).tolist()):
+    for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
         fold_scores = recompute_scores(
             scores, votes, experts=experts.without_items(out_rows), rater_golden=golden, original=original

@@ -208,7 +208,7 @@ def measure_scores(
             leave_out=leave_out,
             in_sample=is_known_in_sample(path, curve_parts.golden_file, benchmark=curve_parts.benchmark),
             goal=goal,
-            track_progress=partial(with_progress, call, label=f"{file}, out-of-sample"),
+            show_progress=partial(with_progress, call, label=f"{file}, out-of-sample"),
         )
 
 
@@ -247,7 +247,7 @@ def _replay_votes(
             rules,
             threshold=threshold,
             initial_votes=first_votes,
-            track_progress=track,
+            show_progress=track,
         )
 
 

@@ -18,14 +18,14 @@ def entry() -> None:
         from reassess.cli import main
 
         code = main()
-        _drop_unwritten(sys.stdout)
+        _discard_unwritten(sys.stdout)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
 
 
-class _Dropping(io.RawIOBase):
+class _TolerantStream(io.RawIOBase):
     """A stream that drops what it cannot take, such as on a full disk."""
 
     def __init__(self, raw: Any) -> None:
@@ -57,11 +57,11 @@ def _keep_standard_streams() -> None:
         return
     buffer = getattr(sys.stderr, "buffer", None)
     if buffer is not None:
-        held = io.BufferedWriter(_Dropping(getattr(buffer, "raw", buffer)))
+        held = io.BufferedWriter(_TolerantStream(getattr(buffer, "raw", buffer)))
         sys.stderr = io.TextIOWrapper(held, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
 
 
-def _drop_unwritten(output: TextIO | None) -> None:
+def _discard_unwritten(output: TextIO | None) -> None:
     """Drop what an output did not take, of which `main` has told; else Python tries again as it ends, with code 120."""
     if output is None:  # closed before the process began
         return

@@ -100,12 +100,12 @@ class ReassessError(Exception):
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
         fields = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_shorten(name, part)}" for name, part in fields.items()]
+        lines = [f"  {name + ':':{width}} {_shorten_long_words(name, part)}" for name, part in fields.items()]
         text = "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _shorten(name: str, part: str) -> str:
+def _shorten_long_words(name: str, part: str) -> str:
     """Shorten words of over 200 letters; a fix stays, since it may be a command."""
     return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
 
@@ -177,7 +177,7 @@ class DependenceWarning(ReassessWarning):
 
 
 @contextmanager
-def at(where: object) -> Iterator[None]:
+def add_place_to_errors(where: object) -> Iterator[None]:
     """Add a place, such as a file, to errors raised in the block; see `ReassessError.at`."""
     try:
         yield

@@ -10,10 +10,10 @@ from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-_WIDTH = 16  # least width of the column of names
-_FEW, _LONG = 8, 200  # most entries and letters of a short text
-_ROWS = 60  # rows of a table in a notebook
-_LONGEST_ITEM = 190  # letters of a list item, so that a line also has space for other text
+_MIN_NAME_WIDTH = 16  # least width of the column of names
+_MAX_ENTRIES, _MAX_LETTERS = 8, 200  # most entries and letters of a short text
+_MAX_TABLE_ROWS = 60  # rows of a table in a notebook
+_MAX_ITEM_LENGTH = 190  # letters of a list item, so that a line also has space for other text
 
 # C0 (except tab and newline), C1, marks that change the writing direction, and lone surrogates.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -39,7 +39,7 @@ def align_lines(rows: Iterable[tuple[str, str]]) -> list[str]:
     ['scored           2 of 3', 'not scored       1']
     """
     rows = list(rows)
-    width = max([_WIDTH, *(len(name) for name, _ in rows)])
+    width = max([_MIN_NAME_WIDTH, *(len(name) for name, _ in rows)])
     return [f"{name:<{width}} {text}" for name, text in rows]
 
 
@@ -89,7 +89,7 @@ def join_first(items: Sequence[object], *, most: int = 5) -> str:
     >>> join_first(["a.png", "b.png", "c.png"], most=2)
     'a.png, b.png and 1 more'
     """
-    text = ", ".join(shorten(str(item), _LONGEST_ITEM) for item in items[:most])
+    text = ", ".join(shorten(str(item), _MAX_ITEM_LENGTH) for item in items[:most])
     return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
 
 
@@ -101,7 +101,7 @@ def join_and(items: Sequence[object], *, most: int = 5) -> str:
     """
     if len(items) > most:
         return join_first(items, most=most)
-    *first, last = (shorten(str(item), _LONGEST_ITEM) for item in items)
+    *first, last = (shorten(str(item), _MAX_ITEM_LENGTH) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -178,7 +178,7 @@ class Printable:
     def _summary(self) -> Iterable[tuple[str, str]]:
         """Names, and a text for each."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
-        return [(field.name, _brief(getattr(self, field.name))) for field in fields if field.init]
+        return [(field.name, _short_repr(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
         if type(self)._summary is Printable._summary:
@@ -197,8 +197,8 @@ class Printable:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
         table = self._list()
         if table is not None:
-            more = f"<p>and {table.total - _ROWS:,} more</p>" if table.total > _ROWS else ""
-            body = "".join(map(_html_row, islice(table.rows, _ROWS)))
+            more = f"<p>and {table.total - _MAX_TABLE_ROWS:,} more</p>" if table.total > _MAX_TABLE_ROWS else ""
+            body = "".join(map(_html_row, islice(table.rows, _MAX_TABLE_ROWS)))
             return f"{above}<table>{_html_row(table.headings, 'th')}{body}</table>{more}"
         if type(self).__str__ is not Printable.__str__ and type(self)._summary is Printable._summary:
             return f"<p>{escape(str(self))}</p>"
@@ -210,12 +210,12 @@ def _html_row(texts: Iterable[str], tag: str = "td") -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(text)}</{tag}>' for text in texts)}</tr>"
 
 
-def _brief(value: object) -> str:
+def _short_repr(value: object) -> str:
     """The repr of a value; a long value as its type and size."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
-    if shape is not None and math.prod(shape) > _FEW:
+    if shape is not None and math.prod(shape) > _MAX_ENTRIES:
         return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"
-    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _FEW:
+    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _MAX_ENTRIES:
         return f"<{kind} of {len(value):,}>"
     text = repr(value)
-    return text if len(text) <= _LONG or isinstance(value, str) else f"<{kind}>"
+    return text if len(text) <= _MAX_LETTERS or isinstance(value, str) else f"<{kind}>"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core import Benchmark, Classed, LabelSets, Questions, Scores
+from reassess.core import Benchmark, DataWithClasses, LabelSets, Questions, Scores
 from reassess.data import check_common_images, warn_of_unknown_images
 from tests.helpers import Refused, message, votes_of, warned
 
@@ -22,7 +22,7 @@ PART_PAIRS = (
 )
 
 
-def noun(part: str, *images: str) -> Classed:
+def noun(part: str, *images: str) -> DataWithClasses:
     """Make a small noun for a part."""
     questions = Questions.from_columns(images, np.zeros(len(images), int))
     kind = part.split()[0]
@@ -33,7 +33,7 @@ def noun(part: str, *images: str) -> Classed:
     return votes_of([(row, 0, 1) for row in range(len(images))], questions, ("x",), ("no", "yes"))
 
 
-def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None:
+def check(parts: dict[str, DataWithClasses], benchmark: Benchmark | None = None) -> None:
     files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
     check_common_images(parts, files, benchmark or Benchmark(), with_one_another="labels 2" in parts)
 

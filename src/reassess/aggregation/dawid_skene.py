@@ -239,7 +239,7 @@ class _Fitting:
 
     def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """Run EM once, from a model or from the weights; `pseudo_votes` come from pooling only."""
-        from reassess.numeric.em_kernels import average_shares
+        from reassess.numeric.em_kernels import write_mean_shares
 
         steps = MatrixSteps(
             raters=len(votes.raters),
@@ -251,7 +251,7 @@ class _Fitting:
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
         if start is None:
-            average_shares(votes.indptr, votes.answer_ids, self.shares, posterior)
+            write_mean_shares(votes.indptr, votes.answer_ids, self.shares, posterior)
         blocks = matrix_blocks(votes, posterior, self.pinned, self.threads)
         if start is None:
             first_votes, items, *_ = sum_in_order(map(steps.count, blocks))

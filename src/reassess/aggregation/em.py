@@ -196,11 +196,18 @@ class MatrixSteps:
 
     def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
         """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
-        from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
+        from reassess.numeric.em_kernels import (
+            MAX_UNROLLED_TRUTHS,
+            run_e_step_few_truths,
+            run_e_step_many_truths,
+            zeros_per_truth,
+        )
 
         counts, truths = self._empty(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (run_e_step_many_truths, ())
+            (run_e_step_few_truths, (zeros_per_truth(truths),))
+            if truths <= MAX_UNROLLED_TRUTHS
+            else (run_e_step_many_truths, ())
         )
         kernel(
             block.edges,

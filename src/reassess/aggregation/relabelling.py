@@ -51,11 +51,11 @@ class Relabelling(Printable):
 
         `times` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
-        from reassess.numeric.resampling_kernels import decide_kept
+        from reassess.numeric.resampling_kernels import write_is_kept
 
         weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
         kept = np.empty((len(self.base), len(times)), bool)
-        decide_kept(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
+        write_is_kept(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
         return kept
 
     def redraw(self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -64,7 +64,7 @@ class Relabelling(Printable):
         `truths`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
-        from reassess.numeric.resampling_kernels import decide_kept_redrawn
+        from reassess.numeric.resampling_kernels import redraw_answers_and_write_is_kept
 
         indptr, codes = self._by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
@@ -72,7 +72,7 @@ class Relabelling(Printable):
         draws, kept = np.empty(len(codes)), np.empty((len(self.base), replicates), bool)
         for of_replicate in kept.T:
             rng.random(out=draws)
-            decide_kept_redrawn(
+            redraw_answers_and_write_is_kept(
                 indptr, raters, cumulative, weights, self.base, self._least_log_odds, truths, draws, of_replicate
             )
         return kept

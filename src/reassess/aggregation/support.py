@@ -228,10 +228,10 @@ def _are_misleading(
 
 def _by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
     """1 for the truth with the most votes on each item, divided equally among ties; shape (items, truths)."""
-    from reassess.numeric.em_kernels import average_shares
+    from reassess.numeric.em_kernels import write_mean_shares
 
     shares = np.empty((len(votes.items), len(truths)))
-    average_shares(votes.indptr, votes.answer_ids, answer_weights(votes, truths), shares)
+    write_mean_shares(votes.indptr, votes.answer_ids, answer_weights(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reassess.data import ImageSource
 from reassess.data.image_decoding import check_pixel_values, describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages
-from reassess.errors import DataError, at, importing
+from reassess.errors import DataError, add_place_to_errors, importing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -119,7 +119,7 @@ def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[byt
 def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
     """Open an image; any error in the block becomes a `DataError`."""
     try:
-        with at(name), open_image(BytesIO(content)) as picture:
+        with add_place_to_errors(name), open_image(BytesIO(content)) as picture:
             yield picture
     except DataError:
         raise

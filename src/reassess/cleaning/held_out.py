@@ -12,7 +12,7 @@ from reassess.cleaning.held_out_checks import check_models, common_count
 from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection, check_type
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_place_to_errors
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release_memory
 from reassess.text import count_noun, join_first
@@ -168,7 +168,7 @@ def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
     for start in range(0, best.size, _PART):
         rows = np.arange(start, min(start + _PART, best.size))
         targets = labels.indices[file.rows[rows]]
-        with at(file.name):
+        with add_place_to_errors(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:
             release_memory(predictions.scores)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
-from reassess.errors import DataError, Fix, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, add_place_to_errors
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
@@ -96,7 +96,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
     """Return the number of classes, which labels and all outputs must share."""
     counts, outputs = [], {}
     for file in files:
-        with at(file.name):
+        with add_place_to_errors(file.name):
             counts.append(find_class_count(file.predictions, labels, None))
         if file.predictions.scores is not None:
             outputs[file.name] = counts[-1]
@@ -147,7 +147,7 @@ def check_models(
     """Raise if the top-1 classes of a file do not match the labels."""
     _check_not_constant(best, labels)
     for file, top1 in zip(files, best, strict=True):
-        with at(file.name):
+        with add_place_to_errors(file.name):
             _check_agreement(file, top1, labels)
     _check_exchanged(files, best, labels, classes)
 

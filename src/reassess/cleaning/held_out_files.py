@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Folds, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, Fix, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, add_place_to_errors
 from reassess.evaluation.probabilities import ScoreKind, score_kind
 from reassess.text import count_noun, join_and, join_first
 
@@ -30,7 +30,7 @@ class HeldOutFile:
     @cached_property
     def kind(self) -> ScoreKind | None:
         """Kind of the scores; None for ids."""
-        with at(self.name):
+        with add_place_to_errors(self.name):
             return None if self.predictions.scores is None else score_kind(self.predictions, raise_if_mixed=True)
 
 
@@ -47,7 +47,7 @@ def join_files(
             problems = [_fold_problem(name, numbers[rows], repetition) for repetition, numbers in fold_numbers]
             if None not in problems:
                 raise next(problem for problem in problems if problem is not None)
-        with at(name):
+        with add_place_to_errors(name):
             files.append(HeldOutFile(name, model.in_classes(labels.classes), rows, held_out[rows]))
         held_out[rows] += 1
     if held_out.min() != held_out.max():
@@ -101,7 +101,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             where=name,
             fix="write an npz with the array names, or a table with a column of image names",
         )
-    with at(name):
+    with add_place_to_errors(name):
         rows = match_images(predictions.images, labels.images, match=match, where=None, known_place="the labels")
     unlabelled = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
     if unlabelled:

@@ -28,7 +28,7 @@ from reassess.core import (
     Votes,
 )
 from reassess.data import benchmark_names, open_images, read_votes
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_place_to_errors
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -194,7 +194,7 @@ def _join_experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes 
     """Return experts' votes, with all golden questions as items; None without golden questions."""
     experts = None
     if "golden" in parts:
-        with at(files["golden"]):
+        with add_place_to_errors(files["golden"]):
             experts = _restrict_to_questions(parts["golden"])
     if "questions" in parts:
         return with_unanswered(experts, parts["questions"])

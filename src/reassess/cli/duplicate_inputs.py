@@ -12,7 +12,7 @@ from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.data import benchmark_names
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.evaluation import find_image_set
 from reassess.formats import read_duplicates
 from reassess.formats.files import exists
@@ -34,7 +34,7 @@ def load_duplicates(call: Call, text: str, image_names: Sequence[str], benchmark
     duplicates = read_duplicates(call.add_input("duplicates", path))
     if name is None and not len(duplicates):
         return DuplicatesOption(path, duplicates, None)
-    with at(path):
+    with add_place_to_errors(path):
         names = duplicates.sets if name is None else (name,)
         sets = {each: benchmark_names(duplicates.images_of(each), benchmark) for each in names}
         try:
@@ -96,7 +96,7 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     path, duplicates, name = loaded.file, loaded.duplicates, loaded.name
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
-    with at(path):
+    with add_place_to_errors(path):
         images = benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(

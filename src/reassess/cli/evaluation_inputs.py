@@ -14,8 +14,8 @@ from reassess.cli.part_inputs import NONE, PartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
-    Classed,
     Classes,
+    DataWithClasses,
     LabelSets,
     MultiLabels,
     Predictions,
@@ -25,7 +25,7 @@ from reassess.core import (
 )
 from reassess.core.common_classes import class_ids_of
 from reassess.data import known_in_sample, label_set_name
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_place_to_errors
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import class_names_hint
 from reassess.text import count_noun, join_first
@@ -198,7 +198,7 @@ def evaluation_labels_of(file: str | Path, labels: LabelSets | MultiLabels) -> L
     """Return the label sets that models are evaluated with."""
     if isinstance(labels, LabelSets):
         return labels
-    with at(file):
+    with add_place_to_errors(file):
         return labels.evaluation_labels
 
 
@@ -208,7 +208,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _note_classes(reader: PartReader, parts: Mapping[str, Classed]) -> None:
+def _note_classes(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
     """Explain where the classes come from, without a class list."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:

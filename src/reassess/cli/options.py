@@ -15,7 +15,7 @@ from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.files import path_in_block, sha256
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
@@ -47,7 +47,7 @@ _IMAGENET_CONDITION = "for ImageNet, if the file is on this machine"
 def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
     if source is None:
         return None
-    with at(_VARIABLE) if from_environment(context, option.name) else nullcontext():
+    with add_place_to_errors(_VARIABLE) if from_environment(context, option.name) else nullcontext():
         return open_benchmark(source)
 
 

@@ -11,7 +11,7 @@ import click
 from reassess.aggregation import golden_answers
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
-from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
+from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.core.answers import check_answer_scale
 from reassess.data import (
     SOURCES,
@@ -29,11 +29,11 @@ from reassess.data import (
     warn_of_unknown_images,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.text import join_first
 
 NONE = "none"
-_READERS: Mapping[str, Callable[..., Classed]] = {
+_READERS: Mapping[str, Callable[..., DataWithClasses]] = {
     "labels": read_labels,
     "original": read_original,
     "scores": read_scores,
@@ -84,7 +84,7 @@ class PartReader:
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
         self.call = call
-        self.parts: dict[str, tuple[Path, Classed]] = {}  # file and content by part; also "labels 2"
+        self.parts: dict[str, tuple[Path, DataWithClasses]] = {}  # file and content by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:
@@ -134,7 +134,7 @@ class PartReader:
         """Read the file of a part. Votes have the `answers` of the reader."""
         reader = _READERS.get(part.partition(" ")[0])
         if reader is None:
-            data: Classed = read_votes(path, answers=self.answers, classes=self.classes)
+            data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
         else:
             data = reader(path, classes=self.classes)
         self.parts[part] = path, data
@@ -158,7 +158,7 @@ class PartReader:
         place = Path(images)
         if place.is_file():  # a folder has no hash
             self.call.add_input("original", place)
-        with at(place):
+        with add_place_to_errors(place):
             labels = labels_from_folders(self.benchmark.images, self.classes)
         self.parts["original"] = place, labels
         return labels

@@ -13,7 +13,7 @@ from reassess.core.classes import NAMES_MIXED_WITH_IDS
 from reassess.core.image_names import image_keys, suggest_numbering_fix
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError, add_place_to_errors
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_class_list_in_words
 from reassess.formats import read_predictions
@@ -106,7 +106,7 @@ def _read_class_list(path: Path) -> list[str]:
 
 def _detect_class_list(call: Call, path: Path, predictions: Predictions, inputs: EvaluationInputs) -> list[str] | None:
     """Detect the class list of a model's outputs; None if it does not differ from the labels'."""
-    with at(path):
+    with add_place_to_errors(path):
         outcomes = inputs.outcomes(
             predictions, inputs.labels, any_class_list=True, name=str(path), **inputs.join_arguments(call)
         )
@@ -144,7 +144,7 @@ def _read_file(
     if names is None and predictions.images is not None and (names_file := find_names_file(path)) is not None:
         call.add_input("names", names_file)
     if predictions.images is not None:
-        with at(path):
+        with add_place_to_errors(path):
             predictions = predictions.with_images(benchmark_names(predictions.images, inputs.benchmark))
     return predictions
 

@@ -32,7 +32,7 @@ from reassess.core import (
     benchmark_of,
 )
 from reassess.core.checks import check_unique
-from reassess.errors import Missing, at
+from reassess.errors import Missing, add_place_to_errors
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import label_set_heading, warn_if_other_class_list
 from reassess.evaluation.result import NONE_SCORED
@@ -301,7 +301,7 @@ def _evaluate_models(
     class_lists: dict[str, ClassList] = {}
     for name, predictions in models:
         check_unique([*outcomes, name], thing="a model")
-        with at(name):
+        with add_place_to_errors(name):
             outcomes[name] = find_outcomes(
                 predictions, labels, original=original, scores=scores, name=name, any_class_list=True, **options
             )

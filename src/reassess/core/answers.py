@@ -62,7 +62,7 @@ def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
     return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
-def top_answer(scale: tuple[Id, ...]) -> Id:
+def most_supporting_answer(scale: tuple[Id, ...]) -> Id:
     """Return the answer that supports a class most, even if nobody gave it."""
     return extend_to_full_scale(scale)[-1]
 

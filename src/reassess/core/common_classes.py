@@ -14,14 +14,14 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.text import join_first
 
-Classed = LabelSets | MultiLabels | Questions | Scores | Votes
-_Data = TypeVar("_Data", bound=Classed | Predictions)
+DataWithClasses = LabelSets | MultiLabels | Questions | Scores | Votes
+_Data = TypeVar("_Data", bound=DataWithClasses | Predictions)
 
 
-def classes_of(data: Classed | Predictions) -> Classes:
+def classes_of(data: DataWithClasses | Predictions) -> Classes:
     """Return the class list of labels, questions, scores, votes or predictions.
 
     For votes on plain items it is `ID_ONLY_CLASSES`.
@@ -47,7 +47,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     common = _merge_class_lists(data) if classes is None else classes
     aligned = {}
     for file, value in data.items():
-        with at(file):
+        with add_place_to_errors(file):
             aligned[file] = cast("_Data", value.in_classes(common))
     return aligned
 
@@ -58,13 +58,13 @@ def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     _check_names_and_ids(lists)
     common, first = ID_ONLY_CLASSES, ""
     for file, classes in lists.items():
-        with at(f"{first} and {file}"):
+        with add_place_to_errors(f"{first} and {file}"):
             common = common.merge(classes) if first else classes
         first = first or file
     return common
 
 
-def class_ids_of(data: Classed | Predictions) -> npt.NDArray[np.integer]:
+def class_ids_of(data: DataWithClasses | Predictions) -> npt.NDArray[np.integer]:
     """Return the class ids in labels, questions, scores, votes or predictions.
 
     For votes on plain items the array is empty.

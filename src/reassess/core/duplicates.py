@@ -229,7 +229,7 @@ def count_duplicates(
     exact: set[tuple[str, str, str]] = set()  # image, its set, and the set with an exact copy
     others: set[tuple[str, str, str]] = set()  # image, its set, and the set with a duplicate that has another label
     for kind in ("exact", "near"):  # exact first, since images with an exact copy do not count as near
-        for members in _groups(duplicates, kind):
+        for members in _list_groups(duplicates, kind):
             set_sizes = Counter(name for name, _ in members)
             labels = {(name, class_of[name].get(image)) for name, image in members}
             for name, image in members:
@@ -258,7 +258,7 @@ def count_duplicates(
     )
 
 
-def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
+def _list_groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
     """List the (set, image) pairs of each group of a kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():

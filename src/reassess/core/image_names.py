@@ -207,16 +207,18 @@ def suggest_match(
     names, known_names = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known_names))
     missing = names if missing is None else image_keys(missing)
     for other in MATCHES:
-        if other != match and (count := _count_matches(names, known_names, missing, partial(image_keys, match=other))):
+        if other != match and (
+            count := _describe_matches(names, known_names, missing, partial(image_keys, match=other))
+        ):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
             return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
-        if count := _count_matches(names, known_names, missing, keys_of):
+        if count := _describe_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
     return None
 
 
-def _count_matches(
+def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
     """Say how many missing names match known names; None if at most half do, or keys repeat."""

@@ -158,7 +158,7 @@ class StopRule:
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
-            raise _invalid_rule(f"{self.low},{self.high}")
+            raise _invalid_rule_error(f"{self.low},{self.high}")
         check_range(self.at_least, 1, value_name="least number of votes")
 
     @classmethod
@@ -167,7 +167,7 @@ class StopRule:
         try:
             low, high = map(float, text.split(","))
         except ValueError:
-            raise _invalid_rule(text) from None
+            raise _invalid_rule_error(text) from None
         return cls(low, high)
 
     def is_closed(
@@ -178,6 +178,6 @@ class StopRule:
         return is_outside & (np.asarray(n_votes) >= self.at_least)
 
 
-def _invalid_rule(text: str) -> DataError:
+def _invalid_rule_error(text: str) -> DataError:
     allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
     return DataError("wrong-syntax", "not a stop rule", allowed=allowed, found=text)

@@ -15,8 +15,8 @@ from reassess.core.answers import (
     extend_to_full_scale,
     known_answer_weights,
     merge_answers,
+    most_supporting_answer,
     scale_weights,
-    top_answer,
 )
 from reassess.core.checks import check_is_collection, check_known, check_unique
 from reassess.core.classes import Classes
@@ -263,7 +263,7 @@ class Votes:
 
     def count_support(self) -> npt.NDArray[np.int64]:
         """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
-        top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
+        top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, thing="answer")
         chosen = np.array([answer == top for answer in self.answers], bool)

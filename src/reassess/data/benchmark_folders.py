@@ -12,8 +12,8 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.class_folders import WRITE_ORIGINAL, are_in_class_folders, labels_from_folders
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
-from reassess.errors import DataError, Fix, OutputError, at
-from reassess.formats import read_class_file, read_collapsed_file, read_groups
+from reassess.errors import DataError, Fix, OutputError, add_place_to_errors
+from reassess.formats import read_class_file, read_collapsed_pairs, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import join_first
@@ -85,11 +85,11 @@ def open_benchmark(source: str | Path) -> Benchmark:
     if "classes" in parts:
         classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
-        with at(parts["images"]):
+        with add_place_to_errors(parts["images"]):
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
-        tables["find_collapsed"] = partial(read_collapsed_file, parts["collapsed"])
+        tables["find_collapsed"] = partial(read_collapsed_pairs, parts["collapsed"])
     if "groups" in parts:
         tables["find_class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_is_collection, check_known, check_range, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.file_lock import lock_folder
 from reassess.formats.files import exists, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
@@ -138,7 +138,7 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
         form = _FORMS[key]
-        with at(f"{path}, key {key}"):
+        with add_place_to_errors(f"{path}, key {key}"):
             if not form.has_type(value):
                 raise DataError("wrong-type", form.error, allowed=form.allowed, found=repr(value))
             form.check(value)

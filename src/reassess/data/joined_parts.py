@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
+from reassess.core import Benchmark, Classes, DataWithClasses, Id, Questions, Votes, align_classes
 from reassess.core.image_names import image_keys, match_images, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_place_to_errors
 from reassess.text import count_noun, join_first
 
-_Classed = TypeVar("_Classed", bound=Classed)
+_Classed = TypeVar("_Classed", bound=DataWithClasses)
 
 
 def align_parts(
@@ -21,7 +21,7 @@ def align_parts(
     """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
     aligned = align_classes(nouns, classes)
     for file, noun in aligned.items():
-        with at(file):
+        with add_place_to_errors(file):
             aligned[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
     return aligned
 
@@ -63,7 +63,11 @@ def _remove_image_folder(images: Sequence[str], benchmark: Benchmark) -> tuple[s
 
 
 def check_common_images(
-    parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, with_one_another: bool = False
+    parts: Mapping[str, DataWithClasses],
+    files: Mapping[str, str],
+    benchmark: Benchmark,
+    *,
+    with_one_another: bool = False,
 ) -> None:
     """Raise `DataError` if files that are used together have no image, or plain item, in common.
 
@@ -78,7 +82,9 @@ def check_common_images(
             raise _nothing_in_common(both, files, benchmark)
 
 
-def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+def warn_of_unknown_images(
+    parts: Mapping[str, DataWithClasses], files: Mapping[str, str], benchmark: Benchmark
+) -> None:
     """Warn about images in a file that are not in the benchmark's image folder."""
     known = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, noun in parts.items() if known else ():
@@ -89,7 +95,9 @@ def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
-def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
+def _nothing_in_common(
+    parts: Mapping[str, DataWithClasses], files: Mapping[str, str], benchmark: Benchmark
+) -> DataError:
     thing, match_fix, alternative = "item", None, "use only one of them"
     if set(map(_base_part, parts)) == {"votes", "golden"}:
         alternative = "add the raters' votes on golden questions to the benchmark, as rater-golden"
@@ -124,12 +132,12 @@ def _base_part(part: str) -> str:
     return part.partition(" ")[0]
 
 
-def _is_plain(noun: Classed) -> bool:
+def _is_plain(noun: DataWithClasses) -> bool:
     """Return whether these are votes on plain items, which may be images or anything else."""
     return isinstance(noun, Votes) and noun.classes is None and not isinstance(noun.items, Questions)
 
 
-def _names(noun: Classed) -> Sequence[Id]:
+def _names(noun: DataWithClasses) -> Sequence[Id]:
     """Return the keys of the images, or the names of the plain items."""
     if isinstance(noun, Votes) and not isinstance(noun.items, Questions):
         return noun.items if noun.classes is None else image_keys(noun.images)

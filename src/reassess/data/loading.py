@@ -18,10 +18,10 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
 from reassess.data.sources import fetch_all, find_all, resolve
-from reassess.errors import at
+from reassess.errors import add_place_to_errors
 from reassess.formats import (
     read_class_file,
-    read_collapsed_file,
+    read_collapsed_pairs,
     read_label_file,
     read_original_file,
     read_score_file,
@@ -113,7 +113,7 @@ def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes |
     >>> read_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    return read_collapsed_file(_path(source), classes or IMAGENET.classes)
+    return read_collapsed_pairs(_path(source), classes or IMAGENET.classes)
 
 
 def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
@@ -315,7 +315,7 @@ def _path(source: str | Path) -> Path:
 
 def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
     """Map label sets to a class list, by default that of the known benchmark of their images."""
-    with at(path):
+    with add_place_to_errors(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
         return in_benchmark_classes(labels, benchmark_of(labels.images))

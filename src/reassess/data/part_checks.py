@@ -21,11 +21,11 @@ from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import check_one_kind
 from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, name_problem
-from reassess.errors import ReassessError, at
+from reassess.errors import ReassessError, add_place_to_errors
 
 _CLASS_TABLES: Mapping[str, Callable[..., Any]] = {
     "groups": formats.read_groups,
-    "collapsed": formats.read_collapsed_file,
+    "collapsed": formats.read_collapsed_pairs,
     "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
 }
 CLASS_FOLDERS = "class folders"
@@ -159,7 +159,7 @@ class PartChecker:
                 check_images_place(self.folder, path)
             return _contents(list_images(path))
         if part == "original" and check.format == CLASS_FOLDERS:
-            with at(path):
+            with add_place_to_errors(path):
                 original = labels_from_folders(self.contents["images"].images, class_list)
             if self.parts["classes"].format is None:
                 self.class_list = original.classes

@@ -48,14 +48,14 @@ def best_ranks_of_scores(
     scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, get_image: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:
     """Return the rank of each row's best target, in one pass over the scores of a batch."""
-    from reassess.numeric.rank_kernels import rank_best_of_bits, rank_best_targets
+    from reassess.numeric.rank_kernels import rank_best_targets, rank_best_targets_from_bits
 
     ranks = np.empty(len(scores), np.int32)
     if scores.dtype.itemsize > 2:
         failed = rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_of_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
+        failed = rank_best_targets_from_bits(*_scores_as_bits(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
         raise_nan(Predictions(scores=scores), failed, None if get_image is None else get_image(failed))
     return ranks
@@ -83,9 +83,9 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Count ranks below k for each k, then all ranks; negative ranks do not count."""
-    from reassess.numeric.rank_kernels import count_below
+    from reassess.numeric.rank_kernels import count_ranks_below
 
-    counts: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
+    counts: npt.NDArray[np.int64] = count_ranks_below(ranks, np.array(top_k))
     return counts
 
 

@@ -11,7 +11,7 @@ from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores
 from reassess.core.checks import check_range, check_type
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.evaluation.evaluation_words import PREDICTION_NAMES
 from reassess.evaluation.mistakes import MISTAKE_KINDS, invalid_kinds
 from reassess.evaluation.outcomes import images_of_rows
@@ -285,7 +285,7 @@ def _first_classes(
     model: str, predictions: Predictions, image_key: str, labels: LabelSets | None
 ) -> tuple[int | None, ...] | None:
     """Return a model's first classes for an image; None if it has no prediction for the image."""
-    with at(model):
+    with add_place_to_errors(model):
         keys = image_keys(images_of_rows(predictions, labels))
         if image_key not in keys:
             return None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
@@ -136,7 +136,7 @@ def find_outcomes(
     check_type(LabelSets, original, is_optional=True)
     check_type(Scores, scores, is_optional=True)
     check_type(Benchmark, benchmark, is_optional=True)
-    with at("the predictions"):
+    with add_place_to_errors("the predictions"):
         model = model.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"

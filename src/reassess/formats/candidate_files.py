@@ -10,10 +10,19 @@ import numpy as np
 from reassess.core import ORIGINAL_SOURCE, Candidates, Classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
-from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
+from reassess.formats.table_codec import (
+    ClassIdColumn,
+    IntegerColumn,
+    ShareColumn,
+    TableFormat,
+    TextColumn,
+    TextListColumn,
+    read_cells,
+    write_object,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
 from reassess.text import join_first
 
@@ -60,11 +69,11 @@ _BY_SOURCE = TableFormat(
     Candidates,
     "candidates",
     columns=(
-        Text("image"),
-        ClassId("class"),
-        Text("source"),
-        Integer("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
-        Share("probability", is_nullable=True, is_required=False),
+        TextColumn("image"),
+        ClassIdColumn("class"),
+        TextColumn("source"),
+        IntegerColumn("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
+        ShareColumn("probability", is_nullable=True, is_required=False),
     ),
     get_values=_values_by_source,
     make_object=_make_candidates,
@@ -121,7 +130,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         )
     if "source" in table.columns:
         return read_cells(_BY_SOURCE, path, table, classes)
-    with at(path):
+    with add_place_to_errors(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
         if {"set", "image", "group", "label", "other_labels"} <= set(table.columns):
@@ -177,14 +186,14 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
     Candidates,
     "candidates",
     columns=(
-        Text("image"),
-        ClassId("class"),
-        Text("wnid"),
-        Text("name"),
-        TextLists("models"),
-        Integer("first"),
-        Share("probability", is_nullable=True),
-        Text("reason"),
+        TextColumn("image"),
+        ClassIdColumn("class"),
+        TextColumn("wnid"),
+        TextColumn("name"),
+        TextListColumn("models"),
+        IntegerColumn("first"),
+        ShareColumn("probability", is_nullable=True),
+        TextColumn("reason"),
     ),
     get_values=lambda candidates: _values_by_candidate(candidates, None),
 )

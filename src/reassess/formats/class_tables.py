@@ -12,7 +12,7 @@ from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
 from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessWarning, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.tables import (
@@ -34,7 +34,7 @@ _RENAME_CHILDREN = "name the children as in the class list"
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
-def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
+def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
@@ -83,7 +83,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     is_json = check_suffix(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
-    texts, names = _read_group_object(path) if is_json else _read_columns(path, "class", "group")
+    texts, names = _read_groups_json(path) if is_json else _read_columns(path, "class", "group")
     groups: dict[int, str] = {}
     for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
         before = groups.setdefault(class_id, name)
@@ -106,7 +106,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     children, parents = _read_columns(path, "child", "parent")
-    with at(path):
+    with add_place_to_errors(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
@@ -124,7 +124,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     return hierarchy
 
 
-def _read_group_object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
+def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
         raise wrong_json_error("groups", document, where=path, allowed="an object from class to name of the group")
@@ -162,13 +162,13 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     """
     path = as_path(path)
     if words_path is not None:
-        return _read_with_words(path, Path(words_path))
+        return _read_wnids_and_words(path, Path(words_path))
     if check_suffix(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
     names = [to_nfc(line.strip()) for line in read_lines(path)]
     _check_names(names, lambda row: f"{path}, line {row + 1}")
     _check_distinct(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
-    with at(path):
+    with add_place_to_errors(path):
         texts = tuple(names)
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
 
@@ -189,7 +189,7 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     write_table(Path(path), pl.DataFrame(columns).with_row_index("id"), force=force)
 
 
-def _read_with_words(wnids_path: Path, words_path: Path) -> Classes:
+def _read_wnids_and_words(wnids_path: Path, words_path: Path) -> Classes:
     order = read_lines(wnids_path)
     name_of = dict(line.split("\t", 1) for line in read_lines(words_path) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
@@ -221,7 +221,7 @@ def _read_class_table(path: Path) -> Classes:
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
     if not wnids:  # classes with wnids may share a name
         _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
-    with at(path):
+    with add_place_to_errors(path):
         return Classes(
             count=len(names),
             wnids=tuple(wnids),

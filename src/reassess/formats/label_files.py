@@ -12,7 +12,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_one_label_each
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
@@ -84,11 +84,11 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     if suffix == ".txt":
         images, lists = _lists_from_text(path)
     elif suffix == ".json":
-        images, lists = _lists_from_json_classes(path)
+        images, lists = _lists_from_class_object(path)
     else:
         images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
-    with at(path):
+    with add_place_to_errors(path):
         check_one_label_each(original)
     return original
 
@@ -157,7 +157,7 @@ def _lists_from_json(path: Path, document: Any) -> tuple[Sequence[str], list[lis
     return names, lists
 
 
-def _lists_from_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_class_object(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     document = read_json(path)
     if not isinstance(document, dict):
         raise wrong_json_error("original labels", document, where=path, allowed="an object from image name to class")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_range, find_first_duplicate
-from reassess.errors import DataError, Fix, at
+from reassess.errors import DataError, Fix, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
@@ -77,7 +77,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
-    with at(join_first(files)):
+    with add_place_to_errors(join_first(files)):
         return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family, label_set)
 
 
@@ -144,7 +144,7 @@ class _ResultTable:
         original = self.read_percentages("original")
         real = self.read_percentages("real")
         parameters = self.parameters
-        with at(self.path):
+        with add_place_to_errors(self.path):
             for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
                     model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
@@ -191,7 +191,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
     joined_rows = []
     for key in both:
         row, real_row = original.row_numbers[key], real.row_numbers[key]
-        with at(original.path):
+        with add_place_to_errors(original.path):
             joined_row = LeaderboardRow(
                 model=key[0],
                 original=accuracies[row],
@@ -232,7 +232,7 @@ def _read_evaluations(paths: Sequence[Path]) -> tuple[list[LeaderboardRow], str 
     rows: list[LeaderboardRow] = []
     first: _Evaluation | None = None
     for path in paths:
-        with at(path):
+        with add_place_to_errors(path):
             for result in _parse_evaluations(read_json(path)):
                 first = first or result
                 _check_comparable(first, result)
@@ -280,7 +280,7 @@ def _parse_evaluations(document: Any) -> Iterator[_Evaluation]:
             raise _not_evaluations_error(f"{document['schema']}, version {document['version']}")
         for result in document["results"]:
             model = str(result["file"])
-            with at(model):
+            with add_place_to_errors(model):
                 label_set = str(result.get("label_set", Leaderboard.label_set))
                 yield _Evaluation(model, label_set, _read_top1(result, "original"), _read_top1(result, "real"))
     except (KeyError, TypeError) as error:

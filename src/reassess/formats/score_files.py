@@ -11,11 +11,19 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import at
+from reassess.errors import add_place_to_errors
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
-from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
+from reassess.formats.table_codec import (
+    ClassIdColumn,
+    IntegerColumn,
+    ShareColumn,
+    TableFormat,
+    TextColumn,
+    read_cells,
+    write_object,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
@@ -26,7 +34,7 @@ def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scor
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (".npz", *TABLE_SUFFIXES), "scores")
-    with at(path):
+    with add_place_to_errors(path):
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
 
 
@@ -145,10 +153,10 @@ _TABLES = tuple(
         Scores,
         "scores",
         columns=(
-            Text("image"),
-            ClassId("class"),
-            Share(_score_heading(exclusive)),
-            Integer(_GOLDEN, maximum=1, is_required=False),
+            TextColumn("image"),
+            ClassIdColumn("class"),
+            ShareColumn(_score_heading(exclusive)),
+            IntegerColumn(_GOLDEN, maximum=1, is_required=False),
         ),
         get_values=_values_of_scores,
         make_object=_make_scores,

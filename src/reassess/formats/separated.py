@@ -37,7 +37,7 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
-    source = path.absolute() if is_plain else _rewrite_plain(path, records, headings)
+    source = path.absolute() if is_plain else _rewrite_without_quotes(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text_columns}
     try:
         table = _read_with_polars(source, path, len(headings), texts)
@@ -47,10 +47,10 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
     except pl.exceptions.NoDataError:
         table = pl.DataFrame(schema=dict.fromkeys(map(str, range(len(headings))), pl.String))
     except pl.exceptions.PolarsError:
-        _check_widths(path, records, headings)
+        _check_cell_counts(path, records, headings)
         raise
     if is_plain and table.width > 1 and table[:, -1].null_count():  # polars reads missing fields as empty ones
-        _check_widths(path, records, headings)
+        _check_cell_counts(path, records, headings)
     table = table.with_columns(pl.col(pl.String).replace("", None))  # an empty text in quotes is a missing value too
     return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
 
@@ -89,13 +89,15 @@ def _is_plain(path: Path) -> bool:
         return content.find(b"\r") < 0 or _LONE_RETURN.search(content) is None
 
 
-def _rewrite_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> io.BytesIO:
+def _rewrite_without_quotes(
+    path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]
+) -> io.BytesIO:
     """Rewrite a table without blank lines and unnecessary quotes, and with numbers as headings."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=SEPARATORS[path.suffix.lower()], lineterminator="\r\n")
     writer.writerow(range(len(headings)))
     for line, record in records:
-        _check_width(path, line, record, headings)
+        _check_cell_count(path, line, record, headings)
         writer.writerow(record)
     return io.BytesIO(buffer.getvalue().encode())
 
@@ -133,12 +135,12 @@ def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
         )
 
 
-def _check_widths(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> None:
+def _check_cell_counts(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> None:
     for line, record in records:
-        _check_width(path, line, record, headings)
+        _check_cell_count(path, line, record, headings)
 
 
-def _check_width(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
+def _check_cell_count(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
     if len(record) != len(headings):
         raise DataError(
             "wrong-row",

@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
-from reassess.errors import at
+from reassess.errors import add_place_to_errors
 from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import class_ids_from_column
 from reassess.formats.tables import (
@@ -60,7 +60,7 @@ class _Column:
 
 
 @dataclass(frozen=True)
-class Text(_Column):
+class TextColumn(_Column):
     """A column of non-empty texts, as a polars series. With `is_nullable`, a cell may be empty."""
 
     is_nullable: bool = False
@@ -78,7 +78,7 @@ class Text(_Column):
 
 
 @dataclass(frozen=True)
-class Integer(_Column):
+class IntegerColumn(_Column):
     """A column of whole numbers, as int64. With `is_nullable`, an empty cell means 0."""
 
     minimum: int = 0
@@ -100,7 +100,7 @@ class Integer(_Column):
 
 
 @dataclass(frozen=True)
-class Number(_Column):
+class NumberColumn(_Column):
     """A column of numbers, as float64. With `is_nullable`, an empty cell means NaN."""
 
     is_nullable: bool = False
@@ -116,7 +116,7 @@ class Number(_Column):
         return series.fill_nan(None) if self.is_nullable else series
 
 
-class Share(Number):
+class ShareColumn(NumberColumn):
     """A column of numbers from 0 to 1."""
 
     def _read_cells(self, cells: _Cells) -> Any:
@@ -126,7 +126,7 @@ class Share(Number):
         return values
 
 
-class ClassId(_Column):
+class ClassIdColumn(_Column):
     """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
     def _read_cells(self, cells: _Cells) -> Any:
@@ -138,7 +138,7 @@ class ClassId(_Column):
         return series
 
 
-class TextLists(_Column):
+class TextListColumn(_Column):
     """A column of lists of texts, separated by `; ` in CSV and TSV. It can only be written."""
 
     def _write_column(self, values: Any) -> "pl.Series":
@@ -166,7 +166,7 @@ class TableFormat(Generic[_Object]):
     @property
     def text_columns(self) -> tuple[str, ...]:
         """The names of text columns, where numbers are read as text."""
-        return tuple(column.name for column in self.columns if isinstance(column, Text))
+        return tuple(column.name for column in self.columns if isinstance(column, TextColumn))
 
 
 def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object:
@@ -186,7 +186,7 @@ def read_cells(
 ) -> _Object:
     """Make an object from the cells of a table."""
     assert table_format.make_object is not None
-    with at(path):
+    with add_place_to_errors(path):
         cells = {
             column.name: column._read_cells(_Cells(path, table[find_column(path, table, column.name)], classes))
             for column in table_format.columns

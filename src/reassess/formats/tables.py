@@ -16,7 +16,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, check_suffix, suggest_suffix, utf8_error, write_to_temporary
 from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
-from reassess.formats.parquet_pages import find_bad_page
+from reassess.formats.parquet_pages import describe_bad_page
 from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
 from reassess.text import join_first
 
@@ -107,7 +107,7 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
     """Read a Parquet file within the memory limit, since a few bytes may declare any number of equal rows."""
     import polars as pl
 
-    if (found := find_bad_page(path)) is not None:
+    if (found := describe_bad_page(path)) is not None:
         raise DataError(
             "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
         )
@@ -202,7 +202,7 @@ def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Ser
 
     With `per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
     """
-    whole = _parse_whole(series)
+    whole = _parse_whole_numbers(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
     if bad.len():
         raise DataError(
@@ -239,7 +239,7 @@ def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> 
     return values
 
 
-def _parse_whole(series: "pl.Series") -> "pl.Series":
+def _parse_whole_numbers(series: "pl.Series") -> "pl.Series":
     """Return the whole numbers of a column, and null for all other values."""
     import polars as pl
 

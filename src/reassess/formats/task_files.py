@@ -11,7 +11,7 @@ import numpy as np
 from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.core.checks import check_range, check_type, find_first_duplicate
 from reassess.core.class_names import MAX_CLASSES
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
@@ -81,14 +81,14 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
-    with at(path):
+    with add_place_to_errors(path):
         class_ids, classes = _find_class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, value_name="class id", where=lambda row: asked[row].where)
     _check_class_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
-    with at(path):
+    with add_place_to_errors(path):
         questions = Questions(
             images=tuple(position), image_ids=np.repeat(image_ids, sizes), class_ids=class_ids, classes=classes
         )
@@ -256,7 +256,7 @@ def _refuse_repeats(
             "duplicate-task",
             f"task {lines[repeat[0]].number} is listed twice",
             where=path,
-            found=_name_both_lines(*(lines[place] for place in repeat)),
+            found=_describe_both_lines(*(lines[place] for place in repeat)),
             fix="number the tasks anew",
         )
     if repeat := find_first_duplicate(
@@ -267,12 +267,12 @@ def _refuse_repeats(
             "duplicate-question",
             "question is asked twice",
             where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
-            found=_name_both_lines(first, again),
+            found=_describe_both_lines(first, again),
             fix="leave one out",
         )
 
 
-def _name_both_lines(first: _TaskLine, second: _TaskLine) -> str:
+def _describe_both_lines(first: _TaskLine, second: _TaskLine) -> str:
     return f"line {first.position}, twice" if first is second else f"lines {first.position} and {second.position}"
 
 

@@ -14,7 +14,7 @@ from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
 from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_validation_images
-from reassess.errors import DataError, at, importing
+from reassess.errors import DataError, add_place_to_errors, importing
 from reassess.evaluation.outcomes import raise_if_unknown
 from reassess.text import join_first
 
@@ -103,7 +103,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
         labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
-        with at(images.place):
+        with add_place_to_errors(images.place):
             _check_images(names, labels, is_complete=self.builder_config.name == "full")
         return {"validation": self._generate_examples(images, names, labels)}
 

@@ -12,23 +12,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
-FEW_TRUTHS = 16  # no unrolling above: `run_e_step_few_truths` takes quadratic time, and compiling it even longer
+MAX_UNROLLED_TRUTHS = (
+    16  # no unrolling above: `run_e_step_few_truths` takes quadratic time, and compiling it even longer
+)
 
 _VOTES_PER_PRODUCT = 24
-_SMALL = 1e-250
-_LARGE = 1e250
+_MIN_PRODUCT = 1e-250
+_MAX_PRODUCT = 1e250
 _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def truth_zeros(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+def zeros_per_truth(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
     """Return a zero per truth: a tuple if truths are few, which compiled loops unroll, else an array."""
-    return (0.0,) * n_truths if n_truths <= FEW_TRUTHS else np.zeros(n_truths)
+    return (0.0,) * n_truths if n_truths <= MAX_UNROLLED_TRUTHS else np.zeros(n_truths)
 
 
-@compiled
-def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-untyped-def]
+@compile_cached
+def _write_log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-untyped-def]
     """Write log(prior * probability of an item's votes) for each truth; return the highest."""
     highest = -math.inf
     for t in range(weights.size):
@@ -41,8 +43,8 @@ def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-
     return highest
 
 
-@compiled
-def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore[no-untyped-def]
+@compile_cached
+def _write_weights(codes, start, stop, table, prior, weights, truths):  # type: ignore[no-untyped-def]
     """Write prior * P(an item's votes) for each truth; return the sum, and the log of a common factor."""
     for t in range(len(truths)):
         weights[t] = prior[t]
@@ -57,7 +59,7 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
         total = 0.0
         for t in range(len(truths)):
             total += weights[t]
-        if total < _SMALL:
+        if total < _MIN_PRODUCT:
             break
         if last == stop:
             return total, scale
@@ -65,7 +67,7 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
             weights[t] /= total
         scale += math.log(total)
         first = last
-    highest = _log_weights(codes, start, stop, table, prior, weights)
+    highest = _write_log_weights(codes, start, stop, table, prior, weights)
     if highest == -math.inf:
         return 0.0, 0.0
     total = 0.0
@@ -75,20 +77,20 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
     return total, highest
 
 
-@compiled
+@compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
     """Drop a tuple's first value and append one; n shifts rewrite a tuple of n in registers."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
-@compiled
+@compile_cached
 def multiply_by_likelihood(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
     """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
 
     Return -1, or the first row without a possible truth.
     """
     for i in range(indptr.size - 1):
-        total, _ = _weights(codes, indptr[i], indptr[i + 1], table, posterior[i], weights, truths)
+        total, _ = _write_weights(codes, indptr[i], indptr[i + 1], table, posterior[i], weights, truths)
         if total == 0:
             return i
         for t in range(len(truths)):
@@ -96,8 +98,8 @@ def multiply_by_likelihood(indptr, codes, table, posterior, weights, truths):  #
     return -1
 
 
-@compiled
-def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
+@compile_cached
+def write_mean_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
     """Set each row of `posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
     truths = shares.shape[1]
     for i in range(indptr.size - 1):
@@ -109,7 +111,7 @@ def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-un
             posterior[i, t] = total / votes if votes else 1.0 / truths
 
 
-@compiled
+@compile_cached
 def count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
     """Add up expected votes per code and expected items, by truth, under `posterior`."""
     for part in range(edges.size - 1):
@@ -123,7 +125,7 @@ def count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items):
                     votes[part, codes[v], t] += q
 
 
-@compiled
+@compile_cached
 def run_e_step_few_truths(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes, truths
 ):
@@ -146,7 +148,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
             stop = indptr[i + 1]
             w = start_weights
             if pinned.size > 0 and pinned[i]:
-                _log_weights(codes, start, stop, table, prior, weights)
+                _write_log_weights(codes, start, stop, table, prior, weights)
                 for t in range(len(truths)):
                     q = posterior[i, t]
                     if q > 0:
@@ -154,7 +156,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
                     w = _append_and_drop_first(w, q)
                     expected = _append_and_drop_first(expected, expected[0] + q)
             else:
-                # The start of `_weights`, inlined: a call would take longer than the work.
+                # The start of `_write_weights`, inlined: a call would take longer than the work.
                 total = 0.0
                 if stop - start <= _VOTES_PER_PRODUCT:
                     for v in range(start, stop):
@@ -164,13 +166,13 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
                     for _ in range(len(truths)):
                         total += w[0]
                         w = _append_and_drop_first(w, w[0])
-                if total < _SMALL:
-                    total, scale = _weights(codes, start, stop, table, prior, weights, truths)
+                if total < _MIN_PRODUCT:
+                    total, scale = _write_weights(codes, start, stop, table, prior, weights, truths)
                     log_likelihood += scale
                     for t in range(len(truths)):
                         w = _append_and_drop_first(w, weights[t])
                 product *= total
-                if not _SMALL < product < _LARGE:
+                if not _MIN_PRODUCT < product < _MAX_PRODUCT:
                     log_likelihood += math.log(product / total) + math.log(total)
                     product = 1.0
                 inverse = 1.0 / total
@@ -195,7 +197,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
         changes[part] = change
 
 
-@compiled
+@compile_cached
 def run_e_step_many_truths(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes
 ):
@@ -208,12 +210,12 @@ def run_e_step_many_truths(  # type: ignore[no-untyped-def]
             start = indptr[i]
             stop = indptr[i + 1]
             if pinned.size > 0 and pinned[i]:
-                _log_weights(codes, start, stop, table, prior, weights)
+                _write_log_weights(codes, start, stop, table, prior, weights)
                 for t in range(weights.size):
                     if posterior[i, t] > 0:
                         log_likelihood += posterior[i, t] * weights[t]
             else:
-                total, scale = _weights(codes, start, stop, table, prior, weights, weights)
+                total, scale = _write_weights(codes, start, stop, table, prior, weights, weights)
                 log_likelihood += math.log(total) + scale
                 for t in range(weights.size):
                     q = weights[t] / total

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
+from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 
 _ZERO_BITS = 1e-6  # smaller values come from rounding, or from EM, which stops shortly before it converges
 _CELLS_PER_BLOCK = 1 << 22
@@ -51,7 +51,7 @@ def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
     rng, weights = np.random.default_rng(seed), np.empty((n_resamples, n_groups))
     step = max(1, _CELLS_PER_BLOCK // max(n_groups, 1))
     for start in range(0, n_resamples, step):
-        weights[start : start + step] = draw_count_rows(rng, n_groups, min(step, n_resamples - start))
+        weights[start : start + step] = draw_replicate_counts(rng, n_groups, min(step, n_resamples - start))
     return weights
 
 
@@ -80,12 +80,12 @@ def measure_information(counts: Floats, items: Floats, weights: Floats) -> Infor
     weights
         Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
     """
-    plain = float(_estimate_plain(counts.sum(axis=0), items.sum(axis=0)))
+    plain = float(_estimate_without_correction(counts.sum(axis=0), items.sum(axis=0)))
     flat = counts.reshape(len(counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
+            _estimate_without_correction((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
             for part in (weights[start : start + block] for start in range(0, len(weights), block))
         ]
     )
@@ -98,7 +98,7 @@ def measure_information(counts: Floats, items: Floats, weights: Floats) -> Infor
     )
 
 
-def _estimate_plain(counts: Floats, items: Floats) -> Floats:
+def _estimate_without_correction(counts: Floats, items: Floats) -> Floats:
     """Estimate the information from counts, without bias correction; shape (..., truths, answers)."""
     overall = counts.sum(axis=-2, keepdims=True)
     votes = counts.sum(axis=-1, keepdims=True)

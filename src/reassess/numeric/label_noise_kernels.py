@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 NEGLIGIBLE = 1e-6  # classes whose posterior must be lower are skipped, except the label's
 
 
-@compiled
+@compile_cached
 def select_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
     """Find the most probable classes of each image, and the sums over all other classes.
 
@@ -48,7 +48,7 @@ def select_candidates(probabilities, labels, ids, logs, place, tails):  # type: 
         tails[i, 0], tails[i, 1] = (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
 
 
-@compiled
+@compile_cached
 def approximate_tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
     """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
 
@@ -62,7 +62,7 @@ def approximate_tail_log(count, first, second, power):  # type: ignore[no-untype
     return count + slope * within + bend * within * within + (slope + 4 * bend) * (power - within)
 
 
-@compiled
+@compile_cached
 def run_e_step(  # type: ignore[no-untyped-def]
     ids,
     logs,

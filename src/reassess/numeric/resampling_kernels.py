@@ -7,20 +7,20 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
-_LARGE = 1e250  # larger sums are scaled down
+_MAX_SUM = 1e250  # larger sums are scaled down
 _NEGLIGIBLE = 1e-17
 
 
-@compiled
+@compile_cached
 def count_draws(positions, times):  # type: ignore[no-untyped-def]
     """Add 1 to `times`, uint8, at each drawn position."""
     for position in positions:
         times[position] += 1
 
 
-@compiled
+@compile_cached
 def add_weighted_hits(hits, times, totals):  # type: ignore[no-untyped-def]
     """Add the weighted hits of each model in each replicate to `totals`, shape (B, models)."""
     for b in range(times.shape[0]):
@@ -34,7 +34,7 @@ def add_weighted_hits(hits, times, totals):  # type: ignore[no-untyped-def]
             totals[b, m] += total
 
 
-@compiled
+@compile_cached
 def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
     """Compute P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
     total = 1.0
@@ -47,12 +47,12 @@ def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@compile_cached
 def _log_choose(n, k):  # type: ignore[no-untyped-def]
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-@compiled
+@compile_cached
 def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
     """Compute 2 P(sum >= total), at most 1, where fair coins decide the signs of ones and twos.
 
@@ -82,15 +82,15 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
                     ratio = more + 1
                     k -= 1
             total += term
-            if total > _LARGE:
-                scale += math.log(_LARGE)
-                term /= _LARGE
-                total /= _LARGE
+            if total > _MAX_SUM:
+                scale += math.log(_MAX_SUM)
+                term /= _MAX_SUM
+                total /= _MAX_SUM
         result[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))
 
 
-@compiled
-def decide_kept(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
+@compile_cached
+def write_is_kept(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
     """Write whether the log odds of each question are at least `least` in each replicate, (Q, B)."""
     log_odds = np.empty(weights.shape[1])
     for q in range(base.size):
@@ -103,8 +103,8 @@ def decide_kept(indptr, codes, weights, base, least, kept):  # type: ignore[no-u
             kept[q, b] = log_odds[b] >= least
 
 
-@compiled
-def decide_kept_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
+@compile_cached
+def redraw_answers_and_write_is_kept(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
     """Draw answers given the truths, and write whether the log odds of each question reach `least`."""
     for q in range(base.size):
         log_odds = base[q]
@@ -117,7 +117,7 @@ def decide_kept_redrawn(indptr, raters, cumulative, weights, base, least, truths
         kept[q] = log_odds >= least
 
 
-@compiled
+@compile_cached
 def add_label_counts(columns, kept, sizes):  # type: ignore[no-untyped-def]
     """Add the kept questions of each image to its label count in each replicate."""
     for q in range(columns.size):
@@ -126,7 +126,7 @@ def add_label_counts(columns, kept, sizes):  # type: ignore[no-untyped-def]
             of_image[b] += of_question[b]
 
 
-@compiled
+@compile_cached
 def count_hits(  # type: ignore[no-untyped-def]
     places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums
 ):

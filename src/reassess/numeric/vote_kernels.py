@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from reassess.numeric.jit import compiled
+from reassess.numeric.jit import compile_cached
 
 
-@compiled
+@compile_cached
 def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
     """Sort rows by id into groups, stable and in linear time (two passes)."""
     for i in range(ids.size):
@@ -23,7 +23,7 @@ def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
     indptr[0] = 0
 
 
-@compiled
+@compile_cached
 def _agreement_probability(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
     """Compute P(two raters agree on an item), given the other votes on it."""
     highest = -math.inf
@@ -38,7 +38,7 @@ def _agreement_probability(log_weights, first, second, agreement):  # type: igno
     return agreed / total
 
 
-@compiled
+@compile_cached
 def compare_raters(  # type: ignore[no-untyped-def]
     order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
 ):
@@ -82,7 +82,7 @@ def compare_raters(  # type: ignore[no-untyped-def]
     _add_cluster(touched[:count], residual, sums)
 
 
-@compiled
+@compile_cached
 def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
     """Add the squared residuals of a cluster to `sums`, and reset them."""
     raters = residual.shape[0]
@@ -94,7 +94,7 @@ def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
         residual[r, s] = 0.0
 
 
-@compiled
+@compile_cached
 def shuffle_votes(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
     """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `start`."""
     for i in range(indptr.size - 1):
@@ -113,7 +113,7 @@ def shuffle_votes(indptr, codes, table, start, draws, path):  # type: ignore[no-
             path[v] = valid
 
 
-@compiled
+@compile_cached
 def apply_stop_rule(indptr, path, start, low, high, at_least, at_most, used, valid):  # type: ignore[no-untyped-def]
     """Compute the votes per item under a stop rule, and the final probability."""
     for i in range(indptr.size - 1):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError, add_place_to_errors
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
@@ -101,7 +101,7 @@ class ImageModel:
 
         `pixels` are images that the transform has cropped, or whole images without a transform.
         """
-        with at(self.name):
+        with add_place_to_errors(self.name):
             scores = as_floats(as_scores(self._call(pixels)))
             check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
         return scores

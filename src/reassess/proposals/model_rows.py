@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions
 from reassess.core.image_names import image_keys, suggest_match
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
@@ -76,7 +76,7 @@ def join_model(
     benchmark: Benchmark,
 ) -> JoinedModel:
     """Join the predictions of a model with the images, and find its first classes."""
-    with at(name):
+    with add_place_to_errors(name):
         outcomes = find_outcomes(
             predictions,
             original,

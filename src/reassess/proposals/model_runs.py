@@ -10,7 +10,7 @@ from typing import Any
 
 from reassess.core import Classes
 from reassess.data import ImageSource
-from reassess.errors import DataError, OutputError, at
+from reassess.errors import DataError, OutputError, add_place_to_errors
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
@@ -140,7 +140,7 @@ class ModelRun:
         """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
         first = model.scores([_first_image(Decoder(images, model.transform))])
         width = first.shape[1]
-        with at(model.name):
+        with add_place_to_errors(model.name):
             outputs = OutputClasses.of(first, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(

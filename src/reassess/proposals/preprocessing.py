@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range
 from reassess.data.image_decoding import MOST_PIXELS
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 
@@ -113,7 +113,7 @@ def read_transform(path: str | Path) -> Transform:
     """
     path = as_path(path)
     suffix = check_suffix(path, (".json", ".toml"), "a transform")
-    with at(path):
+    with add_place_to_errors(path):
         values = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]
         if not isinstance(values, dict):

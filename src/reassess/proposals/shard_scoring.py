@@ -15,7 +15,7 @@ from reassess.core.checks import check_shape
 from reassess.data import ImageSource
 from reassess.data.image_sources import read_image
 from reassess.data.worker_processes import map_in_processes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
@@ -119,7 +119,7 @@ def _score_batch(
     pixels = [decoded for decoded in result if not isinstance(decoded, str)]
     scores = model.scores(pixels) if pixels else np.empty((0, width))
     names = [images.names[row] for row in read]
-    with at(model.name):
+    with add_place_to_errors(model.name):
         check_shape(scores, (len(read), width), value_name="the scores, which was another one before")
         _refuse_nan(scores, names)
         outputs.check_kind(scores, names)

@@ -10,7 +10,7 @@ from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Pr
 from reassess.core.candidates import sort_sources
 from reassess.core.checks import check_unique
 from reassess.core.image_names import match_images
-from reassess.errors import at
+from reassess.errors import add_place_to_errors
 from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN
@@ -69,7 +69,7 @@ def unasked_candidates(
     parts = [np.empty(0, _PAIR)]
     images = ImageNumbers()
     for name, predictions, outcomes in models:
-        with at(name):
+        with add_place_to_errors(name):
             check_top_k((top_k,), predictions.depth)
             predictions = predictions.in_classes(labels.classes)
         rows, pairs = _unasked(predictions, outcomes, labels, scores, top_k)

@@ -30,7 +30,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, open_engine, reading
 from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.text import count_noun
 
 _CHUNK = 1_000  # maximum number of values in a statement
@@ -61,7 +61,7 @@ def open_campaign(address: str | Path) -> Campaign:
     """Open a campaign: an SQLite file, or a database with an address like ``postgresql://...``."""
     engine = open_engine(existing(address))
     try:
-        with database_errors(address), at(shown_address(address)), reading(engine) as connection:
+        with database_errors(address), add_place_to_errors(shown_address(address)), reading(engine) as connection:
             check_form(connection, address)
             return _campaign(
                 connection, nullcontext() if is_server(address) else Gate(engine, os.path.realpath(address))

@@ -19,7 +19,7 @@ from reassess.annotation.store.database import database_errors, enable_wal, open
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import Kind, Role, Stage, note_form
 from reassess.core import Tasks
-from reassess.errors import at
+from reassess.errors import add_place_to_errors
 
 _ADDRESS = 16  # bytes of the random address of an image
 _LARGEST_ID = 1 << 48  # in the range of integers in JavaScript
@@ -179,7 +179,7 @@ def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[in
     """Insert experts and their answers; `numbers` are the ids of the golden questions."""
     expert_answers = plan.expert_answers
     person = {}
-    with at("the experts' votes"):
+    with add_place_to_errors("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
             person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
     rest = {"revision": 0, "at": now, "counted": False}

@@ -31,7 +31,7 @@ from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.screen import print_table, print_text
 from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
 from reassess.data import benchmark_names
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected, join_first, merge_equal
 
@@ -178,7 +178,7 @@ def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
     if source is None:
         return []
     folds = read_folds(call.add_input("folds", Path(source)))
-    with at(source):
+    with add_place_to_errors(source):
         return [replace(folds, images=benchmark_names(folds.images, benchmark))]
 
 

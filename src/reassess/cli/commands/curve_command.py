@@ -37,7 +37,7 @@ from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
 from reassess.data import known_in_sample
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -184,7 +184,7 @@ def measure(
     call: Call, file: str, path: Path, scores: Scores, answers: CurveParts, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """Measure the scores of a file and, with --leave-out, also out-of-sample scores."""
-    with at(file):
+    with add_place_to_errors(file):
         return measure_curves(
             file,
             scores,
@@ -207,7 +207,7 @@ def _replay(
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
-    with at(curve.file):
+    with add_place_to_errors(curve.file):
         assert answers.all_votes is not None  # --stop needs votes
         assert answers.votes is not None
         recomputed = remake(

@@ -22,7 +22,7 @@ from reassess.cli.tables.evaluate_table import (
 )
 from reassess.comparison import ModelOrders, compare_orders, select_common_images
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, at
+from reassess.errors import DataError, Missing, add_place_to_errors
 from reassess.evaluation import (
     ClassList,
     Exclusion,
@@ -187,7 +187,7 @@ def _measure(
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
         class_lists[file] = None
-        with at(file):
+        with add_place_to_errors(file):
             for key, sets in inputs.sets.items():
                 outcome = inputs.outcomes(predictions, sets, any_class_list=True, name=file, **join_arguments)
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)

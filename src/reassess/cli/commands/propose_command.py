@@ -38,7 +38,7 @@ from reassess.cli.tables.propose_table import (
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.evaluation.outcomes import UNKNOWN
@@ -340,7 +340,7 @@ def _iter_outcomes(
     """Yield each file with predictions and outcomes; store its number of unknown images in `unknown`."""
     join_arguments = inputs.join_arguments(call)
     for file, predictions in iter_predictions(call, files, inputs):
-        with at(file):
+        with add_place_to_errors(file):
             outcomes = inputs.outcomes(predictions, inputs.labels, any_class_list=True, name=file, **join_arguments)
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, depth=2)

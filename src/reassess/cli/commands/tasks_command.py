@@ -19,7 +19,7 @@ from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
 from reassess.core.items import require_questions
 from reassess.data import read_votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, add_place_to_errors
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists, sha256
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -155,7 +155,7 @@ def tasks(
         votes_per_question = _votes_until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.add_input("votes", seconds)
-        with at(path):
+        with add_place_to_errors(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
     write_tasks(output, tasks_made, force=call.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)

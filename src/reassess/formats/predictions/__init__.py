@@ -26,9 +26,9 @@ from reassess.formats.files import (
 from reassess.formats.image_lists import format_name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
-    classes_of_outputs,
-    describe_unknown,
+    describe_unknown_classes,
     ignore_unknown_outputs,
+    read_output_list,
     suggest_spelling,
     unneeded_class_list_error,
 )
@@ -143,7 +143,7 @@ def read_predictions(
     read = READERS[check_suffix(path, READERS, "predictions")]
     columns, class_of = None, None
     if outputs is not None:
-        columns, class_of = classes_of_outputs(path, outputs, classes, unknown_class)
+        columns, class_of = read_output_list(path, outputs, classes, unknown_class)
     try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
@@ -173,7 +173,7 @@ def read_predictions(
         raise
     if not predictions.unknown_classes.n_predictions:
         return predictions
-    unknown = describe_unknown(predictions, unknown_class)
+    unknown = describe_unknown_classes(predictions, unknown_class)
     fix = None
     if unknown_class != "drop" and predictions.columns is None:
         fix = suggest_spelling(predictions.unknown_classes, classes, unknown_class="error")

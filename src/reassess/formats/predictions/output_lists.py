@@ -130,7 +130,7 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
     )
 
 
-def describe_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
+def describe_assumed_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
     """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
     if not classes.has_local_ids or columns is not None:
         return ""
@@ -155,7 +155,7 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
         )
 
 
-def classes_of_outputs(
+def read_output_list(
     path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
     """Return (class of each output, None), or for a list with tabs (None, new class of each class)."""
@@ -269,7 +269,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
     )
 
 
-def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
+def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> str:
     """Say how many predictions are not classes, and whether they are wrong or dropped."""
     if unknown_class != "drop" and predictions.columns is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")

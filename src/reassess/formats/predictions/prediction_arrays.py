@@ -14,7 +14,7 @@ from reassess.core import Classes, Predictions
 from reassess.errors import DataError, importing
 from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
-from reassess.formats.predictions.output_lists import check_outputs, describe_order, refuse_ids
+from reassess.formats.predictions.output_lists import check_outputs, describe_assumed_order, refuse_ids
 
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # the held-out fold of each image
@@ -47,7 +47,7 @@ def predictions_from_array(
         check_outputs(array.shape, classes, columns)
         read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
         predictions = read(array, content.names, columns=columns)
-        kind = f"{predictions.dtype} scores{describe_order(classes, columns)}"
+        kind = f"{predictions.dtype} scores{describe_assumed_order(classes, columns)}"
     else:
         raise DataError(
             "wrong-type",

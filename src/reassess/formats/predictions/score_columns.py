@@ -12,7 +12,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.class_names import parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flatten_lists, parse_lists
-from reassess.formats.predictions.output_lists import LIST_OUTPUTS, check_outputs, describe_order, map_outputs
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS, check_outputs, describe_assumed_order, map_outputs
 from reassess.formats.tables import to_floats
 from reassess.text import count_noun, join_first
 
@@ -45,7 +45,7 @@ def find_scores(
         flat, length = flatten_lists(path, lists)
         check_outputs((len(table), length), classes, outputs)
         scores = to_floats(path, flat, per_row=length).to_numpy().reshape(-1, length)
-        detected = f"scores of {length:,} outputs from {lists.name!r}{describe_order(classes, outputs)}"
+        detected = f"scores of {length:,} outputs from {lists.name!r}{describe_assumed_order(classes, outputs)}"
         return Predictions(scores=scores, columns=outputs, detected=detected)
     numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
@@ -55,7 +55,7 @@ def find_scores(
     detected = f"scores from a column per class, {np.count_nonzero(columns >= 0):,} classes"
     by_name = all(parse_class_id(name) is None for name in names)
     if not by_name:
-        detected += describe_order(classes, outputs)
+        detected += describe_assumed_order(classes, outputs)
     unknown = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if unknown:
         detected += f"; {count_noun(len(unknown), 'column')} ignored (unknown class): {join_first(sorted(unknown))}"

@@ -52,7 +52,7 @@ def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Qu
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
-                return _join_blocks(_read_info_blocks(stream, dtype), path, classes)
+                return _questions_from_blocks(_read_info_blocks(stream, dtype), path, classes)
             except DataError:
                 pass  # below, an error names the row, and names without a class list make their own list
     return questions_from_info(archive["info"], path, classes)
@@ -64,7 +64,7 @@ def _read_info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.N
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
 
 
-def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
+def _questions_from_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
     known = classes or Classes()
     position: dict[str, int] = {}
     image_ids, class_ids = [], []

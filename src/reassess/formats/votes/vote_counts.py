@@ -58,7 +58,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **class_vote_fields(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
+        **votes_arguments_for_classes(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
     )
 
 
@@ -163,7 +163,7 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     return values
 
 
-def class_vote_fields(
+def votes_arguments_for_classes(
     path: Path,
     class_ids: IntArray,
     classes: Classes,

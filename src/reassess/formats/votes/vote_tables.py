@@ -21,7 +21,7 @@ from reassess.formats.tables import (
     refuse_missing_values,
     to_nullable_floats,
 )
-from reassess.formats.votes.vote_counts import class_vote_fields, has_counts, make_count_table, read_counts
+from reassess.formats.votes.vote_counts import has_counts, make_count_table, read_counts, votes_arguments_for_classes
 from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _order_answers(
     if not set(keys) <= position.keys():
         unknown = [key not in position for key in keys]
         allowed = order if fits else None
-        _refuse_unknown(path, unique_answers, answer_ids, rows, unknown, allowed, on_questions=on_questions)
+        _refuse_unknown_answers(path, unique_answers, answer_ids, rows, unknown, allowed, on_questions=on_questions)
     return order, np.array([position[key] for key in keys], np.int64)[answer_ids]
 
 
@@ -79,7 +79,7 @@ def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(numbers)
 
 
-def _refuse_unknown(
+def _refuse_unknown_answers(
     path: Path,
     unique_answers: Sequence[Id],
     answer_ids: npt.NDArray[np.int64],
@@ -136,7 +136,7 @@ def read_vote_table(
         _refuse_yes_and_no(path, answer.filter(is_vote), classes)
         _refuse_scale(path, answers, classes)
         class_ids, classes = class_ids_from_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
-        return Votes.from_columns(**columns, **class_vote_fields(path, class_ids, classes, answers))
+        return Votes.from_columns(**columns, **votes_arguments_for_classes(path, class_ids, classes, answers))
     unique_answers, answer_ids = factorize_ids(answer.filter(is_vote))
     on_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)

@@ -108,7 +108,7 @@ def draw_golden(result: ProposalResult) -> Golden:
     questions = result.candidates.questions
     images = rng.choice(len(questions.images), GOLDEN, replace=False)
     rows = np.flatnonzero(np.isin(questions.image_ids, images))
-    share = result.candidates.by_source[rows].mean(axis=1)
+    share = result.candidates.is_proposed_by_source[rows].mean(axis=1)
     names = [questions.images[image] for image in questions.image_ids[rows].tolist()]
     return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 

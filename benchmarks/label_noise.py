@@ -264,8 +264,8 @@ def print_digits(model: str) -> None:
             held_out = held_out_of(scores, labels)
             cleanings = {name: find_label_errors(held_out, name) for name in METHODS}
             cells = [
-                " / ".join(f"{value:.1f}" for value in recall_and_precision(~cleaning.kept, labels != truth))
-                + f" ({100 * (~cleaning.kept).mean():.1f} % dropped)"
+                " / ".join(f"{value:.1f}" for value in recall_and_precision(~cleaning.is_kept, labels != truth))
+                + f" ({100 * (~cleaning.is_kept).mean():.1f} % dropped)"
                 for cleaning in cleanings.values()
             ]
             noise = cleanings["posterior"].noise

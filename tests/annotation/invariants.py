@@ -163,7 +163,7 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert row.votes == counted[row.id] <= most
         assert not (row.golden and row.ended)
         assert row.ended != WITHDRAWN or not row.votes + row.reserved
-        assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
+        assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.min_votes)
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
         assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]

@@ -34,9 +34,9 @@ def test_rank_counts_better_rows_and_neighbours_are_nearest() -> None:
 
 def test_line_is_fitted_to_nearest_rows(real_leaderboard: Leaderboard) -> None:
     expected = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4)).expected
-    distance = np.abs(real_leaderboard.original - 83.1)
+    distance = np.abs(real_leaderboard.original_accuracies - 83.1)
     nearest = np.argsort(distance, kind="stable")[: expected.rows]
-    x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
+    x, y = real_leaderboard.original_accuracies[nearest], real_leaderboard.reassessed_accuracies[nearest]
     slope, constant = np.polyfit(x, y, 1)
     assert 100 <= expected.rows <= 110
     assert distance[nearest].max() < np.delete(distance, nearest).min()
@@ -62,9 +62,9 @@ def test_intervals_from_other_families_cover_95_percent_of_public_rows(
 ) -> None:
     """A single line for all rows would fail, because it is too high at both ends."""
     ordinary = [(entry, expected) for entry, expected in of_other_families if not entry.model.startswith("test_")]
-    inside = np.array([expected.low <= entry.real <= expected.high for entry, expected in ordinary])
+    inside = np.array([expected.low <= entry.reassessed_accuracy <= expected.high for entry, expected in ordinary])
     residuals = np.array([expected.residual for _, expected in ordinary])
-    original = np.array([entry.original for entry, _ in ordinary])
+    original = np.array([entry.original_accuracy for entry, _ in ordinary])
     assert 0.94 <= inside.mean() <= 0.97
     for low, high in ((0, 70), (70, 76), (76, 80), (80, 82), (82, 84), (84, 86), (86, 100)):
         part = (original >= low) & (original < high)
@@ -91,7 +91,10 @@ def test_rows_of_one_family_widen_interval() -> None:
     rows = [("vit" if i < 6 else "cnn" if i < 11 else "mlp", 75.0 + i, 83.0 + 0.7 * i + i % 3) for i in range(16)]
     entries = tuple(LeaderboardRow(f"{family}{i}", x, y) for i, (family, x, y) in enumerate(rows))
     mine = LeaderboardRow("mine", 80.0, 87.0)
-    related, each = place(Leaderboard(entries), mine).expected, place(Leaderboard(entries, family=EACH), mine).expected
+    related, each = (
+        place(Leaderboard(entries), mine).expected,
+        place(Leaderboard(entries, family_pattern=EACH), mine).expected,
+    )
     assert (related.rows, related.families) == (16, 3)
     assert (each.rows, each.families) == (16, 16)
     assert (related.real, related.residual, related.share_below) == (each.real, each.residual, each.share_below)
@@ -111,7 +114,9 @@ def test_rank_is_monotonic_and_independent_of_row_order(seed: int, original: flo
     x = rng.integers(70, 90, 150).astype(float)  # many ties in distance
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
     entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
-    board, mixed = (Leaderboard(tuple(entries[i] for i in o), family=EACH) for o in (range(150), rng.permutation(150)))
+    board, mixed = (
+        Leaderboard(tuple(entries[i] for i in o), family_pattern=EACH) for o in (range(150), rng.permutation(150))
+    )
     placement, same = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
     assert (placement.real_rank, placement.better_rows, placement.other_rows) == (
         same.real_rank,

@@ -108,9 +108,9 @@ def test_empty_file_does_not_raise() -> None:
 
 def test_images_missing_from_the_folder_are_counted_and_named(tmp_path: Path) -> None:
     names = tuple(f"{number}.png" for number in range(5))
-    benchmark = Benchmark(name="pets", folder=tmp_path, order=lambda: names)
+    benchmark = Benchmark(name="pets", folder=tmp_path, load_images=lambda: names)
     parts = {"votes": noun("votes", "0.png", "a.png", "b.png", "c.png", "d.png"), "labels": noun("labels", *names)}
     with warned("pets/votes.csv: 4 of 5 images not in the image folder of pets: a.png, b.png, c.png and 1 more"):
         warn_of_unknown_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
     warn_of_unknown_images(parts, {}, Benchmark(folder=tmp_path))  # the folder has no images
-    warn_of_unknown_images(parts, {}, Benchmark(order=lambda: names))
+    warn_of_unknown_images(parts, {}, Benchmark(load_images=lambda: names))

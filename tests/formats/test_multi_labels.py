@@ -121,8 +121,8 @@ def test_cell_may_be_empty_or_end_in_a_comma(tmp_path: Path) -> None:
         {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
     ).write_parquet(path)
     labels = read_label_file(path)
-    assert labels.valid.sets() == {"a": {1, 3}, "b": set()}
-    assert labels.wrong.sets() == {"a": set(), "b": {4}}
+    assert labels.valid.classes_by_image() == {"a": {1, 3}, "b": set()}
+    assert labels.wrong.classes_by_image() == {"a": set(), "b": {4}}
 
 
 def test_answers_ignore_case_and_blanks(file: File) -> None:

@@ -84,7 +84,7 @@ METHODS: Mapping[str, Method] = {
         needs=("experts",),
         defaults={
             "original": True,
-            "at_least": REAL_RECIPE.experts_at_least,
+            "at_least": REAL_RECIPE.min_experts,
             "smoothing": REAL_RECIPE.smoothing,
             "pooling": REAL_RECIPE.pooling,
         },
@@ -176,7 +176,7 @@ def aggregate(
     'em: in 4-fold cross-validation on 4 golden items, em is correct on 4 and calibrated on 4'
     """
     check_type(Votes, votes)
-    check_known([method], (AUTO, *METHODS), thing="method")
+    check_known([method], (AUTO, *METHODS), value_name="method")
     arguments: dict[str, Any] = {
         "experts": experts,
         "rater_golden": rater_golden,
@@ -306,12 +306,12 @@ def _reason(trial: GoldenTrial, method: str) -> str:
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
     """Read a recorded method: its name, and the options that differ from the defaults."""
     name, *parts = text.split(", ")
-    check_known([name], METHODS, thing="method")
+    check_known([name], METHODS, value_name="method")
     options: dict[str, Any] = {}
     for part in parts:
         option, _, value = part.partition("=")
         try:
-            check_known([option], METHODS[name].options, thing=f"option of method {name}")
+            check_known([option], METHODS[name].options, value_name=f"option of method {name}")
             options[option] = json.loads(value)
         except json.JSONDecodeError as error:
             raise DataError(

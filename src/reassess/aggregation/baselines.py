@@ -64,7 +64,7 @@ def by_mean(votes: Votes) -> Aggregation:
 
 def _weights(votes: Votes) -> npt.NDArray[np.float64]:
     """The weight of each answer: the known weight, or the answer itself if it is a number."""
-    weights = votes.weights
+    weights = votes.answer_weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
             "no-mean",
@@ -80,5 +80,5 @@ def _by_share(votes: Votes) -> Aggregation:
     """The share of each class with a vote."""
     scores, ties = class_shares(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, is_exclusive=True)
     return Aggregation(posterior=result, facts={"ties": ties, "without_votes": len(votes.items) - len(scores.images)})

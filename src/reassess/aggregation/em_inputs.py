@@ -143,7 +143,7 @@ def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
 def _default_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
     if truths == votes.answers:
         return np.eye(len(truths))
-    return votes.weights if len(truths) == len(VALIDITY) else None
+    return votes.answer_weights if len(truths) == len(VALIDITY) else None
 
 
 def as_prior(prior: npt.ArrayLike, truths: int) -> Floats:

@@ -123,12 +123,12 @@ def by_real_recipe(
     experts: Votes,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    at_least: int | None = REAL_RECIPE.experts_at_least,
+    at_least: int | None = REAL_RECIPE.min_experts,
     smoothing: float = REAL_RECIPE.smoothing,
     pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
-    recipe = replace(REAL_RECIPE, experts_at_least=at_least, smoothing=smoothing, pooling=pooling)
+    recipe = replace(REAL_RECIPE, min_experts=at_least, smoothing=smoothing, pooling=pooling)
     return _by_recipe(votes, experts, golden_part(votes, experts, rater_golden), original, recipe)
 
 
@@ -139,7 +139,7 @@ def _by_recipe(
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
-    truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    truth = expert_truth(experts, at_least=recipe.min_experts)
     check = partial(_warn_of_one_truth, truth)
     return Aggregation(result, model, golden=experts, by_experts=truth, label_votes=label_votes, check=check)
 

@@ -49,7 +49,9 @@ def score_by_recipe(
     label, extra = None, None
     if original is not None and measured.label is not None:
         answers = measured.raters.answers
-        label = original_votes(require_questions(votes.items), original, below=recipe.original_below, answers=answers)
+        label = original_votes(
+            require_questions(votes.items), original, below=recipe.n_classes_with_original_vote, answers=answers
+        )
         extra = label, measured.label
     scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).to_scores()
     return scores, measured.model, label
@@ -58,9 +60,9 @@ def score_by_recipe(
 def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
     """Return the recipe of the method calibrated, for (image, class) questions."""
     return Recipe(
-        experts_at_least=at_least,
-        original_experts_at_least=at_least,
-        original_below=None,
+        min_experts=at_least,
+        min_experts_on_original=at_least,
+        n_classes_with_original_vote=None,
         smoothing=smoothing,
         pooling=pooling,
     )
@@ -116,12 +118,12 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
         fix="use the experts' and the raters' golden votes of the same release",
     )
     questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
-    truth = expert_validity(experts, at_least=recipe.experts_at_least)
+    truth = expert_validity(experts, at_least=recipe.min_experts)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
         return RecipeModels(prior, raters, label=None)
-    label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
+    label_truth = expert_validity(experts, at_least=recipe.min_experts_on_original)
     label_votes = original_votes(questions, original, answers=golden.answers)
     return RecipeModels(prior, raters, measure(label_votes, label_truth))

@@ -160,7 +160,8 @@ def relabel(
     >>> mostly = np.tile([1, 1, 0, 1], 2)
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), mostly, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
-    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
+    >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
+    >>> rules = Recipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
     >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> relabelling.reweight(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
@@ -205,7 +206,7 @@ def _candidates(
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
     """Each recipe with enough experts, with and without original labels; all recipes if none has enough."""
     most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
+    for recipe in [recipe for recipe in recipes if (recipe.min_experts or 1) <= most] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
@@ -222,7 +223,9 @@ def _prepare(
     with np.errstate(divide="ignore"):  # all golden questions may be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
-        label_votes = original_votes(questions, original, below=recipe.original_below, answers=model.answers)
+        label_votes = original_votes(
+            questions, original, below=recipe.n_classes_with_original_vote, answers=model.answers
+        )
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
         base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
     return Relabelling(

@@ -100,7 +100,7 @@ def rater_reliability(
     answers = votes.answers if is_subset else merge_answers(votes.answers, measured.answers)
     votes, measured = votes.with_answers(answers), measured.with_answers(answers)
     weights = _em_weights(votes, names) if golden is None else _golden_weights(measured, golden.truth, names)
-    is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
+    is_correct = None if golden is None else correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured, weights, resamples, seed))
     self_agreement = _self_agreement(votes, measured) if has_own_golden else {}
     metric = default_metric(votes)
@@ -142,8 +142,8 @@ def correct_answers(
 ) -> npt.NDArray[np.bool_] | None:
     """Return which answers are correct for each truth, bool, shape (truths, answers).
 
-    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is
-    always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
+    For invalid and valid, these are the answers of weight 0 and 1 by `Votes.answer_weights`, such as no and yes; maybe
+    is always wrong. For other truths, it is the answer with the same name. None if a truth has no correct answer.
     """
     if tuple(truths) == VALIDITY:
         weight = np.array(weights or [np.nan] * len(answers))

@@ -50,7 +50,7 @@ class StopReplay(Printable):
         return {
             "low": self.rule.low,
             "high": self.rule.high,
-            "at_least": self.rule.at_least,
+            "at_least": self.rule.min_votes,
             "threshold": self.threshold,
             "votes": self.votes,
             "questions": self.questions,
@@ -144,7 +144,7 @@ def replay_stops(
         draws = np.random.default_rng((seed, order)).random(len(cast))
         shuffle_votes(cast.indptr, codes, table, start, draws, path)
         for row, rule in enumerate(rules):
-            apply_stop_rule(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
+            apply_stop_rule(cast.indptr, path, start, rule.low, rule.high, rule.min_votes, most, taken, valid)
             # If all votes were used, take their exact result: another order of multiplication rounds differently.
             final = np.where(taken < cast.sizes, valid, by_all)
             is_valid, is_valid_by_all = final >= threshold, by_all >= threshold

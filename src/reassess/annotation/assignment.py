@@ -46,7 +46,7 @@ class Rules:
         `reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
         needs votes to close: one rater after two votes. So nobody is still answering a question when it closes.
         """
-        limit = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, votes + 1))
+        limit = self.per_question if self.stop is None else min(self.per_question, max(self.stop.min_votes, votes + 1))
         return max(0, limit - votes - reserved)
 
     def is_golden(self, rater: int, task: int) -> bool:

@@ -161,21 +161,23 @@ def correct_share(
     wrong, expected = known < 0, 1 - label_quality
     by_model = float(expected.mean())
     checked = CheckedLabels(
-        checked=int(np.count_nonzero(known)),
-        wrong=int(np.count_nonzero(wrong)),
-        drawn=int(np.count_nonzero(drawn.weights)),
-        by_model=by_model,
-        covered=drawn.covered,
-        other_answers=drawn.other_answers,
+        n_checked=int(np.count_nonzero(known)),
+        n_wrong=int(np.count_nonzero(wrong)),
+        n_drawn=int(np.count_nonzero(drawn.weights)),
+        model_share=by_model,
+        covered_share=drawn.covered,
+        n_other_answers=drawn.other_answers,
     )
-    if drawn.covered < _ALL or not drawn.has_all_strata or drawn.other_answers or not checked.drawn:
+    if drawn.covered < _ALL or not drawn.has_all_strata or drawn.other_answers or not checked.n_drawn:
         return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
     interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
-    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
-    weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
+    checked = replace(
+        checked, corrected_share=corrected_share, interval=interval, is_model_share_plausible=abs(off) <= far
+    )
+    weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.is_model_share_plausible else 1.0
     share = float(np.clip(by_model + weight * off, *interval))
     return _shift_to_mean(label_quality, known, 1 - share), checked
 

@@ -183,7 +183,7 @@ def _fill_folds(class_totals: _Ints, totals: _Ints, count: int) -> _Ints:
 
 def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
     present, counts = np.unique(class_ids, return_counts=True)
-    small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
+    small = [labels.classes.short_name(class_id) for class_id in present[counts < k].tolist()]
     if small:
         text = (
             f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {k} folds: "

@@ -139,7 +139,7 @@ def make_cleaning(
     labels = held_out.labels
     cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
     dropped_names = [
-        labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
+        labels.classes.short_name(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count
     ]
     if dropped_names:
         raise DataError(
@@ -151,7 +151,7 @@ def make_cleaning(
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
     many = [
-        f"{labels.classes.label(class_id)} ({dropped:,} of {count:,})"
+        f"{labels.classes.short_name(class_id)} ({dropped:,} of {count:,})"
         for class_id, count, dropped in cleaning.classes_with_many_dropped()
     ]
     if many:

@@ -121,11 +121,13 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
             "missing-classes",
             "classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
-            found=f"{join_first([labels.classes.label(class_id) for class_id in unused])} ({classes - used.size:,})",
+            found=(
+                f"{join_first([labels.classes.short_name(class_id) for class_id in unused])} ({classes - used.size:,})"
+            ),
             fix="remove such classes from the class list and the predictions",
         )
     for file in files:
-        if file.predictions.columns is None or file.predictions.scores is None:
+        if file.predictions.output_class_ids is None or file.predictions.scores is None:
             continue
         without_output = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
         if without_output:
@@ -135,7 +137,8 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
                 found=(
-                    f"{join_first([labels.classes.label(i) for i in without_output], most=3)} ({len(without_output):,})"
+                    f"{join_first([labels.classes.short_name(i) for i in without_output], most=3)} "
+                    f"({len(without_output):,})"
                 ),
                 fix="use models with the same classes as the labels",
             )
@@ -156,7 +159,7 @@ def _check_not_constant(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSe
     """Raise if the models predict the same class for all images."""
     predicted, used = np.unique(np.concatenate(best)), np.unique(labels.indices)
     if predicted.size == 1 and used.size > 1 and len(labels) >= _MANY:
-        name = labels.classes.label(int(predicted[0])) if predicted[0] >= 0 else "none"
+        name = labels.classes.short_name(int(predicted[0])) if predicted[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
             "held-out predictions are the same for every image",
@@ -174,7 +177,7 @@ def _check_exchanged(
     if result is None:
         return
     position, exchanged = result
-    name = labels.classes.label
+    name = labels.classes.short_name
     words = join_first([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
     if position is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
@@ -194,7 +197,7 @@ def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: Lab
     """Raise if classes or rows are in another order, by the top-1 classes of a part of the rows."""
     rows = np.unique(np.linspace(0, best.size, _MOST_CHECKED, endpoint=False).astype(np.int64))[: best.size]
     images = tuple(labels.images[row] for row in file.rows[rows].tolist())
-    part = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
+    part = replace(file.predictions, ids=best[rows, None], scores=None, output_class_ids=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, name=file.name)

@@ -38,7 +38,7 @@ def join_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
     """Join the images of each file with the labels; each image must be in equally many files."""
-    fold_numbers = [(repetition, repetition.of(labels.images)) for repetition in folds]
+    fold_numbers = [(repetition, repetition.fold_numbers_of(labels.images)) for repetition in folds]
     files: list[HeldOutFile] = []
     held_out = np.zeros(len(labels), np.int64)  # number of files with each image
     for name, model in predictions.items():
@@ -61,7 +61,7 @@ def warn_split_duplicates(
     """Warn about groups of duplicates in several folds."""
     if not duplicates:
         return
-    repetitions = [repetition.of(labels.images) for repetition in folds] or _files_of_images(files, labels)
+    repetitions = [repetition.fold_numbers_of(labels.images) for repetition in folds] or _files_of_images(files, labels)
     split = []
     for group in duplicates:
         check_is_collection(group, value_name="names of images")

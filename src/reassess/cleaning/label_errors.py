@@ -79,7 +79,7 @@ def find_label_errors(
     >>> scores[0] = [0.01, 0.01, 0.98]  # its label is 0
     >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(scores, labels.images)}, labels)
     >>> cleaning = find_label_errors(held_out)
-    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    >>> np.flatnonzero(~cleaning.is_kept), cleaning.suggested_class_ids[0]
     (array([0]), np.int32(2))
     >>> find_label_errors(held_out, "consistent")
     kept             299 of 300 images, 99.67 %
@@ -92,7 +92,7 @@ def find_label_errors(
     "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
     check_type(HeldOutPredictions, held_out, value_name="held-out predictions", fix="HeldOutPredictions.of(...)")
-    check_known([method], get_args(CleaningMethod), thing="method")
+    check_known([method], get_args(CleaningMethod), value_name="method")
     _check_options(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
         return _by_consistency(held_out, at_least=at_least)

@@ -73,11 +73,11 @@ def by_posterior(
         suggested=suggested,
         reasons=_reasons(held_out, known, kept, suggested),
         noise=LabelNoise(
-            share=share,
+            wrong_share=share,
             counts=expected.counts,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
-            checked=checked_labels,
+            checked_labels=checked_labels,
         ),
     )
 

@@ -97,13 +97,13 @@ def load_excluded_images(call: Call, text: str, inputs: EvaluationInputs) -> Exc
     if name is None:
         return ExcludedImages(path, None, (), 0, 0)
     with add_place_to_errors(path):
-        images = benchmark_names(duplicates.duplicated_elsewhere(name), inputs.benchmark)
+        images = benchmark_names(duplicates.images_duplicated_elsewhere(name), inputs.benchmark)
     keys = set(image_keys(image_names, match))
     return ExcludedImages(
         file=path,
         name=name,
         images=images,
-        exact=len(duplicates.duplicated_elsewhere(name, "exact")),
+        exact=len(duplicates.images_duplicated_elsewhere(name, "exact")),
         unknown=sum(key not in keys for key in image_keys(images, match)),
     )
 

@@ -93,8 +93,8 @@ class EvaluationInputs:
         """
         first = next(iter(self.sets))
         if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
-            detected = f"{predictions.detected}, rows in the order of {first}"
-            predictions = predictions.with_images(self.labels.images, detected=detected)
+            detected = f"{predictions.detected_format}, rows in the order of {first}"
+            predictions = predictions.with_images(self.labels.images, detected_format=detected)
         return find_outcomes(
             predictions,
             labels,

@@ -186,7 +186,7 @@ def _in_order(predictions: Predictions, order: str, inputs: EvaluationInputs, pa
             found=f"{len(predictions):,} rows",
             fix="--names FILE",
         )
-    return predictions.with_images(images, detected=f"{predictions.detected}, rows in {order} order")
+    return predictions.with_images(images, detected_format=f"{predictions.detected_format}, rows in {order} order")
 
 
 def _ordered_images(order: str, inputs: EvaluationInputs) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class LabelDiff(Printable):
 
     def _list(self) -> ListTable:
         classes, changes = self.added.classes, self.count_by_class()
-        rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
+        rows = ((classes.short_name(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return ListTable(("class", "added", "removed"), len(changes), rows)
 
     @property
@@ -71,7 +71,7 @@ class LabelDiff(Printable):
                 "jaccard": self.jaccard,
             },
             "by_class": [
-                {"class": i, "name": self.added.classes.label(i), "added": added, "removed": removed}
+                {"class": i, "name": self.added.classes.short_name(i), "added": added, "removed": removed}
                 for i, (added, removed) in self.count_by_class().items()
             ],
             "by_image": [

@@ -115,13 +115,13 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
 
 def _place_model(board: Leaderboard, entry: LeaderboardRow, n_neighbours: int) -> Placement:
     """Find the position of one model on the leaderboard."""
-    ranked = [board.entries[row] for row in board.best_first]
-    better = int(np.count_nonzero(board.real > entry.real))
+    ranked = [board.entries[row] for row in board.rows_best_first]
+    better = int(np.count_nonzero(board.reassessed_accuracies > entry.reassessed_accuracy))
     return Placement(
         entry=entry,
         n_rows=len(board) + 1,
         real_rank=1 + better,
-        original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
+        original_rank=1 + int(np.count_nonzero(board.original_accuracies > entry.original_accuracy)),
         better_rows=tuple(ranked[max(0, better - n_neighbours) : better]),
         other_rows=tuple(ranked[better : better + n_neighbours]),
         expected=_expect_accuracy(board, entry),
@@ -139,18 +139,18 @@ def measure_original_labels(labels: LabelSets, original: LabelSets) -> Proportio
 
 def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
     """Read a model's ReaL accuracy off a line through the nearest rows; None if families are too few."""
-    distance = np.abs(board.original - entry.original)
+    distance = np.abs(board.original_accuracies - entry.original_accuracy)
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
     )  # with ties at the largest distance
-    line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
+    line = fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=is_near)
     if line is None:
         return None
-    expected = line.evaluate(entry.original)
-    residual = entry.real - expected
+    expected = line.evaluate(entry.original_accuracy)
+    residual = entry.reassessed_accuracy - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
-    low, high = np.clip(line.prediction_interval(entry.original), 0, 100).tolist()
-    x = board.original
+    low, high = np.clip(line.prediction_interval(entry.original_accuracy), 0, 100).tolist()
+    x = board.original_accuracies
     return _ExpectedAccuracy(
         rows=line.residuals.size,
         families=int(line.has_rows.sum()),
@@ -159,5 +159,5 @@ def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccu
         high=high,
         residual=residual,
         share_below=below / (2 * line.residuals.size),
-        extrapolated=not bool(x.min() <= entry.original <= x.max()),
+        extrapolated=not bool(x.min() <= entry.original_accuracy <= x.max()),
     )

@@ -141,7 +141,7 @@ class Trend(Printable):
 
     def _correlation(self, method: Callable[..., Any]) -> float | None:
         """Compute a rank correlation of the two accuracies; None if either is constant."""
-        columns = self.board.original, self.board.real
+        columns = self.board.original_accuracies, self.board.reassessed_accuracies
         if any(np.ptp(column) == 0 for column in columns):
             return None
         return float(method(*columns).statistic)
@@ -192,9 +192,11 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     check_type(Leaderboard, board)
-    in_bands = [band.contains(board.original) for band in bands]
+    in_bands = [band.contains(board.original_accuracies) for band in bands]
     inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
-    parabola = fit_polynomial(board.original, board.real, board.family_ids, inside=inside, degree=2)
+    parabola = fit_polynomial(
+        board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=inside, degree=2
+    )
     bend = None
     if parabola is not None:
         square = parabola.coefficient(2)  # the slope of a parabola changes by twice this per point
@@ -210,16 +212,16 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
 def _find_outliers(board: Leaderboard) -> Outliers:
     """Find rows of families that are beyond the fences, and fit a line to the other rows."""
-    first, third = np.percentile(board.original, [25, 75]).tolist()
+    first, third = np.percentile(board.original_accuracies, [25, 75]).tolist()
     reach = _FENCE_RANGES * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
-    is_between = (board.original >= low) & (board.original <= high)
+    is_between = (board.original_accuracies >= low) & (board.original_accuracies <= high)
     is_ordinary = np.bincount(board.family_ids, is_between)[board.family_ids] > 0
     entries = [board.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
     return Outliers(
         lower_fence=low,
         upper_fence=high,
-        rows=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
+        rows=tuple(sorted(entries, key=lambda entry: (entry.original_accuracy, str(entry)))),
         line_without=_fit_line(board, is_ordinary),
     )
 
@@ -231,5 +233,5 @@ def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band |
         n_rows=int(is_inside.sum()),
         n_models=np.unique(board.model_ids[is_inside]).size,
         n_families=np.unique(board.family_ids[is_inside]).size,
-        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=is_inside),
+        fit=fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=is_inside),
     )

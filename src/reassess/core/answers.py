@@ -35,7 +35,7 @@ def are_known_answers(answers: Sequence[Id]) -> bool:
 def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     """Check the order of answers to (image, class) questions; return no, maybe and yes in lower case."""
     keys = [normalize_answer(answer) for answer in answers]
-    check_unique(keys, thing="an answer")
+    check_unique(keys, value_name="an answer")
     positions = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
     if positions != sorted(positions):
         raise DataError(

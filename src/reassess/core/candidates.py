@@ -52,7 +52,7 @@ class Candidates(Printable):
     >>> candidates = Candidates.from_rows(["a.png", "b.png"], images, class_ids, ["original", "vit"], sources)
     >>> candidates
     Candidates(3 candidates for 2 images, from original, vit)
-    >>> candidates.by_source.tolist()
+    >>> candidates.is_proposed_by_source.tolist()
     [[False, True], [True, True], [False, True]]
     """
 
@@ -69,7 +69,7 @@ class Candidates(Printable):
 
     def __post_init__(self) -> None:
         check_text(self.sources, value_name="the name of a source")
-        check_unique(self.sources, thing="a source")
+        check_unique(self.sources, value_name="a source")
         check_range(self.ranks, 0, value_name="rank", where=self.describe_row)
         known = ~np.isnan(self.probabilities)
         check_range(np.where(known, self.probabilities, 0), 0, 1, value_name="probability", where=self.describe_row)
@@ -82,7 +82,7 @@ class Candidates(Printable):
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
             raise DataError("missing-value", "candidate has no source", fix="remove the candidate")
         if self.reasons is not None:
-            check_length(len(self.reasons), len(self), things_name="reasons", item_name="candidate")
+            check_length(len(self.reasons), len(self), plural_name="reasons", item_name="candidate")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
     @classmethod
@@ -110,7 +110,7 @@ class Candidates(Printable):
         """
         classes = classes or ID_ONLY_CLASSES
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
-            check_length(len(part), len(image_ids), things_name=things, item_name="row")
+            check_length(len(part), len(image_ids), plural_name=things, item_name="row")
         check_range(
             class_ids,
             0,
@@ -154,7 +154,7 @@ class Candidates(Printable):
     def _list(self) -> ListTable:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
-            (self.image_of(row), classes.label(class_id), ", ".join(self.sources_of(row)), reasons[row])
+            (self.image_of(row), classes.short_name(class_id), ", ".join(self.sources_of(row)), reasons[row])
             for row, class_id in enumerate(self.questions.class_ids.tolist())
         )
         return ListTable(("image", "class", "named by", "reason"), len(self), rows)
@@ -165,7 +165,7 @@ class Candidates(Printable):
         return tuple(source for source in self.sources if source != ORIGINAL_SOURCE)
 
     @property
-    def by_source(self) -> npt.NDArray[np.bool_]:
+    def is_proposed_by_source(self) -> npt.NDArray[np.bool_]:
         """Whether each source proposes each candidate; bool, shape (Q, sources)."""
         is_source = np.zeros((len(self), len(self.sources)), bool)
         is_source[self.question_ids, self.source_ids] = True

@@ -74,7 +74,7 @@ class Classes(Printable):
     Examples
     --------
     >>> classes = Classes(2, wnids=("n01440764", "n01443537"), names=("tench, Tinca tinca", "goldfish"))
-    >>> classes.label(0)
+    >>> classes.short_name(0)
     'tench'
     >>> classes.find("n01443537"), classes.find("goldfish"), classes.find("dog")
     (1, 1, None)
@@ -104,7 +104,7 @@ class Classes(Printable):
         ):
             check_is_collection(texts, value_name=things)
             if texts:
-                check_length(len(texts), self.count or 0, things_name=things, item_name="class")
+                check_length(len(texts), self.count or 0, plural_name=things, item_name="class")
         for synonyms in self.synonyms:
             check_is_collection(synonyms, value_name="synonyms of a class")
         all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
@@ -140,7 +140,7 @@ class Classes(Printable):
         return self.texts if self.has_local_ids or not self.wnids else ()
 
     @cached_property
-    def no_class(self) -> str:
+    def no_class_text(self) -> str:
         """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
         return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
 
@@ -155,7 +155,7 @@ class Classes(Printable):
         rows = pl.Series(ids).set(pl.Series(ids < 0), None)
         return pl.Series(self.names_in_files, dtype=pl.String).gather(rows) if self.names_in_files else rows
 
-    def label(self, class_id: int) -> str:
+    def short_name(self, class_id: int) -> str:
         """Return a short name: the name, or its first word if there are wnids; else the wnid or id."""
         if self.names:
             return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
@@ -163,7 +163,7 @@ class Classes(Printable):
 
     def id_and_name(self, class_id: int) -> dict[str, Any]:
         """Return the id and the short name of a class as a dict for JSON output."""
-        return {"class": class_id, "name": self.label(class_id)}
+        return {"class": class_id, "name": self.short_name(class_id)}
 
     def answers_of_ids(self, ids: Iterable[int]) -> tuple[str | int, ...]:
         """Convert ids to answers of raters who choose one class: wnids, else names, else ids.
@@ -183,7 +183,10 @@ class Classes(Printable):
         if not all(fits):
             unknown = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
             raise DataError(
-                "unknown-answer", "answer is not a class", allowed=self.allowed_names, found=join_first(unknown, most=3)
+                "unknown-answer",
+                "answer is not a class",
+                allowed=self.allowed_names_text,
+                found=join_first(unknown, most=3),
             )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
@@ -325,10 +328,10 @@ class Classes(Printable):
         return " ".join([str(class_id), *parts])
 
     @property
-    def allowed_names(self) -> str:
+    def allowed_names_text(self) -> str:
         """A description of the allowed class names, for messages."""
         if self.wnids:
-            return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
+            return f"wnids such as {self.wnids[0]}" + (f", names such as {self.short_name(0)!r}" if self.names else "")
         return f"names such as {join_first([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
 
     @cached_property

@@ -72,7 +72,7 @@ def class_ids_of(data: DataWithClasses | Predictions) -> npt.NDArray[np.integer]
     if isinstance(data, LabelSets):
         return data.indices
     if isinstance(data, Predictions):
-        return data.output_classes
+        return data.all_class_ids
     if isinstance(data, Questions):
         return data.class_ids
     if isinstance(data, MultiLabels):

@@ -79,7 +79,7 @@ def suggest_numbering_fix(names: Sequence[str]) -> str | None:
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     """Return the key that identifies each image."""
     if match not in _SHORTENERS:
-        check_known([match], MATCHES, thing="match of image names")
+        check_known([match], MATCHES, value_name="match of image names")
     try:
         return _make_keys(tuple(names), match)
     except TypeError as error:
@@ -198,7 +198,7 @@ def suggest_match(
     *,
     missing: Sequence[str] | None = None,
     match: Match = "path",
-    setting: str = "",
+    settings_file: str = "",
 ) -> Fix | None:
     """Suggest a fix that would match most of the missing names with known names; None without a fix.
 
@@ -210,7 +210,7 @@ def suggest_match(
         if other != match and (
             count := _describe_matches(names, known_names, missing, partial(image_keys, match=other))
         ):
-            in_file = f', or "match": "{other}" in {setting}' if setting else ""
+            in_file = f', or "match": "{other}" in {settings_file}' if settings_file else ""
             return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
         if count := _describe_matches(names, known_names, missing, keys_of):

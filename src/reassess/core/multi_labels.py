@@ -66,7 +66,7 @@ class MultiLabels:
                 "class is listed twice for one image",
                 where=f"image {images[image]}",
                 allowed="once, as valid, unclear or wrong",
-                found=self.valid.classes.label(class_id),
+                found=self.valid.classes.short_name(class_id),
             )
         freeze(self, "problematic")
 

@@ -54,7 +54,7 @@ class Sample:
         check_image_names(self.images, "the sample")
         check_text(self.strata, value_name="the name of a stratum")
         for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
-            check_length(len(values), len(self.images), things_name=things, item_name="image")
+            check_length(len(values), len(self.images), plural_name=things, item_name="image")
         where = self._locate
         check_range(self.probabilities, 0, 1, value_name="probability of being drawn", where=where)
         if not self.probabilities.all():

@@ -104,9 +104,9 @@ class Votes:
         elif isinstance(self.items, Questions):
             object.__setattr__(self, "answers", check_answer_scale(self.answers))
         elif isinstance(self.items, tuple):
-            check_unique(self.items, thing="an item")
-        check_unique(list(map(str, self.raters)), thing="a rater")  # files do not distinguish 1 and "1"
-        check_unique(self.answers, thing="an answer")
+            check_unique(self.items, value_name="an item")
+        check_unique(list(map(str, self.raters)), value_name="a rater")  # files do not distinguish 1 and "1"
+        check_unique(self.answers, value_name="an answer")
         check_columns(self.indptr, len(self.items), self.rater_ids, self.answer_ids, self.seconds)
         check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
@@ -164,7 +164,7 @@ class Votes:
         return self.classes.ids_of_answers(self.answers)
 
     @property
-    def weights(self) -> list[float] | None:
+    def answer_weights(self) -> list[float] | None:
         """How much each answer supports a valid item, 0 to 1; None if unknown.
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
@@ -202,7 +202,7 @@ class Votes:
 
     def answer_id(self, answer: Id) -> int:
         """Return the position of an answer in `answers`; `DataError` if it is missing."""
-        check_known([answer], self.answers, thing="answer")
+        check_known([answer], self.answers, value_name="answer")
         return self.answers.index(answer)
 
     def require_raters(self, computation: str) -> None:
@@ -265,7 +265,7 @@ class Votes:
         """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
-            check_known([top], self.answers, thing="answer")
+            check_known([top], self.answers, value_name="answer")
         chosen = np.array([answer == top for answer in self.answers], bool)
         supporting: npt.NDArray[np.int64] = self.counts()[:, chosen].sum(axis=1)
         return supporting
@@ -298,7 +298,7 @@ class Votes:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
         used = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
-        check_known([self.answers[i] for i in used], position, thing="answer")
+        check_known([self.answers[i] for i in used], position, value_name="answer")
         new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_dtype(len(answers)))
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 

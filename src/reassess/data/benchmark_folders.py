@@ -95,7 +95,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
-        order=order,
+        load_images=order,
         sources={part: str(path) for part, path in parts.items()},
         groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
         **tables,

@@ -135,7 +135,7 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     check_text([json.dumps(settings, ensure_ascii=False, default=str)], value_name="a setting", where=path)
-    check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
+    check_known(list(settings), _FORMS, value_name="setting of a benchmark", where=path)
     for key, value in settings.items():
         form = _FORMS[key]
         with add_place_to_errors(f"{path}, key {key}"):
@@ -183,12 +183,12 @@ _FORMS: Mapping[str, _Form] = {
         check=lambda value: check_range(value, 0, 1, value_name="threshold"),
     ),
     "method": _Form(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
-    "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),
+    "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, value_name="match")),
     "answers": _Form(
         lambda value: _is_list(value, (int, str)),
         "answers of the benchmark are not a list",
         "a list of two answers or more, words or whole numbers",
-        lambda value: check_unique(value, thing="an answer"),
+        lambda value: check_unique(value, value_name="an answer"),
     ),
     "stop": _Form(
         lambda value: _is_list(value, (int, float)) and len(value) == 2,

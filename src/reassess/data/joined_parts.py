@@ -105,7 +105,7 @@ def _nothing_in_common(
     if not any(map(_is_plain, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         few, many = sorted((noun.images for noun in parts.values()), key=len)
-        match_fix = suggest_match(few, many, match=benchmark.match or "path", setting=setting)
+        match_fix = suggest_match(few, many, match=benchmark.match or "path", settings_file=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",

@@ -84,5 +84,5 @@ def _missing_images(
     known_keys = set(image_keys(known_names, match))
     missing = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in known_keys]
     if missing:
-        fix = suggest_match(names, known_names, missing=missing, match=match, setting=SETTINGS_FILE)
+        fix = suggest_match(names, known_names, missing=missing, match=match, settings_file=SETTINGS_FILE)
         yield name_problem("image", f"in {part} and not in {' or '.join(references)}", missing, fix=fix)

@@ -72,8 +72,8 @@ def _contents(noun: Any) -> _Contents:
         return _contents(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
     if isinstance(noun, LabelSets):
         counts = {"images": len(noun), "labels": noun.indices.size, "classes": np.unique(noun.indices).size}
-        if noun.empty_images:
-            counts["empty sets"] = noun.empty_images
+        if noun.n_empty_images:
+            counts["empty sets"] = noun.n_empty_images
         return _Contents(counts, noun.images, noun.classes)
     if isinstance(noun, Questions):
         counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}

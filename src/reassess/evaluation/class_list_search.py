@@ -342,11 +342,11 @@ def _generate_orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[t
     """Yield the name of each known order of classes, and the class of each id."""
     ordered = partial(_sort_ids, ids)
     if len(classes.names) == len(ids):
-        yield "class names sorted as text", ordered(classes.label)
-        yield "class names sorted without regard to capitals", ordered(lambda i: classes.label(i).casefold())
+        yield "class names sorted as text", ordered(classes.short_name)
+        yield "class names sorted without regard to capitals", ordered(lambda i: classes.short_name(i).casefold())
         yield (
             "class names sorted with their numbers in order: 2 before 10",
-            ordered(lambda i: _split_numbers(classes.label(i))),
+            ordered(lambda i: _split_numbers(classes.short_name(i))),
         )
     yield "class numbers sorted as text: 0, 1, 10, 100", ordered(str)
     yield "class numbers from 1 sorted as text: 1, 10, 100", ordered(lambda i: str(i + 1))

@@ -143,10 +143,10 @@ def _ranks_of_scores(
     bits = _scores_as_bits(predictions.scores)
     columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
     ids, keys = None, predictions.scores.shape[1]
-    if predictions.columns is not None:
+    if predictions.output_class_ids is not None:
         # Only classes with an output take memory, whatever their ids are. Classes without an output share the last key.
-        ids = np.unique(predictions.columns[predictions.columns >= 0])
-        columns = np.where(predictions.columns < 0, -1, np.searchsorted(ids, predictions.columns))
+        ids = np.unique(predictions.output_class_ids[predictions.output_class_ids >= 0])
+        columns = np.where(predictions.output_class_ids < 0, -1, np.searchsorted(ids, predictions.output_class_ids))
         lower = np.searchsorted(ids, targets)
         is_missing = np.append(ids, -1)[lower] != targets
         places, keys = np.where(is_missing, ids.size, lower).astype(np.int32), ids.size + 1

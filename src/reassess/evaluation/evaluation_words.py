@@ -106,7 +106,7 @@ def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     lines.append(f"correct by it:    {_format_share(class_list.correct_by_list)} of the images{half}, {p_value}")
     lines.append(f"correct as given: {_format_share(class_list.correct_as_given)}")
     if class_list.undecided:
-        undecided = [classes.label(each.class_id) for each in class_list.undecided]
+        undecided = [classes.short_name(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}")
     if len(class_list.class_of) <= _FEW_CLASSES:
         lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")

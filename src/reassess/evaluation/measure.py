@@ -182,7 +182,7 @@ def summarize(
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),
         unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
         unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
-        scorable=len(labels) - labels.empty_images - _count_scorable_excluded(outcomes, labels),
+        scorable=len(labels) - labels.n_empty_images - _count_scorable_excluded(outcomes, labels),
         real=_count_top_k_hits(outcomes.rank[scored], ks),
         original=_count_top_k_hits(outcomes.original_rank[has_original], ks) if outcomes.has_original else None,
         original_scored=_count_top_k_hits(outcomes.original_rank[has_original & scored], ks)

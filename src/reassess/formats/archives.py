@@ -60,7 +60,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         self.path = path
         self._file = file
         names = [info.filename.removesuffix(".npy") for info in file.infolist()]
-        check_unique(names, thing="an array", where=path, fix="write the file again")
+        check_unique(names, value_name="an array", where=path, fix="write the file again")
         self._members = dict(zip(names, file.infolist(), strict=True))
 
     def __iter__(self) -> Iterator[str]:
@@ -168,7 +168,7 @@ def max_bytes() -> int:
     text = os.environ.get(_LIMIT_VARIABLE, "").strip()
     if not text:
         return 8 << 30
-    check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT_VARIABLE}")
+    check_known([text], [text] if text.isdecimal() and int(text) else [], value_name=f"value of {_LIMIT_VARIABLE}")
     return int(text)
 
 

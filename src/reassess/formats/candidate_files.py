@@ -260,7 +260,7 @@ def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[s
         "image": [candidates.image_of(row) for row in rows],
         "class": (class_ids.astype(np.int64), classes),
         "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
-        "name": [classes.label(i) if classes.names else None for i in ids],
+        "name": [classes.short_name(i) if classes.names else None for i in ids],
         "models": [candidates.sources_of(row) for row in rows],
         "first": candidates.rank_one_counts[: len(rows)],
         "probability": candidates.mean_probabilities[: len(rows)],

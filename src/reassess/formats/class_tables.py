@@ -46,7 +46,7 @@ def read_collapsed_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.i
             "circle",
             "class is collapsed into itself",
             where=locate_row(path, row),
-            found=classes.label(int(first[row])),
+            found=classes.short_name(int(first[row])),
         )
     return np.stack([first, second], axis=1)
 
@@ -91,7 +91,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
             raise DataError(
                 "duplicate-class",
                 "class is in two groups",
-                where=f"{path}, class {classes.label(class_id)}",
+                where=f"{path}, class {classes.short_name(class_id)}",
                 found=f"{before} and {name}",
             )
     return groups
@@ -113,7 +113,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             "unknown-class",
             "no class is in the hierarchy",
             where=path,
-            allowed=f"children that are {classes.allowed_names}",
+            allowed=f"children that are {classes.allowed_names_text}",
             found=join_first(list(dict.fromkeys(children)), most=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
@@ -217,7 +217,7 @@ def _read_class_table(path: Path) -> Classes:
     definitions = [to_nfc(cell.strip()) for cell in columns["definition"].fill_null("")]
     refuse_missing_values(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
-    check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
+    check_unique(wnids, value_name="a wnid", where=lambda row: f"{path}, class {ids[row]}")
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
     if not wnids:  # classes with wnids may share a name
         _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
@@ -236,7 +236,7 @@ def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))
-    check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))
+    check_unique(ids.to_list(), value_name="a class id", where=lambda row: locate_row(path, row, "id"))
     return ids
 
 

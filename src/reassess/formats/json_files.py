@@ -43,7 +43,7 @@ def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str
     def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
         if len(document) < len(pairs):
-            check_unique([name for name, _ in pairs], thing="a key", where=where, fix="remove one")
+            check_unique([name for name, _ in pairs], value_name="a key", where=where, fix="remove one")
         return document
 
     return make_object

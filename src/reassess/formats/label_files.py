@@ -128,7 +128,10 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)
         return
-    lists = ([class_names[i] for i in sorted(ids)] if class_names else sorted(ids) for ids in labels.sets().values())
+    lists = (
+        [class_names[i] for i in sorted(ids)] if class_names else sorted(ids)
+        for ids in labels.classes_by_image().values()
+    )
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
     document: Any = by_name
     keys = image_keys(IMAGENET.images)

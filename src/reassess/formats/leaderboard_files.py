@@ -35,7 +35,7 @@ _ROUNDING = 0.0015  # three numbers are each rounded to three decimals
 _ModelKey = tuple[str, int | None]  # model and image size
 
 
-def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family) -> Leaderboard:
+def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family_pattern) -> Leaderboard:
     r"""Read a leaderboard from one or more files.
 
     Parameters
@@ -147,7 +147,11 @@ class _ResultTable:
         with add_place_to_errors(self.path):
             for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
-                    model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
+                    model=model,
+                    original_accuracy=original[row],
+                    reassessed_accuracy=real[row],
+                    image_size=size,
+                    parameters=parameters[row],
                 )
 
     @cached_property
@@ -194,8 +198,8 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
         with add_place_to_errors(original.path):
             joined_row = LeaderboardRow(
                 model=key[0],
-                original=accuracies[row],
-                real=real_accuracies[real_row],
+                original_accuracy=accuracies[row],
+                reassessed_accuracy=real_accuracies[real_row],
                 image_size=key[1],
                 parameters=parameters[row],
             )
@@ -207,7 +211,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
 
 def _check_difference(path: Path, row: int, leaderboard_row: LeaderboardRow, difference: float) -> None:
     """Raise if top1_diff is not the difference of the accuracies: the tables are of two releases."""
-    expected = leaderboard_row.real - leaderboard_row.original
+    expected = leaderboard_row.reassessed_accuracy - leaderboard_row.original_accuracy
     if abs(expected - difference) > _ROUNDING:
         raise DataError(
             "different-tables",

@@ -66,7 +66,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 "unknown-class",
                 UNKNOWN_CLASS_NAME,
                 where=path,
-                allowed=classes.allowed_names,
+                allowed=classes.allowed_names_text,
                 found=join_first(unknown, most=3),
                 fix="correct the name, or add the class to the class list",
             )

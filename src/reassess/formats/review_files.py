@@ -101,9 +101,9 @@ def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, lis
         for class_id in (class_id for class_id, n in counts.items() if n > 1):
             kinds = [kind for kind, ids in lists.items() if class_id in ids]
             if len(kinds) > 1:
-                in_two_lists.setdefault(image, f"{image} ({classes.label(class_id)}: {', '.join(kinds)})")
+                in_two_lists.setdefault(image, f"{image} ({classes.short_name(class_id)}: {', '.join(kinds)})")
             if counts[class_id] > len(kinds):
-                listed_twice.setdefault(image, f"{image} ({classes.label(class_id)})")
+                listed_twice.setdefault(image, f"{image} ({classes.short_name(class_id)})")
     for examples, text in (
         (in_two_lists, "a class is in two lists; the first of valid, unclear and wrong counts"),
         (listed_twice, "a class is listed twice in one list, and counts once"),

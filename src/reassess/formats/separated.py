@@ -35,7 +35,7 @@ def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataF
     records = _read_records(path)
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
-    check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
+    check_unique([name for name in headings if name], value_name="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
     source = path.absolute() if is_plain else _rewrite_without_quotes(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text_columns}

@@ -189,10 +189,10 @@ def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapp
     return {
         "image": [cleaning.images[row] for row in rows.tolist()],
         "class": (cleaning.class_ids[rows], cleaning.classes),
-        "suggested": (cleaning.suggested[rows], cleaning.classes),
+        "suggested": (cleaning.suggested_class_ids[rows], cleaning.classes),
         "label_quality": cleaning.label_quality[rows],
         "reason": [cleaning.reasons[row] for row in rows.tolist()],
-        "kept": cleaning.kept[rows].astype(np.int64),
+        "kept": cleaning.is_kept[rows].astype(np.int64),
     }
 
 

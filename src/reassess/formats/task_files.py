@@ -232,12 +232,12 @@ def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], cla
     named = ((line, *each) for line in lines for each in zip(line.classes, line.names, strict=True))
     for (line, called, name), class_id in zip(named, class_ids, strict=True):
         # If names were unknown when the tasks were written, the name is the id or wnid again.
-        if name not in (None, str(called), classes.label(class_id)):
+        if name not in (None, str(called), classes.short_name(class_id)):
             raise DataError(
                 "other-class-name",
                 f"class {class_id} has another name in the benchmark",
                 where=line.where,
-                allowed=classes.label(class_id),
+                allowed=classes.short_name(class_id),
                 found=name,
                 fix="make the tasks again, by questions of this benchmark",
             )
@@ -266,7 +266,7 @@ def _refuse_repeats(
         raise DataError(
             "duplicate-question",
             "question is asked twice",
-            where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
+            where=f"{path}, image {first.image}, class {classes.short_name(class_ids[repeat[0]])}",
             found=_describe_both_lines(first, again),
             fix="leave one out",
         )
@@ -336,7 +336,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     questions = tasks.questions
     called = questions.classes.to_column(questions.class_ids).to_list()
     classes = [
-        {"class": name, "name": questions.classes.label(class_id)}
+        {"class": name, "name": questions.classes.short_name(class_id)}
         for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
     ]
     ends = tasks.indptr.tolist()

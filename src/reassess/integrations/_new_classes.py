@@ -16,7 +16,7 @@ def new_class_ids(
 ) -> tuple[ImageSelection, npt.NDArray[np.int64]]:
     """Return the images to relabel and their new class ids; `class_to_idx` maps class names to ids."""
     check_type(Mapping, classes_of, value_name="new classes")
-    images = ImageSelection(tuple(classes_of), thing="list of new classes")
+    images = ImageSelection(tuple(classes_of), selection_name="list of new classes")
     return images, np.array([_class_id(name, new, class_to_idx or {}) for name, new in classes_of.items()], np.int64)
 
 

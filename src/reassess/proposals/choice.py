@@ -88,7 +88,7 @@ def choose_models(
     if not 0 < recall <= 1:
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(result.candidates):
-        set_aside, without_class = len(result.set_aside), result.n_without_class
+        set_aside, without_class = len(result.set_aside_labels), result.n_without_class
         reason = f"{count_noun(set_aside, 'image')} set aside, {count_noun(without_class, 'image')} without a class"
         raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = golden_pairs(result, golden)
@@ -114,11 +114,11 @@ def choose_models(
         recall=Proportion(int(np.count_nonzero(proposed)), int(np.count_nonzero(pairs.valid))),
         all_models=measure(all_models),
         frontier=tuple(map(measure, [*subsets, all_models])),
-        subsets=search.hits.size,
-        exact=search.exact,
-        search_images=int(np.count_nonzero(is_searched)),
-        check_images=int(np.count_nonzero(~is_searched)),
-        not_candidates=pairs.not_candidates,
-        set_aside=pairs.set_aside,
-        not_predicted=pairs.not_predicted,
+        n_subsets=search.hits.size,
+        is_exact=search.exact,
+        n_search_images=int(np.count_nonzero(is_searched)),
+        n_check_images=int(np.count_nonzero(~is_searched)),
+        n_not_candidates=pairs.not_candidates,
+        n_set_aside=pairs.set_aside,
+        n_not_predicted=pairs.not_predicted,
     )

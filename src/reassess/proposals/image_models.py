@@ -103,7 +103,7 @@ class ImageModel:
         """
         with add_place_to_errors(self.name):
             scores = as_floats(as_scores(self._call(pixels)))
-            check_length(len(scores), len(pixels), things_name="rows of scores", item_name="image")
+            check_length(len(scores), len(pixels), plural_name="rows of scores", item_name="image")
         return scores
 
     def _call(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

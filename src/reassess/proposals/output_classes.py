@@ -79,7 +79,7 @@ class OutputClasses:
 
     def _unknown_names(self) -> str:
         """Names of outputs that no class has, the first with the most similar class."""
-        labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
+        labels = [self.classes.short_name(class_id) for class_id in range(self.classes.count or 0)]
         near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
         shown = [repr(shorten(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
         return join_first([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
@@ -89,14 +89,14 @@ class OutputClasses:
         # Of two wnids, one is always like the other. Lists of a large model name many classes of no interest.
         is_open = np.full(self.classes.count or 0, self.are_summed)
         is_open |= ~np.isin(np.arange(is_open.size), self._with_output)
-        labels = [self.classes.label(class_id) for class_id in np.flatnonzero(is_open).tolist()]
+        labels = [self.classes.short_name(class_id) for class_id in np.flatnonzero(is_open).tolist()]
         misspelt = [name for name in self.unknown if not are_wnids([name]) and suggest_name(name, labels)]
         if misspelt:
             raise DataError(
                 "unknown-class",
                 "unknown class",
                 where=OUTPUT_LIST,
-                allowed=self.classes.allowed_names,
+                allowed=self.classes.allowed_names_text,
                 found=replace(self, unknown=tuple(misspelt))._unknown_names(),
                 fix='correct the names, or write "-" for outputs that are not classes',
             )
@@ -105,9 +105,9 @@ class OutputClasses:
         """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
         without = np.setdiff1d(np.arange(self.classes.count or 0), self._with_output).tolist()
         found = [f"not a class: {self._unknown_names()}"] if self.unknown else []
-        found += [f"without an output: {join_first([self.classes.label(k) for k in without], most=_EXAMPLES)}"] * bool(
-            without
-        )
+        found += [
+            f"without an output: {join_first([self.classes.short_name(k) for k in without], most=_EXAMPLES)}"
+        ] * bool(without)
         if found:
             raise DataError(
                 "unknown-class" if self.unknown else "missing-classes",
@@ -233,7 +233,7 @@ class OutputClasses:
     def predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
         """Convert stored scores to predictions."""
         columns = None if self.are_summed else self.columns
-        return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
+        return Predictions.from_scores(scores, images, output_class_ids=columns, classes=self.classes)
 
 
 def _named(outputs: int, names: Sequence[str]) -> Classes:

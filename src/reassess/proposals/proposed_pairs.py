@@ -104,7 +104,7 @@ class GoldenPairs:
 def sent_pairs(result: ProposalResult) -> Pairs:
     """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
     sends = result.is_sent[result.candidates.questions.image_ids]
-    return Pairs(result.proposes | result.is_original[:, None], sends)
+    return Pairs(result.is_proposed_by_model | result.is_original[:, None], sends)
 
 
 def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
@@ -139,7 +139,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
 
 def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
     """Return all pairs that a subset may propose, with the original labels of all images."""
-    proposed, set_aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
+    proposed, set_aside, original = result.candidates.questions, result.set_aside_labels, result.is_original[:, None]
     count, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
         images=(*proposed.images, *set_aside.images),
@@ -150,7 +150,7 @@ def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
     predicts = result.is_predicted[questions.image_ids]
     candidates = slice(len(proposed))
     members, sends = predicts.copy(), predicts.copy()
-    members[candidates] = np.where(original, predicts[candidates], result.proposes)
+    members[candidates] = np.where(original, predicts[candidates], result.is_proposed_by_model)
     sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
     return questions, Pairs(members, sends)
 

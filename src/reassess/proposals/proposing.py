@@ -175,9 +175,9 @@ def propose(
     most_probable = _most_probable(best.values(), fixed, limit)
     return ProposalResult(
         candidates=_candidates(joined, images, best, most_probable, labels.classes),
-        set_aside=images.set_aside(labels.classes),
-        most_probable=most_probable,
-        per_image=per_image,
+        set_aside_labels=images.set_aside(labels.classes),
+        n_pairs_per_model=most_probable,
+        allowed_candidates_per_image=per_image,
         models=tuple(_proposing_model(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
         is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
         is_sent=images.sends[to_raters],
@@ -197,7 +197,7 @@ def _pairs_of(models: _Models) -> Iterable[tuple[str, Predictions]]:
 def _check_names(names: list[str]) -> None:
     if not names:
         raise DataError("missing-models", "models are missing", fix="add at least one")
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
             "reserved-name",
@@ -210,7 +210,9 @@ def _check_names(names: list[str]) -> None:
 def _proposing_model(model: JoinedModel, images: int) -> ProposingModel:
     """Count the images that a model misses, of all models' images, and its unknown images."""
     known = int(np.count_nonzero(model.images >= 0))
-    return ProposingModel(name=model.name, kind=model.kind, missing=images - known, unknown=model.images.size - known)
+    return ProposingModel(
+        name=model.name, kind=model.kind, n_missing_images=images - known, n_unknown_images=model.images.size - known
+    )
 
 
 def _first_pairs(model: JoinedModel, images: _ImageTable) -> _Ints:

@@ -32,7 +32,7 @@ def is_array(file: Path) -> bool:
 
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
     """Return the file of each model: the output itself, or an npy file in it for several models."""
-    check_unique(names, thing="a model")
+    check_unique(names, value_name="a model")
     if repeat := find_first_duplicate([_identity(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
@@ -55,7 +55,7 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
         fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY}" for name in _file_names(names)]
-    check_unique(files, thing="an output", fix="run the models separately")
+    check_unique(files, value_name="an output", fix="run the models separately")
     return files
 
 

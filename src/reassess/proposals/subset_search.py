@@ -150,7 +150,7 @@ class SubsetMeasure:
     """A measure of single subsets, for the result of a choice."""
 
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
-        self._names = result.names
+        self._names = result.model_names
         self._golden = golden
         self._pairs = sent_pairs(result)
         self._sent, self._predicted = (Pairs(images, images) for images in (result.is_sent, result.is_predicted))
@@ -163,8 +163,8 @@ class SubsetMeasure:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            without_golden=self._golden.without_golden.count(subset),
-            candidates=self._pairs.count(subset),
-            images=self._sent.count(subset),
-            missing=len(self._predicted) - self._predicted.count(subset),
+            n_without_golden=self._golden.without_golden.count(subset),
+            n_candidates=self._pairs.count(subset),
+            n_images=self._sent.count(subset),
+            n_missing_images=len(self._predicted) - self._predicted.count(subset),
         )

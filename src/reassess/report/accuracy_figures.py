@@ -53,12 +53,12 @@ def plot_leaderboard(
 def _start(trend: Trend, placements: Sequence[Placement]) -> float:
     """The lowest original accuracy in the plot; a few rows far below would leave little room for the others."""
     starts = [line.band.low for line in trend.band_lines if line.band is not None and line.fit is not None]
-    return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
+    return min(starts + [placement.entry.original_accuracy for placement in placements]) if starts else -np.inf
 
 
 def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
-    at = np.column_stack([board.original, board.real])[board.original >= start]
+    at = np.column_stack([board.original_accuracies, board.reassessed_accuracies])[board.original_accuracies >= start]
     size = 2.6 if len(at) > _MANY else 4.5
     drawing.line(at, "o", markersize=size, color=_POINTS, alpha=0.55, markeredgewidth=0, zorder=2)
 
@@ -66,7 +66,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
-    inside = trend.board.original[line.band.contains(trend.board.original)]
+    inside = trend.board.original_accuracies[line.band.contains(trend.board.original_accuracies)]
     ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
     drawing.line(ends, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _format_slope(line.slope, between="\n")
@@ -80,13 +80,13 @@ def _format_slope(slope: Estimate, between: str = " ") -> str:
 
 def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
     entry = placement.entry
-    at = np.array([[entry.original, entry.real]])
+    at = np.array([[entry.original_accuracy, entry.reassessed_accuracy]])
     drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.n_rows:,}"
     text = (
         f"{shorten(str(entry), LONGEST)}\n{rank}"
         if brief
-        else f"{entry}\n{judge} {format_percent_value(entry.real)} %, {rank}"
+        else f"{entry}\n{judge} {format_percent_value(entry.reassessed_accuracy)} %, {rank}"
     )
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
@@ -115,7 +115,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
     frame_accuracies(drawing, label_set_heading(board.label_set))
-    hidden = int(np.sum(board.original < start))
+    hidden = int(np.sum(board.original_accuracies < start))
     not_shown = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.n_models:,} models{not_shown}"]
     if trend.overall_line.slope is not None:

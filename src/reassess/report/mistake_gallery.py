@@ -188,7 +188,7 @@ def _intro(choice: ImageChoice, images: int) -> str:
 
 
 def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    sheet, label = card.sheet, classes.label
+    sheet, label = card.sheet, classes.short_name
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid or (), sheet.original
 

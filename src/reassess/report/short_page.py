@@ -158,7 +158,8 @@ def _notes(findings: Findings) -> Iterator[str]:
     judge = label_set_heading(labels.title)
     yield (
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
-        f"{labels.empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored images "
+        f"{labels.n_empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored "
+        "images "
         "where one of the first k classes is valid; 95 %: Wilson intervals over images."
     )
     if not isinstance(uncertainty, Missing):

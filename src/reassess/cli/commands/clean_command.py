@@ -125,7 +125,7 @@ def clean(
     checked = None if inputs.experts is None else checked_truth(inputs.experts)
     cleaning = kept_labels.find(held_out, method, checked, _load_sample(inputs.files, inputs.benchmark))
     page_contents = outputs.write(call, cleaning, match)
-    if not outputs.lists_kept and not cleaning.kept.all():
+    if not outputs.lists_kept and not cleaning.is_kept.all():
         _suggest_check(call, output, benchmark)
     if call.json:
         results = {**outputs.to_json(page_contents), **kept_labels.to_json(method), "repetitions": held_out.repetitions}
@@ -152,9 +152,9 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
     """Raise if answers that are classes include a class that no label has."""
     if answers is None or answers.classes is None:
         return
-    unknown = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
+    unknown = [answers.classes.short_name(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
     if unknown:
-        class_names = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
+        class_names = [original.classes.short_name(class_id) for class_id in np.unique(original.indices).tolist()]
         raise DataError(
             "unknown-class",
             "answer is not a class of the labels",
@@ -195,7 +195,7 @@ def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod
         if has_folds and file.rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
     for line in merge_equal(
-        {file.name: f"{file.predictions.detected}{kinds.get(file.kind, '')}" for file in held_out.files}
+        {file.name: f"{file.predictions.detected_format}{kinds.get(file.kind, '')}" for file in held_out.files}
     ):
         call.note(line)
 
@@ -204,7 +204,7 @@ def _print(
     call: Call, cleaning: Cleaning, outputs: CleaningOutputs, benchmark: Benchmark | None, *, repetitions: int
 ) -> None:
     """Print the number of wrong labels, the worst labels, frequent mistakes, and the worst classes."""
-    kept_count, images = int(cleaning.kept.sum()), count_noun(len(cleaning), "image")
+    kept_count, images = int(cleaning.is_kept.sum()), count_noun(len(cleaning), "image")
     if outputs.lists_kept:
         call.info(f"{outputs.output}: {kept_count:,} of {images} kept, {percent_cell(kept_count / len(cleaning))} %")
     else:
@@ -216,7 +216,7 @@ def _print(
     call.info("")
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
-    class_name = cleaning.classes.label
+    class_name = cleaning.classes.short_name
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MOST_ROWS)
     mistakes = mistakes[: call.row_limit(len(mistakes), _ROWS, "kinds of wrong labels")]
     if mistakes:
@@ -241,9 +241,9 @@ def _print_worst(call: Call, cleaning: Cleaning) -> None:
     if not rows.size:
         return
     rows = rows[: call.row_limit(rows.size, _ROWS, "wrong labels")]
-    class_name, cells = cleaning.classes.label, []
+    class_name, cells = cleaning.classes.short_name, []
     for row in rows.tolist():
-        suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
+        suggested, quality = int(cleaning.suggested_class_ids[row]), float(cleaning.label_quality[row])
         suggested_name = class_name(suggested) if suggested >= 0 else None
         cells.append(
             [cleaning.images[row], class_name(int(cleaning.class_ids[row])), suggested_name, _format_quality(quality)]
@@ -267,38 +267,43 @@ def _how_to_draw(images: int, details: Path | None, benchmark: Benchmark | None)
 
 
 def _share_in_words(noise: LabelNoise, how_to_draw: str) -> str:
-    if noise.checked is not None and noise.checked.interval is not None:
-        return _checked_in_words(noise.checked, noise.share)
+    if noise.checked_labels is not None and noise.checked_labels.interval is not None:
+        return _checked_in_words(noise.checked_labels, noise.wrong_share)
     text = (
-        f"about {percent_cell(noise.share)} % of labels are wrong, if model and labels err almost independently; the "
+        f"about {percent_cell(noise.wrong_share)} % of labels are wrong, if model and labels err almost "
+        "independently; the "
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
-    if noise.checked is None:
+    if noise.checked_labels is None:
         return f"{text}\nto check it, let people answer a random sample: {how_to_draw}"
-    return f"{text}\n{_unused_in_words(noise.checked, how_to_draw)}"
+    return f"{text}\n{_unused_in_words(noise.checked_labels, how_to_draw)}"
 
 
 def _unused_in_words(checked: CheckedLabels, how_to_draw: str) -> str:
     """Explain why the checked labels do not correct the estimate, and how to draw a sample that does."""
     why = "they are not a random sample, so they say nothing about other labels"
-    if checked.drawn:
-        part = f"{percent_cell(checked.covered)} % of the labels"
-        why = f"{checked.drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
+    if checked.n_drawn:
+        part = f"{percent_cell(checked.covered_share)} % of the labels"
+        why = (
+            f"{checked.n_drawn:,} were drawn at random, but only from {part}, so the estimate for all does not use them"
+        )
     following = f"for a sample of all labels: {how_to_draw}"
-    if checked.other_answers:
-        images = count_noun(checked.other_answers, "image drawn at random has", "images drawn at random have")
+    if checked.n_other_answers:
+        images = count_noun(checked.n_other_answers, "image drawn at random has", "images drawn at random have")
         why = f"{images} answers, but not about the label, so the estimate for all does not use them"
         following = "let experts answer about the labels of these images"
-    return f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n{following}"
+    return f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; {why}\n{following}"
 
 
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:
     assert checked.interval is not None
     low, high = map(percent_cell, checked.interval)
     text = (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; about {percent_cell(share)} % of "
-        f"all labels are wrong, by the model and the {checked.drawn:,} drawn at random (95 % interval: {low} to {high})"
+        f"{checked.n_checked:,} labels were checked, {checked.n_wrong:,} of them wrong; about {percent_cell(share)} % "
+        "of "
+        f"all labels are wrong, by the model and the {checked.n_drawn:,} drawn at random (95 % interval: {low} to "
+        f"{high})"
     )
-    if checked.agree:
+    if checked.is_model_share_plausible:
         return text
-    return f"{text}; the model alone estimates {percent_cell(checked.by_model)} %, outside their 99 % interval"
+    return f"{text}; the model alone estimates {percent_cell(checked.model_share)} %, outside their 99 % interval"

@@ -111,7 +111,7 @@ def _load_original(call: Call, benchmark: Benchmark, source: str | None) -> Labe
 def _count_images(folds_made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     """Count the images by fold and class: int64, shape (folds, classes with images)."""
     present, column = np.unique(labels.indices, return_inverse=True)
-    counts = np.zeros((len(folds_made.values), present.size), np.int64)
+    counts = np.zeros((len(folds_made.distinct_numbers), present.size), np.int64)
     np.add.at(counts, (folds_made.numbers, column), 1)
     return counts
 
@@ -134,10 +134,10 @@ def _to_json(
     return {
         "images": len(folds_made),
         "classes": counts.shape[1],
-        "smallest_class": {"class": class_id, "name": labels.classes.label(class_id), "images": smallest},
+        "smallest_class": {"class": class_id, "name": labels.classes.short_name(class_id), "images": smallest},
         "folds": [
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
-            for fold, row in zip(folds_made.values, counts, strict=True)
+            for fold, row in zip(folds_made.distinct_numbers, counts, strict=True)
         ],
         "duplicates": {"groups": len(groups), "images": _count_grouped_images(groups), "unlabelled": unlabelled},
     }
@@ -146,7 +146,7 @@ def _to_json(
 def _print(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
     rows = [
         [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
-        for fold, row in zip(folds_made.values, counts, strict=True)
+        for fold, row in zip(folds_made.distinct_numbers, counts, strict=True)
     ]
     limit = call.row_limit(len(rows), _MOST_ROWS, "folds")
     print_table(["fold", "images", "classes", "images per class"], rows[:limit], text_columns=0)
@@ -155,4 +155,4 @@ def _print(call: Call, folds_made: Folds, labels: LabelSets, counts: npt.NDArray
         f"{output}: {count_noun(len(folds_made), 'image')} of {count_noun(counts.shape[1], 'class', 'classes')} "
         f"in {count_noun(len(rows), 'fold')}"
     )
-    call.info(f"smallest class: {labels.classes.label(class_id)}, {count_noun(smallest, 'image')}")
+    call.info(f"smallest class: {labels.classes.short_name(class_id)}, {count_noun(smallest, 'image')}")

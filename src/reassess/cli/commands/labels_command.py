@@ -183,7 +183,7 @@ def _report(
         "threshold": threshold,
         "images": len(sets),
         "labels": sets.indices.size,
-        "empty_images": sets.empty_images,
+        "empty_images": sets.n_empty_images,
         "unrated_images": unrated or 0,
         "original_labels": None if changes is None else {"images": changes.n_images, "changed": changes.counts},
         **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
@@ -194,7 +194,7 @@ def _report(
     labels, images = count_noun(sets.indices.size, "label"), count_noun(len(sets), "image")
     result = f"{labels} on {images} (threshold {threshold:g})"
     call.info(f"{result}; -o LABELS writes them" if output is None else f"{output}: {result}")
-    call.info(f"{count_noun(sets.empty_images, 'rated image has', 'rated images have')} no valid class")
+    call.info(f"{count_noun(sets.n_empty_images, 'rated image has', 'rated images have')} no valid class")
     call.info(
         "unrated images are omitted"
         if unrated is None
@@ -204,7 +204,7 @@ def _report(
         call.info(str(changes))
     if details is not None:
         call.info(details)
-    if sets.empty_images and benchmark is not None and benchmark.folder is not None:
+    if sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = free_name("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *benchmark_arguments(benchmark), "-o", table]
         call.info(f"to ask about other classes of images without a label: reassess {shlex.join(map(str, words))}")

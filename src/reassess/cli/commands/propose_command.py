@@ -78,7 +78,7 @@ class _Models:
         names = short_names([str(file) for file in self.files]).values()
         predictions_by_file = iter_predictions(self.call, self.files, self.inputs)
         for name, (_, predictions) in zip(names, predictions_by_file, strict=True):
-            self.detected[name] = predictions.detected
+            self.detected[name] = predictions.detected_format
             yield name, predictions
 
 
@@ -227,7 +227,7 @@ def _select_candidates(result: ProposalResult, choice: ModelChoice | None) -> Ca
     """Return the candidates of all models, or of the chosen ones; None if no models were chosen."""
     if choice is None:
         return result.candidates
-    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+    return None if choice.chosen is None else result.candidates_of_models(choice.chosen.models)
 
 
 def _write(
@@ -269,7 +269,7 @@ def _recall_error(choice: ModelChoice) -> DataError:
     if choice.target_recall == 1:  # a sample cannot show that nothing is missed
         more = ""
     elif recall.value is not None and recall.value < choice.target_recall:
-        more = f", or more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        more = f", or more candidates per image: {choice.n_not_candidates:,} of {recall.n:,} golden labels are not "
         more += "candidates of any model"
     else:
         more = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"

@@ -131,10 +131,10 @@ def _to_json(scan: Scan) -> dict[str, Any]:
 def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     """Print a row for each set and for each pair of sets with duplicates, then the notes."""
     counts = scan.counts
-    within_set = {each.name: each for each in counts if each.name == each.elsewhere}
-    between_sets = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
-    between_sets.sort(key=lambda each: -each.exact - each.near)
-    with_classes = any(each.other_label is not None for each in counts)
+    within_set = {each.set_name: each for each in counts if each.set_name == each.other_set_name}
+    between_sets = [each for each in counts if each.set_name != each.other_set_name and (each.n_exact or each.n_near)]
+    between_sets.sort(key=lambda each: -each.n_exact - each.n_near)
+    with_classes = any(each.n_other_label is not None for each in counts)
     rows: list[list[str | None]] = []
     for each in scan.sets:
         unusable_counts = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
@@ -142,7 +142,7 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
             [each.name, f"{each.images:,}", *unusable_counts, *_cells(within_set[each.name], near, with_classes)]
         )
     for pair in between_sets[: call.row_limit(len(between_sets), _MOST_PAIRS, "pairs of sets")]:
-        name = f"{pair.name}, duplicated in {pair.elsewhere}"
+        name = f"{pair.set_name}, duplicated in {pair.other_set_name}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
@@ -182,8 +182,8 @@ def _differing_pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | N
 
 
 def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
-    other_row = None if counts.other_label is None else f"{counts.other_label:,}"
-    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other_row] if with_classes else [])]
+    other_row = None if counts.n_other_label is None else f"{counts.n_other_label:,}"
+    return [f"{counts.n_exact:,}", *([f"{counts.n_near:,}"] if near else []), *([other_row] if with_classes else [])]
 
 
 def _groups(scan: Scan, near: bool) -> str:

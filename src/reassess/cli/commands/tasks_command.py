@@ -183,7 +183,7 @@ def tasks(
             are = count_noun(golden_count, "golden question is", "golden questions are")
             call.info(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
-            names = join_first([questions.classes.label(class_id) for class_id in without_path], most=3)
+            names = join_first([questions.classes.short_name(class_id) for class_id in without_path], most=3)
             call.info(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 
@@ -234,16 +234,17 @@ def _print(call: Call, tasks: Tasks, effort: Effort, output: Path, per_question:
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(tasks.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.info(
-        f"{output}: {count_noun(effort.tasks, 'task')} with {count_noun(effort.questions, 'question')} on "
-        f"{count_noun(effort.images, 'image')}"
+        f"{output}: {count_noun(effort.n_tasks, 'task')} with {count_noun(effort.n_questions, 'question')} on "
+        f"{count_noun(effort.n_images, 'image')}"
     )
     counts = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
     call.info(f"tasks with {'; with '.join(counts)}")
-    votes = f"{count_noun(effort.votes, 'vote')} ({per_question:,} per question)"
+    votes = f"{count_noun(effort.n_votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
-        mean = effort.votes / effort.questions
+        mean = effort.n_votes / effort.n_questions
         votes = (
-            f"about {count_noun(effort.votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, {stop.high:g})"
+            f"about {count_noun(effort.n_votes, 'vote')} ({mean:.2f} per question, stop rule {stop.low:g}, "
+            f"{stop.high:g})"
         )
     if effort.hours is None:
         call.info(f"{votes}; to estimate hours: --seconds")

@@ -38,7 +38,7 @@ def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str]
 
 
 def _print_images(call: Call, result: ProposalResult) -> None:
-    images_text = count_noun(len(result.set_aside), "image needs", "images need")
+    images_text = count_noun(len(result.set_aside_labels), "image needs", "images need")
     call.info(f"{images_text} no question: all models agree with the original label")
     if result.n_without_original:
         call.info(f"{count_noun(result.n_without_original, 'image')} without an original label")
@@ -48,15 +48,15 @@ def _print_images(call: Call, result: ProposalResult) -> None:
         images = count_noun(result.n_without_class, "image")
         call.info(f"{images} without a candidate: no original label, and only unknown classes predicted")
     call.info(
-        f"N: the {result.most_probable:,} most probable (image, class) pairs of each model, for at most "
-        f"{result.per_image:g} candidates per image"
+        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model, for at most "
+        f"{result.allowed_candidates_per_image:g} candidates per image"
     )
 
 
 def _print_sources(call: Call, result: ProposalResult) -> None:
     """Print candidates by source: original labels, then models by candidates that only they have."""
-    names = (ORIGINAL_SOURCE, *result.names)
-    by_source = np.column_stack([result.is_original, result.proposes])
+    names = (ORIGINAL_SOURCE, *result.model_names)
+    by_source = np.column_stack([result.is_original, result.is_proposed_by_model])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own_counts[column], names[column]))
@@ -76,11 +76,13 @@ def _print_models(call: Call, result: ProposalResult, detected: Mapping[str, str
         {name: detected[name] for name in models},
         {name: _SCORE_KINDS.get(model.kind, "") for name, model in models.items()},
         {
-            name: f"{count_noun(model.unknown, 'unknown image')} not used" if model.unknown else ""
+            name: f"{count_noun(model.n_unknown_images, 'unknown image')} not used" if model.n_unknown_images else ""
             for name, model in models.items()
         },
         {
-            name: f"no predictions for {count_noun(model.missing, 'image')} of other models" if model.missing else ""
+            name: f"no predictions for {count_noun(model.n_missing_images, 'image')} of other models"
+            if model.n_missing_images
+            else ""
             for name, model in models.items()
         },
     ]
@@ -104,17 +106,17 @@ def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> No
     rows = [
         {
             "models": "; ".join(subset.models) if path.suffix.lower() in (".csv", ".tsv") else list(subset.models),
-            "candidates": subset.candidates,
-            "images": subset.images,
+            "candidates": subset.n_candidates,
+            "images": subset.n_images,
             "hits": subset.recall.hits,
             "valid": subset.recall.n,
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "without_golden": subset.without_golden,
-            "missing": subset.missing,
+            "without_golden": subset.n_without_golden,
+            "missing": subset.n_missing_images,
             "chosen": subset == choice.chosen,
-            "search": choice.search,
+            "search": choice.search_kind,
         }
         for subset in choice.frontier
     ]
@@ -125,7 +127,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     """Print the chosen models, a lower bound of their recall, and the best subsets."""
     _print_chosen(call, choice)
     call.info(
-        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
+        f"{choice.n_not_candidates:,} of {choice.recall.n:,} golden labels are neither candidates of a model nor "
         "original labels"
     )
     printed = _shown_subsets(call, choice)
@@ -140,14 +142,14 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     )
     call.info(_search_in_words(choice))
     call.note(
-        f"recall and precision: on the {count_noun(choice.check_images, 'golden image')} for checking; "
-        f"the subsets were selected on {count_noun(choice.search_images, 'other golden image')}"
+        f"recall and precision: on the {count_noun(choice.n_check_images, 'golden image')} for checking; "
+        f"the subsets were selected on {count_noun(choice.n_search_images, 'other golden image')}"
     )
-    if choice.set_aside:
-        images = count_noun(choice.set_aside, "golden image")
+    if choice.n_set_aside:
+        images = count_noun(choice.n_set_aside, "golden image")
         call.info(f"{images} where all models agree with the original label, which is the only candidate")
-    if choice.not_predicted:
-        call.info(f"{count_noun(choice.not_predicted, 'golden image')} not used: without predictions")
+    if choice.n_not_predicted:
+        call.info(f"{count_noun(choice.n_not_predicted, 'golden image')} not used: without predictions")
     call.note("recall: share of valid golden questions that are candidates")
     call.note("precision: share of valid questions among candidates with a golden answer")
     call.note(
@@ -163,17 +165,17 @@ def _print_chosen(call: Call, choice: ModelChoice) -> None:
         return
     call.info(f"chosen: {', '.join(chosen.models)}")
     call.info(
-        f"{count_noun(chosen.candidates, 'candidate')} for {count_noun(chosen.images, 'image')}; "
-        f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
+        f"{count_noun(chosen.n_candidates, 'candidate')} for {count_noun(chosen.n_images, 'image')}; "
+        f"of all models: {choice.all_models.n_candidates:,} for {choice.all_models.n_images:,}"
     )
-    if chosen.missing:
-        images = count_noun(chosen.missing, "image")
+    if chosen.n_missing_images:
+        images = count_noun(chosen.n_missing_images, "image")
         call.info(f"{images} without candidates: predicted only by other models")
     if chosen == choice.all_models:
-        images = count_noun(choice.check_images + choice.search_images, "golden image")
+        images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
         call.info(f"on all {images}: recall {_share(choice.bounded_recall)}")
     else:
-        images = count_noun(choice.check_images, "golden image")
+        images = count_noun(choice.n_check_images, "golden image")
         call.info(f"on {images} not used in the search:")
         call.info(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
     call.info(f"recall is at least {round_down(choice.recall_bound or 0)}, with 90 % confidence")
@@ -191,7 +193,7 @@ def _shown_subsets(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    suffix = "" if choice.exact else " found"
+    suffix = "" if choice.is_exact else " found"
     call.info(f"{len(places)} of the {len(frontier):,} best subsets{suffix} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
@@ -209,9 +211,9 @@ def _model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> 
 
 
 def _subset_cells(subset: ModelSubset) -> list[object]:
-    mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
+    mean = None if subset.candidates_per_image is None else f"{subset.candidates_per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
-    return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
+    return [f"{subset.n_candidates:,}", mean, *shares, f"{subset.n_without_golden:,}"]
 
 
 def _share(share: Proportion) -> str:
@@ -220,8 +222,8 @@ def _share(share: Proportion) -> str:
 
 
 def _search_in_words(choice: ModelChoice) -> str:
-    subsets = count_noun(choice.subsets, "subset")
-    if choice.exact:
+    subsets = count_noun(choice.n_subsets, "subset")
+    if choice.is_exact:
         return f"exact search: all {subsets} measured, with the same N"
     return f"greedy search: {subsets} measured, with the same N; other subsets might be better"
 
@@ -233,7 +235,7 @@ def unasked_to_json(
     candidates: Candidates, output: Path, top_k: int, limit: int | None, unknown: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the results for JSON; `unknown` has the number of unknown images of each file."""
-    candidate_counts = dict(zip(candidates.sources, candidates.by_source.sum(axis=0).tolist(), strict=True))
+    candidate_counts = dict(zip(candidates.sources, candidates.is_proposed_by_source.sum(axis=0).tolist(), strict=True))
     return {
         "output": str(output),
         "candidates": len(candidates),
@@ -276,7 +278,7 @@ def _unasked_rows(candidates: Candidates, rows: range) -> list[list[object]]:
         [
             candidates.image_of(row),
             str(class_ids[row]),
-            classes.label(class_ids[row]),
+            classes.short_name(class_ids[row]),
             reasons[row],
             f"{first[row]:,}",
             f"{len(candidates.sources_of(row)):,}",

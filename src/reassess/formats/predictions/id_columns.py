@@ -299,7 +299,7 @@ def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) 
         "unknown-class",
         "unknown class",
         where=f"{path}, column {heading}",
-        allowed=classes.allowed_names if classes.has_local_ids else f"class ids, {classes.allowed_names}",
+        allowed=classes.allowed_names_text if classes.has_local_ids else f"class ids, {classes.allowed_names_text}",
         found=repr(text),
         fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
@@ -341,7 +341,7 @@ def apply_unknown_class(
             "unknown-class",
             "unknown class",
             where=f"{path}, column {ids.heading}",
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=describe_unknown_names(unknown),
             fix=suggest_spelling(unknown, classes, unknown_class="wrong"),
         )

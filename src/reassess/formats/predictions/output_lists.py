@@ -185,7 +185,7 @@ def map_outputs(
             "unknown-class",
             "no output is a class of the benchmark",
             where=where,
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=join_first(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
@@ -248,7 +248,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
             "unknown-class",
             "unknown class",
             where=OUTPUT_LIST,
-            allowed=classes.allowed_names,
+            allowed=classes.allowed_names_text,
             found=join_first([repr(name) for name in unknown], most=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
@@ -256,22 +256,24 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
 
 def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
     """Store which outputs are not classes, and count the predictions of these outputs."""
-    assert predictions.columns is not None
-    ignored = np.flatnonzero(predictions.columns < 0)
+    assert predictions.output_class_ids is not None
+    ignored = np.flatnonzero(predictions.output_class_ids < 0)
     if not ignored.size:
         return predictions
     names = join_first([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
-        detected=f"{predictions.detected}; {count_noun(ignored.size, 'output')} ignored (unknown class): {names}",
+        detected_format=(
+            f"{predictions.detected_format}; {count_noun(ignored.size, 'output')} ignored (unknown class): {names}"
+        ),
         unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
     )
 
 
 def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> str:
     """Say how many predictions are not classes, and whether they are wrong or dropped."""
-    if unknown_class != "drop" and predictions.columns is None:
+    if unknown_class != "drop" and predictions.output_class_ids is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
     images = f"; {count_noun(empty, 'image')} without another prediction, counted as wrong" if empty else ""
@@ -280,7 +282,7 @@ def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> st
 
 def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
     """Suggest a class that is spelled like an unknown name, or another `unknown_class`."""
-    known = [classes.label(class_id) for class_id in range(classes.count or 0)]
+    known = [classes.short_name(class_id) for class_id in range(classes.count or 0)]
     near = ((name, suggest_name(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
     meant = next((f" ({shorten(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
     return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')

@@ -41,12 +41,12 @@ def predictions_from_array(
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.bfloat16:
         refuse_ids(classes, columns)
-        predictions = Predictions.from_ids(array, content.names, columns=columns)
-        kind = f"top-{predictions.depth} ids"
+        predictions = Predictions.from_ids(array, content.names, output_class_ids=columns)
+        kind = f"top-{predictions.max_k} ids"
     elif array.dtype.kind == "f" or content.bfloat16:
         check_outputs(array.shape, classes, columns)
         read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
-        predictions = read(array, content.names, columns=columns)
+        predictions = read(array, content.names, output_class_ids=columns)
         kind = f"{predictions.dtype} scores{describe_assumed_order(classes, columns)}"
     else:
         raise DataError(
@@ -55,7 +55,7 @@ def predictions_from_array(
             allowed="integers or floats",
             found=f"{array.dtype} {array.shape}",
         )
-    return replace(predictions, detected=f"{content.kind} {shape}, {kind}")
+    return replace(predictions, detected_format=f"{content.kind} {shape}, {kind}")
 
 
 def read_npy_content(path: Path) -> ArrayContent:

@@ -141,14 +141,18 @@ def read_prediction_table(
         scores = _read_all_scores(ids, rest, classes) if outputs is None or ids.has_class_ids else None
         if scores is not None:
             detected = f"{source}, scores of all {scores.shape[1]:,} classes"
-            return replace(Predictions.from_scores(scores, images, detected=detected), by_name=ids.has_class_ids)
+            return replace(
+                Predictions.from_scores(scores, images, detected_format=detected), has_class_names=ids.has_class_ids
+            )
         best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
         columns = None if ids.has_class_ids else outputs
         detected = f"{source}, top-{ids.table.shape[1]} ids from {ids.quoted_heading}"
-        predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
-        return replace(predictions, by_name=ids.has_class_ids)
+        predictions = Predictions.from_ids(
+            best, images, output_class_ids=columns, detected_format=detected, unknown_classes=unknown
+        )
+        return replace(predictions, has_class_names=ids.has_class_ids)
     predictions = find_scores(path, rest, classes, outputs, unknown_class)
-    return predictions.with_images(images, detected=f"{source}, {predictions.detected}")
+    return predictions.with_images(images, detected_format=f"{source}, {predictions.detected_format}")
 
 
 def read_image_names(path: Path) -> tuple[str, ...]:

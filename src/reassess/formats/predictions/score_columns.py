@@ -46,7 +46,7 @@ def find_scores(
         check_outputs((len(table), length), classes, outputs)
         scores = to_floats(path, flat, per_row=length).to_numpy().reshape(-1, length)
         detected = f"scores of {length:,} outputs from {lists.name!r}{describe_assumed_order(classes, outputs)}"
-        return Predictions(scores=scores, columns=outputs, detected=detected)
+        return Predictions(scores=scores, output_class_ids=outputs, detected_format=detected)
     numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
         check_outputs((len(table), len(numbered)), classes, outputs)
@@ -65,7 +65,9 @@ def find_scores(
         is_float = pl.selectors.float()  # if scores are floats, integers are other numbers, such as row numbers
         ignored = table.select(unknown).select(is_float if kept.select(is_float).width else pl.selectors.numeric())
         _check_ignored_columns(path, ignored, scores, classes, unknown_class)
-    return Predictions(scores=scores, columns=columns[columns >= 0], detected=detected, by_name=by_name)
+    return Predictions(
+        scores=scores, output_class_ids=columns[columns >= 0], detected_format=detected, has_class_names=by_name
+    )
 
 
 def _check_ignored_columns(
@@ -82,7 +84,7 @@ def _check_ignored_columns(
     text = f"a column that is not a class has the highest score in {rows:,} of {len(scores):,} rows"
     if unknown_class == "error":
         fix = Fix("rename the column to its class, or ignore it: {unknown_class}", unknown_class='"drop"')
-        raise DataError("unknown-class", text, where=path, allowed=classes.allowed_names, found=names, fix=fix)
+        raise DataError("unknown-class", text, where=path, allowed=classes.allowed_names_text, found=names, fix=fix)
     warnings.warn(f"{path}: {text}, and is ignored: {names}", ReassessWarning, stacklevel=2)
 
 

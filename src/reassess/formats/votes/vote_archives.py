@@ -145,7 +145,7 @@ def _read_nonzero(
 def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if names is None:
         return KNOWN_ANSWERS if n_answers == len(KNOWN_ANSWERS) else tuple(range(n_answers))
-    check_length(len(names), n_answers, things_name="names of answers", item_name="answer in the tensor", where=path)
+    check_length(len(names), n_answers, plural_name="names of answers", item_name="answer in the tensor", where=path)
     return tuple(names)
 
 

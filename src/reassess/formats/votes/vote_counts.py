@@ -147,7 +147,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "unknown-column",
                 "column of counts is not a class",
                 where=path,
-                allowed=classes.allowed_names,
+                allowed=classes.allowed_names_text,
                 found=join_first(unknown, most=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
@@ -181,7 +181,7 @@ def votes_arguments_for_classes(
     else:
         order = np.unique(candidate_ids)
     names = classes.answers_of_ids(order.tolist())
-    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, thing="answer", where=path)
+    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, value_name="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
     return {"answer_ids": answer_ids, "answers": names, "classes": classes}

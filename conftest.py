@@ -169,7 +169,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
         captured = capsys.readouterr()
         error = errors[-1] if errors else None
         if isinstance(error, MissingPackageError):
-            module = error.what.split()[1].replace("pillow", "PIL")
+            module = error.problem.split()[1].replace("pillow", "PIL")
             if module not in sys.modules:  # a test may hide a module by setting it to None
                 needs(module)
         return Run(code, captured.out, captured.err, None if error is None else error.code)

@@ -36,9 +36,9 @@ class Fix:
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
         """Join fixes with a separator, without the empty ones."""
-        parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
-        arguments = {name: value for part in parts for name, value in part.arguments.items()}
-        return cls(separator.join(part.text for part in parts), **arguments)
+        typed_fixes = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
+        arguments = {name: value for fix in typed_fixes for name, value in fix.arguments.items()}
+        return cls(separator.join(fix.text for fix in typed_fixes), **arguments)
 
     def __str__(self) -> str:
         return self.render(lambda name, value: name if value is None else f"{name}={value}")
@@ -51,8 +51,8 @@ class ReassessError(Exception):
     ----------
     code
         Kind of error, such as "out-of-range". Programs can rely on it; texts may change.
-    what
-        The fault, in one line.
+    problem
+        The problem, in one line.
     where
         The file, row, field or image.
     allowed
@@ -74,7 +74,7 @@ class ReassessError(Exception):
     def __init__(
         self,
         code: str,
-        what: str,
+        problem: str,
         *,
         where: object = None,
         allowed: object = None,
@@ -82,14 +82,14 @@ class ReassessError(Exception):
         fix: "Fix | str | None" = None,
     ) -> None:
         self.code = code
-        self.what = what
+        self.problem = problem
         self.where = where
         self.allowed = allowed
         self.found = found
         self.fix = fix
-        super().__init__(what)
+        super().__init__(problem)
 
-    def at(self, where: object) -> None:
+    def add_place(self, where: object) -> None:
         """Put a place, such as a file, in front of the error's place, unless it is already part of it."""
         if self.where is None:
             self.where = where
@@ -101,13 +101,13 @@ class ReassessError(Exception):
         width = max(map(len, parts)) + 1
         fields = {name: str(part) for name, part in parts.items() if part is not None}
         lines = [f"  {name + ':':{width}} {_shorten_long_words(name, part)}" for name, part in fields.items()]
-        text = "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
+        text = "\n".join([self.problem, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
         return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _shorten_long_words(name: str, part: str) -> str:
+def _shorten_long_words(field: str, text: str) -> str:
     """Shorten words of over 200 letters; a fix stays, since it may be a command."""
-    return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
+    return text if field == "fix" else _LONG_WORD.sub(r"\1…\2", text)
 
 
 class DataError(ReassessError, ValueError):
@@ -153,19 +153,19 @@ class ReassessWarning(UserWarning):
 
     Parameters
     ----------
-    what
+    problem
         The problem, in one line.
     fix
         How to fix it: a text, or a `Fix` if it contains arguments.
     """
 
-    def __init__(self, what: str, fix: Fix | str | None = None) -> None:
-        self.what = what
+    def __init__(self, problem: str, fix: Fix | str | None = None) -> None:
+        self.problem = problem
         self.fix = fix
-        super().__init__(what)
+        super().__init__(problem)
 
     def __str__(self) -> str:
-        return self.what if self.fix is None else f"{self.what}\n  fix: {self.fix}"
+        return self.problem if self.fix is None else f"{self.problem}\n  fix: {self.fix}"
 
 
 class ConvergenceWarning(ReassessWarning):
@@ -182,7 +182,7 @@ def add_place_to_errors(where: object) -> Iterator[None]:
     try:
         yield
     except ReassessError as error:
-        error.at(where)
+        error.add_place(where)
         raise
 
 
@@ -190,16 +190,16 @@ def add_place_to_errors(where: object) -> Iterator[None]:
 class Missing:
     """A missing result, and the reason."""
 
-    why: str  # the reason, in a few words
+    reason: str  # the reason, in a few words
 
     def __str__(self) -> str:
-        return self.why
+        return self.reason
 
     @classmethod
     def because(cls, error: DataError) -> "Missing":
         """Create a missing result whose reason is an error, in a few words.
 
         >>> Missing.because(DataError("missing-golden", "no golden question is valid", found="3 questions"))
-        Missing(why='no golden question is valid: 3 questions')
+        Missing(reason='no golden question is valid: 3 questions')
         """
-        return cls(error.what if error.found is None else f"{error.what}: {error.found}")
+        return cls(error.problem if error.found is None else f"{error.problem}: {error.found}")

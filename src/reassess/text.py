@@ -73,34 +73,34 @@ def format_bytes(count: int) -> str:
     return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
-def shorten(text: str, letters: int) -> str:
+def shorten(text: str, max_length: int) -> str:
     """Replace the middle of a long text by an ellipsis, if that makes it shorter.
 
     >>> shorten("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shorten("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
     """
-    half = letters // 2
-    return text if len(text) <= max(letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
+    half = max_length // 2
+    return text if len(text) <= max(max_length, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
 
 
-def join_first(items: Sequence[object], *, most: int = 5) -> str:
+def join_first(items: Sequence[object], *, max_items: int = 5) -> str:
     """Join the first few items, and count the rest.
 
-    >>> join_first(["a.png", "b.png", "c.png"], most=2)
+    >>> join_first(["a.png", "b.png", "c.png"], max_items=2)
     'a.png, b.png and 1 more'
     """
-    text = ", ".join(shorten(str(item), _MAX_ITEM_LENGTH) for item in items[:most])
-    return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
+    text = ", ".join(shorten(str(item), _MAX_ITEM_LENGTH) for item in items[:max_items])
+    return text if len(items) <= max_items else f"{text} and {len(items) - max_items:,} more"
 
 
-def join_and(items: Sequence[object], *, most: int = 5) -> str:
+def join_and(items: Sequence[object], *, max_items: int = 5) -> str:
     """Join the first few items as in a sentence, with "and" before the last.
 
-    >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], most=1)
+    >>> join_and(["a", "b", "c"]), join_and(["a"]), join_and(["a", "b", "c"], max_items=1)
     ('a, b and c', 'a', 'a and 2 more')
     """
-    if len(items) > most:
-        return join_first(items, most=most)
+    if len(items) > max_items:
+        return join_first(items, max_items=max_items)
     *first, last = (shorten(str(item), _MAX_ITEM_LENGTH) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 

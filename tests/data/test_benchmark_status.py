@@ -32,7 +32,7 @@ def counts(result: BenchmarkCheck) -> dict[str, dict[str, int]]:
 
 def errors(result: BenchmarkCheck) -> dict[str, str]:
     """Return the first line of each part's error."""
-    return {part.part: part.error.what for part in result.parts if part.error is not None}
+    return {part.part: part.error.problem for part in result.parts if part.error is not None}
 
 
 def test_every_part_is_counted(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None
 @pytest.mark.parametrize("content", ["image,class,wrong\na,1,2\n", '{"a": [1], "b": []}', "{}", "image,class\na,1\n"])
 def test_label_sets_are_not_read_as_reviews(file: File, content: str) -> None:
     path = file(f"a.{'json' if content[0] == '{' else 'csv'}", content)
-    assert not isinstance(read_label_file(path, original=lambda: labels_of({})), MultiLabels)
+    assert not isinstance(read_label_file(path, read_original=lambda: labels_of({})), MultiLabels)
 
 
 REVIEWS = st.dictionaries(

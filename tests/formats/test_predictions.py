@@ -75,7 +75,7 @@ def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: st
 
 
 def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
-    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, image_names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
     assert (predictions.images, predictions.detected_format) == (
         IMAGES,
@@ -400,7 +400,7 @@ floats = arrays.arrays(
 def test_npy_scores_and_names_survive_round_trip(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
-    predictions = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
+    predictions = read_predictions(path, image_names=read_lines(path.with_suffix(".txt")))
     assert predictions.images == tuple(names)
     assert np.array_equal(predictions.scores, scores)
 
@@ -501,7 +501,7 @@ def test_existing_npy_or_names_need_force(refused: Refused, file: File, tmp_path
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {existing}"
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {existing: "old"}
     write_predictions(tmp_path / "p.npy", predictions, force=True)
-    assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
+    assert len(read_predictions(tmp_path / "p.npy", image_names=read_lines(tmp_path / "p.txt"))) == 2
 
 
 def test_failed_write_keeps_both_old_files(
@@ -534,4 +534,4 @@ def test_text_file_next_to_npy_has_its_image_names(
     options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}
     predictions = read_predictions(tmp_path / "a.npy", **options)
     assert (predictions.images, predictions.detected_format) == (images, f"npy 2x2, float32 scores{detected}")
-    assert read_predictions(tmp_path / "a.npy", names=["x", "y"], **options).images == ("x", "y")
+    assert read_predictions(tmp_path / "a.npy", image_names=["x", "y"], **options).images == ("x", "y")

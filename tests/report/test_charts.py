@@ -209,7 +209,7 @@ def test_kind_of_mistake_always_has_the_same_colour(draw_figure: DrawFigure) -> 
 
 def test_missing_chart_has_a_reason() -> None:
     bare = findings("one", complete=False)
-    reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
+    reasons = {kind: chart.reason for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
         "scatter": "no model has both accuracies: original labels are missing, or no image is scored",
         "leaderboard": "a leaderboard is missing",

@@ -207,7 +207,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         raise DataError(
             "unused-option",
             f"method {name} does not use {unused[0]}",
-            allowed=join_first(method.options, most=9) or "votes",
+            allowed=join_first(method.options, max_items=9) or "votes",
             fix=f"remove {unused[0]}, or choose another method",
         )
     if any(need not in options for need in method.needs):

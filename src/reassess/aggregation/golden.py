@@ -39,7 +39,7 @@ class ExpertTruth(Printable):
             return None
         count = count_noun(len(self.undecided), "golden item")
         why = "too few experts" if self.rule.startswith(_VALID) else f"no {self.rule}"
-        return f"{count} undecided ({why}): {join_first(self.undecided, most=_MOST_NAMED)}"
+        return f"{count} undecided ({why}): {join_first(self.undecided, max_items=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

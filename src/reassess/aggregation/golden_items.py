@@ -91,7 +91,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         )
     missing = np.flatnonzero((rows < 0) & (experts.sizes > 0)).tolist()
     if missing:
-        examples = join_first([describe_item(experts.items, row) for row in missing], most=3)
+        examples = join_first([describe_item(experts.items, row) for row in missing], max_items=3)
         share = f"{len(missing):,} of {len(experts.items):,} golden items"
         text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
@@ -144,7 +144,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
         if unrated := sorted(set(incomplete).intersection(votes.images)):
             text = (
                 f"golden questions have no raters' votes, so other votes on their images are not used "
-                f"({len(unrated):,}): {join_first(unrated, most=3)}"
+                f"({len(unrated):,}): {join_first(unrated, max_items=3)}"
             )
             warnings.warn(text, ReassessWarning, stacklevel=2)
         votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))

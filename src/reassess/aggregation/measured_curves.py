@@ -258,7 +258,7 @@ def remake(
         raise DataError(
             "unknown-method",
             "the method of these scores is unknown",
-            allowed=join_first(tuple(METHODS), most=9),
+            allowed=join_first(tuple(METHODS), max_items=9),
             found=None if scores.method == UNKNOWN_METHOD else scores.method,
             fix=Fix("name the method: {method}", method='"NAME"'),
         )

@@ -310,5 +310,6 @@ def _describe(test: Dependence, where: str) -> str:
     ]
     return (
         f"raters are not independent given the truth: in the {where}, {len(pairs):,} of {test.tested:,} pairs agree "
-        f"more often than their confusion matrices and the other pairs explain: {join_first(pairs, most=_MOST_NAMED)}"
+        "more often than their confusion matrices and the other pairs explain: "
+        f"{join_first(pairs, max_items=_MOST_NAMED)}"
     )

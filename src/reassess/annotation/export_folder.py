@@ -84,7 +84,7 @@ def _check_other_parts(folder: Path, parts: Collection[str]) -> None:
             "output-has-other-part",
             "folder contains a part that the campaign does not have",
             where=folder,
-            found=join_first(surplus, most=3),
+            found=join_first(surplus, max_items=3),
             fix="remove it, or choose another folder",
         )
 
@@ -164,7 +164,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
             "output-exists",
             "output folder is not empty",
             where=folder,
-            found=join_first(names, most=3),
+            found=join_first(names, max_items=3),
             fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
     sources = {part: str(single_place(folder, part, places)) for part, places in places_of_parts(folder).items()}

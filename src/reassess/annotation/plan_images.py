@@ -80,7 +80,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
             "missing-images",
             "images of the campaign are missing",
             where=images.place,
-            found=f"{count_noun(len(missing), 'image')} missing: {join_first(missing, most=3)}",
+            found=f"{count_noun(len(missing), 'image')} missing: {join_first(missing, max_items=3)}",
             fix=Fix("add them, or give the folder, zip or tar of all images: {images}", images="PLACE"),
         )
     return tuple(images.names[row] for row in rows)
@@ -103,7 +103,7 @@ def hash_images(
             "unreadable-image",
             "images of the campaign cannot be shown",
             where=images.place,
-            found=f"{count_noun(len(faults), 'image')}: {join_first(faults, most=3)}",
+            found=f"{count_noun(len(faults), 'image')}: {join_first(faults, max_items=3)}",
             fix="replace their files, or remove them from tasks and golden questions",
         )
     return hashes

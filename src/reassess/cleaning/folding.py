@@ -187,6 +187,6 @@ def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], 
     if small:
         text = (
             f"{count_noun(len(small), 'class has', 'classes have')} fewer images than the {k} folds: "
-            f"{join_first(small, most=3)}"
+            f"{join_first(small, max_items=3)}"
         )
         warnings.warn(text, ReassessWarning, stacklevel=3)

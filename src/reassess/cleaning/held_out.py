@@ -146,7 +146,7 @@ def make_cleaning(
             "empty",
             "no image of a class is kept",
             allowed="some of each class",
-            found=f"none of {join_first(dropped_names, most=3)} "
+            found=f"none of {join_first(dropped_names, max_items=3)} "
             f"({count_noun(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
@@ -156,7 +156,7 @@ def make_cleaning(
     ]
     if many:
         classes = "classes where more than a third of the labels seem wrong"
-        text = f"{classes}: {join_first(many, most=3)}; look at these images before you drop them"
+        text = f"{classes}: {join_first(many, max_items=3)}; look at these images before you drop them"
         warnings.warn(text, ReassessWarning, stacklevel=3)
     return cleaning
 

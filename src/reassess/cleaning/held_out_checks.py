@@ -105,7 +105,7 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
             "different-classes",
             "files have different numbers of classes",
             allowed="the same classes in all files",
-            found=join_first([f"{name}: {count:,}" for name, count in outputs.items()], most=3),
+            found=join_first([f"{name}: {count:,}" for name, count in outputs.items()], max_items=3),
         )
     _check_classes(labels, files, max(counts))
     return max(counts)
@@ -137,7 +137,7 @@ def _check_classes(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
                 found=(
-                    f"{join_first([labels.classes.short_name(i) for i in without_output], most=3)} "
+                    f"{join_first([labels.classes.short_name(i) for i in without_output], max_items=3)} "
                     f"({len(without_output):,})"
                 ),
                 fix="use models with the same classes as the labels",
@@ -178,7 +178,9 @@ def _check_exchanged(
         return
     position, exchanged = result
     name = labels.classes.short_name
-    words = join_first([f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], most=3)
+    words = join_first(
+        [f"most images of {name(a)} are predicted as {name(b)}" for a, b in exchanged.items()], max_items=3
+    )
     if position is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)

@@ -109,8 +109,8 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             "missing-labels",
             "images have no label",
             where=name,
-            allowed=f"names such as {join_first(labels.images, most=1)}",
-            found=f"{join_first(unlabelled, most=3)} ({len(unlabelled):,} of {len(rows):,})",
+            allowed=f"names such as {join_first(labels.images, max_items=1)}",
+            found=f"{join_first(unlabelled, max_items=3)} ({len(unlabelled):,} of {len(rows):,})",
             fix="remove these images, or add their labels",
         )
     return rows

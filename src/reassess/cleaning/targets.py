@@ -97,7 +97,7 @@ def training_targets(
     without_target = tuple(images[row] for row in np.flatnonzero(~has_target).tolist())
     if without_target:
         text = f"{len(without_target):,} of {count_noun(len(images), 'image')} without a valid class get no target: "
-        warnings.warn(f"{text}{join_first(without_target, most=3)}", ReassessWarning, stacklevel=2)
+        warnings.warn(f"{text}{join_first(without_target, max_items=3)}", ReassessWarning, stacklevel=2)
     return TrainingTargets(
         images=tuple(images[row] for row in np.flatnonzero(has_target).tolist()),
         indptr=np.concatenate([[0], np.cumsum(sizes[has_target])]),

@@ -214,7 +214,7 @@ def _note_classes(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> N
     if not classes.has_local_ids:
         return
     files = join_first([str(path) for path, part_data in reader.parts.values() if classes_of(part_data).texts])
-    names = join_first(classes.texts, most=5)
+    names = join_first(classes.texts, max_items=5)
     count = count_noun(len(classes.texts), "class name")
     reader.call.explanations.append(f"without a class list, the classes are the {count} in {files}, sorted: {names}")
 

@@ -36,7 +36,7 @@ class ParsedType(click.ParamType[_T]):
         try:
             return self.parse(value)
         except DataError as error:
-            self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
+            self.fail(f"{value!r} is {error.problem}: {error.allowed}", param, ctx)
 
 
 STOP = ParsedType("stop rule", StopRule.parse)

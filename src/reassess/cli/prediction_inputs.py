@@ -126,7 +126,7 @@ def _read_file(
         predictions = read_predictions(
             call.add_input("predictions", path),
             inputs.labels.classes,
-            names=names,
+            image_names=names,
             outputs=outputs,
             unknown_class=call.reading.unknown_class,
         )
@@ -134,7 +134,7 @@ def _read_file(
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:
             error.where = f"{error.where} and {inputs.class_file}"
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
-            error.code, error.what = "ids-and-names", NAMES_MIXED_WITH_IDS
+            error.code, error.problem = "ids-and-names", NAMES_MIXED_WITH_IDS
         if inputs.is_default:
             _reject_other_images(path, _try_read_images(path), inputs)
         with suggest_benchmark(inputs.is_default):
@@ -164,8 +164,8 @@ def _reject_other_images(path: Path, images: tuple[str, ...] | None, inputs: Eva
             "unknown-image",
             "images are not from ImageNet, and labels are missing",
             where=path,
-            allowed=f"names such as {join_first(inputs.labels.images, most=1)}",
-            found=join_first(images, most=3),
+            allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
+            found=join_first(images, max_items=3),
             fix=suggest_numbering_fix(images) or labels_fix(),
         )
 

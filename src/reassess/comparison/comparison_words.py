@@ -46,7 +46,8 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
         return
     models = ranking.models
     gains = join_first(
-        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()], most=max_pairs
+        [f"{models[first]} gains on {models[second]}" for first, second in gaps.changed_pairs.tolist()],
+        max_items=max_pairs,
     )
     yield (
         f"pairs of models that differ significantly: {gaps.n_by_original:,} of {gaps.n_pairs:,} by original "
@@ -56,7 +57,7 @@ def gaps_in_words(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
     for change, pairs in (("vanish", gaps.vanished_pairs), ("are reversed", gaps.reversed_pairs)):
         if len(pairs):
             names = [f"{models[better]} before {models[worse]}" for better, worse in pairs.tolist()]
-            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, most=max_pairs)})"
+            yield f"differences by original labels that {change}: {len(pairs):,} ({join_first(names, max_items=max_pairs)})"
 
 
 def different_images_in_words(panel: Panel) -> Iterator[str]:

@@ -92,7 +92,7 @@ class Findings(LabelFindings):
     >>> findings.models, findings.ranking.real
     (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
     >>> findings.uncertainty
-    Missing(why='votes are missing')
+    Missing(reason='votes are missing')
     """
 
     panel: Panel

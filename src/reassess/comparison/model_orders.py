@@ -165,7 +165,7 @@ class ModelOrders(Printable):
                 f"{model} {format_percent(self.accuracy(name, model).value or 0)} %"
                 for model in self.ranked_models(name)
             ]
-            yield f"{name}: {join_first(order, most=_MAX_IN_TEXT)}"
+            yield f"{name}: {join_first(order, max_items=_MAX_IN_TEXT)}"
         yield from (str(change) for change in self.order_changes if change.leads.size)
 
     def to_json(self) -> dict[str, Any]:

@@ -312,7 +312,7 @@ def _model_column(model: str, outcomes: Outcomes, first_outcomes: Outcomes) -> _
     return _ModelColumn(
         model=model,
         images_text=f"{len(outcomes):,} images"
-        + (f", such as {join_first(outcomes.images, most=2)}" if len(outcomes) else ""),
+        + (f", such as {join_first(outcomes.images, max_items=2)}" if len(outcomes) else ""),
         n_images=len(outcomes),
         has_image=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],

@@ -143,7 +143,7 @@ def _expect_accuracy(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccu
     is_near = (
         distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]
     )  # with ties at the largest distance
-    line = fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=is_near)
+    line = fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, is_used=is_near)
     if line is None:
         return None
     expected = line.evaluate(entry.original_accuracy)

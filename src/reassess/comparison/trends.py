@@ -195,7 +195,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     in_bands = [band.contains(board.original_accuracies) for band in bands]
     inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
     parabola = fit_polynomial(
-        board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=inside, degree=2
+        board.original_accuracies, board.reassessed_accuracies, board.family_ids, is_used=inside, degree=2
     )
     bend = None
     if parabola is not None:
@@ -233,5 +233,5 @@ def _fit_line(board: Leaderboard, is_inside: npt.NDArray[np.bool_], band: Band |
         n_rows=int(is_inside.sum()),
         n_models=np.unique(board.model_ids[is_inside]).size,
         n_families=np.unique(board.family_ids[is_inside]).size,
-        fit=fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, inside=is_inside),
+        fit=fit_polynomial(board.original_accuracies, board.reassessed_accuracies, board.family_ids, is_used=is_inside),
     )

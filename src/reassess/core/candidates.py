@@ -109,8 +109,8 @@ class Candidates(Printable):
         None.
         """
         classes = classes or ID_ONLY_CLASSES
-        for things, part in (("class ids", class_ids), ("sources", source_ids)):
-            check_length(len(part), len(image_ids), plural_name=things, item_name="row")
+        for plural_name, column in (("class ids", class_ids), ("sources", source_ids)):
+            check_length(len(column), len(image_ids), plural_name=plural_name, item_name="row")
         check_range(
             class_ids,
             0,

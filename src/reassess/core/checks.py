@@ -200,7 +200,7 @@ def check_known(
             "unknown-name",
             f"unknown {value_name}",
             where=_locate(where, unknown[0]),
-            allowed=join_first(allowed, most=_MAX_ALLOWED_NAMES),
+            allowed=join_first(allowed, max_items=_MAX_ALLOWED_NAMES),
             found=join_first([repr(names[position]) for position in unknown]),
             fix=fix,
         )
@@ -217,7 +217,7 @@ def check_all_valid(
     """Raise `DataError` if items are invalid; the message counts them and names the first few."""
     if not is_valid.all():
         bad = np.flatnonzero(~is_valid).tolist()
-        names = join_first([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
+        names = join_first([name_of(position) for position in bad], max_items=_MAX_INVALID_NAMES)
         raise DataError(
             "wrong-items", value_name, where=where, found=f"{len(bad):,} of {is_valid.size:,}: {names}", fix=fix
         )

@@ -46,7 +46,7 @@ def check_number_names(
         raise DataError(
             "number-as-name",
             "class name is a number, but not the class's id",
-            found=join_first(wrong, most=3),
+            found=join_first(wrong, max_items=3),
             fix="use another name, such as 'class 10'; or list the classes in the order of their ids, from 0",
         )
 

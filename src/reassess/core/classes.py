@@ -39,7 +39,7 @@ _BREAK = re.compile(r"[\t\n\r]")
 def missing_class_list_error(names: Sequence[str], *, where: object = None) -> DataError:
     """Create the error for class names without a class list."""
     return DataError(
-        "names-without-list", CLASS_LIST_MISSING, where=where, found=join_first(names, most=2), fix=ADD_CLASS_LIST
+        "names-without-list", CLASS_LIST_MISSING, where=where, found=join_first(names, max_items=2), fix=ADD_CLASS_LIST
     )
 
 
@@ -98,13 +98,13 @@ class Classes(Printable):
         if self.count is not None:
             check_shape(np.asarray(self.count), (), value_name="the number of classes", kind="integers")
             check_range(self.count, 0, MAX_CLASSES, value_name="number of classes")
-        for things, texts in (
+        for plural_name, texts in (
             *(("wnids", self.wnids), ("class names", self.names)),
             *(("synonyms", self.synonyms), ("definitions", self.definitions)),
         ):
-            check_is_collection(texts, value_name=things)
+            check_is_collection(texts, value_name=plural_name)
             if texts:
-                check_length(len(texts), self.count or 0, plural_name=things, item_name="class")
+                check_length(len(texts), self.count or 0, plural_name=plural_name, item_name="class")
         for synonyms in self.synonyms:
             check_is_collection(synonyms, value_name="synonyms of a class")
         all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
@@ -186,7 +186,7 @@ class Classes(Printable):
                 "unknown-answer",
                 "answer is not a class",
                 allowed=self.allowed_names_text,
-                found=join_first(unknown, most=3),
+                found=join_first(unknown, max_items=3),
             )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
@@ -290,7 +290,7 @@ class Classes(Printable):
                 raise DataError(
                     "different-classes",
                     "one file has wnids, the other class names",
-                    found=f"{join_first(self.texts, most=2)}; and {join_first(classes.texts, most=2)}",
+                    found=f"{join_first(self.texts, max_items=2)}; and {join_first(classes.texts, max_items=2)}",
                     fix=UNIFY_CLASS_NAMES,
                 )
             merged = Classes.from_texts((*self.texts, *classes.texts))
@@ -324,7 +324,7 @@ class Classes(Printable):
 
     def describe(self, class_id: int) -> str:
         """Return the id, wnid and name of a class."""
-        parts = [part[class_id] for part in (self.wnids, self.names) if part]
+        parts = [texts[class_id] for texts in (self.wnids, self.names) if texts]
         return " ".join([str(class_id), *parts])
 
     @property
@@ -332,7 +332,11 @@ class Classes(Printable):
         """A description of the allowed class names, for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.short_name(0)!r}" if self.names else "")
-        return f"names such as {join_first([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
+        return (
+            f"names such as {join_first([repr(name) for name in self.names], max_items=3)}"
+            if self.names
+            else "class ids"
+        )
 
     @cached_property
     def names_differing_by_case(self) -> tuple[tuple[str, ...], ...]:
@@ -350,7 +354,7 @@ def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fi
     """Return the class list for ids in a file; `DataError` if its ids are local to another file."""
     if classes is None or not classes.has_local_ids:
         return classes or ID_ONLY_CLASSES
-    names = f"{join_first(classes.texts, most=2)}, and ids"
+    names = f"{join_first(classes.texts, max_items=2)}, and ids"
     fix = Fix.join("; or ", fix, f"name the classes; or {ADD_CLASS_LIST}")
     raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
@@ -361,5 +365,5 @@ def warn_about_case_variants(
     """Warn about different classes whose names differ only in case, except the groups in `known_groups`."""
     groups = [" and ".join(names) for names in classes.names_differing_by_case if names not in known_groups]
     if groups:
-        text = f"names that differ only in case are different classes: {join_first(groups, most=3)}"
+        text = f"names that differ only in case are different classes: {join_first(groups, max_items=3)}"
         warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)

@@ -28,7 +28,7 @@ class CheckedLabels:
     covered_share: float  # share of all labels that the drawn labels represent
     # `model_share`, corrected by its error on the drawn labels; None unless they represent all labels.
     corrected_share: float | None = None
-    # 95 % confidence interval of `corrected_share` over draws, valid for any model. One more wrong label is counted than
+    # 95 % confidence interval of `corrected_share` over draws, valid for any model. It counts one more wrong label than
     # was found, since a small sample may contain none.
     interval: tuple[float, float] | None = None
     n_other_answers: int = 0  # drawn images that have answers, but none about their label; above 0, there is no share
@@ -161,7 +161,7 @@ class Cleaning(Printable):
         present, positions, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
         dropped = np.bincount(positions[~self.is_kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))
-        return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
+        return list(zip(*(column[order].tolist() for column in (present, counts, dropped)), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return counts of kept and dropped images, and the label noise, as a dict for JSON output."""

@@ -76,7 +76,7 @@ def class_ids_of(data: DataWithClasses | Predictions) -> npt.NDArray[np.integer]
     if isinstance(data, Questions):
         return data.class_ids
     if isinstance(data, MultiLabels):
-        return np.concatenate([part.indices for part in (data.valid, data.unclear, data.wrong)])
+        return np.concatenate([labels.indices for labels in (data.valid, data.unclear, data.wrong)])
     if isinstance(data, Votes) and data.classes is not None:
         return data.class_ids
     items = data.questions if isinstance(data, Scores) else data.items
@@ -99,6 +99,6 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
             "ids-and-names",
             NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
-            found=f"{join_first(lists[with_names[0]].texts, most=2)}, and ids",
+            found=f"{join_first(lists[with_names[0]].texts, max_items=2)}, and ids",
             fix=UNIFY_CLASS_NAMES,
         )

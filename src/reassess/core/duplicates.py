@@ -41,9 +41,9 @@ class Duplicates:
     def __post_init__(self) -> None:
         check_text(self.sets, value_name="the name of a set")
         check_unique(self.sets, value_name="a set")
-        parts: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
-        for things, part in ({**parts, "labels": self.labels} if self.labels else parts).items():
-            check_length(len(part), len(self.images), plural_name=things, item_name="row")
+        columns: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
+        for plural_name, column in ({**columns, "labels": self.labels} if self.labels else columns).items():
+            check_length(len(column), len(self.images), plural_name=plural_name, item_name="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, value_name="position of a set", where=self.describe_row)
         check_known(self.kinds, _KINDS, value_name="kind of duplicate", where=self.describe_row)
         check_range(self.groups, 0, value_name="number of a group", where=self.describe_row)
@@ -117,10 +117,10 @@ class Duplicates:
             by_label: dict[str | None, list[int]] = {}
             for row in rows:
                 by_label.setdefault(self.labels[row], []).append(row)
-            for one, other in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
-                copies = exact_group.get(keys[one], -1), exact_group.get(keys[other], -2)
-                if self.kinds[one] == "exact" or copies[0] != copies[1]:
-                    yield one, other
+            for first, second in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
+                copies = exact_group.get(keys[first], -1), exact_group.get(keys[second], -2)
+                if self.kinds[first] == "exact" or copies[0] != copies[1]:
+                    yield first, second
 
     def _groups_with_different_labels(self) -> Iterator[list[int]]:
         """Yield the labelled rows of each group with two or more labels; exact groups first."""
@@ -203,8 +203,8 @@ class DuplicateCounts(Printable):
     """Numbers of images of a set that have a duplicate in another set or in the same set."""
 
     set_name: str  # the set
-    other_set_name: str  # the set with the duplicates; may be the same set
-    n_exact: int  # images of `name` with an exact copy in `elsewhere`
+    other_set_name: str  # the set with the duplicates, which may be the same set
+    n_exact: int  # images of the set with an exact copy in the other set
     n_near: int  # images with a near duplicate, but no exact copy
     n_other_label: int | None  # images with a duplicate that has another label; None if labels are unknown
 

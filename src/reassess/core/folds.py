@@ -84,6 +84,6 @@ class Folds:
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
         if fold not in self.distinct_numbers:
             raise DataError(
-                "unknown-fold", "unknown fold", allowed=join_first(self.distinct_numbers, most=20), found=fold
+                "unknown-fold", "unknown fold", allowed=join_first(self.distinct_numbers, max_items=20), found=fold
             )
         return np.asarray(self.numbers == fold)

@@ -149,14 +149,14 @@ def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, 
         return
     before, row = repeat
     if names[before] == names[row] or match == "path":
-        what: str = "image is listed twice"
+        problem: str = "image is listed twice"
         fix: Fix = Fix("keep one row per image")
     else:
-        what = f"two images have the same {match}"
+        problem = f"two images have the same {match}"
         fix = Fix.join(", or ", JOIN_BY_WHOLE_PATH, "rename one of them")
     raise DataError(
         "duplicate-image",
-        what,
+        problem,
         where=where,
         found=names[row] if names[before] == names[row] else f"{names[before]} and {names[row]}",
         fix=fix,
@@ -204,11 +204,11 @@ def suggest_match(
 
     `missing` are the names that do not match yet; None: all names.
     """
-    names, known_names = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known_names))
+    names, known_names = (tuple(dict.fromkeys(image_keys(tuple(texts)))) for texts in (names, known_names))
     missing = names if missing is None else image_keys(missing)
-    for other in MATCHES:
-        if other != match and (
-            count := _describe_matches(names, known_names, missing, partial(image_keys, match=other))
+    for other_match in MATCHES:
+        if other_match != match and (
+            count := _describe_matches(names, known_names, missing, partial(image_keys, match=other_match))
         ):
             in_file = f', or "match": "{other}" in {settings_file}' if settings_file else ""
             return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')

@@ -152,8 +152,8 @@ class ImageSelection:
         return DataError(
             "unknown-image",
             f"{len(names):,} of {n_images:,} images are not in the {self.selection_name}",
-            allowed=f"names such as {join_first(known, most=2)}",
-            found=join_first(names, most=3),
+            allowed=f"names such as {join_first(known, max_items=2)}",
+            found=join_first(names, max_items=3),
             fix=Fix.join(
                 "; or ",
                 suggest_match(names, known, match=match) or "correct the names",
@@ -168,8 +168,8 @@ class ImageSelection:
         raise DataError(
             "nothing-in-common",
             f"no image of the dataset is in the {self.selection_name}",
-            allowed=f"names such as {join_first(self.images, most=2)}",
-            found=join_first(names, most=2) or "no image",
+            allowed=f"names such as {join_first(self.images, max_items=2)}",
+            found=join_first(names, max_items=2) or "no image",
             fix=fix or "use a dataset with the training images",
         )
 
@@ -182,7 +182,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
             f"{len(missing):,} of the {len(selection):,} images in the {selection.selection_name} are not in the "
             "dataset"
         )
-        warnings.warn(f"{text}: {join_first(missing, most=3)}", ReassessWarning, stacklevel=stack_level + 1)
+        warnings.warn(f"{text}: {join_first(missing, max_items=3)}", ReassessWarning, stacklevel=stack_level + 1)
     return len(missing)
 
 
@@ -191,4 +191,4 @@ def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Matc
     unknown = selection.unexpected_names(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.selection_name} and not used"
-        warnings.warn(f"{text}: {join_first(unknown, most=3)}", ReassessWarning, stacklevel=stack_level + 1)
+        warnings.warn(f"{text}: {join_first(unknown, max_items=3)}", ReassessWarning, stacklevel=stack_level + 1)

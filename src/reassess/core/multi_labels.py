@@ -57,7 +57,7 @@ class MultiLabels:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
             raise DataError("different-images", "sets of valid, unclear and wrong classes are not on the same images")
-        keys = np.concatenate([label_keys(part) for part in (self.valid, self.unclear, self.wrong)])
+        keys = np.concatenate([label_keys(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():
             image, class_id = divmod(int(twice[np.argmax(n > 1)]), 2**32)

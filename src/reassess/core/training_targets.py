@@ -94,7 +94,7 @@ class TrainingTargets:
                 "wrong-indptr",
                 "indptr of targets does not fit their indices",
                 allowed=f"numbers that rise from 0 to {self.indices.size:,}",
-                found=join_first(self.indptr.tolist(), most=5),
+                found=join_first(self.indptr.tolist(), max_items=5),
             )
         check_range(self.indices, 0, self.n_classes - 1, value_name="class id", where="the targets")
         check_range(self.values, 0, 1, value_name="value of a target", where="the targets")

@@ -67,7 +67,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
             "unknown-class",
             UNKNOWN_CLASS_NAME,
             allowed=classes.allowed_names_text,
-            found=f"class folders {join_first(sorted(unknown), most=3)}",
+            found=f"class folders {join_first(sorted(unknown), max_items=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
             f"{WRITE_ORIGINAL}",
         )

@@ -99,7 +99,7 @@ def describe_error(error: Exception, size: int) -> str:
     if isinstance(error, MemoryError):
         raise error
     if isinstance(error, DataError):
-        return error.what if error.found is None else f"{error.what}: {error.found}"
+        return error.problem if error.found is None else f"{error.problem}: {error.found}"
     if isinstance(error, UnidentifiedImageError):
         return "not an image in a known format" if size else EMPTY_FILE
     if isinstance(error, OSError):

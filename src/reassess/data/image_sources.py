@@ -87,14 +87,17 @@ def open_images(place: str | Path) -> ImageSource:
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
             raise DataError(
-                "missing-images", "no image in the folder can be read", where=place, found=join_first(names, most=3)
+                "missing-images",
+                "no image in the folder can be read",
+                where=place,
+                found=join_first(names, max_items=3),
             )
         raise DataError(
             "missing-images",
             "no image in the list was found",
             where=place,
             allowed="paths relative to the folder of the list",
-            found=join_first(names, most=3),
+            found=join_first(names, max_items=3),
             fix="write paths relative to the list, or move the list",
         )
     return ImageSource(place, names, files, rows)

@@ -91,7 +91,10 @@ def warn_of_unknown_images(
         unknown = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in known]
         if unknown:
             count = f"{len(unknown):,} of {count_noun(len(noun.images), 'image')}"
-            text = f"{files[part]}: {count} not in the image folder of {benchmark.name}: {join_first(unknown, most=3)}"
+            text = (
+                f"{files[part]}: {count} not in the image folder of {benchmark.name}: "
+                f"{join_first(unknown, max_items=3)}"
+            )
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
@@ -110,7 +113,7 @@ def _nothing_in_common(
         "nothing-in-common",
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_base_part(part)})" for part in parts),
-        found="; and ".join(join_first(images, most=2) for images in names),
+        found="; and ".join(join_first(images, max_items=2) for images in names),
         fix=match_fix or f"use files about the same {thing}s, or {alternative}",
     )
 

@@ -164,7 +164,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts.
     """
     path = _path(source)
-    labels = read_label_file(path, original=partial(read_original, classes=classes), classes=classes)
+    labels = read_label_file(path, read_original=partial(read_original, classes=classes), classes=classes)
     return _in_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 

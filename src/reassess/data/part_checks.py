@@ -31,7 +31,7 @@ _CLASS_TABLES: Mapping[str, Callable[..., Any]] = {
 CLASS_FOLDERS = "class folders"
 _READERS: Mapping[str, Callable[..., Any]] = {
     "original": formats.read_original_file,
-    "labels": partial(formats.read_label_file, original=read_original),
+    "labels": partial(formats.read_label_file, read_original=read_original),
     "scores": formats.read_score_file,
 }
 _IMAGE_TABLES: Mapping[str, Callable[[Path], Sized]] = {

@@ -175,7 +175,7 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
         try:
             return _download_to_cache(file, place, get)
         except SourceError as error:
-            reasons.append(f"{place}: {error.what}")
+            reasons.append(f"{place}: {error.problem}")
             fixes += [error.fix] if error.fix else []
     raise SourceError(
         "download",

@@ -79,8 +79,10 @@ def find_image_set(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, 
         raise DataError(
             "unknown-set",
             "no set of the duplicates contains these images",
-            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{join_first(set_images, most=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}",
+            allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
+            found=(
+                f"{join_first(set_images, max_items=2)}, of {count_noun(len(sets), 'set')}: {join_first(tuple(sets))}"
+            ),
             fix=suggest_match(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

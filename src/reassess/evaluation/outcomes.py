@@ -192,8 +192,8 @@ def raise_if_unknown(
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=join_first(known_images, most=1) if known_images else "nothing: the label set has no images",
-        found=join_first(names, most=3),
+        allowed=join_first(known_images, max_items=1) if known_images else "nothing: the label set has no images",
+        found=join_first(names, max_items=3),
         fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )
 

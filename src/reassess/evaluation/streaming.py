@@ -102,8 +102,8 @@ class ImageIndex:
             raise DataError(
                 "unknown-image",
                 f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
-                allowed=f"names such as {join_first(self.images, most=2)}",
-                found=join_first(missing, most=3),
+                allowed=f"names such as {join_first(self.images, max_items=2)}",
+                found=join_first(missing, max_items=3),
             )
         return rows
 

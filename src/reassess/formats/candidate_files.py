@@ -150,7 +150,9 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
     )
     labels = table.select("image", "class", quality.cast(float), is_label=True)
     others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, pl.Float64), is_label=False)
-    both = pl.concat([each.with_row_index("row") for each in (labels, others.cast({"class": labels.schema["class"]}))])
+    both = pl.concat(
+        [table.with_row_index("row") for table in (labels, others.cast({"class": labels.schema["class"]}))]
+    )
     both = both.drop_nulls("class").sort("row", maintain_order=True).unique(["image", "class"], maintain_order=True)
     count = both.height
     return Candidates(
@@ -171,7 +173,7 @@ def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
         raise DataError(
             "not-candidates",
             "duplicates are from several sets, but candidates are about the images of one benchmark",
-            found=join_first(sets, most=3),
+            found=join_first(sets, max_items=3),
             fix="reassess scan --benchmark FOLDER -o TABLE, without further sets",
         )
     # The labels come from the rows of the group, since a label may contain the separator of other_labels.

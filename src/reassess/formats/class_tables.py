@@ -114,7 +114,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed_names_text}",
-            found=join_first(list(dict.fromkeys(children)), most=3),
+            found=join_first(list(dict.fromkeys(children)), max_items=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
     if hierarchy.ignored_parents:
@@ -182,7 +182,7 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     texts_by_heading: dict[str, list[str | None]] = {
         "name": list(classes.names or classes.wnids),
         "wnid": list(classes.wnids),
-        "synonyms": [";".join(each) or None for each in classes.synonyms],
+        "synonyms": [";".join(texts) or None for texts in classes.synonyms],
         "definition": [text or None for text in classes.definitions],
     }
     columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in texts_by_heading.items() if texts}
@@ -211,7 +211,7 @@ def _read_class_table(path: Path) -> Classes:
     columns = {name: table[name] if name in table.columns else pl.Series(name, [], pl.String) for name in _TEXT}
     names = [to_nfc(text.strip()) for text in columns[heading].fill_null("")]
     synonyms = [
-        tuple(text for part in cell.split(";") if (text := to_nfc(part.strip())))
+        tuple(text for piece in cell.split(";") if (text := to_nfc(piece.strip())))
         for cell in columns["synonyms"].fill_null("")
     ]
     definitions = [to_nfc(cell.strip()) for cell in columns["definition"].fill_null("")]

@@ -49,11 +49,11 @@ def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str
     return make_object
 
 
-def wrong_json_error(thing: str, found_value: object, *, where: object, allowed: str) -> DataError:
-    """Make the error for JSON of another structure than `thing` needs."""
+def wrong_json_error(content_name: str, found_value: object, *, where: object, allowed: str) -> DataError:
+    """Make the error for JSON of another structure than `content_name` needs."""
     return DataError(
         "wrong-json",
-        f"JSON does not contain {thing}",
+        f"JSON does not contain {content_name}",
         where=where,
         allowed=allowed,
         found=shorten(json.dumps(found_value), _MAX_QUOTED_LENGTH),

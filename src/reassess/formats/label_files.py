@@ -56,9 +56,9 @@ _NOT_LABELS = {
 
 
 def read_label_file(
-    path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
+    path: str | Path, *, classes: Classes | None = None, read_original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
+    """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `read_original`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -70,7 +70,9 @@ def read_label_file(
             return make_multi_labels(path, read_json_reviews(path, document), classes)
         return _make_label_sets(path, *_lists_from_json(path, document), classes)
     table = read_table(path, text_columns=REVIEW_TEXT_COLUMNS)
-    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
+    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (
+        labels := read_review_table(path, table, classes, read_original)
+    ):
         return labels
     _refuse_counts(path, table)
     return _make_label_sets(path, *_lists_from_table(path, table), classes)
@@ -173,12 +175,12 @@ def _lists_from_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     return IMAGENET.images, [[line] for line in lines]
 
 
-def _check_validation_length(path: Path, length: int, thing: str) -> None:
+def _check_validation_length(path: Path, length: int, content_name: str) -> None:
     expected = len(IMAGENET.images)
     if length != expected:
         raise DataError(
             "wrong-length",
-            f"{thing} without image names must be in ImageNet validation order",
+            f"{content_name} without image names must be in ImageNet validation order",
             where=path,
             allowed=f"{expected:,} entries",
             found=f"{length:,} entries",
@@ -200,11 +202,11 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
 
 
 def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
-    for name, (thing, fix) in _NOT_LABELS.items():
+    for name, (content, fix) in _NOT_LABELS.items():
         if name in table.columns:
             raise DataError(
                 "not-labels",
-                f"table has {thing}, so not all of its classes are valid",
+                f"table has {content}, so not all of its classes are valid",
                 where=path,
                 found=f"column {name!r}",
                 fix=fix,
@@ -233,7 +235,7 @@ def _make_label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], 
         ids, classes = class_ids_from_lists(path, lists, classes)
         return LabelSets.from_lists(images, ids, classes)
     except ReassessError as error:
-        error.at(path)
+        error.add_place(path)
         raise
 
 

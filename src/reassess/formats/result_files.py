@@ -200,6 +200,6 @@ def relative_names(files: list[str]) -> list[str]:
     if not files or not all(PurePath(file).is_absolute() for file in files):
         return files
     parts = [PurePath(file).parts for file in files]
-    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    folders = list(zip(*(path_parts[:-1] for path_parts in parts), strict=False))
     shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
-    return [PurePath(*each[shared:]).as_posix() for each in parts]
+    return [PurePath(*path_parts[shared:]).as_posix() for path_parts in parts]

@@ -92,11 +92,11 @@ def _remove_duplicates(lists: dict[str, list[int]]) -> dict[str, list[int]]:
     return {kind: [class_id for class_id, kept in kind_of.items() if kept == kind] for kind in _KINDS}
 
 
-def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, list[int]]], classes: Classes) -> None:
+def _warn_duplicates(path: Path, images: list[str], class_lists: list[dict[str, list[int]]], classes: Classes) -> None:
     """Warn about classes in two lists of an image, and about classes listed twice in one list."""
     in_two_lists: dict[str, str] = {}
     listed_twice: dict[str, str] = {}
-    for image, lists in zip(images, reviewed, strict=True):
+    for image, lists in zip(images, class_lists, strict=True):
         counts = Counter(chain.from_iterable(lists.values()))
         for class_id in (class_id for class_id, n in counts.items() if n > 1):
             kinds = [kind for kind, ids in lists.items() if class_id in ids]
@@ -110,7 +110,8 @@ def _warn_duplicates(path: Path, images: list[str], reviewed: list[dict[str, lis
     ):
         if examples:
             message = (
-                f"{path}: {text} ({count_noun(len(examples), 'image')}): {join_first(list(examples.values()), most=3)}"
+                f"{path}: {text} ({count_noun(len(examples), 'image')}): "
+                f"{join_first(list(examples.values()), max_items=3)}"
             )
             warnings.warn(message, ReassessWarning, stacklevel=2)
 
@@ -156,7 +157,7 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
     for row, image in enumerate(images.to_list()):
         review: dict[str, Any] = {kind: _split_classes(cells[kind][row]) for kind in _KINDS}
         for kind in _KINDS:
-            if any(_is_class_list(part, classes) for part in review[kind]):
+            if any(_is_class_list(text, classes) for text in review[kind]):
                 raise DataError(
                     "wrong-row",
                     "classes in a cell are separated by semicolons",
@@ -181,13 +182,13 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 def _split_classes(cell: str | None) -> list[str]:
     """Split a cell into classes; a comma at the end is ignored, and an empty cell has no classes."""
-    parts = [part.strip() for part in (cell or "").split(",")]
+    parts = [text.strip() for text in (cell or "").split(",")]
     return parts if parts[-1] else parts[:-1]
 
 
-def _is_class_list(part: str, classes: Classes | None) -> bool:
+def _is_class_list(text: str, classes: Classes | None) -> bool:
     """Return whether a text between commas is a list with semicolons, and not the name of a class."""
-    return ";" in part and (classes is None or classes.find(part) is None)
+    return ";" in text and (classes is None or classes.find(text) is None)
 
 
 def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:

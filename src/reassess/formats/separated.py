@@ -140,13 +140,13 @@ def _check_cell_counts(path: Path, records: Iterator[tuple[int, list[str]]], hea
         _check_cell_count(path, line, record, headings)
 
 
-def _check_cell_count(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
-    if len(record) != len(headings):
+def _check_cell_count(path: Path, line: int, cells: Sequence[str], headings: Sequence[str]) -> None:
+    if len(cells) != len(headings):
         raise DataError(
             "wrong-row",
-            "row is too short" if len(record) < len(headings) else "row has more fields than the heading",
+            "row is too short" if len(cells) < len(headings) else "row has more fields than the heading",
             where=f"{path}, line {line:,}",
             allowed=f"{len(headings):,} fields, as in the heading",
-            found=f"{len(record):,}",
+            found=f"{len(cells):,}",
             fix="get or write the file again; put fields that contain a separator in quotes",
         )

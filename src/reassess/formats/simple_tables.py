@@ -108,7 +108,7 @@ _DUPLICATES = TableFormat(
         cells.get("label", ()),
     ),
     suffixes=DUPLICATES_SUFFIXES,
-    rows_required=False,
+    requires_rows=False,
 )
 
 
@@ -230,7 +230,7 @@ def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool 
 
 
 def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
-    truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
+    truth, label = (grid.ravel().astype(np.int32) for grid in np.indices(noise.counts.shape))
     return {
         "true_class": (truth, noise.classes),
         "label": (label, noise.classes),

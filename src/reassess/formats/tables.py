@@ -184,7 +184,7 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
 
 
 def refuse_missing_values(
-    path: Path, series: "pl.Series", *, per_row: int = 1, is_needed: "pl.Series | None" = None
+    path: Path, series: "pl.Series", *, entries_per_row: int = 1, is_needed: "pl.Series | None" = None
 ) -> None:
     """Raise `DataError` if a column has a missing value, in the rows where `is_needed` is true if given."""
     is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
@@ -192,15 +192,15 @@ def refuse_missing_values(
         raise DataError(
             "missing-value",
             "value is missing",
-            where=locate_row(path, (is_missing.arg_max() or 0) // per_row, series.name),
+            where=locate_row(path, (is_missing.arg_max() or 0) // entries_per_row, series.name),
             fix="fill it in, or delete the row",
         )
 
 
-def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+def to_integers(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
     """Convert a column to int64, keeping nulls; whole numbers may be written as text or floats.
 
-    With `per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
+    With `entries_per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
     """
     whole = _parse_whole_numbers(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
@@ -208,20 +208,20 @@ def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Ser
         raise DataError(
             "out-of-range" if series.dtype.is_integer() else "not-a-number",
             "number is too large" if series.dtype.is_integer() else "not a whole number",
-            where=locate_row(path, bad[0] // per_row, series.name),
+            where=locate_row(path, bad[0] // entries_per_row, series.name),
             found=repr(series[bad[0]]),
         )
     return whole
 
 
-def to_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `to_integers`."""
-    refuse_missing_values(path, series, per_row=per_row)
-    return to_nullable_floats(path, series, per_row=per_row)
+def to_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
+    """Convert a column without nulls to floats; numbers may be text. `entries_per_row` as for `to_integers`."""
+    refuse_missing_values(path, series, entries_per_row=entries_per_row)
+    return to_nullable_floats(path, series, entries_per_row=entries_per_row)
 
 
-def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `to_integers`."""
+def to_nullable_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
+    """Convert a column to floats, keeping nulls; numbers may be text. `entries_per_row` as for `to_integers`."""
     import polars as pl
 
     if series.dtype.is_float():
@@ -234,7 +234,7 @@ def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> 
     if bad.len():
         found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
         raise DataError(
-            "not-a-number", "not a number", where=locate_row(path, bad[0] // per_row, series.name), found=found
+            "not-a-number", "not a number", where=locate_row(path, bad[0] // entries_per_row, series.name), found=found
         )
     return values
 

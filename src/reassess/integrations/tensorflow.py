@@ -190,7 +190,7 @@ def assert_no_unknown(names: tf.Tensor, is_known: tf.Tensor, known_images: Seque
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not {place}; allowed: names such as {join_first(known_images, most=2)}; found: ",
+        f" images are not {place}; allowed: names such as {join_first(known_images, max_items=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MAX_NAMES], separator=", "), "UTF-8", "UTF-8"),
         "; fix: correct the names, or mark such images: ignore_unknown=True",
     ]

@@ -192,8 +192,8 @@ class ImageNetReaL(VisionDataset):
                 "unknown-image",
                 f"{len(missing):,} of {len(rows):,} images are not in {labels_name}",
                 where=self._files.place,
-                allowed=f"names such as {join_first(labels.images, most=2)}",
-                found=join_first(missing, most=3),
+                allowed=f"names such as {join_first(labels.images, max_items=2)}",
+                found=join_first(missing, max_items=3),
                 fix="move these images, or use labels that contain them; training images have no reassessed labels",
             )
         return rows
@@ -300,6 +300,6 @@ def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
             "different-labels",
             "labels are not for ImageNet's validation images",
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
-            found=join_first(labels.images, most=3) or "no image",
+            found=join_first(labels.images, max_items=3) or "no image",
         )
     return in_benchmark_classes(labels, IMAGENET)

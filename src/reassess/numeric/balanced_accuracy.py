@@ -38,7 +38,7 @@ class BalancedAccuracy:
     --------
     Who always says no has half of the points, however many questions are invalid.
 
-    >>> always_no = BalancedAccuracy.of([[90, 0, 0], [10, 0, 0]])
+    >>> always_no = BalancedAccuracy.from_confusion([[90, 0, 0], [10, 0, 0]])
     >>> always_no.value
     0.5
     >>> low, high = BalancedAccuracy(14, 2, 15, 3).interval
@@ -46,8 +46,8 @@ class BalancedAccuracy:
     (0.543, 0.939)
     """
 
-    invalid: float
-    valid: float
+    points_on_invalid: float
+    points_on_valid: float
     n_invalid: int
     n_valid: int
 
@@ -67,12 +67,12 @@ class BalancedAccuracy:
     @property
     def specificity(self) -> float | None:
         """Share of points on invalid questions; None without any."""
-        return self.invalid / self.n_invalid if self.n_invalid else None
+        return self.points_on_invalid / self.n_invalid if self.n_invalid else None
 
     @property
     def sensitivity(self) -> float | None:
         """Share of points on valid questions; None without any."""
-        return self.valid / self.n_valid if self.n_valid else None
+        return self.points_on_valid / self.n_valid if self.n_valid else None
 
     @property
     def value(self) -> float | None:
@@ -92,12 +92,12 @@ class BalancedAccuracy:
         """
         value, first, second = (
             self.value,
-            wilson_interval(self.invalid, self.n_invalid),
-            wilson_interval(self.valid, self.n_valid),
+            wilson_interval(self.points_on_invalid, self.n_invalid),
+            wilson_interval(self.points_on_valid, self.n_valid),
         )
         if value is None or first is None or second is None:
             return None
-        shares = self.invalid / self.n_invalid, self.valid / self.n_valid
+        shares = self.points_on_invalid / self.n_invalid, self.points_on_valid / self.n_valid
         below, above = (
             math.hypot(*(share - bounds[end] for share, bounds in zip(shares, (first, second), strict=True)))
             for end in (0, 1)
@@ -137,11 +137,11 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
 
 
 def _half_point_distribution(
-    answers: Sequence[float], half_points: npt.NDArray[np.int64], n: int
+    answer_probabilities: Sequence[float], half_points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return the possible half-point totals of n answers, and the probability of each."""
-    one = np.bincount(half_points, np.asarray(answers), minlength=3)
-    powers = [one]
+    single = np.bincount(half_points, np.asarray(answer_probabilities), minlength=3)
+    powers = [single]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))
     total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)

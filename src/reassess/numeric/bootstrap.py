@@ -94,9 +94,11 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
     return ordered[below - 1], ordered[-below]
 
 
-def normal_interval(value: float, deviation: float, least: float = -1, most: float = 1) -> tuple[float, float]:
-    """Compute a 95 % interval from the standard deviation over replicates, clipped to `least` and `most`."""
-    low, high = (float(np.clip(value + sign * _NORMAL_QUANTILE * deviation, least, most)) for sign in (-1, 1))
+def normal_interval(
+    value: float, deviation: float, low_limit: float = -1, high_limit: float = 1
+) -> tuple[float, float]:
+    """Compute a 95 % interval from the standard deviation over replicates, clipped to `low_limit` and `high_limit`."""
+    low, high = (float(np.clip(value + sign * _NORMAL_QUANTILE * deviation, low_limit, high_limit)) for sign in (-1, 1))
     return low, high
 
 

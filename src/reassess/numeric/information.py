@@ -55,7 +55,7 @@ def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
     return weights
 
 
-def measure_information(counts: Floats, items: Floats, weights: Floats) -> Information:
+def measure_information(vote_counts: Floats, item_counts: Floats, resample_counts: Floats) -> Information:
     """Measure the information per vote on items whose truth, or its distribution, is known.
 
     The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
@@ -80,29 +80,29 @@ def measure_information(counts: Floats, items: Floats, weights: Floats) -> Infor
     weights
         Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
     """
-    plain = float(_estimate_without_correction(counts.sum(axis=0), items.sum(axis=0)))
-    flat = counts.reshape(len(counts), -1)
+    plain = float(_estimate_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
+    flat = vote_counts.reshape(len(vote_counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_without_correction((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
-            for part in (weights[start : start + block] for start in range(0, len(weights), block))
+            _estimate_without_correction((part @ flat).reshape(len(part), *vote_counts.shape[1:]), part @ item_counts)
+            for part in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
         ]
     )
     bias = float(resampled.mean()) - plain
     low, high = (float(bound) - 2 * bias for bound in percentile_bounds(resampled))
-    prior = items.sum(axis=0) / items.sum()
+    prior = item_counts.sum(axis=0) / item_counts.sum()
     entropy, highest = float(entr(prior).sum()) / math.log(2), math.log2(len(prior))
     return Information(
         bits=min(max(plain - bias, 0.0), entropy), low=min(max(low, 0.0), entropy), high=min(max(high, 0.0), highest)
     )
 
 
-def _estimate_without_correction(counts: Floats, items: Floats) -> Floats:
+def _estimate_without_correction(vote_counts: Floats, item_counts: Floats) -> Floats:
     """Estimate the information from counts, without bias correction; shape (..., truths, answers)."""
-    overall = counts.sum(axis=-2, keepdims=True)
-    votes = counts.sum(axis=-1, keepdims=True)
-    rows = np.where(votes > 0, counts, overall)
+    overall = vote_counts.sum(axis=-2, keepdims=True)
+    votes = vote_counts.sum(axis=-1, keepdims=True)
+    rows = np.where(votes > 0, vote_counts, overall)
     sums = rows.sum(axis=-1, keepdims=True)
     matrices = np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0)
-    return mutual_information(matrices, items / items.sum(axis=-1, keepdims=True))
+    return mutual_information(matrices, item_counts / item_counts.sum(axis=-1, keepdims=True))

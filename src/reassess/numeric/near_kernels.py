@@ -42,19 +42,19 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
+def _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):  # type: ignore[no-untyped-def]
     """Return whether two images are near: compare both whole, or one with the middle of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
-            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= bits
-            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= correlation
+            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= max_bits
+            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= min_correlation
         ):
             return True
     return False
 
 
 @compile_cached
-def merge_near_groups(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
+def merge_near_groups(hashes, thumbnails, start, stop, max_bits, min_correlation, group):  # type: ignore[no-untyped-def]
     """Merge the groups of near images: rows ``start:stop`` with all later rows (single linkage).
 
     Images in the same group are not compared again. The pairs are not stored, so their number does not matter.
@@ -66,7 +66,7 @@ def merge_near_groups(hashes, thumbnails, start, stop, bits, correlation, group)
                 _count_one_bits(whole ^ hashes[j, 0]),
                 min(_count_one_bits(whole ^ hashes[j, 1]), _count_one_bits(middle ^ hashes[j, 0])),
             )
-            if fewest <= bits:
+            if fewest <= max_bits:
                 a, b = _find_group_root(group, i), _find_group_root(group, j)
-                if a != b and _are_near(hashes, thumbnails, i, j, bits, correlation):
+                if a != b and _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):
                     group[max(a, b)] = min(a, b)

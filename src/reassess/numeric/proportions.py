@@ -144,10 +144,10 @@ def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
     return min(1.0, 2 * float(betaincc(min(n_only_a, n_only_b) + 1, max(n_only_a, n_only_b), 0.5)))
 
 
-def sign_flip_p_values(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
+def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) -> npt.NDArray[np.float64]:
     """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
 
-    `totals` are the sums; `ones` and `twos` count the differences of size 1 and 2, of either sign. The null hypothesis
+    `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the differences of size 1 and 2, of either sign. The null hypothesis
     is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on one image,
     the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without twos it is McNemar's test.
 
@@ -158,27 +158,28 @@ def sign_flip_p_values(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[n
     from reassess.numeric.resampling_kernels import sign_flip_tails
 
     result = np.empty(len(totals))
-    sign_flip_tails(np.abs(totals), ones, twos, result)
+    sign_flip_tails(np.abs(totals), n_of_size_1, n_of_size_2, result)
     return result
 
 
-def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
+def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float:
     """Compute the exact two-sided p-value of a number of hits, if one class per image is drawn at random.
 
-    `images` counts images by their number of classes k; such an image is a hit with probability 1 / k. The number of
+    `n_images_by_n_classes` counts images by their number of classes k; such an image is a hit with probability 1 / k. The number of
     hits follows the Poisson binomial distribution: a sum of one binomial variable for each k. The probability of many
     hits is computed as that of few misses, so that small p-values are as accurate as large ones.
     """
-    if not images:
+    if not n_images_by_n_classes:
         return 1.0
-    mean = sum(count / classes for classes, count in images.items())
+    mean = sum(count / classes for classes, count in n_images_by_n_classes.items())
     # The median is the mean rounded down or up (Jogdeo and Samuels, 1968), so the other tail has probability >= 0.5.
     if hits > mean:
         tail = _poisson_binomial_cdf(
-            sum(images.values()) - hits, [(count, 1 - 1 / classes) for classes, count in images.items()]
+            sum(n_images_by_n_classes.values()) - hits,
+            [(count, 1 - 1 / classes) for classes, count in n_images_by_n_classes.items()],
         )
     else:
-        tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in images.items()])
+        tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in n_images_by_n_classes.items()])
     return min(1.0, max(SMALLEST_P_VALUE, 2 * tail))
 
 

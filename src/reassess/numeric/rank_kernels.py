@@ -146,20 +146,20 @@ def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
 
 
 @compile_cached
-def find_nonzero_columns(hot):  # type: ignore[no-untyped-def]
+def find_nonzero_columns(multi_hot):  # type: ignore[no-untyped-def]
     """Find nonzero columns: in row i, ``columns[indptr[i]:indptr[i + 1]]``; returns int64 arrays."""
-    indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
-    count = _find_nonzero(hot, indptr, columns)
+    indptr, columns = np.empty(len(multi_hot) + 1, np.int64), np.empty(4 * len(multi_hot), np.int64)
+    count = _find_nonzero(multi_hot, indptr, columns)
     if count > columns.size:  # seldom: most images have one valid class
         columns = np.empty(count, np.int64)
-        _find_nonzero(hot, indptr, columns)
+        _find_nonzero(multi_hot, indptr, columns)
     return indptr, columns[:count]
 
 
 @compile_cached
-def _find_nonzero(hot, indptr, columns):  # type: ignore[no-untyped-def]
+def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
     """Write `indptr`, and the nonzero columns that fit into `columns`; return the number of all of them."""
-    flat = hot.reshape(hot.size).view(np.uint8)
+    flat = multi_hot.reshape(multi_hot.size).view(np.uint8)
     blocks = flat.size // 64
     words = flat[: 64 * blocks].view(np.uint64)
     row, count = 0, 0
@@ -170,8 +170,8 @@ def _find_nonzero(hot, indptr, columns):  # type: ignore[no-untyped-def]
         if union | words[first + 4] | words[first + 5] | words[first + 6] | words[first + 7]:
             for w in range(first, first + 8):
                 if words[w]:
-                    row, count = _add_nonzero(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
-    row, count = _add_nonzero(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
+                    row, count = _add_nonzero(flat, 8 * w, 8 * w + 8, multi_hot.shape[1], row, count, indptr, columns)
+    row, count = _add_nonzero(flat, 64 * blocks, flat.size, multi_hot.shape[1], row, count, indptr, columns)
     indptr[row + 1 :] = count
     return count
 
@@ -191,19 +191,19 @@ def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type:
 
 
 @compile_cached
-def remove_padding(padded, padding, outputs):  # type: ignore[no-untyped-def]
+def remove_padding(padded_ids, padding, n_outputs):  # type: ignore[no-untyped-def]
     """Remove the padding of a table of ids: the ids of row i are ``ids[indptr[i]:indptr[i + 1]]``; int64.
 
     Return -1, or the first row with an id that is out of range or listed twice; then `indptr` and `ids`.
     """
-    indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
-    last_row = np.full(outputs, -1)  # the last row with each id
+    indptr, ids = np.zeros(len(padded_ids) + 1, np.int64), np.empty(padded_ids.size, np.int64)
+    last_row = np.full(n_outputs, -1)  # the last row with each id
     count = 0
-    for i in range(padded.shape[0]):
-        for j in range(padded.shape[1]):
-            class_id = padded[i, j]
+    for i in range(padded_ids.shape[0]):
+        for j in range(padded_ids.shape[1]):
+            class_id = padded_ids[i, j]
             if class_id != padding:
-                if class_id < 0 or class_id >= outputs or last_row[class_id] == i:
+                if class_id < 0 or class_id >= n_outputs or last_row[class_id] == i:
                     return i, indptr, ids[:count]
                 last_row[class_id] = i
                 ids[count] = class_id

@@ -109,19 +109,19 @@ def fit_polynomial(
     y: Floats,
     groups: npt.NDArray[np.integer],
     *,
-    inside: npt.NDArray[np.bool_] | None = None,
+    is_used: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> PolynomialFit | None:
     """Fit a polynomial by least squares; None if it cannot be fitted without each of the groups.
 
-    `groups` numbers the group of each row from 0. `inside` selects rows; None: all rows.
+    `groups` numbers the group of each row from 0. `is_used` selects rows; None: all rows.
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.
     """
     count = int(groups.max(initial=-1)) + 1
-    if inside is not None:
-        x, y, groups = x[inside], y[inside], groups[inside]
+    if is_used is not None:
+        x, y, groups = x[is_used], y[is_used], groups[is_used]
     has_rows = np.bincount(groups, minlength=count) > 0
     if has_rows.sum() <= degree + 1:
         return None

@@ -127,7 +127,7 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before_move=unfinished.note_outputs, mark=unfinished.mark):
+        with write_atomically(before_move=unfinished.note_outputs, temporary_prefix=unfinished.mark):
             results = tuple(run.write(image_source, may_replace) for run in runs)
         unfinished.end()
     return results
@@ -165,7 +165,7 @@ def _tell_progress(runs: Sequence[ModelRun], unfinished: UnfinishedRun, tell: Ca
     """Remove damaged shards, and tell how many shards are finished."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
     if damaged:
-        names = join_first([path.relative_to(unfinished.folder) for path in damaged], most=3)
+        names = join_first([path.relative_to(unfinished.folder) for path in damaged], max_items=3)
         tell(f"{unfinished.folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
     if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
         count = count_noun(sum(run.shards.count for run in runs), "shard")

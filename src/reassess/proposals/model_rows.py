@@ -101,8 +101,8 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
     return DataError(
         "nothing-in-common",
         "no image of the model is known",
-        allowed=f"names such as {join_first(index.names, most=2)}" if index.names else None,
-        found=join_first(images, most=2) if images else "no image",
+        allowed=f"names such as {join_first(index.names, max_items=2)}" if index.names else None,
+        found=join_first(images, max_items=2) if images else "no image",
         fix=suggest_match(images, index.names, match=index.match) or "check the names, or remove the model",
     )
 

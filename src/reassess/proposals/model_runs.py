@@ -103,7 +103,7 @@ class Opener:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
-                "unused-option", "a loaded model takes no device", where=join_first(ready, most=3), found=device
+                "unused-option", "a loaded model takes no device", where=join_first(ready, max_items=3), found=device
             )
         self._with_device = models_with_option([name_of(model) for model in models], "device")
         self._device = device

@@ -71,7 +71,7 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
             "ONNX file has several outputs",
             where=path,
             allowed="one output, the scores",
-            found=join_first([output.name for output in outputs], most=3),
+            found=join_first([output.name for output in outputs], max_items=3),
             fix="export the model with its scores only",
         )
     input_shape = inputs[0].shape

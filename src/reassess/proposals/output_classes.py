@@ -82,7 +82,7 @@ class OutputClasses:
         labels = [self.classes.short_name(class_id) for class_id in range(self.classes.count or 0)]
         near = [(name, suggest_name(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
         shown = [repr(shorten(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
-        return join_first([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
+        return join_first([*shown, *self.unknown[_EXAMPLES:]], max_items=_EXAMPLES)
 
     def _refuse_misspelt_names(self) -> None:
         """Refuse a name that is spelt like a class without an output, or like any class if outputs are summed."""
@@ -106,7 +106,7 @@ class OutputClasses:
         without = np.setdiff1d(np.arange(self.classes.count or 0), self._with_output).tolist()
         found = [f"not a class: {self._unknown_names()}"] if self.unknown else []
         found += [
-            f"without an output: {join_first([self.classes.short_name(k) for k in without], most=_EXAMPLES)}"
+            f"without an output: {join_first([self.classes.short_name(k) for k in without], max_items=_EXAMPLES)}"
         ] * bool(without)
         if found:
             raise DataError(

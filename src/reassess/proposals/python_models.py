@@ -80,7 +80,7 @@ def _function(model: str, module: ModuleType, name: str) -> Callable[[Any], Any]
             "import-failed",
             "module does not have this function",
             where=model,
-            allowed=join_first(own, most=5) if own else None,
+            allowed=join_first(own, max_items=5) if own else None,
             fix=suggest_name(name, functions),
         ) from error
     except (Exception, SystemExit) as error:  # the module may define __getattr__

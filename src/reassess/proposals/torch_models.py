@@ -39,7 +39,8 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
         needed = set(model.state_dict())
         missing, unexpected = sorted(needed - set(weights)), sorted(set(weights) - needed)
         found = (
-            f"missing: {join_first(missing, most=3) or 'none'}; unexpected: {join_first(unexpected, most=3) or 'none'}"
+            f"missing: {join_first(missing, max_items=3) or 'none'}; unexpected: "
+            f"{join_first(unexpected, max_items=3) or 'none'}"
         )
         raise DataError(
             "wrong-weights",

@@ -66,7 +66,7 @@ def describe_image_changes(before: Mapping[str, tuple[int, int]], now: Mapping[s
     }
     for kind, names in kinds.items():
         if names:
-            yield f"{count_noun(len(names), 'image')} {kind}: {join_first(names, most=3)}"
+            yield f"{count_noun(len(names), 'image')} {kind}: {join_first(names, max_items=3)}"
     if list(before) != list(now) and not any(kinds.values()):
         yield "images are in another order"
 

@@ -179,6 +179,6 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     check_known([kind], CHARTS, value_name="kind of chart", fix=suggest_name(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.why)
+        raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.reason)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

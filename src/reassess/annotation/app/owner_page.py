@@ -103,7 +103,7 @@ def _page(caller: Caller) -> Response:
             person.id: _shares(person.confusion.tolist()) for person in progress.raters if person.confusion.any()
         },
         "practised": any(person.practice for person in progress.raters),
-        "skipped": join_first([name for name, _ in progress.skipped], most=3),
+        "skipped": join_first([name for name, _ in progress.skipped], max_items=3),
         "at_least": campaign.at_least,
         "split": _list_page(caller, "split", _split_golden),
         "disputed": _list_page(caller, "disputed", disputed_golden),

@@ -99,7 +99,7 @@ def find_person(campaign: Campaign, name: str) -> Person:
     raise DataError(
         "unknown-person",
         "unknown person",
-        allowed=join_first(names, most=_MAX_NAMES) or "nobody",
+        allowed=join_first(names, max_items=_MAX_NAMES) or "nobody",
         found=name,
         fix=suggest_name(name, names) or "check the names in reassess status",
     )

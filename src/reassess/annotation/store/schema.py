@@ -301,7 +301,7 @@ def check_form(connection: Connection, address: str | Path) -> None:
             "damaged-campaign",
             "columns are missing in the tables of the campaign",
             where=place,
-            found=join_first(missing, most=3),
+            found=join_first(missing, max_items=3),
             fix=RESTORE,
         )
 

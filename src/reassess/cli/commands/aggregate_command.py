@@ -142,10 +142,10 @@ def _report(call: Call, computed: ComputedScores, output: Path) -> None:
         names = count_noun(len(classes.texts), "class name")
         call.info(
             f"without a class list, the classes are the {names} in the votes, sorted: "
-            f"{join_first(classes.texts, most=5)}"
+            f"{join_first(classes.texts, max_items=5)}"
         )
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.info(f"answers, from invalid to valid: {join_first(scale, most=10)}")
+        call.info(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
         call.info("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:

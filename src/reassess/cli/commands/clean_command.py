@@ -159,9 +159,9 @@ def _check_answers(original: LabelSets, files: Mapping[str, Path], answers: Vote
             "unknown-class",
             "answer is not a class of the labels",
             where=files["golden"],
-            allowed=f"the correct class of an image: {join_first(class_names, most=3)}; "
+            allowed=f"the correct class of an image: {join_first(class_names, max_items=3)}; "
             "or yes, maybe and no about the class in the column class",
-            found=join_first(unknown, most=3),
+            found=join_first(unknown, max_items=3),
             fix="correct or delete these answers",
         )
 

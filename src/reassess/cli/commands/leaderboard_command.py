@@ -94,7 +94,7 @@ def leaderboard(
     """
     reject_repeated(files)
     call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
-    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family=family)
+    leaderboard_read = read_leaderboard(*(call.add_input("leaderboard", path) for path in files), family_pattern=family)
     placements = place_models(leaderboard_read, _entries(call, placement))
     lines = fit_trend(leaderboard_read)
     if benchmark is None:

@@ -155,7 +155,7 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     call.info(f"{output}: {count_noun(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
-        call.info(f"unreadable: {join_first(unreadable, most=len(unreadable) if call.verbose else 1)}")
+        call.info(f"unreadable: {join_first(unreadable, max_items=len(unreadable) if call.verbose else 1)}")
     notes = ["exact: has a pixel-identical copy"]
     if near:
         notes.append("near: has only similar copies")

@@ -147,7 +147,7 @@ def _row(candidate: Candidate, sheet: ImageSheet, inputs: EvaluationInputs, most
         None if candidate.score is None else format_score(candidate.score, inputs.threshold, digits=4),
         "valid" if candidate.class_id in (sheet.valid or ()) else "",
         _vote_counts(candidate.votes, sheet.n_raters),
-        join_first(raters, most=most_raters),
+        join_first(raters, max_items=most_raters),
         _vote_counts(candidate.expert_votes, sheet.n_experts),
     ]
 

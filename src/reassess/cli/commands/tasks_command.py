@@ -183,7 +183,7 @@ def tasks(
             are = count_noun(golden_count, "golden question is", "golden questions are")
             call.info(f"{are} not in the tasks: the campaign mixes them in")
         if without_path:
-            names = join_first([questions.classes.short_name(class_id) for class_id in without_path], most=3)
+            names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
             call.info(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
         call.print_inputs("original", "golden", "hierarchy", "votes")
 

@@ -65,7 +65,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "labelling_bias": _parts_to_json(findings.biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
-        results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
+        results |= {name: None, f"{name}_reason": part.reason} if isinstance(part, Missing) else {name: part}
     return results
 
 
@@ -101,7 +101,7 @@ def comparison_table(findings: Findings) -> ResultTable:
         (pair,) = findings.pairs
         return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # a file does not tell which model is a
     if isinstance(findings.ranking, Missing):
-        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
+        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.reason)
     return _ranking_table(findings.ranking, findings.uncertainty, label_set_heading(findings.labels.title))
 
 
@@ -246,7 +246,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(co_occurrence):
         pairs = zip(co_occurrence.class_pairs.tolist(), co_occurrence.image_counts.tolist(), strict=True)
         pair_texts = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes most often valid together: {join_first(pair_texts, most=3)}"
+        yield f"classes most often valid together: {join_first(pair_texts, max_items=3)}"
 
 
 def _how_to_measure(findings: Findings) -> str:

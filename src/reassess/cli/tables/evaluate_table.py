@@ -152,7 +152,7 @@ def _common_to_json(
     if common is None:
         return {}
     if isinstance(common, Missing):
-        return {"common": None, "common_reason": common.why}
+        return {"common": None, "common_reason": common.reason}
     document = common[key][file].to_json()
     return {"common": {name: part for name, part in document.items() if name in _COMMON}}
 

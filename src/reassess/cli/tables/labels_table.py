@@ -34,7 +34,7 @@ def comparison_to_json(
 
 
 def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
-    return {"diff": None, "diff_reason": diff.why} if isinstance(diff, Missing) else {"diff": diff.to_json()}
+    return {"diff": None, "diff_reason": diff.reason} if isinstance(diff, Missing) else {"diff": diff.to_json()}
 
 
 def print_comparison(
@@ -144,7 +144,7 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
 def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     """Return the model orders for JSON, or null and the reason."""
     if isinstance(orders, Missing):
-        return {"orders": None, "orders_reason": orders.why}
+        return {"orders": None, "orders_reason": orders.reason}
     return {"orders": orders.to_json()}
 
 

@@ -232,7 +232,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
         low, high = max(far_out.lower_fence, 0), min(far_out.upper_fence, 100)
         yield (
             f"far out: families with all rows outside {low:.1f} to {high:.1f} % (Tukey's outer fences): "
-            f"{join_first(far_out.rows, most=3)}"
+            f"{join_first(far_out.rows, max_items=3)}"
         )
     without = [name for name, line in _named_lines(trend) if line.fit is None]
     for name in without:

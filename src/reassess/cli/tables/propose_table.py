@@ -207,7 +207,7 @@ def _model_names(call: Call, subset: ModelSubset, all_models: Sequence[str]) -> 
         return f"all {len(all_models):,}"
     if len(omitted) <= _MOST_NAMES:
         return f"all except {', '.join(omitted)}"
-    return join_first(subset.models, most=_MOST_NAMES - 1)
+    return join_first(subset.models, max_items=_MOST_NAMES - 1)
 
 
 def _subset_cells(subset: ModelSubset) -> list[object]:

@@ -124,7 +124,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     unmeasured = [str(rater.rater) for rater in result.raters if rater.information is None]
     if unmeasured:
         reason = "no votes on golden items" if result.golden else "no votes"
-        yield f"-: {reason}: {join_first(unmeasured, most=10)}"
+        yield f"-: {reason}: {join_first(unmeasured, max_items=10)}"
 
 
 def _print_pairs(dependent: Dependence | None, where: str) -> None:

@@ -95,7 +95,7 @@ def _contents(part: PartCheck) -> str:
     if part.answers:
         counts += (
             "; answers "
-            f"{join_first([f'{answer} {count:,}' for answer, count in part.answers.items()], most=_MOST_ANSWERS)}"
+            f"{join_first([f'{answer} {count:,}' for answer, count in part.answers.items()], max_items=_MOST_ANSWERS)}"
         )
     if part.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
@@ -202,7 +202,7 @@ def _summary(progress: "Progress") -> Iterator[str]:
         f"last 24 hours; at most {count_noun(progress.votes_needed, 'more vote')} needed"
     )
     if progress.skipped:
-        names = join_first([name for name, _ in progress.skipped], most=3)
+        names = join_first([name for name, _ in progress.skipped], max_items=3)
         yield f"{count_noun(len(progress.skipped), 'image')} skipped: {names}"
     if progress.paused:
         yield "paused: raters get no questions"
@@ -233,7 +233,7 @@ def _practice(person: "RaterProgress") -> str | None:
     passed = {True: ", passed", False: ", failed", None: ""}[person.practice.passed]
     accuracy = person.practice.accuracy
     if accuracy.interval is None:  # questions of one truth
-        return f"{accuracy.invalid + accuracy.valid:g} of {accuracy.n:,}{passed}"
+        return f"{accuracy.points_on_invalid + accuracy.points_on_valid:g} of {accuracy.n:,}{passed}"
     value, low, high = (f"{100 * share:.0f}" for share in (accuracy.value or 0.0, *accuracy.interval))
     return f"{value} ({low} to {high}){passed}"
 

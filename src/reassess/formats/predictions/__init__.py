@@ -73,7 +73,7 @@ def read_predictions(
     path: str | Path,
     classes: Classes | None = None,
     *,
-    names: Sequence[str] | None = None,
+    image_names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
 ) -> Predictions:
@@ -83,7 +83,7 @@ def read_predictions(
     ----------
     path
         npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may have
-        image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        image names as ``image_names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
         if torch or safetensors is installed.
     classes
@@ -153,11 +153,11 @@ def read_predictions(
         if class_of is not None:
             detected = f"{predictions.detected_format}, class names exchanged by a list"
             predictions = replace(predictions.map_classes(class_of), detected_format=detected)
-        if names is not None:
+        if image_names is not None:
             if predictions.images is not None:
                 raise DataError("unused-option", "file has its own image names", fix="remove the other names")
             predictions = predictions.with_images(
-                names, detected_format=f"{predictions.detected_format}, image names from a file"
+                image_names, detected_format=f"{predictions.detected_format}, image names from a file"
             )
         elif (names_path := find_names_file(path)) is not None:
             lines = read_lines(names_path)
@@ -171,7 +171,7 @@ def read_predictions(
                 unused = f"{names_path.name} not used for image names: {reason}"
                 predictions = replace(predictions, detected_format=f"{predictions.detected_format}; {unused}")
     except ReassessError as error:
-        error.at(path)
+        error.add_place(path)
         raise
     if not predictions.unknown_classes.n_predictions:
         return predictions

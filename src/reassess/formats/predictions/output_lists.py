@@ -95,12 +95,12 @@ def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: i
             "output of the list is not an output of the model",
             where=OUTPUT_LIST,
             allowed=f"0 to {n_outputs - 1:,}",
-            found=join_first(others, most=3),
+            found=join_first(others, max_items=3),
         )
     return [outputs.get(output, "-") for output in range(n_outputs)]
 
 
-def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:
+def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> None:
     """Raise if scores have another number of outputs than the classes or the list of outputs."""
     if len(shape) != 2:
         raise DataError(
@@ -110,36 +110,36 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
             found=f"shape {shape}",
             fix="if these are class ids, save them as integers" if len(shape) == 1 else None,
         )
-    count = classes.count if columns is None else len(columns)
+    count = classes.count if output_class_ids is None else len(output_class_ids)
     if count is None or shape[1] == count:
         return
     fix: Fix | str = LIST_OUTPUTS
-    each = ""
-    if columns is not None:
+    explanation = ""
+    if output_class_ids is not None:
         fix = "list every output, in order"
     elif classes.has_local_ids:
-        each = ", one for each class in the labels"
+        explanation = ", one for each class in the labels"
     elif shape[1] == count + 1:
         fix = Fix.join("; otherwise ", "if the first output is a background class, save scores[:, 1:]", fix)
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
-        allowed=f"{count:,} columns{each}",
+        allowed=f"{count:,} columns{explanation}",
         found=f"{shape[1]:,} columns",
         fix=fix,
     )
 
 
-def describe_assumed_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
+def describe_assumed_order(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> str:
     """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
-    if not classes.has_local_ids or columns is not None:
+    if not classes.has_local_ids or output_class_ids is not None:
         return ""
     return f", in the sorted order of the {classes.count:,} classes in the labels"
 
 
-def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
+def refuse_ids(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
     """Raise for ids if classes are known only by name, unless a list of outputs names them."""
-    if columns is None:
+    if output_class_ids is None:
         class_list_for_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
@@ -240,16 +240,16 @@ def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray
     return class_of
 
 
-def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes) -> None:
+def _refuse_unknown_outputs(outputs: Sequence[str], output_class_ids: npt.NDArray[np.int64], classes: Classes) -> None:
     """Raise if a name in the list of outputs is not a class; dashes are allowed."""
-    unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
+    unknown = [outputs[row] for row in np.flatnonzero(output_class_ids < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
             "unknown-class",
             "unknown class",
             where=OUTPUT_LIST,
             allowed=classes.allowed_names_text,
-            found=join_first([repr(name) for name in unknown], most=_MAX_EXAMPLES),
+            found=join_first([repr(name) for name in unknown], max_items=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
@@ -260,7 +260,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
     ignored = np.flatnonzero(predictions.output_class_ids < 0)
     if not ignored.size:
         return predictions
-    names = join_first([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
+    names = join_first([outputs[row] for row in ignored.tolist()], max_items=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
@@ -290,4 +290,4 @@ def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class
 
 def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
     """Say how many predictions are not classes, with some of their names."""
-    return f"{unknown}{handling}: {join_first(unknown.names, most=_MAX_EXAMPLES)}"
+    return f"{unknown}{handling}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"

@@ -47,7 +47,7 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
     """Read the questions from the array info in blocks, since the array is larger than the questions."""
-    with archive.stream(archive.find_name("info")) as stream:
+    with archive.open_array(archive.find_name("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
@@ -97,7 +97,7 @@ class _OneHotVotes:
 
 
 def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _OneHotVotes:
-    with archive.stream(archive.find_name("tensor")) as stream:
+    with archive.open_array(archive.find_name("tensor")) as stream:
         dtype, shape, fortran = read_header(stream, path, "tensor")
         _check_layout(path, dtype, shape, questions, raters)
         archive.check_length("tensor", stream, dtype, shape)
@@ -162,17 +162,17 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
     """Raise `OutputError` if an archive cannot store these votes."""
     found = None
     if not isinstance(votes.items, Questions):
-        what = "archives store only votes on (image, class) questions"
+        problem = "archives store only votes on (image, class) questions"
     elif votes.seconds is not None:
-        what = "archives cannot store times of votes"
+        problem = "archives cannot store times of votes"
     elif len({isinstance(name, str) for name in votes.raters}) > 1:
-        what = "archives store ids of one type: numbers or text"
+        problem = "archives store ids of one type: numbers or text"
     elif (cell := _find_double_vote(votes)) is not None:
-        what = "archives store one vote per rater and item"
+        problem = "archives store one vote per rater and item"
         found = f"rater {votes.raters[cell[1]]} on {votes.describe_item(cell[0])}"
     else:
         return
-    raise OutputError("not-in-archive", what, where=path, found=found, fix="write a .parquet or .csv table")
+    raise OutputError("not-in-archive", problem, where=path, found=found, fix="write a .parquet or .csv table")
 
 
 def write_archive(path: Path, votes: Votes) -> None:

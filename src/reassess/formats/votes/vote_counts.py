@@ -114,7 +114,7 @@ def _read_wide(
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
-    def cells() -> Iterator[tuple[IntArray, IntArray, IntArray]]:
+    def iterate_nonzero_counts() -> Iterator[tuple[IntArray, IntArray, IntArray]]:
         for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
             try:
                 counts = _parse_counts(path, table[name])
@@ -124,14 +124,14 @@ def _read_wide(
             rows = np.union1d(np.flatnonzero(counts), [0])
             yield rows, np.full(rows.size, class_id), counts[rows]
 
-    image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
+    image_ids, class_ids, counts = (np.concatenate(arrays) for arrays in zip(*iterate_nonzero_counts(), strict=True))
     if classes.has_local_ids:
         labels = set(to_text(path, table[_CLASS])) if _CLASS in table.columns else set()
         unconfirmed = [name for name in headings if name not in labels]
         if unconfirmed:
             warnings.warn(
                 f"{path}: without a class list, each of these columns counts as a class: "
-                f"{join_first(unconfirmed, most=5)}",
+                f"{join_first(unconfirmed, max_items=5)}",
                 ReassessWarning,
                 stacklevel=2,
             )
@@ -148,7 +148,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed_names_text,
-                found=join_first(unknown, most=3),
+                found=join_first(unknown, max_items=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
     return class_ids_from_texts(path, headings, classes)

@@ -22,7 +22,7 @@ def _parse_address(text: str) -> tuple[str, int, str | None]:
     try:
         root_path = annotation.root_path_of(slash + path) if slash else None
     except DataError as error:
-        raise click.BadParameter(f"{slash + path!r} is {error.what}: {error.allowed}") from error
+        raise click.BadParameter(f"{slash + path!r} is {error.problem}: {error.allowed}") from error
     return host.removeprefix("[").removesuffix("]"), int(port), root_path
 
 

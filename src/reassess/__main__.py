@@ -26,7 +26,7 @@ def entry() -> None:
 
 
 class _TolerantStream(io.RawIOBase):
-    """A stream that drops what it cannot take, such as on a full disk."""
+    """A stream that ignores failed writes, for example on a full disk."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -48,7 +48,7 @@ class _TolerantStream(io.RawIOBase):
 
 
 def _keep_standard_streams() -> None:
-    """Let no file take the number of a closed standard stream, and no message that cannot be written end a command."""
+    """Keep files off the numbers of closed standard streams, and ignore errors of writing messages."""
     while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(opened)
@@ -62,7 +62,7 @@ def _keep_standard_streams() -> None:
 
 
 def _discard_unwritten(output: TextIO | None) -> None:
-    """Drop what an output did not take, of which `main` has told; else Python tries again as it ends, with code 120."""
+    """Discard output that could not be written, which `main` has reported; else Python exits with code 120."""
     if output is None:  # closed before the process began
         return
     try:

@@ -16,7 +16,7 @@ class Fix:
     """A fix that contains Python arguments, which the command line rewrites as options.
 
     The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
-    is written, such as that of a function.
+    is written, for example the name of a function.
 
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
@@ -106,7 +106,7 @@ class ReassessError(Exception):
 
 
 def _shorten_long_words(field: str, text: str) -> str:
-    """Shorten words of over 200 letters; a fix stays, since it may be a command."""
+    """Shorten words of over 200 letters, except in a fix, which may be a command to copy."""
     return text if field == "fix" else _LONG_WORD.sub(r"\1…\2", text)
 
 

@@ -166,9 +166,12 @@ class ListTable(NamedTuple):
 class Printable:
     """A base class that prints a result as a short text, and as a table in a notebook.
 
-    By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with a
-    `_summary` prints that, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A class
-    with a `_list` prints its `_headline`, and in a notebook the table below it.
+    The text depends on what the class defines:
+
+    - `_summary`: the `_headline`, if there is one, and the lines of the summary;
+    - `_table`: the `_headline`, and in a notebook also the table;
+    - ``__str__``: its text;
+    - otherwise, for a dataclass with ``repr=False``: the fields, with short forms of long values.
     """
 
     @property
@@ -176,7 +179,7 @@ class Printable:
         return ""
 
     def _summary(self) -> Iterable[tuple[str, str]]:
-        """Names, and a text for each."""
+        """The lines of the short text: (name, text) pairs."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
         return [(field.name, _short_repr(getattr(self, field.name))) for field in fields if field.init]
 
@@ -189,13 +192,13 @@ class Printable:
     def __repr__(self) -> str:
         return str(self)
 
-    def _list(self) -> ListTable | None:
+    def _table(self) -> ListTable | None:
         """The table of a result that is a list."""
         return None
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        table = self._list()
+        table = self._table()
         if table is not None:
             more = f"<p>and {table.total - _MAX_TABLE_ROWS:,} more</p>" if table.total > _MAX_TABLE_ROWS else ""
             body = "".join(map(_html_row, islice(table.rows, _MAX_TABLE_ROWS)))
@@ -211,7 +214,7 @@ def _html_row(texts: Iterable[str], tag: str = "td") -> str:
 
 
 def _short_repr(value: object) -> str:
-    """The repr of a value; a long value as its type and size."""
+    """Return the repr of a value, or the type and size of a long value."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
     if shape is not None and math.prod(shape) > _MAX_ENTRIES:
         return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"

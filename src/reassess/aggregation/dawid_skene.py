@@ -67,7 +67,7 @@ class DawidSkeneFit(Printable):
         end = "converged" if self.converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         model = self.model
         rows = (
             (str(rater), str(truth), ", ".join(f"{answer} {row[i]:.3f}" for i, answer in enumerate(model.answers)))

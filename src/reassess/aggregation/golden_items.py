@@ -102,10 +102,10 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     """Add golden votes to the votes, for golden items without other votes.
 
     A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
-    questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question
-    has none at all, and none of its golden questions has votes in the main job: its label set would be missing classes
-    that nobody was asked about. This is so even if the image has votes on classes that raters suggested. Without such
-    votes, experts' answers may decide, see `Aggregation.scores_with_experts`.
+    questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question has
+    none at all, and none of its golden questions has votes in the main job: its label set would be missing classes that
+    nobody was asked about. This is so even if the image has votes on classes that raters suggested. Without such votes,
+    experts' answers may decide, see `Aggregation.scores_with_experts`.
 
     Parameters
     ----------

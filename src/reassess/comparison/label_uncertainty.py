@@ -135,7 +135,7 @@ class LabelUncertainty(Printable):
             f"LabelUncertainty({len(self.models):,} models, {self.n_replicates:,} replicates, {self.n_raters:,} raters)"
         )
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         rows = (
             (
                 model,

@@ -57,7 +57,7 @@ class CoOccurrence(Printable):
         most = self.image_counts.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         both = zip(self.class_pairs, self.image_counts, strict=True)
         rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
         return ListTable(("class id", "class id", "images"), len(self), rows)
@@ -133,7 +133,7 @@ class Taxonomy(Printable):
     def _headline(self) -> str:
         return f"{self.model}: {len(self):,} mistakes: {mistake_counts_in_words(self.counts, ERROR_KIND_NAMES)}"
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         counts = {kind: n for kind, n in self.counts.items() if n is not None}
         rows = ((ERROR_KIND_NAMES[kind], f"{n:,}", format_percent(n / (len(self) or 1))) for kind, n in counts.items())
         return ListTable(("kind", "mistakes", "%"), len(counts), rows)

@@ -1,4 +1,4 @@
-"""A benchmark: a set of images, its classes, and the sources of its parts; ImageNet is predefined."""
+"""A benchmark: a set of images, its classes, and the sources of its files; ImageNet is predefined."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,12 @@ from reassess.core.questions import StopRule
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of the method that made scores from votes; other numbers are measured on golden answers."""
+    """Settings of the method that computed scores from votes; the rest is estimated from golden answers."""
 
     min_experts: int | None  # experts who must answer yes for a valid golden question; None: more than half
     min_experts_on_original: int | None  # the same, for measuring the accuracy of original labels
-    n_classes_with_original_vote: (
-        int | None
-    )  # the original label votes only on classes with a lower id; None: on all classes
+    # The original label counts as a vote only on classes with a lower id than this; None: on all classes.
+    n_classes_with_original_vote: int | None
     smoothing: float  # added to each cell of each confusion matrix's counts
     pooling: float  # votes of the average rater added to each row of each matrix's counts
 
@@ -63,7 +62,7 @@ def _find_imagenet_collapsed(classes: Classes) -> npt.NDArray[np.int64] | None:
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """A set of images, its classes, and where labels, scores, votes and other parts are.
+    """A set of images, its classes, and the sources of its labels, scores, votes and other files.
 
     Parameters
     ----------
@@ -154,13 +153,13 @@ IMAGENET = Benchmark(
 
 
 def benchmark_of(images: Sequence[str]) -> Benchmark:
-    """Return the predefined benchmark that contains all images, else a benchmark without parts."""
+    """Return the predefined benchmark that contains all images, else an empty benchmark."""
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 
 @lru_cache(maxsize=1)  # called with the same labels for every model
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
-    """Sort images as a reader of class folders does: by class folder, then by file name.
+    """Return the order in which programs list images in class folders: by folder, then by file name.
 
     Folders are sorted as text. The folders come from the image names if these have more than one folder. Otherwise the
     folder of a class is its wnid or name; if only ids are known, it is the id, sorted as a number.

@@ -1,4 +1,4 @@
-"""Candidates: classes of images to ask raters about, and their sources: original labels or models."""
+"""Candidates: (image, class) pairs to ask raters about, and their sources: original labels or models."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not j
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates(Printable):
-    """Classes of images to ask about, each with its sources: the original label, or models.
+    """(image, class) pairs to ask raters about, each with its sources: the original label or models.
 
     Symbols: Q candidates, P rows, one for each candidate and source.
 
@@ -151,7 +151,7 @@ class Candidates(Printable):
         images = count_noun(np.unique(self.questions.image_ids).size, "image")
         return f"Candidates({count_noun(len(self), 'candidate')} for {images}{sources})"
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
             (self.image_of(row), classes.short_name(class_id), ", ".join(self.sources_of(row)), reasons[row])

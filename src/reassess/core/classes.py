@@ -47,8 +47,8 @@ def missing_class_list_error(names: Sequence[str], *, where: object = None) -> D
 class Classes(Printable):
     """A class list, in the order of class ids.
 
-    In files, a number in place of a class is always an id, in any notation. So the name of a class can be a number only
-    if it is the class's id.
+    In files, a number in place of a class is always an id, also if it is written as 007 or 7.0. So a class name can be
+    a number only if it is the id of the class.
 
     Parameters
     ----------
@@ -133,9 +133,10 @@ class Classes(Printable):
 
     @property
     def names_in_files(self) -> tuple[str, ...]:
-        """Name of each class in output files; empty if output files have ids.
+        """Class names to write to files; empty if ids are written.
 
-        Classes with wnids are written as ids, in the standard order of wnids, unless their ids are local to one file.
+        A class with a wnid is written as its id, the position among the sorted wnids, unless ids are valid in one file
+        only.
         """
         return self.texts if self.has_local_ids or not self.wnids else ()
 
@@ -193,8 +194,8 @@ class Classes(Printable):
     def find(self, text: str) -> int | None:
         """Find a class by wnid, full name, or a word of its name; return its id, or None.
 
-        A full name takes precedence over a word, and a name with the same case over other names. In a list with wnids,
-        full names have no precedence: there, maillot may be short for "maillot, tank suit". A number between commas, as
+        First, full names are compared, with case and then without case; then the words of names. In a list with wnids,
+        full names and words are equal, since maillot may be short for "maillot, tank suit". A number between commas, as
         in "1,000 dollar bill", is not a word of a name. `DataError` if two classes match.
 
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
@@ -243,9 +244,9 @@ class Classes(Printable):
     ) -> tuple[npt.NDArray[np.integer], "Classes"]:
         """Convert ids to ids in another class list, by wnid or name if known, else by id.
 
-        Return the new ids and the list that they refer to. It is the other list, except if the other list has only a
-        count, and this list has the same count and its wnids or names are in the order of ids: then it is this list.
-        `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
+        Return the new ids and their class list, which is usually the target list. If the target list is only a count,
+        and this list has the same count and is sorted by wnid or name, the class list is this list. `DataError` if a
+        class is missing from the other list, or if one list has only names and the other only ids.
 
         >>> target = Classes(3, names=("dog", "bird", "cat"))
         >>> Classes.from_texts(["dog", "cat"]).convert_ids(np.array([0, 1, 1]), target)[0]
@@ -275,7 +276,7 @@ class Classes(Printable):
         return moved[ids], target_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists: keep the more detailed list, or all names if both have local ids.
+        """Merge two class lists: keep the list with more information, or all names if both have local ids.
 
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
         list has wnids and the other names, or if both are complete and their lengths differ.

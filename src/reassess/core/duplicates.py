@@ -96,9 +96,9 @@ class Duplicates:
 
     @property
     def other_labels(self) -> tuple[tuple[str, ...], ...]:
-        """Labels in each row's group that differ from the row's own, sorted; empty if its own is unknown.
+        """Other labels in the group of each row, sorted; empty if the label of the row is unknown.
 
-        An image can have several rows; that of a near group has the labels of its exact copies too.
+        An image can have several rows. Its row in a near group also includes the labels of its exact copies.
         """
         others: list[tuple[str, ...]] = [()] * len(self)
         for rows in self._groups_with_different_labels():
@@ -224,8 +224,8 @@ def count_duplicates(
 ) -> tuple[DuplicateCounts, ...]:
     """Count the images of each set with a duplicate in the same set, and in each other set.
 
-    All pairs of sets are in the result, also without duplicates.
-    `image_classes_by_set` maps each set to the class of each image, or to None if the classes are unknown.
+    All pairs of sets are in the result, also without duplicates. `image_classes_by_set` maps each set to the class of
+    each image, or to None if the classes are unknown.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     class_of = {

@@ -62,7 +62,7 @@ class Folds:
         return self._select_images(self._is_in(fold))
 
     def held_out_selection(self, fold: int) -> ImageSelection:
-        """Select the images of a fold; images of other folds are known and not selected."""
+        """Select the images of a fold; images of other folds are accepted, but not selected."""
         return self._make_selection(self._is_in(fold), f"held-out part of fold {fold}")
 
     def training_selection(self, fold: int) -> ImageSelection:

@@ -51,7 +51,7 @@ def _are_validation_images(names: tuple[str, ...]) -> bool:
 
 
 def find_image(text: str, images: Sequence[str]) -> str:
-    """Find an image by its name, the end of its name, or its number; by default return the text."""
+    """Find an image by its name, the end of its name, or its number; return `text` if no image matches."""
     if image_keys([text])[0] in set(image_keys(images)):
         return text
     ends = re.compile(rf"(^|[^0-9])0*{text}$" if text.isdecimal() else rf"(^|[\W_]){re.escape(text)}$")
@@ -210,8 +210,8 @@ def suggest_match(
         if other_match != match and (
             count := _describe_matches(names, known_names, missing, partial(image_keys, match=other_match))
         ):
-            in_file = f', or "match": "{other}" in {settings_file}' if settings_file else ""
-            return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
+            in_file = f', or "match": "{other_match}" in {settings_file}' if settings_file else ""
+            return Fix(f"{count} by {other_match}: {{match}}{in_file}", match=f'"{other_match}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
         if count := _describe_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
@@ -221,7 +221,7 @@ def suggest_match(
 def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Say how many missing names match known names; None if at most half do, or keys repeat."""
+    """Describe how many missing names match; None if at most half match, or two names have one key."""
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):

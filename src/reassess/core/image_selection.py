@@ -33,7 +33,7 @@ class ImageSelection:
     images
         The selected images, without duplicates.
     other_images
-        Images that are known but not selected, such as images of other folds. None: all other images are accepted.
+        Images that are accepted but not selected, such as images of other folds. None: all other images are accepted.
     selection_name
         Name of the selection in messages, after "the".
 
@@ -100,7 +100,7 @@ class ImageSelection:
     ) -> npt.NDArray[np.int64]:
         """Return the position of each name in the selection, -1 if not selected; int64, shape (names,).
 
-        Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
+        Arguments as for `rows`. A name may be listed twice, and it is not an error if no name is selected.
         """
         check_is_collection(names, value_name="names of images")
         positions = self._find_or_unknown(names, match)
@@ -111,7 +111,7 @@ class ImageSelection:
         return np.maximum(positions, -1)
 
     def unexpected_names(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """Return the images of a dataset that are neither selected nor in `other_images`; empty if that is None."""
+        """Return the images of a dataset that are not in the selection or `other_images`; empty if it is None."""
         if self.other_images is None:
             return ()
         return tuple(names[row] for row in np.flatnonzero(self._find_or_unknown(names, match) < -1).tolist())

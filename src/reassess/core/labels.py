@@ -157,7 +157,7 @@ class LabelSets:
     def title(self) -> str:
         """Title in tables and charts: the name, or "reassessed" without a name.
 
-        The name "original" gets quotes, since "original" means the original labels there.
+        A set named "original" is written in quotes, since the word without quotes means the original labels.
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
@@ -165,7 +165,7 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """These labels: models are evaluated with them unchanged, unlike `MultiLabels`."""
+        """The object itself: unlike `MultiLabels`, label sets are used for evaluation without a change."""
         return self
 
     @cached_property

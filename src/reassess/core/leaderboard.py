@@ -106,7 +106,7 @@ class Leaderboard(Printable):
     def _headline(self) -> str:
         return f"Leaderboard({len(self):,} rows, {self.n_models:,} models)"
 
-    def _list(self) -> ListTable:
+    def _table(self) -> ListTable:
         rises = self.rank_gains
         rows = (
             (
@@ -156,7 +156,7 @@ class Leaderboard(Printable):
 
     @property
     def has_empty_family(self) -> bool:
-        """Whether a model's name matches `family_pattern`, but its first group is empty."""
+        """Whether `family_pattern` matches the name of a model, but the first group of the pattern is empty."""
         return any(
             self.family_pattern.search(entry.model) and not self._find_family(entry.model) for entry in self.entries
         )
@@ -182,7 +182,7 @@ class Leaderboard(Printable):
 
     @property
     def rows_best_first(self) -> list[int]:
-        """Rows, the highest reassessed accuracy first; ties by original accuracy, then by name."""
+        """Row numbers, the highest reassessed accuracy first; ties by original accuracy, then by name."""
         keys = [(-entry.reassessed_accuracy, -entry.original_accuracy, str(entry)) for entry in self.entries]
         return sorted(range(len(self)), key=keys.__getitem__)
 

@@ -193,7 +193,7 @@ class Predictions:
 
     @property
     def max_k(self) -> int:
-        """The largest k of a known top k: ids per row, or the number of classes with an output."""
+        """The largest k for which the top k classes are known: ids per row, or classes with an output."""
         if self.ids is not None:
             return int(self.ids.shape[1])
         outputs = int(self._array.shape[1])
@@ -281,12 +281,12 @@ class Predictions:
 
     @property
     def all_class_ids(self) -> npt.NDArray[np.integer]:
-        """Class id of each prediction or output that is a class; empty for scores without a class list."""
+        """Class ids of all predictions or outputs that are classes; empty for scores without a class list."""
         return self._id_array[self._id_array >= 0]
 
     @property
     def _id_array(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-        """Class id of each prediction or output; -1 if it is not a class."""
+        """Class id of each entry of `ids`, or of each score column; -1 if it is not a class."""
         if self.output_class_ids is not None:
             return self.output_class_ids
         if self.ids is not None:

@@ -100,7 +100,7 @@ class ProposalResult(Printable):
         return np.asarray(self.candidates.is_proposed_by_source[:, rows].any(axis=1))
 
     def candidates_of_models(self, models: Iterable[str]) -> Candidates:
-        """Return the candidates of a subset of models with the same N, on images that they send to raters."""
+        """Return the candidates of a subset of models, on images that the subset sends to raters; same N."""
         check_is_collection(models, value_name="models")
         subset = set(models)
         check_known(sorted(subset), self.model_names, value_name="model")
@@ -137,7 +137,7 @@ class ProposalResult(Printable):
 
 @dataclass(frozen=True)
 class ModelSubset:
-    """The candidates of a subset of models and the original labels, with the N of all models."""
+    """The candidates of a subset of models and of the original labels, with the same N per model."""
 
     models: tuple[str, ...]  # names of the models
     recall: Proportion  # share of valid golden questions that are candidates
@@ -171,9 +171,9 @@ class ModelChoice(Printable):
     """Models with few candidates whose recall reaches a target, with 90 % confidence.
 
     Golden images are split at random into a search and a check set. The search finds the best subsets of models. They
-    are tested on the check set, from all models to fewer candidates, until the recall bound of a subset is below the
-    target; the subset before it is chosen. So the recall of the chosen models is below the target in at most 10 % of
-    random draws of golden images.
+    are tested on the check set, in order of falling number of candidates, starting with all models. The test stops at
+    the first subset whose recall bound is below the target, and the last subset that passed is chosen. So the recall of
+    the chosen models is below the target in at most 10 % of random draws of golden images.
     """
 
     target_recall: float  # the target
@@ -200,7 +200,7 @@ class ModelChoice(Printable):
 
     @property
     def bounded_recall(self) -> Proportion:
-        """The recall whose bound is reported: of the chosen subset on the check set, or of all models."""
+        """The recall whose bound is reported: of the chosen subset, or of all models if none was chosen."""
         return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Posterior:
         )
 
     def to_scores(self, truth: Id = "valid") -> Scores:
-        """Return scores of (image, class) questions: the probability of a truth, or of each class of an image."""
+        """Return scores of (image, class) questions: P(truth) of question items, P(class) of image items."""
         if self.classes is not None:
             return self.to_questions().to_scores()
         return Scores(require_questions(self.items), self.probabilities_of(truth), is_exclusive=self.is_exclusive)

@@ -110,7 +110,7 @@ class TrainingTargets:
 
     @property
     def selection(self) -> ImageSelection:
-        """The images with a target; images without a target are known but not selected."""
+        """The images with a target; images without a target are accepted, but not selected."""
         return ImageSelection(self.images, self.images_without_target, "training targets")
 
     def targets_of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:

@@ -93,7 +93,7 @@ def _group_by_item(
 
 
 def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate seconds, each given with its number of votes; NaN if unknown, None if all are unknown."""
+    """Concatenate (seconds, number of votes) pairs; None becomes NaN, or None if all seconds are None."""
     if all(seconds is None for seconds, _ in columns):
         return None
     return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

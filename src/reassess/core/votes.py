@@ -262,7 +262,7 @@ class Votes:
         )
 
     def count_support(self) -> npt.NDArray[np.int64]:
-        """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
+        """Count the votes that support the class: yes, or the last answer of a scale; int64, shape (items,)."""
         top = most_supporting_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, value_name="answer")
@@ -339,9 +339,9 @@ class Votes:
 
 
 def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
-    """Convert votes for classes to one class list, with all answers of any of them.
+    """Convert votes for classes to one class list; each result has the answers of all of them.
 
-    If some are not votes for classes, all stay as they are.
+    If some of them are not votes for classes, all stay unchanged.
     """
     lists = [votes.classes for votes in all_votes if votes.classes is not None]
     if len(lists) < len(all_votes):

@@ -166,7 +166,7 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """List the label of each image with differently labelled duplicates, and their labels, in rows."""
+    """Return a row per image that has duplicates with other labels: its label and their labels."""
     import polars as pl
 
     if (sets := duplicates["set"].unique(maintain_order=True).to_list())[1:]:

@@ -174,7 +174,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a class list as a table: id, name (else the wnid), and known wnid, synonyms and definition."""
+    """Write a class list as a table: id, name (or wnid), and wnid, synonyms and definition if known."""
     import polars as pl
 
     if not classes.texts:
@@ -232,7 +232,7 @@ def _read_class_table(path: Path) -> Classes:
 
 
 def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
-    """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
+    """Return the class ids; `DataError` unless they are 0, 1, ... without gaps and repeats."""
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))

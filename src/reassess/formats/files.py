@@ -77,7 +77,7 @@ def check_input(path: Path) -> None:
 
 
 def _refuse_unwritten_part(path: Path) -> None:
-    """Raise if a part of a text file was never written, since it would be read as any number of zeros."""
+    """Raise if a part of a text file was never written to the disk, since zeros would be read there."""
     if not hasattr(os, "SEEK_HOLE"):
         return
     with path.open("rb") as file, suppress(OSError):  # OSError: the file system cannot find holes

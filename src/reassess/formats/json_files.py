@@ -85,7 +85,7 @@ def _read_without_bom(path: Path) -> bytes:
 
 
 def locate_bad_line(path: Path) -> object:
-    """Return the place of the first line that is not JSON; only the path if every line is."""
+    """Return the path and line of the first line that is not JSON; only the path if all lines are JSON."""
     for number, line in iterate_json_lines(path):
         try:
             json.loads(line)

@@ -58,7 +58,7 @@ _NOT_LABELS = {
 def read_label_file(
     path: str | Path, *, classes: Classes | None = None, read_original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `read_original`."""
+    """Read label sets or reviews, see `reassess.read_labels`; only verdicts need `read_original`."""
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     suffix = check_suffix(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -189,7 +189,7 @@ def _check_validation_length(path: Path, length: int, content_name: str) -> None
 
 
 def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
-    """Raise for a table of vote counts with a column per class; its column class has the original labels."""
+    """Raise for a table of vote counts (a column per class): its column class does not list valid classes."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(

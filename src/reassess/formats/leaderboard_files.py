@@ -213,7 +213,7 @@ def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], 
 
 
 def _check_difference(path: Path, row: int, leaderboard_row: LeaderboardRow, difference: float) -> None:
-    """Raise if top1_diff is not the difference of the accuracies: the tables are of two releases."""
+    """Raise if top1_diff is not the difference of the accuracies, since the tables are from two releases."""
     expected = leaderboard_row.reassessed_accuracy - leaderboard_row.original_accuracy
     if abs(expected - difference) > _ROUNDING:
         raise DataError(

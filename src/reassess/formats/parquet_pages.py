@@ -18,7 +18,7 @@ _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, Ove
 
 
 def describe_bad_page(path: Path) -> str | None:
-    """Describe the first page header with impossible sizes; None if none is found."""
+    """Describe the first page header of a Parquet file with impossible sizes; None if all are possible."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER

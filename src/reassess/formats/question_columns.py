@@ -163,7 +163,7 @@ def columns_from_questions(questions: Questions, rows: npt.NDArray[np.int64] | N
 
 
 def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
-    """Parse rows of code points, zero-padded decimal digits; None if a row is not a number."""
+    """Parse whole numbers (maybe with leading zeros) from code points; None if a row is not a number."""
     value = np.zeros(len(codes), np.int64)
     ended = np.zeros(len(codes), bool)
     if (codes[:, 0] == 0).any() or (codes.shape[1] > _MAX_DIGITS and codes[:, _MAX_DIGITS].any()):

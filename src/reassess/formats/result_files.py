@@ -83,7 +83,7 @@ def write_result(
 
 
 def _make_headings_unique(headings: list[str]) -> list[str]:
-    """Make headings unique: prefix a repeated heading, such as of an interval, with the previous one.
+    """Make headings unique: a repeated heading, such as "95 %", gets the heading on its left as prefix.
 
     >>> _make_headings_unique(["top-1 %", "95 %", "top-5 %", "95 %"])
     ['top-1 %', 'top-1 %, 95 %', 'top-5 %', 'top-5 %, 95 %']

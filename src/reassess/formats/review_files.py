@@ -187,7 +187,7 @@ def _split_classes(cell: str | None) -> list[str]:
 
 
 def _is_class_list(text: str, classes: Classes | None) -> bool:
-    """Return whether a text between commas is a list with semicolons, and not the name of a class."""
+    """Return whether a text is a list of classes separated by semicolons, and not the name of one class."""
     return ";" in text and (classes is None or classes.find(text) is None)
 
 

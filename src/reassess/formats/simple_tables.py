@@ -141,7 +141,8 @@ def read_duplicates(path: str | Path) -> Duplicates:
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
     """Write duplicates, one per row: columns set, image, group (its number, or null) and kind.
 
-    With known labels, also label and other_labels (different labels in its group, separated by ``; ``).
+    If labels are known, the columns label and other_labels are written too (different labels in the group of the image,
+    separated by ``; ``).
 
     Parameters
     ----------
@@ -181,7 +182,7 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
-    """Write the posterior of plain items, with a row per item and answer; questions have scores."""
+    """Write a posterior, with a row per item and answer; for questions, use `write_scores`."""
     write_object(_POSTERIOR, path, posterior, force=force)
 
 

@@ -186,7 +186,7 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
 def refuse_missing_values(
     path: Path, series: "pl.Series", *, entries_per_row: int = 1, is_needed: "pl.Series | None" = None
 ) -> None:
-    """Raise `DataError` if a column has a missing value, in the rows where `is_needed` is true if given."""
+    """Raise `DataError` if a value is missing; with `is_needed`, only rows where it is true are checked."""
     is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
     if is_missing.any():
         raise DataError(
@@ -200,7 +200,8 @@ def refuse_missing_values(
 def to_integers(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
     """Convert a column to int64, keeping nulls; whole numbers may be written as text or floats.
 
-    With `entries_per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
+    If the series has the entries of lists of equal length, `entries_per_row` is this length, so that messages name the
+    right row.
     """
     whole = _parse_whole_numbers(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
@@ -221,7 +222,7 @@ def to_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "
 
 
 def to_nullable_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
-    """Convert a column to floats, keeping nulls; numbers may be text. `entries_per_row` as for `to_integers`."""
+    """Convert a column to floats, keeping nulls; numbers may be text. Arguments as for `to_integers`."""
     import polars as pl
 
     if series.dtype.is_float():

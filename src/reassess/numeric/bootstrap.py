@@ -44,7 +44,7 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
 
 
 def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
-    """Draw `n_items` of `n_items` items with replacement, and count each item; uint8, shape (count,).
+    """Draw `n_items` times from `n_items` items with replacement, and count each item; uint8, shape (n_items,).
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """
@@ -56,7 +56,7 @@ def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]
 
 
 def draw_replicate_counts(rng: np.random.Generator, n_items: int, n_replicates: int) -> _Ints:
-    """Call `draw_counts` once per replicate, faster if `n_items` is small; shape (replicates, count)."""
+    """Return `draw_counts` of each replicate, faster if `n_items` is small; shape (replicates, items)."""
     draws = rng.integers(0, n_items, (n_replicates, n_items)) + n_items * np.arange(n_replicates)[:, None]
     return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
 
@@ -97,7 +97,7 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
 def normal_interval(
     value: float, deviation: float, low_limit: float = -1, high_limit: float = 1
 ) -> tuple[float, float]:
-    """Compute a 95 % interval from the standard deviation over replicates, clipped to `low_limit` and `high_limit`."""
+    """Compute a 95 % interval from the standard deviation over replicates, clipped to the limits."""
     low, high = (float(np.clip(value + sign * _NORMAL_QUANTILE * deviation, low_limit, high_limit)) for sign in (-1, 1))
     return low, high
 

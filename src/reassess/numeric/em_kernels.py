@@ -79,7 +79,7 @@ def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # typ
 
 @compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
-    """Drop a tuple's first value and append one; n shifts rewrite a tuple of n in registers."""
+    """Drop a tuple's first value and append one; n calls replace n values without access to memory."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
@@ -113,7 +113,7 @@ def write_mean_shares(indptr, answer_ids, shares, out_posterior):  # type: ignor
 
 @compile_cached
 def count_expected_votes(edges, indptr, codes, posterior, is_pinned, out_votes, out_items):  # type: ignore[no-untyped-def]
-    """Add up expected votes per code and expected items, by truth, under `posterior`."""
+    """Add up, for each truth, the expected votes with each code (rater and answer) and the expected items."""
     for block in range(edges.size - 1):
         for i in range(edges[block], edges[block + 1]):
             is_informative = indptr[i + 1] > indptr[i] or (is_pinned.size > 0 and is_pinned[i])
@@ -140,9 +140,10 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
     out_changes,
     zeros,
 ):
-    """Run the E-step for few truths: update posteriors, and sum expected counts in each part of the items.
+    """Run the E-step for few truths: update posteriors, and sum expected counts in each block of items.
 
-    Part p has the items ``edges[p]:edges[p + 1]``. The posterior of a pinned item, whose truth is given, stays.
+    Block p has the items ``edges[p]:edges[p + 1]``. `zeros` is a tuple with a zero per truth. The posterior of a pinned
+    item, whose truth is given, stays.
     """
     weights = np.empty(prior.size + _PADDING)[: prior.size]
     start_weights = zeros

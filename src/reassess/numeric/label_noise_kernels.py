@@ -54,9 +54,9 @@ def select_candidates(probabilities, labels, out_ids, out_logs, out_label_column
 def approximate_tail_log(log_count, log_sum, log_sum_of_squares, power):  # type: ignore[no-untyped-def]
     """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
 
-    `log_count`, `log_sum` and `log_sum_of_squares` are the logs of their number, sum and sum of squares. For log-normal probabilities the
-    result is a parabola in the power. Above power 2 it continues as a straight line, since the parabola would rise
-    again.
+    The arguments are the logs of the number, the sum and the sum of squares of these probabilities. For log-normal
+    probabilities the result is a parabola in the power. Above power 2 it continues as a straight line, since the
+    parabola would rise again.
     """
     bend = (log_sum_of_squares - 2 * log_sum + log_count) / 2
     slope = log_sum - log_count - bend
@@ -86,9 +86,10 @@ def run_e_step(  # type: ignore[no-untyped-def]
 
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
-    not read. Such a posterior is at most the class's share of the sum of chance * matrix entry over true classes, times
-    strongest draw / weakest draw, because the mean draw of a true class lies between these two. The steps are inlined,
-    since separate functions take up to 20 % longer.
+    not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
+    the power `draw_power`. The posterior of a true class is at most share * strongest draw / weakest draw, where share
+    is its share of the sum of chance * matrix entry over all true classes, because the mean draw of a true class lies
+    between the weakest and the strongest draw. The steps are inlined, since separate functions take up to 20 % longer.
     """
     images, candidates = ids.shape
     others = biases.size - candidates

@@ -38,9 +38,9 @@ def share_lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
     """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
 
     `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
-    for an effective number of independent pairs. This number is the smaller of two: the effective number if either all
-    pairs of an image or none of them were hits (Kish), and the effective number from the variance between images, which
-    is too small if hits or misses are few.
+    for an effective number of independent pairs. It is the smaller of two numbers. The first assumes that the pairs of
+    an image are all hits or all misses (Kish). The second is computed from the variance between images, and is too
+    small if hits or misses are few.
 
     Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
@@ -131,8 +131,8 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
 def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
     """Compute the exact two-sided p-value of McNemar's test.
 
-    The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `n_only_a`
-    and `n_only_b` count the images where only the first or only the second model is correct.
+    The null hypothesis: on an image where only one model is correct, both models are equally likely to be correct.
+    `n_only_a` and `n_only_b` count the images where only the first or only the second model is correct.
 
     Source: McNemar (1947), Psychometrika 12; the exact form uses the binomial distribution.
     """
@@ -147,13 +147,14 @@ def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
 def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) -> npt.NDArray[np.float64]:
     """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
 
-    `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the differences of size 1 and 2, of either sign. The null hypothesis
-    is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on one image,
-    the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without twos it is McNemar's test.
+    `totals` are the sums; `n_of_size_1` and `n_of_size_2` count the differences of each size, of either sign. The null
+    hypothesis is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on
+    one image, the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without differences of size 2
+    it is McNemar's test.
 
     Source: Fisher (1935), The Design of Experiments, section 21. The test is exact if both signs of each difference are
-    equally likely. If only the mean difference is 0, the level is correct for many images, since the sum of squares
-    estimates the variance.
+    equally likely. If the signs are not equally likely but the mean difference is 0, the level is still correct for a
+    large number of images, since the sum of squares estimates the variance.
     """
     from reassess.numeric.resampling_kernels import sign_flip_tails
 
@@ -165,9 +166,10 @@ def sign_flip_p_values(totals: _Ints, n_of_size_1: _Ints, n_of_size_2: _Ints) ->
 def chance_p_value(hits: int, n_images_by_n_classes: Mapping[int, int]) -> float:
     """Compute the exact two-sided p-value of a number of hits, if one class per image is drawn at random.
 
-    `n_images_by_n_classes` counts images by their number of classes k; such an image is a hit with probability 1 / k. The number of
-    hits follows the Poisson binomial distribution: a sum of one binomial variable for each k. The probability of many
-    hits is computed as that of few misses, so that small p-values are as accurate as large ones.
+    `n_images_by_n_classes` counts images by their number of classes k; an image with k classes is a hit with
+    probability 1 / k. The number of hits follows the Poisson binomial distribution: a sum of one binomial variable for
+    each k. The probability of many hits is computed as that of few misses, so that small p-values are as accurate as
+    large ones.
     """
     if not n_images_by_n_classes:
         return 1.0

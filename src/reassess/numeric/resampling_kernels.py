@@ -54,11 +54,11 @@ def _log_choose(n, k):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def sign_flip_tails(totals, n_of_size_1, n_of_size_2, out_p_values):  # type: ignore[no-untyped-def]
-    """Compute 2 P(sum >= total), at most 1, where fair coins decide the signs of ones and twos.
+    """Compute 2 P(sum >= total), at most 1, if fair coins decide the signs of differences of size 1 and 2.
 
-    If j twos are positive, the sum reaches the total with k = (ones + total) / 2 + twos - 2 j or more positive ones.
-    P(j) and P(k or more) are binomial. Each pair follows from the one for j - 1 by products; only the first pair is
-    computed with logarithms.
+    There are n differences of size 1 and m of size 2. If j of size 2 are positive, the sum reaches the total if at
+    least k = (n + total) / 2 + m - 2 j of size 1 are positive. P(j) and P(k or more) are binomial. Each pair follows
+    from the one for j - 1 by products; only the first pair is computed with logarithms.
     """
     for pair in range(totals.size):
         n, m = n_of_size_1[pair], n_of_size_2[pair]

@@ -51,7 +51,7 @@ class ImagePredictions(Printable):
         unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
         return f"ImagePredictions({count_noun(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
 
-    def _list(self) -> ListTable | None:
+    def _table(self) -> ListTable | None:
         return (
             ListTable(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
         )

@@ -83,7 +83,7 @@ def read_predictions(
     ----------
     path
         npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may have
-        image names as ``image_names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
         if torch or safetensors is installed.
     classes

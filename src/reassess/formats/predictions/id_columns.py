@@ -31,7 +31,7 @@ _Unknown = dict[str, tuple[int, str]]  # folded name that is not a class: its ne
 class IdColumns:
     """Columns of ids, best first: output numbers, or class ids if the file has wnids or names.
 
-    `unknown_names` lists the names that are not classes; their ids are -1 for the first name, -2 for the second, and so on.
+    `unknown_names` are not classes: the first has id -1, the second id -2, and so on.
     """
 
     headings: list[str]
@@ -122,7 +122,7 @@ def find_ids(
 def drop_meaningless_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
-    """Drop columns of ids if the classes are known only by name, and other columns name the predictions."""
+    """Drop columns of ids if only class names are known, and other columns have predicted class names."""
     if output_class_ids is not None or not classes.has_local_ids:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
@@ -183,7 +183,7 @@ def _read_rank_columns(
 def _read_one_column(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
-    """Read ids from one column, with an id or a list per row; columns of numbers come before class names."""
+    """Read ids from one column, with an id or a list per row; numbers are preferred to class names."""
     import polars as pl
 
     columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_columns(table)]
@@ -337,7 +337,10 @@ UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 def apply_unknown_class(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
-    """Set unknown names to -1, move them last with "drop", or raise with "error"; also count them."""
+    """Return the ids, where -1 is an unknown name, and the unknown names; raise if `unknown_class` is "error".
+
+    If it is "drop", unknown names are moved to the end of their row.
+    """
     if not ids.unknown_names:
         return ids.ids, UnknownClasses()
     is_unknown = ids.ids < 0

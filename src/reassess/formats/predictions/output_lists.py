@@ -72,7 +72,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
 
 
 def _refuse_missing_header(path: Path, lines: Sequence[str]) -> None:
-    """Raise if each line has an output and a class, as below the header of a table."""
+    """Raise if each line has an output and a class: it is a table without its header."""
     if all(_RANGE.fullmatch(line.partition(",")[0].strip()) and "," in line for line in lines if line.strip()):
         raise DataError(
             "missing-column",
@@ -131,7 +131,7 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, output_class_ids: np
 
 
 def describe_assumed_order(classes: Classes, output_class_ids: npt.NDArray[np.int64] | None) -> str:
-    """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
+    """Describe the assumed order of outputs, which is sorted, if the classes are known only by name."""
     if not classes.has_local_ids or output_class_ids is not None:
         return ""
     return f", in the sorted order of the {classes.count:,} classes in the labels"
@@ -158,7 +158,10 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
 def read_output_list(
     path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
-    """Return (class of each output, None), or for a list with tabs (None, new class of each class)."""
+    """Read a list of outputs: return (class of each output, None), or (None, new class of each class).
+
+    The second form is for a list that exchanges class names, with a tab between the names of each line.
+    """
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:
@@ -272,7 +275,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
 
 
 def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> str:
-    """Say how many predictions are not classes, and whether they are wrong or dropped."""
+    """Describe how many predictions are not classes, and whether they are wrong or dropped."""
     if unknown_class != "drop" and predictions.output_class_ids is None:
         return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
@@ -281,7 +284,7 @@ def describe_unknown_classes(predictions: Predictions, unknown_class: str) -> st
 
 
 def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
-    """Suggest a class that is spelled like an unknown name, or another `unknown_class`."""
+    """Suggest a class with a similar spelling, or another value for the argument `unknown_class`."""
     known = [classes.short_name(class_id) for class_id in range(classes.count or 0)]
     near = ((name, suggest_name(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
     meant = next((f" ({shorten(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
@@ -289,5 +292,5 @@ def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class
 
 
 def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
-    """Say how many predictions are not classes, with some of their names."""
+    """Describe how many predictions are not classes, with some of their names."""
     return f"{unknown}{handling}: {join_first(unknown.names, max_items=_MAX_EXAMPLES)}"

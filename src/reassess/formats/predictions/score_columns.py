@@ -97,7 +97,7 @@ def _find_heading_classes(
     classes: Classes,
     output_class_ids: npt.NDArray[np.int64] | None,
 ) -> npt.NDArray[np.int64]:
-    """Return the class id of each column, or -1; with a list of outputs, numbers are output numbers."""
+    """Return the class id of each column, or -1; with a list of outputs, numbers are positions in it."""
     ids = {name: number for name in names if (number := parse_class_id(name)) is not None}
     count = classes.count if output_class_ids is None else len(output_class_ids)
     outside = [name for name, number in ids.items() if number < 0 or (count is not None and number >= count)]

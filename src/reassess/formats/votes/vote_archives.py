@@ -46,7 +46,7 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
 
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
-    """Read the questions from the array info in blocks, since the array is larger than the questions."""
+    """Read the questions from the array info in blocks, since the array needs much more memory than they do."""
     with archive.open_array(archive.find_name("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
@@ -132,7 +132,7 @@ def _check_layout(
 def _read_nonzero(
     stream: IO[bytes], dtype: np.dtype[Any]
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
-    """Yield, per block, the number of values, and the positions and values that are not 0."""
+    """Yield for each block: its number of values, the positions of nonzero values, and these values."""
     # Comparing bits as integers is faster than flatnonzero of floats.
     word = _DTYPE_BY_WIDTH[dtype.itemsize]
     while block := stream.read(_BLOCK):

@@ -63,7 +63,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
 
 
 def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Return whether all counts are in the column count; `DataError` if other columns may have counts."""
+    """Return whether one column, ``count``, has all counts; `DataError` if other columns may have counts."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -104,7 +104,7 @@ def _read_long(
 def _read_wide(
     path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
-    """Return the same as `_read_long`; counts of 0 are dropped, except in the first row of each class."""
+    """Return the same as `_read_long`, without counts of 0, except one per class, which keeps the class."""
     images = tuple(table[_IMAGE].to_list())
     if repeat := find_first_duplicate(images):
         row = repeat[1]
@@ -171,7 +171,7 @@ def votes_arguments_for_classes(
     *,
     candidate_ids: IntArray | None = None,
 ) -> dict[str, Any]:
-    """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
+    """Return arguments of `Votes` if raters chose classes: answer of each vote, all answers, class list."""
     candidate_ids = class_ids if candidate_ids is None else candidate_ids
     check_range(candidate_ids, 0, classes.largest_id, value_name="class id", where=path)
     if answers:

@@ -174,7 +174,7 @@ def _refuse_two_answers(
 
 
 def _find_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
-    """Return the class list, or a list made from all answers; None if the file itself is the list."""
+    """Return the class list, or one made from `answers`; None if it must be taken from the file."""
     if classes is not None or not answers:
         return classes
     return class_ids_from_texts(path, [str(answer) for answer in answers], None)[1]

@@ -1,4 +1,4 @@
-"""`python -m reassess` and the console script: the command line, with a word where it is stopped while it loads."""
+"""The command line: `python -m reassess` and the console script, also if stopped while it loads."""
 
 import gc
 import io
@@ -62,7 +62,7 @@ def _keep_standard_streams() -> None:
 
 
 def _discard_unwritten(output: TextIO | None) -> None:
-    """Discard output that could not be written, which `main` has reported; else Python exits with code 120."""
+    """Discard output that cannot be written, which `main` has reported; else Python exits with code 120."""
     if output is None:  # closed before the process began
         return
     try:

@@ -150,7 +150,7 @@ def check_text(texts: Sequence[str], *, value_name: str, where: object = None) -
 
 
 def check_length(length: int, allowed_length: int, *, plural_name: str, item_name: str, where: object = None) -> None:
-    """Raise `DataError` unless `length` is `allowed_length`; messages call the counted objects `plural_name`."""
+    """Raise `DataError` unless a length is allowed; `plural_name` names the counted objects in messages."""
     if length != allowed_length:
         raise DataError(
             "wrong-length",

@@ -94,7 +94,7 @@ def _make_headings_unique(headings: list[str]) -> list[str]:
 def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
     """Format as CSV, with all digits and two columns per interval.
 
-    >>> cells = ["a", Printed("66.67", 66.6666), PrintedNumber("1 to 2", 1.0, 2.0)]
+    >>> cells = ["a", PrintedNumber("66.67", 66.6666), PrintedNumber("1 to 2", 1.0, 2.0)]
     >>> print(_format_csv(["file", "%", "95 %"], [cells], 1), end="")
     file,%,"95 %, low","95 %, high"
     a,66.6666,1.0,2.0

@@ -216,7 +216,7 @@ def to_integers(path: Path, series: "pl.Series", *, entries_per_row: int = 1) ->
 
 
 def to_floats(path: Path, series: "pl.Series", *, entries_per_row: int = 1) -> "pl.Series":
-    """Convert a column without nulls to floats; numbers may be text. `entries_per_row` as for `to_integers`."""
+    """Convert a column without nulls to floats; numbers may be text. Arguments as for `to_integers`."""
     refuse_missing_values(path, series, entries_per_row=entries_per_row)
     return to_nullable_floats(path, series, entries_per_row=entries_per_row)
 

@@ -145,7 +145,7 @@ class LargestValues:
 
 
 class DescendingValues:
-    """Values in descending order, ties by position, with a method that counts how many precede a new value."""
+    """Values in descending order, ties by position, with a method to count how many precede a new value."""
 
     def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)

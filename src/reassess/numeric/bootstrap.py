@@ -44,7 +44,7 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
 
 
 def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
-    """Draw `n_items` times from `n_items` items with replacement, and count each item; uint8, shape (n_items,).
+    """Draw `n_items` times from `n_items` items, with replacement, and count each item; uint8, (n_items,).
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """

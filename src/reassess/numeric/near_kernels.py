@@ -43,7 +43,7 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _are_near(hashes, thumbnails, i, j, max_bits, min_correlation):  # type: ignore[no-untyped-def]
-    """Return whether two images are near: compare full images, and each image with the centre of the other."""
+    """Return whether two images are near: compare full images, and each with the centre of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= max_bits

@@ -135,7 +135,7 @@ def rank_best_targets_from_bits(  # type: ignore[no-untyped-def]
 
 @compile_cached
 def count_ranks_below(ranks, limits):  # type: ignore[no-untyped-def]
-    """Count the ranks below each limit; the last count is of all ranks; negative ranks are excluded; int64."""
+    """Count the ranks below each limit, and at the end all ranks; negative ranks are excluded; int64."""
     counts = np.zeros(limits.size + 1, np.int64)
     for rank in ranks:
         if rank >= 0:

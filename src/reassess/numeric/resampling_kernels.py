@@ -104,9 +104,9 @@ def write_is_kept(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_k
 
 
 @compile_cached
-def redraw_answers_and_write_is_kept(
+def redraw_answers_and_write_is_kept(  # type: ignore[no-untyped-def]
     indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
-):  # type: ignore[no-untyped-def]
+):
     """Draw answers given the truths, and write whether the log odds of each question reach `min_log_odds`."""
     for q in range(prior_log_odds.size):
         log_odds = prior_log_odds[q]

@@ -337,9 +337,9 @@ UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 def apply_unknown_class(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
-    """Return the ids, where -1 is an unknown name, and the unknown names; raise if `unknown_class` is "error".
+    """Return the ids, with -1 for an unknown name, and the unknown names; with "error", raise instead.
 
-    If it is "drop", unknown names are moved to the end of their row.
+    With "drop", unknown names are moved to the end of their row.
     """
     if not ids.unknown_names:
         return ids.ids, UnknownClasses()

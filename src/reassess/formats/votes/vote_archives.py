@@ -46,7 +46,7 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
 
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
-    """Read the questions from the array info in blocks, since the array needs much more memory than they do."""
+    """Read the questions from the array info in blocks, since the whole array needs too much memory."""
     with archive.open_array(archive.find_name("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
